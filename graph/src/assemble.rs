@@ -1,0 +1,174 @@
+//! A snapshot checked and turned into a graph.
+
+use std::collections::HashSet;
+
+use petgraph::{
+    Direction,
+    graph::{DiGraph, NodeIndex},
+    visit::EdgeRef,
+};
+use schemas::{Column, Edge, GraphSnapshot, Node};
+use thiserror::Error;
+
+/// Why a snapshot is no sound graph.
+#[derive(Debug, Error, PartialEq)]
+pub enum GraphError {
+    /// There is nothing to relate.
+    #[error("a graph of {found} nodes: expected at least 2")]
+    TooSmall {
+        /// How many nodes there are.
+        found: usize,
+    },
+    /// Two nodes claim to be the same thing.
+    #[error("two nodes have the id `{id}`")]
+    SameId {
+        /// The id.
+        id: String,
+    },
+    /// An edge, a value or a missing mark points outside the nodes.
+    #[error("{what} points to node {found}, but there are {nodes} nodes")]
+    Nowhere {
+        /// The edge or column.
+        what: String,
+        /// The index.
+        found: i32,
+        /// How many nodes there are.
+        nodes: usize,
+    },
+    /// A column is declared twice.
+    #[error("two columns have the name `{name}`")]
+    SameColumn {
+        /// The column's name.
+        name: String,
+    },
+    /// A column's lists do not fit each other.
+    #[error("column `{name}` has {nodes} nodes, ascending, and {values} values: expected as many of each")]
+    Ragged {
+        /// The column's name.
+        name: String,
+        /// The length of its list of nodes.
+        nodes: usize,
+        /// The length of its list of values.
+        values: usize,
+    },
+    /// A value is not a number that can be reckoned with.
+    #[error("column `{name}` has the value {value} for node `{node}`: expected a finite number")]
+    NotFinite {
+        /// The column's name.
+        name: String,
+        /// The node's id.
+        node: String,
+        /// What was found.
+        value: f32,
+    },
+}
+
+/// A sound snapshot with its edges as a graph. Node `i` of the graph is node `i` of the snapshot.
+#[derive(Clone, Debug)]
+pub struct HostGraph {
+    snapshot: GraphSnapshot,
+    graph: DiGraph<(), usize>,
+}
+
+impl HostGraph {
+    /// Checks the snapshot.
+    ///
+    /// # Errors
+    /// The first unsoundness that is found.
+    pub fn new(snapshot: GraphSnapshot) -> Result<Self, GraphError> {
+        check_nodes(&snapshot.nodes)?;
+        check_columns(&snapshot)?;
+        let mut graph = DiGraph::with_capacity(snapshot.nodes.len(), snapshot.edges.len());
+        for _ in &snapshot.nodes {
+            graph.add_node(());
+        }
+        for (at, edge) in snapshot.edges.iter().enumerate() {
+            let what = || format!("edge {at} (`{}`)", edge.kind);
+            let source = index_in(&snapshot.nodes, edge.source, what)?;
+            let target = index_in(&snapshot.nodes, edge.target, what)?;
+            graph.add_edge(NodeIndex::new(source), NodeIndex::new(target), at);
+        }
+        Ok(HostGraph { snapshot, graph })
+    }
+
+    /// The snapshot that it was made from.
+    pub fn snapshot(&self) -> &GraphSnapshot {
+        &self.snapshot
+    }
+
+    /// Its nodes.
+    pub fn nodes(&self) -> &[Node] {
+        &self.snapshot.nodes
+    }
+
+    /// The edges that leave a node, each with the index of its other end.
+    pub fn dependencies(&self, node: usize) -> impl Iterator<Item = (&Edge, usize)> {
+        self.edges_of(node, Direction::Outgoing)
+    }
+
+    /// The edges that arrive at a node, each with the index of its other end.
+    pub fn dependants(&self, node: usize) -> impl Iterator<Item = (&Edge, usize)> {
+        self.edges_of(node, Direction::Incoming)
+    }
+
+    /// In- and out-degree of a node.
+    pub fn degrees(&self, node: usize) -> (usize, usize) {
+        let count = |direction| self.graph.edges_directed(NodeIndex::new(node), direction).count();
+        (count(Direction::Incoming), count(Direction::Outgoing))
+    }
+
+    fn edges_of(&self, node: usize, direction: Direction) -> impl Iterator<Item = (&Edge, usize)> {
+        self.graph.edges_directed(NodeIndex::new(node), direction).map(move |edge| {
+            let other = if direction == Direction::Outgoing { edge.target() } else { edge.source() };
+            (&self.snapshot.edges[*edge.weight()], other.index())
+        })
+    }
+}
+
+fn check_nodes(nodes: &[Node]) -> Result<(), GraphError> {
+    if nodes.len() < 2 {
+        return Err(GraphError::TooSmall { found: nodes.len() });
+    }
+    let mut ids = HashSet::with_capacity(nodes.len());
+    match nodes.iter().find(|node| !ids.insert(node.id.as_str())) {
+        Some(node) => Err(GraphError::SameId { id: node.id.clone() }),
+        None => Ok(()),
+    }
+}
+
+fn check_columns(snapshot: &GraphSnapshot) -> Result<(), GraphError> {
+    let mut names = HashSet::new();
+    for column in &snapshot.columns {
+        if !names.insert(column.name.as_str()) {
+            return Err(GraphError::SameColumn { name: column.name.clone() });
+        }
+        check_column(column, &snapshot.nodes)?;
+    }
+    Ok(())
+}
+
+fn check_column(column: &Column, nodes: &[Node]) -> Result<(), GraphError> {
+    let what = || format!("column `{}`", column.name);
+    let ascending = column.nodes.windows(2).all(|pair| pair[0] < pair[1]);
+    if column.nodes.len() != column.values.len() || !ascending {
+        let (nodes, values) = (column.nodes.len(), column.values.len());
+        return Err(GraphError::Ragged { name: column.name.clone(), nodes, values });
+    }
+    for (&node, &value) in column.nodes.iter().zip(&column.values) {
+        let at = index_in(nodes, node, what)?;
+        if !value.is_finite() {
+            return Err(GraphError::NotFinite { name: column.name.clone(), node: nodes[at].id.clone(), value });
+        }
+    }
+    for &node in column.missing.iter().flat_map(|missing| &missing.nodes) {
+        index_in(nodes, node, what)?;
+    }
+    Ok(())
+}
+
+fn index_in(nodes: &[Node], found: i32, what: impl Fn() -> String) -> Result<usize, GraphError> {
+    usize::try_from(found)
+        .ok()
+        .filter(|index| *index < nodes.len())
+        .ok_or_else(|| GraphError::Nowhere { what: what(), found, nodes: nodes.len() })
+}

@@ -1,0 +1,102 @@
+//! The eleven features of the original design, encoded as it did.
+
+use schemas::{GraphSnapshot, Node};
+
+use crate::{Encoded, HostGraph};
+
+/// Their names, in order.
+pub const FEATURES: [&str; 11] = [
+    "node_type",
+    "cpu_pct",
+    "memory_rss",
+    "state",
+    "has_blocked",
+    "blocked_duration",
+    "latency",
+    "degree_centrality",
+    "betweenness",
+    "psi_combined",
+    "psi_critical",
+];
+
+const BYTES_PER_MB: f32 = 1_048_576.0;
+
+/// Encodes the nodes of the original's four kinds; edges keep their direction.
+pub fn encode(graph: &HostGraph) -> Encoded {
+    let node_of_row: Vec<usize> =
+        (0..graph.nodes().len()).filter(|&at| node_type(&graph.nodes()[at]).is_some()).collect();
+    let mut row_of_node = vec![None; graph.nodes().len()];
+    for (row, &node) in node_of_row.iter().enumerate() {
+        row_of_node[node] = Some(row as i64);
+    }
+    let pressure = Pressure::of(graph.snapshot());
+    let edges = graph.snapshot().edges.iter();
+    let (sources, targets) =
+        edges.filter_map(|edge| row_of_node[edge.source as usize].zip(row_of_node[edge.target as usize])).unzip();
+    Encoded {
+        nodes: node_of_row.len(),
+        width: FEATURES.len(),
+        x: node_of_row.iter().flat_map(|&node| features(graph, &pressure, node)).collect(),
+        sources,
+        targets,
+        node_of_row,
+    }
+}
+
+fn features(graph: &HostGraph, pressure: &Pressure, at: usize) -> [f32; 11] {
+    let value = |column: &str| graph.snapshot().column(column).and_then(|column| column.value(at)).unwrap_or(0.0);
+    let incident = || graph.dependencies(at).chain(graph.dependants(at)).map(|(edge, _)| edge);
+    let longest = |times: &mut dyn Iterator<Item = f32>| times.fold(0.0, f32::max);
+    let blocked = longest(&mut incident().filter_map(|edge| edge.blocked_ms));
+    let latency = longest(&mut incident().filter_map(|edge| edge.latency_ms));
+    let (incoming, outgoing) = graph.degrees(at);
+    let (incoming, outgoing) = (incoming as f32, outgoing as f32);
+    [
+        node_type(&graph.nodes()[at]).unwrap_or(0.0),
+        (value("cpu_pct") / 100.0).min(1.0),
+        (value("memory_rss") / BYTES_PER_MB / 1000.0).min(1.0),
+        state(value),
+        if incident().any(|edge| edge.blocked_ms.is_some()) { 1.0 } else { 0.0 },
+        (blocked / 1000.0).min(1.0),
+        (latency / 10_000.0).min(1.0),
+        ((incoming + outgoing) / 10.0).min(1.0),
+        // The original's stand-in for betweenness.
+        (incoming + 1.0) / (incoming + outgoing + 2.0),
+        pressure.combined,
+        pressure.critical,
+    ]
+}
+
+fn node_type(node: &Node) -> Option<f32> {
+    match node.kind.as_str() {
+        "process" => Some(0.0),
+        "file" => Some(1.0),
+        "endpoint" => Some(2.0),
+        "system" => Some(3.0),
+        _ => None,
+    }
+}
+
+/// S 0, R 1/3, D 2/3, Z 1, others 0.
+fn state(value: impl Fn(&str) -> f32) -> f32 {
+    let states = [("running", 1.0 / 3.0), ("disk_wait", 2.0 / 3.0), ("zombie", 1.0)];
+    states.into_iter().find(|(flag, _)| value(flag) > 0.5).map_or(0.0, |(_, state)| state)
+}
+
+/// The host's pressure, the same on every node.
+struct Pressure {
+    combined: f32,
+    critical: f32,
+}
+
+impl Pressure {
+    fn of(snapshot: &GraphSnapshot) -> Self {
+        let most = |name: &str| {
+            let values = snapshot.column(name).map_or(&[][..], |column| &column.values);
+            values.iter().copied().fold(0.0, f32::max)
+        };
+        let combined = 0.3 * most("psi_cpu_some") + 0.4 * most("psi_memory_some") + 0.3 * most("psi_io_some");
+        let critical = most("psi_memory_full").max(most("psi_io_full"));
+        Pressure { combined: combined / 100.0, critical: critical / 100.0 }
+    }
+}

@@ -1,0 +1,166 @@
+//! What is normal for a role: robust centre and spread of each column.
+
+use std::collections::HashMap;
+
+use schemas::{Calibration, Node, RoleCalibration};
+
+use crate::{
+    HostGraph,
+    features::ColumnValues,
+    recipe::{Measure, Recipe},
+};
+
+/// Median absolute deviation to standard deviation of a normal distribution.
+const MAD_TO_SIGMA: f32 = 1.4826;
+/// The 99th percentile of a normal distribution, in standard deviations.
+const P99_IN_SIGMA: f32 = 2.326;
+/// With fewer node-sweeps than this a role says little, and its kind speaks too.
+const ENOUGH_OBSERVATIONS: i64 = 10;
+/// How much wider a level is taken for a role that was never seen.
+const UNKNOWN_LEVEL: f32 = 4.0;
+
+/// Centre and spread of every column for each role, and for each kind as the fallback.
+#[derive(Clone, Debug, Default)]
+pub struct Scaler {
+    measures: Vec<Measure>,
+    by_role: HashMap<(String, String), Normal>,
+}
+
+/// What is normal for the nodes of one role, per column, in transformed units.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Normal {
+    /// Whether it speaks of the role itself and not of its kind.
+    pub is_of_role: bool,
+    /// Robust centres.
+    pub centre: Vec<f32>,
+    /// Robust spreads, above 0.
+    pub spread: Vec<f32>,
+    /// Centres of what the model does not explain, in spreads.
+    pub residual_centre: Vec<f32>,
+    /// Spreads of what the model does not explain, in spreads, above 0.
+    pub residual_spread: Vec<f32>,
+}
+
+impl Scaler {
+    /// The scaler that a release carries.
+    pub fn of(recipe: &Recipe, calibration: &Calibration) -> Scaler {
+        let by_role = calibration.roles.iter().map(|role| {
+            let normal = Normal {
+                is_of_role: !role.role.is_empty(),
+                centre: role.centre.clone(),
+                spread: role.spread.clone(),
+                residual_centre: role.residual_centre.clone(),
+                residual_spread: role.residual_spread.clone(),
+            };
+            ((role.kind.clone(), role.role.clone()), normal)
+        });
+        Scaler { measures: measures(recipe), by_role: by_role.collect() }
+    }
+
+    /// What is normal for this node: for its role, else for its kind.
+    pub fn normal(&self, node: &Node) -> Option<&Normal> {
+        let key = (node.kind.clone(), node.role.clone());
+        self.by_role.get(&key).or_else(|| self.by_role.get(&(key.0, String::new())))
+    }
+
+    /// How each column is compared.
+    pub fn measures(&self) -> &[Measure] {
+        &self.measures
+    }
+}
+
+/// Fits centre and spread of each column for every role that the graphs show, and for every kind as the fallback. The residual
+/// figures are those of a model that explains nothing; [`crate::anomaly::fit_residuals`] sets them.
+pub fn fit(recipe: &Recipe, graphs: &[HostGraph]) -> Vec<RoleCalibration> {
+    let measures = measures(recipe);
+    let mut samples: HashMap<(&str, &str), Samples> = HashMap::new();
+    for graph in graphs {
+        let values = ColumnValues::of(recipe, graph);
+        for (at, node) in graph.nodes().iter().enumerate() {
+            for key in [(node.kind.as_str(), node.role.as_str()), (node.kind.as_str(), "")] {
+                samples.entry(key).or_insert_with(|| Samples::new(measures.len())).add(&measures, values.row(at));
+            }
+        }
+    }
+    let mut roles: Vec<_> =
+        samples.into_iter().map(|((kind, role), samples)| samples.finish(kind, role, &measures)).collect();
+    roles.sort_by(|a, b| (&a.kind, &a.role).cmp(&(&b.kind, &b.role)));
+    widen_rare_roles(&mut roles);
+    roles
+}
+
+fn measures(recipe: &Recipe) -> Vec<Measure> {
+    recipe.columns.iter().map(Measure::of).collect()
+}
+
+/// The transformed values of one role, per column.
+struct Samples {
+    observations: i64,
+    columns: Vec<Vec<f32>>,
+}
+
+impl Samples {
+    fn new(n_columns: usize) -> Self {
+        Samples { observations: 0, columns: vec![Vec::new(); n_columns] }
+    }
+
+    fn add(&mut self, measures: &[Measure], row: &[Option<f32>]) {
+        self.observations += 1;
+        for ((values, measure), raw) in self.columns.iter_mut().zip(measures).zip(row) {
+            values.extend(raw.map(|raw| measure.transform(raw)));
+        }
+    }
+
+    fn finish(self, kind: &str, role: &str, measures: &[Measure]) -> RoleCalibration {
+        let n_columns = measures.len();
+        let (centre, spread) = self
+            .columns
+            .into_iter()
+            .zip(measures)
+            .map(|(values, measure)| centre_and_spread(values, measure, role.is_empty()))
+            .unzip();
+        RoleCalibration {
+            kind: kind.to_owned(),
+            role: role.to_owned(),
+            observations: self.observations,
+            centre,
+            spread,
+            residual_centre: vec![0.0; n_columns],
+            residual_spread: vec![1.0; n_columns],
+        }
+    }
+}
+
+/// Median, and the larger of the two robust spreads: around the middle, and out to the 99th percentile, which sees the bursts
+/// that the middle does not.
+fn centre_and_spread(mut values: Vec<f32>, measure: &Measure, is_fallback: bool) -> (f32, f32) {
+    let widening = if is_fallback && measure.is_level { UNKNOWN_LEVEL } else { 1.0 };
+    let centre = quantile(&mut values, 0.5).unwrap_or(0.0);
+    let p99 = quantile(&mut values, 0.99).unwrap_or(centre);
+    let mut deviations: Vec<f32> = values.iter().map(|value| (value - centre).abs()).collect();
+    let middle = quantile(&mut deviations, 0.5).unwrap_or(0.0) * MAD_TO_SIGMA;
+    let floor = measure.floor.max(measure.relative_floor * centre.abs()) * widening;
+    (centre, middle.max((p99 - centre) / P99_IN_SIGMA).max(floor))
+}
+
+/// A role that was seen a few times only is given at least the spread of its kind for what changes, so that its third second is
+/// no surprise.
+fn widen_rare_roles(roles: &mut [RoleCalibration]) {
+    let kinds: HashMap<String, Vec<f32>> =
+        roles.iter().filter(|role| role.role.is_empty()).map(|kind| (kind.kind.clone(), kind.spread.clone())).collect();
+    for role in roles.iter_mut().filter(|role| role.observations < ENOUGH_OBSERVATIONS) {
+        let Some(of_kind) = kinds.get(&role.kind) else { continue };
+        for (spread, of_kind) in role.spread.iter_mut().zip(of_kind) {
+            *spread = spread.max(*of_kind);
+        }
+    }
+}
+
+/// The `q`-quantile by linear interpolation; sorts `values`.
+pub fn quantile(values: &mut [f32], q: f64) -> Option<f32> {
+    values.sort_unstable_by(f32::total_cmp);
+    let last = values.len().checked_sub(1)?;
+    let at = q.clamp(0.0, 1.0) * last as f64;
+    let (low, high) = (values[at.floor() as usize], values[at.ceil() as usize]);
+    Some(low + (high - low) * at.fract() as f32)
+}

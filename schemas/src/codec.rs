@@ -1,0 +1,245 @@
+//! Avro single-object encoding: two marker bytes, the fingerprint of the writer's schema, the datum.
+
+use std::sync::LazyLock;
+
+use apache_avro::{Schema, rabin::Rabin, reader::datum::GenericDatumReader, writer::datum::GenericDatumWriter};
+use serde::{Serialize, de::DeserializeOwned};
+use thiserror::Error;
+
+use crate::{GraphSnapshot, HealthySnapshot, Incident, ModelRelease, RootCauseEvent};
+
+/// A larger record is refused before it is read.
+pub const MAX_RECORD_BYTES: usize = 32 << 20;
+
+const MARKER: [u8; 2] = [0xc3, 0x01];
+const HEADER_BYTES: usize = 10;
+
+/// Why bytes are not a record.
+#[derive(Debug, Error)]
+pub enum CodecError {
+    /// It is larger than any record may be.
+    #[error("{record} of {found} bytes is larger than the {MAX_RECORD_BYTES} bytes that a record may have")]
+    TooLarge {
+        /// The record that was expected.
+        record: &'static str,
+        /// Its size in bytes.
+        found: usize,
+    },
+    /// It does not begin as single-object encoding does.
+    #[error("expected {record} in Avro single-object encoding (`c3 01`, then 8 bytes), found {found}")]
+    NotSingleObject {
+        /// The record that was expected.
+        record: &'static str,
+        /// The first bytes, for people.
+        found: String,
+    },
+    /// No version of the record has this schema.
+    #[error("schema fingerprint `{found}` is no known version of {record}")]
+    UnknownVersion {
+        /// The record that was expected.
+        record: &'static str,
+        /// The fingerprint, in hex, in the order of the bytes.
+        found: String,
+    },
+    /// The datum does not follow its schema.
+    #[error("{record} cannot be read: {reason}")]
+    Malformed {
+        /// The record that was expected.
+        record: &'static str,
+        /// What the decoder found.
+        reason: String,
+    },
+    /// The record cannot be written as its schema demands.
+    #[error("{record} cannot be written: {reason}")]
+    Unwritable {
+        /// The record.
+        record: &'static str,
+        /// What the encoder found.
+        reason: String,
+    },
+}
+
+/// A record type with a contract.
+pub trait Record: Serialize + DeserializeOwned + 'static {
+    /// The record's name in its schema.
+    const NAME: &'static str;
+
+    /// Its schema versions, the current one last.
+    fn versions() -> &'static Versions;
+}
+
+/// The schema versions of one record, the current one last.
+pub struct Versions {
+    schemas: Vec<(Fingerprint, &'static Schema)>,
+    writer: GenericDatumWriter<'static>,
+    reader: GenericDatumReader<'static>,
+}
+
+type Fingerprint = [u8; 8];
+
+impl Versions {
+    /// Versions from the texts of their `.avsc`, the current one last.
+    ///
+    /// # Panics
+    /// If a text is not an Avro schema: these are compiled in.
+    #[expect(clippy::expect_used, reason = "the texts are compiled in and a test reads every one")]
+    pub fn parse(texts: &[&str]) -> Self {
+        let schemas: Vec<_> = texts
+            .iter()
+            .map(|text| {
+                // A schema lives as long as the program: the encoders borrow from it.
+                let schema: &'static Schema = Box::leak(Box::new(Schema::parse_str(text).expect("a valid .avsc")));
+                (fingerprint(schema), schema)
+            })
+            .collect();
+        let current = schemas.last().expect("at least one version").1;
+        Versions {
+            writer: GenericDatumWriter::builder(current).human_readable(false).build().expect("a closed schema"),
+            reader: GenericDatumReader::builder(current).human_readable(false).build().expect("a closed schema"),
+            schemas,
+        }
+    }
+
+    /// The current version.
+    #[expect(clippy::expect_used, reason = "`parse` takes at least one")]
+    pub fn current(&self) -> &'static Schema {
+        self.schemas.last().expect("at least one version").1
+    }
+
+    fn current_fingerprint(&self) -> Fingerprint {
+        self.schemas.last().map(|(fingerprint, _)| *fingerprint).unwrap_or_default()
+    }
+}
+
+fn fingerprint(schema: &Schema) -> Fingerprint {
+    let mut fingerprint = Fingerprint::default();
+    fingerprint.copy_from_slice(&schema.fingerprint::<Rabin>().bytes);
+    fingerprint
+}
+
+/// A record as bytes.
+pub fn encode<R: Record>(record: &R) -> Result<Vec<u8>, CodecError> {
+    let versions = R::versions();
+    let mut bytes = Vec::with_capacity(1024);
+    bytes.extend_from_slice(&MARKER);
+    bytes.extend_from_slice(&versions.current_fingerprint());
+    versions
+        .writer
+        .write_ser(&mut bytes, record)
+        .map_err(|error| CodecError::Unwritable { record: R::NAME, reason: error.to_string() })?;
+    if bytes.len() > MAX_RECORD_BYTES {
+        return Err(CodecError::TooLarge { record: R::NAME, found: bytes.len() });
+    }
+    Ok(bytes)
+}
+
+/// The record that bytes are, whichever released version wrote them.
+pub fn decode<R: Record>(bytes: &[u8]) -> Result<R, CodecError> {
+    decode_versions(R::versions(), bytes)
+}
+
+/// [`decode`] with a set of versions of one's own; for tests of how a record may evolve.
+pub fn decode_versions<R: Record>(versions: &Versions, bytes: &[u8]) -> Result<R, CodecError> {
+    if bytes.len() > MAX_RECORD_BYTES {
+        return Err(CodecError::TooLarge { record: R::NAME, found: bytes.len() });
+    }
+    let malformed = |reason: String| CodecError::Malformed { record: R::NAME, reason };
+    let (found, mut datum) = split_header(bytes).ok_or_else(|| not_single_object::<R>(bytes))?;
+    let record = if found == versions.current_fingerprint() {
+        versions.reader.read_deser(&mut datum).map_err(|error| malformed(error.to_string()))?
+    } else {
+        let (_, writer) = versions
+            .schemas
+            .iter()
+            .find(|(fingerprint, _)| *fingerprint == found)
+            .ok_or_else(|| CodecError::UnknownVersion { record: R::NAME, found: hex(&found) })?;
+        // The direct path panics with a reader schema, so older versions are resolved as values.
+        let value = GenericDatumReader::builder(writer)
+            .reader_schema(versions.current())
+            .human_readable(false)
+            .build()
+            .and_then(|reader| reader.read_value(&mut datum))
+            .map_err(|error| malformed(error.to_string()))?;
+        apache_avro::from_value(&value).map_err(|error| malformed(error.to_string()))?
+    };
+    if !datum.is_empty() {
+        return Err(malformed(format!("{} bytes follow its end", datum.len())));
+    }
+    Ok(record)
+}
+
+fn split_header(bytes: &[u8]) -> Option<(Fingerprint, &[u8])> {
+    let (header, datum) = bytes.split_at_checked(HEADER_BYTES)?;
+    let fingerprint = header.strip_prefix(&MARKER)?.try_into().ok()?;
+    Some((fingerprint, datum))
+}
+
+fn not_single_object<R: Record>(bytes: &[u8]) -> CodecError {
+    let found = match bytes {
+        [] => "nothing".to_owned(),
+        _ => format!("{} bytes that begin `{}`", bytes.len(), hex(&bytes[..bytes.len().min(HEADER_BYTES)])),
+    };
+    CodecError::NotSingleObject { record: R::NAME, found }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().join(" ")
+}
+
+macro_rules! records {
+    ($($record:ident: $($version:literal),+;)+) => {$(
+        impl Record for $record {
+            const NAME: &'static str = stringify!($record);
+
+            fn versions() -> &'static Versions {
+                static VERSIONS: LazyLock<Versions> =
+                    LazyLock::new(|| Versions::parse(&[$(include_str!($version)),+]));
+                &VERSIONS
+            }
+        }
+    )+};
+}
+
+records! {
+    GraphSnapshot: "../graph_snapshot.avsc";
+    HealthySnapshot: "../healthy_snapshot.avsc";
+    ModelRelease: "../model_release.avsc";
+    RootCauseEvent: "../root_cause_event.avsc";
+    Incident: "../incident.avsc";
+}
+
+/// Gives an enum its text form: in records such words are strings, so that a new one does not break a reader's schema.
+macro_rules! string_enum {
+    ($name:ident { $($variant:ident = $text:literal),+ $(,)? }) => {
+        impl $name {
+            /// The word that records carry.
+            pub const fn as_str(self) -> &'static str {
+                match self { $($name::$variant => $text),+ }
+            }
+        }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.pad(self.as_str())
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(word: $name) -> String {
+                word.as_str().to_owned()
+            }
+        }
+
+        impl TryFrom<String> for $name {
+            type Error = String;
+
+            fn try_from(text: String) -> Result<Self, String> {
+                match text.as_str() {
+                    $($text => Ok($name::$variant),)+
+                    _ => Err(format!(concat!("expected one of", $(" `", $text, "`",)+ ", found `{}`"), text)),
+                }
+            }
+        }
+    };
+}
+pub(crate) use string_enum;

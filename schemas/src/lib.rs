@@ -1,0 +1,29 @@
+//! The records that travel, and their bytes.
+//!
+//! **Promises:** every record has an `.avsc` beside this crate that is its contract; [`codec::decode`] reads every
+//! version that was ever released; bytes that are not such a record are an error that says what was found.
+//!
+//! **Never:** no Kafka, no clocks, no tensors. What a record means is for others to say.
+//!
+//! - [`observation`]: what a producer saw of a host
+//! - [`healthy`]: a snapshot that may be learned from
+//! - [`release`]: a trained model and what it needs to be judged by
+//! - [`alert`]: suspects, events and incidents
+//! - [`topic`]: where each record goes and how long it stays
+//! - [`codec`]: Avro single-object encoding
+
+pub mod alert;
+pub mod codec;
+pub mod healthy;
+pub mod observation;
+pub mod release;
+pub mod time;
+pub mod topic;
+
+pub use alert::{EventKind, Incident, IncidentState, Reason, RootCauseEvent, Stage, Suspect};
+pub use codec::{CodecError, decode, encode};
+pub use healthy::{HealthySnapshot, VouchedBy};
+pub use observation::{Column, Coverage, Edge, Evidence, GraphSnapshot, Missing, Node};
+pub use release::{Calibration, ColumnLimit, ColumnSpec, Manifest, ModelRelease, RoleCalibration};
+pub use time::Timestamp;
+pub use topic::Topic;

@@ -1,0 +1,70 @@
+//! Where each record goes, and how long it stays there.
+
+use std::{fmt, time::Duration};
+
+/// The topics of Local Detective.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Topic {
+    /// `GraphSnapshot` by host id.
+    Snapshots,
+    /// `HealthySnapshot` by host id.
+    Healthy,
+    /// `ModelRelease` by cohort.
+    Models,
+    /// `RootCauseEvent` by incident id.
+    Alerts,
+    /// `Incident` by incident id.
+    Incidents,
+    /// Bytes that could not be taken, by the record's own key.
+    DeadLetter,
+}
+
+/// How long records stay.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Retention {
+    /// For this long.
+    Delete(Duration),
+    /// Until a newer record of the same key comes.
+    Compact,
+}
+
+const HOUR: Duration = Duration::from_secs(3600);
+
+impl Topic {
+    /// All of them.
+    pub const ALL: [Topic; 6] =
+        [Topic::Snapshots, Topic::Healthy, Topic::Models, Topic::Alerts, Topic::Incidents, Topic::DeadLetter];
+
+    /// The name on the bus.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Topic::Snapshots => "detective.snapshots",
+            Topic::Healthy => "detective.healthy",
+            Topic::Models => "detective.models",
+            Topic::Alerts => "detective.alerts",
+            Topic::Incidents => "detective.incidents",
+            Topic::DeadLetter => "detective.dead-letter",
+        }
+    }
+
+    /// The topic of that name.
+    pub fn of_name(name: &str) -> Option<Topic> {
+        Topic::ALL.into_iter().find(|topic| topic.name() == name)
+    }
+
+    /// How long its records stay.
+    pub const fn retention(self) -> Retention {
+        match self {
+            Topic::Snapshots => Retention::Delete(Duration::from_secs(4 * HOUR.as_secs())),
+            Topic::Healthy | Topic::DeadLetter => Retention::Delete(Duration::from_secs(7 * 24 * HOUR.as_secs())),
+            Topic::Alerts => Retention::Delete(Duration::from_secs(30 * 24 * HOUR.as_secs())),
+            Topic::Models | Topic::Incidents => Retention::Compact,
+        }
+    }
+}
+
+impl fmt::Display for Topic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
