@@ -1,0 +1,7 @@
+//! What the trainer makes of healthy snapshots.
+#![allow(clippy::unwrap_used)]
+
+mod healthy;
+mod onnx;
+mod release;
+mod topics;

@@ -1,0 +1,131 @@
+//! From snapshots to a release.
+
+use graph::{Profile, threshold};
+use schemas::{GraphSnapshot, ModelRelease, Timestamp};
+use tokio_util::sync::CancellationToken;
+use trainer::{Lesson, Progress, TrainerError, TrainingConfig, train};
+
+use crate::healthy::{self, HOST, INTERVAL_MS, SINGLE};
+
+/// Enough to see what falls, few enough to be quick.
+const EPOCHS: usize = 12;
+
+fn lesson(profile: Profile, snapshots: Vec<GraphSnapshot>) -> Lesson {
+    let created_at = Timestamp(1_800_000_000_000);
+    Lesson { cohort: HOST.to_owned(), generation: 3, profile, created_at, snapshots, earlier_limits: Vec::new() }
+}
+
+fn train_on(profile: Profile, snapshots: Vec<GraphSnapshot>) -> Result<ModelRelease, TrainerError> {
+    let config = TrainingConfig { epochs: EPOCHS, ..TrainingConfig::default() };
+    train(&config, lesson(profile, snapshots), &CancellationToken::new(), &Progress::hidden())
+}
+
+#[test]
+fn a_release_has_learned_from_three_quarters_and_is_calibrated_on_the_last() {
+    let release = train_on(Profile::Default, healthy::sweeps(13, 60, 1)).unwrap();
+    assert!(release.is_intact());
+    assert_eq!((release.cohort.as_str(), release.generation, release.profile.as_str()), (HOST, 3, "default"));
+    let columns: Vec<_> = release.columns.iter().map(|column| column.name.as_str()).collect();
+    assert_eq!(columns, ["cpu_pct", "lock_wait_ms", "memory_rss", "psi_cpu_some", "rtt_ms"]);
+    assert_eq!(release.features, 12);
+    let manifest = &release.manifest;
+    assert_eq!((manifest.fitted, manifest.calibrated), (45, 15));
+    assert_eq!(manifest.until.millis_since(manifest.from), 59 * INTERVAL_MS);
+    assert_eq!(manifest.epochs as usize, EPOCHS);
+    assert!(manifest.loss_last < 0.9 * manifest.loss_first, "{manifest:?}");
+    let calibration = &release.calibration;
+    let limits = f64::from(threshold::LIMITS.0)..=f64::from(threshold::LIMITS.1);
+    assert!(limits.contains(&calibration.threshold), "{}", calibration.threshold);
+    let (kind, role) = ("process".to_owned(), "/usr/bin/worker worker-#".to_owned());
+    let of_role = calibration.roles.iter().find(|it| it.kind == kind && it.role == role).unwrap();
+    assert_eq!(of_role.observations, 45 * 2);
+    assert!((of_role.centre[0] - 15.0).abs() < 2.0, "{of_role:?}");
+    assert!(of_role.residual_spread.iter().chain(&of_role.spread).all(|spread| *spread > 0.0));
+    assert!(calibration.roles.iter().any(|it| it.kind == kind && it.role.is_empty()));
+    assert_eq!(calibration.pressure_p99.len(), 1);
+    assert!((calibration.pressure_p99[0].limit - 9.0).abs() < 1e-3, "{:?}", calibration.pressure_p99);
+}
+
+#[test]
+fn the_same_snapshots_and_seed_make_the_same_model_and_another_seed_another() {
+    let train_with = |seed| {
+        let config = TrainingConfig { epochs: 2, seed, ..TrainingConfig::default() };
+        let lesson = lesson(Profile::Default, healthy::sweeps(9, 20, 1));
+        train(&config, lesson, &CancellationToken::new(), &Progress::hidden()).unwrap()
+    };
+    assert_eq!(train_with(1), train_with(1));
+    assert_ne!(train_with(1).onnx, train_with(2).onnx);
+}
+
+#[test]
+fn the_classic_profile_makes_every_epoch_of_the_original_model() {
+    let config =
+        TrainingConfig { max_time: std::time::Duration::from_nanos(1), epochs: 3, ..TrainingConfig::default() };
+    let lesson_of = |profile| lesson(profile, healthy::sweeps(9, 20, 1));
+    let classic = train(&config, lesson_of(Profile::Classic), &CancellationToken::new(), &Progress::hidden()).unwrap();
+    assert_eq!((classic.manifest.parameters, classic.features, classic.manifest.epochs), (1819, 11, 3));
+    assert!(classic.columns.is_empty() && classic.calibration.threshold > 0.0);
+    assert!(classic.manifest.loss_last < classic.manifest.loss_first, "{:?}", classic.manifest);
+    let default = train(&config, lesson_of(Profile::Default), &CancellationToken::new(), &Progress::hidden()).unwrap();
+    assert_eq!(default.manifest.epochs, 1, "its time was over after the first");
+}
+
+#[test]
+fn a_bad_minute_does_not_become_what_is_normal() {
+    let clean = healthy::sweeps(13, 60, 1);
+    let mut poisoned = clean.clone();
+    for snapshot in &mut poisoned[21..26] {
+        healthy::set(snapshot, "cpu_pct", SINGLE, 400.0);
+    }
+    let clean = train_on(Profile::Default, clean).unwrap();
+    let poisoned = train_on(Profile::Default, poisoned).unwrap();
+    assert_eq!(clean.manifest.fitted + clean.manifest.calibrated, 60);
+    assert_eq!(poisoned.manifest.fitted + poisoned.manifest.calibrated, 55);
+    let spread = |release: &ModelRelease| {
+        let roles = &release.calibration.roles;
+        roles.iter().find(|it| it.role == "/usr/bin/single single").unwrap().spread[0]
+    };
+    assert!(spread(&poisoned) < 1.2 * spread(&clean), "{} {}", spread(&poisoned), spread(&clean));
+}
+
+#[test]
+fn a_graph_without_edges_is_learned_from_too() {
+    let mut snapshots = healthy::sweeps(9, 20, 1);
+    snapshots.iter_mut().for_each(|snapshot| snapshot.edges.clear());
+    let release = train_on(Profile::Default, snapshots).unwrap();
+    assert!(release.manifest.loss_last < release.manifest.loss_first);
+}
+
+#[test]
+fn what_is_no_sound_graph_is_left_out_and_too_little_is_an_error() {
+    let mut snapshots = healthy::sweeps(9, 20, 1);
+    snapshots[3].columns[0].values[0] = f32::NAN;
+    snapshots.push(snapshots[7].clone());
+    let manifest = train_on(Profile::Default, snapshots.clone()).unwrap().manifest;
+    assert_eq!(manifest.fitted + manifest.calibrated, 19, "one is not finite, one came twice");
+    let error = train_on(Profile::Default, snapshots.split_off(12)).unwrap_err();
+    assert_eq!(error.to_string(), "cohort `made-up` has 9 sound healthy snapshots: expected at least 10");
+    assert!(error.hint().is_some());
+    let mut foreign = healthy::sweeps(9, 20, 1);
+    foreign.iter_mut().flat_map(|snapshot| &mut snapshot.nodes).for_each(|node| node.kind = "service".to_owned());
+    assert!(matches!(train_on(Profile::Classic, foreign), Err(TrainerError::TooFew { found: 0, .. })));
+}
+
+#[test]
+fn earlier_pressure_limits_are_kept_where_they_are_wider() {
+    let mut lesson = lesson(Profile::Default, healthy::sweeps(9, 20, 1));
+    let limit = |name: &str, limit| schemas::ColumnLimit { name: name.to_owned(), limit };
+    lesson.earlier_limits = vec![limit("psi_cpu_some", 30.0), limit("psi_io_some", 2.0)];
+    let config = TrainingConfig { epochs: 1, ..TrainingConfig::default() };
+    let release = train(&config, lesson, &CancellationToken::new(), &Progress::hidden()).unwrap();
+    assert_eq!(release.calibration.pressure_p99, [limit("psi_cpu_some", 30.0), limit("psi_io_some", 2.0)]);
+}
+
+#[test]
+fn training_ends_when_it_is_told_to() {
+    let shutdown = CancellationToken::new();
+    shutdown.cancel();
+    let lesson = lesson(Profile::Default, healthy::sweeps(9, 20, 1));
+    let outcome = train(&TrainingConfig::default(), lesson, &shutdown, &Progress::hidden());
+    assert!(matches!(outcome, Err(TrainerError::Interrupted)));
+}

@@ -1,0 +1,166 @@
+//! From the healthy topic to the models topic, on a real bus.
+
+use std::{sync::Arc, time::Duration};
+
+use bus::{Bus, BusConfig, Cursor, Delivery, Record};
+use schemas::{GraphSnapshot, ModelRelease, Topic};
+use tempfile::TempDir;
+use tokio_util::sync::CancellationToken;
+use trainer::{Progress, TrainerSettings, TrainingConfig};
+
+use crate::healthy::{self, HOST};
+
+/// Far longer than anything here takes.
+const LONG: Duration = Duration::from_secs(120);
+const WANTED: i64 = 12;
+
+struct Bench {
+    bus: Arc<dyn Bus>,
+    directory: TempDir,
+}
+
+impl Bench {
+    async fn new() -> Bench {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("data");
+        let bus = bus::open(&BusConfig { path, ..BusConfig::default() }).await.unwrap();
+        Bench { bus, directory }
+    }
+
+    /// Runs a trainer while `check` does.
+    async fn while_training<T>(&self, check: impl Future<Output = T>) -> T {
+        let training = TrainingConfig {
+            epochs: 2,
+            write_onnx: Some(self.directory.path().join("model.onnx")),
+            ..TrainingConfig::default()
+        };
+        let settings = TrainerSettings { training, ..TrainerSettings::default() };
+        let shutdown = CancellationToken::new();
+        let trainer = trainer::run(settings, self.bus.clone(), shutdown.clone(), Progress::hidden());
+        let trainer = tokio::spawn(trainer);
+        let outcome = check.await;
+        shutdown.cancel();
+        trainer.await.unwrap().unwrap();
+        outcome
+    }
+
+    async fn learn(&self, generation: i64, numbers: std::ops::RangeInclusive<i64>) {
+        let snapshots = healthy::sweeps(9, WANTED as usize, 1);
+        let record = |learned| record(&snapshots[learned as usize - 1], generation, learned);
+        self.bus.publish(numbers.map(record).collect(), None).await.unwrap();
+    }
+
+    /// Waits for as many records of a topic, the retained ones first.
+    async fn wait_for(&self, topic: Topic, count: usize) -> Vec<Delivery> {
+        let (mut found, mut cursor) = (Vec::new(), Cursor::start(topic));
+        while found.len() < count {
+            let page = self.bus.read(&cursor, 100, LONG).await.unwrap();
+            assert!(!page.deliveries.is_empty(), "{} of {count} records in {topic}", found.len());
+            found.extend(page.deliveries);
+            cursor = page.next;
+        }
+        found
+    }
+
+    async fn wait_for_model(&self, generation: i64) -> ModelRelease {
+        let mut cursor = Cursor::start(Topic::Models);
+        loop {
+            let page = self.bus.read(&cursor, 100, LONG).await.unwrap();
+            let releases = page.deliveries.iter().map(|it| schemas::decode::<ModelRelease>(&it.value).unwrap());
+            if let Some(release) = releases.into_iter().find(|release| release.generation == generation) {
+                return release;
+            }
+            assert!(!page.deliveries.is_empty(), "no model of generation {generation}");
+            cursor = page.next;
+        }
+    }
+
+    /// Sends what can't be read, and waits until the trainer has set it aside: all that came before has been taken in.
+    async fn drain(&self, nth: usize) -> Vec<Delivery> {
+        let junk = Record::new(Topic::Healthy, HOST, b"junk".to_vec(), schemas::Timestamp(7)).header("kept", *b"yes");
+        self.bus.publish(vec![junk], None).await.unwrap();
+        self.wait_for(Topic::DeadLetter, nth).await
+    }
+}
+
+fn record(snapshot: &GraphSnapshot, generation: i64, learned: i64) -> Record {
+    let healthy = healthy::record(snapshot, generation, learned, WANTED);
+    Record::new(Topic::Healthy, HOST, schemas::encode(&healthy).unwrap(), healthy.time)
+}
+
+#[tokio::test]
+async fn a_model_is_published_once_the_cohort_has_learned_as_many_as_it_wants() {
+    let bench = Bench::new().await;
+    let release = bench
+        .while_training(async {
+            bench.learn(0, 1..=WANTED - 1).await;
+            bench.drain(1).await;
+            let end = bench.bus.end(Topic::Models).await.unwrap();
+            assert_eq!(bench.bus.read(&Cursor::start(Topic::Models), 1, Duration::ZERO).await.unwrap().next, end);
+            bench.learn(0, WANTED..=WANTED).await;
+            bench.wait_for_model(0).await
+        })
+        .await;
+    assert!(release.is_intact());
+    assert_eq!(release.manifest.fitted + release.manifest.calibrated, WANTED);
+    let models = bench.wait_for(Topic::Models, 1).await;
+    assert_eq!(models[0].key, HOST);
+    assert_eq!(models[0].header("ce_type"), Some(b"detective.model.v1".as_slice()));
+    assert_eq!(std::fs::read(bench.directory.path().join("model.onnx")).unwrap(), release.onnx);
+}
+
+#[tokio::test]
+async fn a_restart_neither_forgets_what_was_learned_nor_trains_again() {
+    let bench = Bench::new().await;
+    bench
+        .while_training(async {
+            bench.learn(0, 1..=WANTED - 1).await;
+            bench.drain(1).await
+        })
+        .await;
+    let first = bench
+        .while_training(async {
+            bench.learn(0, WANTED..=WANTED).await;
+            bench.wait_for_model(0).await
+        })
+        .await;
+    bench.while_training(bench.drain(2)).await;
+    let models = bench.wait_for(Topic::Models, 1).await;
+    assert_eq!(models.iter().map(|it| it.offset).collect::<Vec<_>>(), [0]);
+    assert_eq!(first.generation, 0);
+}
+
+#[tokio::test]
+async fn a_learning_that_was_complete_before_the_start_is_trained_at_once() {
+    let bench = Bench::new().await;
+    bench.learn(0, 1..=WANTED).await;
+    bench.while_training(bench.wait_for_model(0)).await;
+}
+
+#[tokio::test]
+async fn a_new_generation_begins_from_nothing() {
+    let bench = Bench::new().await;
+    bench.learn(0, 1..=WANTED).await;
+    bench.while_training(bench.wait_for_model(0)).await;
+    bench.learn(1, 1..=WANTED).await;
+    let release = bench.while_training(bench.wait_for_model(1)).await;
+    assert_eq!(release.manifest.fitted + release.manifest.calibrated, WANTED);
+}
+
+#[tokio::test]
+async fn a_record_that_cannot_be_read_is_set_aside_with_where_from_and_why() {
+    let bench = Bench::new().await;
+    let mut broken = healthy::sweeps(9, 1, 1).remove(0);
+    broken.edges[0].target = 99;
+    bench.bus.publish(vec![record(&broken, 0, 1)], None).await.unwrap();
+    let letters = bench.while_training(bench.drain(2)).await;
+    let header = |letter: &Delivery, name: &str| String::from_utf8(letter.header(name).unwrap().to_vec()).unwrap();
+    assert_eq!(header(&letters[0], "from"), "detective.healthy/0/0");
+    assert_eq!(header(&letters[0], "why"), "edge 0 (`parent`) points to node 99, but there are 9 nodes");
+    assert_eq!(
+        (letters[1].value.as_slice(), letters[1].key.as_str(), letters[1].time.0),
+        (b"junk".as_slice(), HOST, 7)
+    );
+    assert_eq!(header(&letters[1], "kept"), "yes");
+    assert!(header(&letters[1], "why").contains("found 4 bytes"), "{}", header(&letters[1], "why"));
+}
