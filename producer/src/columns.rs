@@ -1,0 +1,210 @@
+//! The values of a snapshot, a column each, with a reason for each that is missing.
+
+use schemas::{Column, Missing};
+
+use crate::read::Seen;
+
+macro_rules! measures {
+    ($($(#[$doc:meta])* $measure:ident = $name:literal $unit:literal $form:literal),+ $(,)?) => {
+        /// What is measured; a column each, in this order.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Measure { $($(#[$doc])* $measure),+ }
+
+        impl Measure {
+            /// Name, unit and form of each.
+            const ALL: &'static [(&'static str, &'static str, &'static str)] = &[$(($name, $unit, $form)),+];
+        }
+    };
+}
+
+measures! {
+    /// Process: time on a CPU, of one core.
+    CpuPct = "cpu_pct" "percent" "rate",
+    /// Process: memory in use.
+    MemoryRss = "memory_rss" "B" "gauge",
+    /// Process: growth of its private memory.
+    MemoryGrowth = "memory_growth" "B/s" "rate",
+    /// Process: threads.
+    Threads = "threads" "count" "gauge",
+    /// Process: open file descriptors.
+    Fds = "fds" "count" "gauge",
+    /// Process: open sockets.
+    Sockets = "sockets" "count" "gauge",
+    /// Process: page faults that took I/O.
+    MajorFaults = "major_faults" "1/s" "rate",
+    /// Process: time its main thread waited for a CPU.
+    RunDelayPct = "run_delay_pct" "percent" "rate",
+    /// Process: fetched from storage.
+    ReadBytes = "read_bytes" "B/s" "rate",
+    /// Process: sent to storage.
+    WriteBytes = "write_bytes" "B/s" "rate",
+    /// Process: state R.
+    Running = "running" "flag" "flag",
+    /// Process: state D.
+    DiskWait = "disk_wait" "flag" "flag",
+    /// Process: state T.
+    Stopped = "stopped" "flag" "flag",
+    /// Process: state t.
+    Traced = "traced" "flag" "flag",
+    /// Process: state Z.
+    Zombie = "zombie" "flag" "flag",
+    /// Process: how long its longest lock wait has lasted.
+    BlockedMs = "blocked_ms" "ms" "gauge",
+    /// Process: the longest lock wait that others have because of it.
+    BlocksMs = "blocks_ms" "ms" "gauge",
+    /// Process: tasks that wait because of it.
+    BlocksTasks = "blocks_tasks" "count" "gauge",
+    /// File: processes that have it open.
+    OpenBy = "open_by" "count" "gauge",
+    /// File: tasks that wait for a lock on it.
+    LockWaiters = "lock_waiters" "count" "gauge",
+    /// File: the longest such wait.
+    LockWaitMs = "lock_wait_ms" "ms" "gauge",
+    /// Endpoint: connections.
+    Connections = "connections" "count" "gauge",
+    /// Endpoint: the longest smoothed round-trip time.
+    RttMs = "rtt_ms" "ms" "gauge",
+    /// Endpoint: received and not read yet.
+    RecvQueue = "recv_queue" "B" "gauge",
+    /// Endpoint: sent and not acknowledged yet.
+    SendQueue = "send_queue" "B" "gauge",
+    /// Endpoint: connections that are not accepted yet.
+    AcceptQueue = "accept_queue" "count" "gauge",
+    /// Endpoint: segments sent again.
+    Retransmits = "retransmits" "1/s" "rate",
+    /// Control group: processes.
+    Processes = "processes" "count" "gauge",
+    /// CPU: of all cores.
+    BusyPct = "busy_pct" "percent" "rate",
+    /// Memory: what programs can still have.
+    MemoryAvailable = "memory_available" "B" "gauge",
+    /// CPU: some task waits for it.
+    PsiCpuSome = "psi_cpu_some" "percent" "gauge",
+    /// Memory: some task waits for it.
+    PsiMemorySome = "psi_memory_some" "percent" "gauge",
+    /// Memory: all tasks wait for it.
+    PsiMemoryFull = "psi_memory_full" "percent" "gauge",
+    /// I/O: some task waits for it.
+    PsiIoSome = "psi_io_some" "percent" "gauge",
+    /// I/O: all tasks wait for it.
+    PsiIoFull = "psi_io_full" "percent" "gauge",
+}
+
+/// Why a value is missing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Reason {
+    /// It takes more rights.
+    Denied,
+    /// It went while it was read.
+    Gone,
+    /// This kernel does not have it.
+    Unsupported,
+    /// It is left out on purpose.
+    Off,
+    /// It takes two sweeps.
+    FirstSweep,
+}
+
+impl Reason {
+    /// The word that records carry.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Reason::Denied => "denied",
+            Reason::Gone => "gone",
+            Reason::Unsupported => "unsupported",
+            Reason::Off => "off",
+            Reason::FirstSweep => "first-sweep",
+        }
+    }
+}
+
+/// A value, or why there is none.
+pub type Measured = Result<f64, Reason>;
+
+impl<T> Seen<T> {
+    /// The value, or why there is none.
+    pub fn measured(self) -> Result<T, Reason> {
+        match self {
+            Seen::Here(value) => Ok(value),
+            Seen::Gone => Err(Reason::Gone),
+            Seen::Denied => Err(Reason::Denied),
+            Seen::Unsupported => Err(Reason::Unsupported),
+        }
+    }
+}
+
+/// The columns as they fill.
+#[derive(Debug)]
+pub struct Table {
+    columns: Vec<Filling>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Filling {
+    values: Vec<(i32, f32)>,
+    missing: Vec<(Reason, i32)>,
+}
+
+impl Table {
+    /// All columns, empty.
+    pub fn new() -> Table {
+        Table { columns: vec![Filling::default(); Measure::ALL.len()] }
+    }
+
+    /// Notes a node's value, or why it has none. At most once for a node and a measure.
+    pub fn put(&mut self, measure: Measure, node: i32, measured: Measured) {
+        let Some(column) = self.columns.get_mut(measure as usize) else { return };
+        // A snapshot carries finite numbers alone; what is not one was not measured.
+        match measured.map(|value| value as f32) {
+            Ok(value) if value.is_finite() => column.values.push((node, value)),
+            Ok(_) => column.missing.push((Reason::Unsupported, node)),
+            Err(reason) => column.missing.push((reason, node)),
+        }
+    }
+
+    /// The columns as records carry them, those without any value included.
+    pub fn finish(self) -> Vec<Column> {
+        self.columns.into_iter().zip(Measure::ALL).map(|(filling, declared)| filling.finish(declared)).collect()
+    }
+}
+
+impl Default for Table {
+    fn default() -> Self {
+        Table::new()
+    }
+}
+
+impl Filling {
+    fn finish(mut self, (name, unit, form): &(&str, &str, &str)) -> Column {
+        self.values.sort_by_key(|(node, _)| *node);
+        self.values.dedup_by_key(|(node, _)| *node);
+        self.missing.sort();
+        let (nodes, values) = self.values.into_iter().unzip();
+        let missing = self.missing.chunk_by(|(one, _), (other, _)| one == other).filter_map(|same| {
+            let (reason, _) = same.first()?;
+            Some(Missing { reason: reason.as_str().to_owned(), nodes: same.iter().map(|(_, node)| *node).collect() })
+        });
+        let missing = missing.collect();
+        Column { name: (*name).to_owned(), unit: (*unit).to_owned(), form: (*form).to_owned(), nodes, values, missing }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_in_order_and_a_number_that_is_none_is_missing() {
+        let mut table = Table::new();
+        table.put(Measure::CpuPct, 3, Ok(1.5));
+        table.put(Measure::CpuPct, 1, Ok(0.5));
+        table.put(Measure::CpuPct, 2, Ok(f64::NAN));
+        table.put(Measure::CpuPct, 5, Err(Reason::FirstSweep));
+        let columns = table.finish();
+        assert_eq!((columns[0].name.as_str(), columns[0].nodes.as_slice()), ("cpu_pct", [1, 3].as_slice()));
+        let missing: Vec<_> =
+            columns[0].missing.iter().map(|missing| (missing.reason.as_str(), &missing.nodes[..])).collect();
+        assert_eq!(missing, [("unsupported", [2].as_slice()), ("first-sweep", [5].as_slice())]);
+        assert_eq!(columns.len(), Measure::ALL.len());
+    }
+}

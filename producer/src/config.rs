@@ -1,0 +1,70 @@
+//! What the producer is told.
+
+use std::{path::PathBuf, time::Duration};
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// `[sweep]`: how to look at the host.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct SweepConfig {
+    /// Time between the starts of two sweeps. Shorter catches briefer trouble and costs CPU. At least `50ms`.
+    #[serde(with = "humantime_serde")]
+    #[schemars(with = "String", extend("format" = "duration"))]
+    pub interval: Duration,
+    /// Where the `proc` file system is mounted: `/proc`, or for a producer in a container the host's (`/host/proc`).
+    pub proc: PathBuf,
+    /// The most threads (main threads aside) whose system call is read in one sweep, in search of those that wait for
+    /// a lock. Threads beyond are counted as not covered.
+    pub threads_per_sweep: usize,
+}
+
+impl Default for SweepConfig {
+    fn default() -> Self {
+        SweepConfig { interval: Duration::from_secs(1), proc: PathBuf::from("/proc"), threads_per_sweep: 1024 }
+    }
+}
+
+impl SweepConfig {
+    pub(crate) const SHORTEST: Duration = Duration::from_millis(50);
+
+    /// What is wrong with the settings, as pairs of a key within this section and a sentence. Does no I/O.
+    pub fn problems(&self) -> Vec<(&'static str, String)> {
+        let mut problems = Vec::new();
+        if self.interval < Self::SHORTEST {
+            problems.push(("interval", format!("must be at least 50ms, found {:?}", self.interval)));
+        }
+        if !self.proc.is_absolute() {
+            problems.push(("proc", format!("must be an absolute path, found `{}`", self.proc.display())));
+        }
+        problems
+    }
+}
+
+/// A producer: whose host it watches, how, and what it never shows.
+#[derive(Clone, Debug, Default)]
+pub struct Producer {
+    /// Host id; the key of its records.
+    pub host: String,
+    /// The group of like hosts that share a model.
+    pub cohort: String,
+    /// How to look.
+    pub sweep: SweepConfig,
+    /// Local Detective's own data; files at or below these paths are never shown.
+    pub own_paths: Vec<PathBuf>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_problem_is_told_at_once() {
+        let sweep =
+            SweepConfig { interval: Duration::from_millis(1), proc: PathBuf::from("proc"), ..SweepConfig::default() };
+        let keys: Vec<&str> = sweep.problems().into_iter().map(|(key, _)| key).collect();
+        assert_eq!(keys, ["interval", "proc"]);
+        assert_eq!(SweepConfig::default().problems(), []);
+    }
+}

@@ -1,0 +1,55 @@
+//! What can go wrong.
+
+use std::{io, path::PathBuf};
+
+use thiserror::Error;
+
+/// Why there is no snapshot.
+#[derive(Debug, Error)]
+pub enum ProducerError {
+    /// The root is no `proc` file system.
+    #[error("`{}` is no proc file system: expected `stat` and `self` in it", path.display())]
+    NotProc {
+        /// The root that was given.
+        path: PathBuf,
+        /// What the look for `stat` or `self` ended with.
+        source: io::Error,
+    },
+    /// A file that every sweep needs cannot be read.
+    #[error("`{}` cannot be read", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The settings cannot be followed.
+    #[error("settings cannot be followed: {}", problems.join("; "))]
+    Settings {
+        /// A sentence each.
+        problems: Vec<String>,
+    },
+    /// A sweep ended in a panic.
+    #[error("the sweep ended in a panic")]
+    Panicked {
+        /// What the runtime said.
+        source: tokio::task::JoinError,
+    },
+}
+
+impl ProducerError {
+    /// What the person at the keyboard can do about it.
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            ProducerError::NotProc { .. } => Some(
+                "Local Detective reads Linux's proc file system; in a container mount the host's, for instance at \
+                 `/host/proc`, and name it in `sweep.proc`",
+            ),
+            ProducerError::Read { .. } => {
+                Some("run the producer as root, or with CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH")
+            }
+            ProducerError::Settings { .. } => Some("correct `[sweep]` in the configuration"),
+            ProducerError::Panicked { .. } => None,
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! The short files below `/proc/PID`: `statm`, `schedstat`, `io`, `status`, `cgroup`, `cmdline`, and links.
+
+use super::{lines, number, value_of, words};
+
+/// Resident and private memory from `statm`, in pages.
+pub fn statm(text: &[u8]) -> Option<(u64, u64)> {
+    let mut fields = words(text).skip(1);
+    let resident = number(fields.next()?)?;
+    let shared = number(fields.next()?)?;
+    Some((resident, resident.saturating_sub(shared)))
+}
+
+/// Nanoseconds that the main thread has waited for a CPU, from `schedstat`.
+pub fn run_delay(text: &[u8]) -> Option<u64> {
+    number(words(text).nth(1)?)
+}
+
+/// Bytes that were fetched from and sent to storage, from `io`.
+pub fn storage_bytes(text: &[u8]) -> Option<(u64, u64)> {
+    Some((number(value_of(text, b"read_bytes:")?)?, number(value_of(text, b"write_bytes:")?)?))
+}
+
+/// How often the task gave up the CPU by itself, from `status`.
+pub fn voluntary_switches(text: &[u8]) -> Option<u64> {
+    number(value_of(text, b"voluntary_ctxt_switches:")?)
+}
+
+/// The path in `cgroup` that says most: the unified hierarchy's, or where that is the root, of the old hierarchies
+/// that of memory, CPU, pids or systemd.
+pub fn cgroup(text: &[u8]) -> Option<&[u8]> {
+    const PREFERRED: [&[u8]; 5] = [b"", b"memory", b"cpu", b"pids", b"name=systemd"];
+    let path_of = |wanted: &[u8]| {
+        lines(text).find_map(|line| {
+            let mut fields = line.splitn(3, |byte| *byte == b':');
+            let controllers = fields.nth(1)?;
+            let path = fields.next()?;
+            let named = controllers.split(|byte| *byte == b',').any(|controller| controller == wanted);
+            (named && path.starts_with(b"/")).then_some(path)
+        })
+    };
+    let mut paths = PREFERRED.into_iter().filter_map(path_of).peekable();
+    let first = paths.peek().copied();
+    paths.find(|path| *path != b"/").or(first)
+}
+
+/// The arguments in `cmdline`, the program's own name first.
+pub fn arguments(text: &[u8]) -> Vec<&[u8]> {
+    let text = text.strip_suffix(b"\0").unwrap_or(text);
+    if text.is_empty() { Vec::new() } else { text.split(|byte| *byte == 0).collect() }
+}
+
+/// The number in a link such as `socket:[123]` or `net:[4026531840]`.
+pub fn numbered(link: &[u8], kind: &[u8]) -> Option<u64> {
+    number(link.strip_prefix(kind)?.strip_prefix(b":[")?.strip_suffix(b"]")?)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn the_unified_cgroup_comes_before_the_old_ones_unless_it_is_the_root() {
+        let unified = b"1:name=systemd:/old\n0::/system.slice/a.service\n";
+        assert_eq!(cgroup(unified), Some(b"/system.slice/a.service".as_slice()));
+        let hybrid = b"4:memory:/docker/x:y\n2:cpu,cpuacct:/z\n0::/\n";
+        assert_eq!(cgroup(hybrid), Some(b"/docker/x:y".as_slice()));
+        assert_eq!(cgroup(b"0::/\n"), Some(b"/".as_slice()));
+        assert_eq!(cgroup(b"nonsense"), None);
+    }
+
+    #[test]
+    fn an_empty_command_line_has_no_arguments_and_empty_arguments_count() {
+        assert_eq!(arguments(b""), Vec::<&[u8]>::new());
+        assert_eq!(arguments(b"a\0\0b\0"), [b"a".as_slice(), b"", b"b"]);
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_make_it_panic(text in prop::collection::vec(any::<u8>(), 0..300)) {
+            let _ = (statm(&text), run_delay(&text), storage_bytes(&text), voluntary_switches(&text));
+            let _ = (cgroup(&text), arguments(&text), numbered(&text, b"pipe"));
+        }
+
+        #[test]
+        fn written_numbers_read_back(resident in any::<u32>(), shared in any::<u32>(), n in any::<u64>(), m in any::<u64>()) {
+            let (resident, shared) = (u64::from(resident), u64::from(shared));
+            let text = format!("9 {resident} {shared} 1 0 2 0\n");
+            prop_assert_eq!(statm(text.as_bytes()), Some((resident, resident.saturating_sub(shared))));
+            prop_assert_eq!(run_delay(format!("{m} {n} 3\n").as_bytes()), Some(n));
+            let io = format!("rchar: 1\nsyscr: 2\nread_bytes: {n}\nwrite_bytes: {m}\ncancelled_write_bytes: 0\n");
+            prop_assert_eq!(storage_bytes(io.as_bytes()), Some((n, m)));
+            let status = format!("Name:\tx\nvoluntary_ctxt_switches:\t{n}\nnonvoluntary_ctxt_switches:\t{m}\n");
+            prop_assert_eq!(voluntary_switches(status.as_bytes()), Some(n));
+            prop_assert_eq!(numbered(format!("socket:[{n}]").as_bytes(), b"socket"), Some(n));
+        }
+    }
+}

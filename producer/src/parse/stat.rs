@@ -1,0 +1,115 @@
+//! `/proc/PID/stat`.
+
+use super::{number, signed, words};
+
+/// What a sweep needs of one process's `stat`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stat<'t> {
+    /// Process id.
+    pub pid: u32,
+    /// Anything but a NUL: parentheses, spaces and line ends included; at most 15 bytes, of a kernel thread more.
+    pub comm: &'t [u8],
+    /// One letter.
+    pub state: u8,
+    /// The parent's process id, 0 if it has none in this namespace.
+    pub parent: u32,
+    /// The kernel's `PF_` flags.
+    pub flags: u64,
+    /// Page faults that took I/O.
+    pub major_faults: u64,
+    /// Clock ticks in user mode.
+    pub user_ticks: u64,
+    /// Clock ticks in kernel mode.
+    pub system_ticks: u64,
+    /// Threads.
+    pub threads: u64,
+    /// Clock ticks after boot.
+    pub start_time: u64,
+}
+
+impl Stat<'_> {
+    /// Whether it is a thread of the kernel's own.
+    pub fn is_kernel_thread(&self) -> bool {
+        const PF_KTHREAD: u64 = 0x0020_0000;
+        // Not also the children of process 2: in a container that is a process like any other.
+        self.flags & PF_KTHREAD != 0
+    }
+}
+
+/// Reads the one line of `stat`.
+pub fn parse(line: &[u8]) -> Option<Stat<'_>> {
+    // The name may itself hold `) R 1`, so only the last parenthesis ends it.
+    let open = line.iter().position(|byte| *byte == b'(')?;
+    let close = line.iter().rposition(|byte| *byte == b')')?;
+    let pid = number(line.get(..open)?.trim_ascii())?.try_into().ok()?;
+    let comm = line.get(open + 1..close)?;
+    // Numbered as in proc(5): the state is field 3.
+    let mut fields = words(line.get(close + 1..)?);
+    let mut field = 2;
+    let mut at = |wanted: usize| {
+        let skip = wanted - field - 1;
+        field = wanted;
+        fields.nth(skip)
+    };
+    let state = match at(3)? {
+        [state] => *state,
+        _ => return None,
+    };
+    Some(Stat {
+        pid,
+        comm,
+        state,
+        parent: u32::try_from(signed(at(4)?)?).unwrap_or(0),
+        flags: number(at(9)?)?,
+        major_faults: number(at(12)?)?,
+        user_ticks: number(at(14)?)?,
+        system_ticks: number(at(15)?)?,
+        threads: number(at(20)?)?,
+        start_time: number(at(22)?)?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_name_that_imitates_the_rest_of_the_line_does_not_mislead() {
+        let line =
+            b"17 (a) Z 1 (b\n) S 4 17 17 0 -1 4194304 100 0 3 0 7 8 0 0 20 0 2 0 555 1000 20 18446744073709551615";
+        let stat = parse(line).unwrap();
+        assert_eq!((stat.pid, stat.comm, stat.state, stat.parent), (17, b"a) Z 1 (b\n".as_slice(), b'S', 4));
+        assert_eq!((stat.major_faults, stat.user_ticks, stat.system_ticks), (3, 7, 8));
+        assert_eq!((stat.threads, stat.start_time, stat.is_kernel_thread()), (2, 555, false));
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_make_it_panic(line in prop::collection::vec(any::<u8>(), 0..200)) {
+            let _ = parse(&line);
+        }
+
+        #[test]
+        fn a_line_with_any_name_reads_back(
+            pid in any::<u32>(),
+            comm in prop::collection::vec(any::<u8>(), 0..16),
+            parent in any::<u32>(),
+            numbers in prop::array::uniform6(any::<u64>()),
+        ) {
+            let [flags, major_faults, user_ticks, system_ticks, threads, start_time] = numbers;
+            let mut line = format!("{pid} (").into_bytes();
+            line.extend_from_slice(&comm);
+            line.extend_from_slice(
+                format!(") t {parent} 1 1 0 -1 {flags} 5 0 {major_faults} 0 {user_ticks} {system_ticks} 0 0 20 -19 {threads} 0 {start_time} 9 9\n")
+                    .as_bytes(),
+            );
+            let expected = Stat {
+                pid, comm: &comm, state: b't', parent, flags, major_faults, user_ticks, system_ticks, threads, start_time,
+            };
+            prop_assert_eq!(parse(&line), Some(expected));
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! `/proc/PID/syscall`: where a task is in the kernel.
+
+use super::{number, words};
+
+/// A system call and its arguments.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Syscall {
+    /// The architecture's number of the call.
+    pub number: u64,
+    /// As passed.
+    pub arguments: [u64; 6],
+}
+
+/// The call that a task is blocked in; none if it runs or is blocked outside of one.
+pub fn parse(text: &[u8]) -> Option<Syscall> {
+    let mut fields = words(text);
+    let number = number(fields.next()?)?;
+    let mut arguments = [0; 6];
+    for argument in &mut arguments {
+        *argument = super::hex(fields.next()?.strip_prefix(b"0x")?)?;
+    }
+    Some(Syscall { number, arguments })
+}
+
+/// What kind of lock a call asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Family {
+    /// `flock`: the whole file.
+    Flock,
+    /// `fcntl`: a range, owned by the process or by the open file.
+    Fcntl,
+}
+
+/// A blocking request for a lock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LockCall {
+    /// Which call.
+    pub family: Family,
+    /// The file descriptor.
+    pub fd: u32,
+    /// Whether only a reader's lock is asked for; unknown for `fcntl`, whose request lies in the task's memory.
+    pub shared: Option<bool>,
+}
+
+struct Numbers {
+    flock: u64,
+    fcntl: u64,
+}
+
+#[cfg(target_arch = "x86_64")]
+const NUMBERS: Option<Numbers> = Some(Numbers { flock: 73, fcntl: 72 });
+#[cfg(any(target_arch = "aarch64", target_arch = "riscv64", target_arch = "loongarch64"))]
+const NUMBERS: Option<Numbers> = Some(Numbers { flock: 32, fcntl: 25 });
+#[cfg(not(any(
+    target_arch = "x86_64",
+    target_arch = "aarch64",
+    target_arch = "riscv64",
+    target_arch = "loongarch64"
+)))]
+const NUMBERS: Option<Numbers> = None;
+
+const LOCK_SH: u64 = 1;
+const LOCK_EX: u64 = 2;
+const LOCK_NB: u64 = 4;
+const F_SETLKW: u64 = 7;
+const F_OFD_SETLKW: u64 = 38;
+
+impl Syscall {
+    /// The lock that the call waits for, if that is what it does.
+    pub fn lock_call(&self) -> Option<LockCall> {
+        let numbers = NUMBERS?;
+        let [fd, operation, ..] = self.arguments;
+        let fd = u32::try_from(fd & 0xffff_ffff).ok()?;
+        if self.number == numbers.flock && operation & LOCK_NB == 0 {
+            let shared = match operation & 3 {
+                LOCK_SH => true,
+                LOCK_EX => false,
+                _ => return None,
+            };
+            return Some(LockCall { family: Family::Flock, fd, shared: Some(shared) });
+        }
+        let waits = matches!(operation & 0xffff_ffff, F_SETLKW | F_OFD_SETLKW);
+        (self.number == numbers.fcntl && waits).then_some(LockCall { family: Family::Fcntl, fd, shared: None })
+    }
+}
+
+impl LockCall {
+    /// The call as a programmer writes it.
+    pub fn describe(&self) -> String {
+        match (self.family, self.shared) {
+            (Family::Flock, Some(true)) => format!("flock({}, LOCK_SH)", self.fd),
+            (Family::Flock, _) => format!("flock({}, LOCK_EX)", self.fd),
+            (Family::Fcntl, _) => format!("fcntl({}, F_SETLKW)", self.fd),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_task_that_runs_or_is_outside_of_a_call_is_in_none() {
+        assert_eq!(parse(b"running\n"), None);
+        assert_eq!(parse(b"-1 0x7ffc7b6b6d48 0x7f5d1b5c5d27\n"), None);
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    #[test]
+    fn only_calls_that_wait_are_waits() {
+        let call = |line: &str| parse(line.as_bytes()).unwrap().lock_call();
+        assert_eq!(
+            call("73 0x9 0x2 0x0 0x0 0x0 0x0 0x7ffd 0x7f3a"),
+            Some(LockCall { family: Family::Flock, fd: 9, shared: Some(false) })
+        );
+        assert_eq!(
+            call("72 0x3 0x7 0x7ffd10 0x0 0x0 0x0 0x7ffd 0x7f3a"),
+            Some(LockCall { family: Family::Fcntl, fd: 3, shared: None })
+        );
+        assert_eq!(call("73 0x9 0x6 0x0 0x0 0x0 0x0 0x7ffd 0x7f3a"), None);
+        assert_eq!(call("73 0x9 0x8 0x0 0x0 0x0 0x0 0x7ffd 0x7f3a"), None);
+        assert_eq!(call("72 0x3 0x6 0x7ffd10 0x0 0x0 0x0 0x7ffd 0x7f3a"), None);
+        assert_eq!(call("0 0x3 0x7 0x7ffd10 0x0 0x0 0x0 0x7ffd 0x7f3a"), None);
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_make_it_panic(text in prop::collection::vec(any::<u8>(), 0..200)) {
+            let _ = parse(&text).map(|call| call.lock_call());
+        }
+
+        #[test]
+        fn a_written_call_reads_back(number in any::<u64>(), arguments in prop::array::uniform6(any::<u64>())) {
+            let [a, b, c, d, e, f] = arguments;
+            let line = format!("{number} {a:#x} {b:#x} {c:#x} {d:#x} {e:#x} {f:#x} 0x7ffd 0x7f3a\n");
+            prop_assert_eq!(parse(line.as_bytes()), Some(Syscall { number, arguments }));
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! Where this process is, seen from the root it looks at: in the same namespaces, or beside them in a container.
+
+use std::collections::HashSet;
+
+use crate::{
+    parse,
+    process::About,
+    read::{Directory, ProcRoot, Seen},
+    role,
+};
+
+/// This process's place in the host that it watches.
+#[derive(Debug)]
+pub struct Place {
+    /// This process's id, as the root counts; none if it has none there.
+    pub own_pid: Option<u32>,
+    /// The process whose view of network and namespaces is the host's.
+    home: String,
+    /// The number of the network namespace that is listed; 0 if it is not known.
+    pub network: u64,
+    /// Whether that namespace is this process's own, so that the kernel can be asked for its sockets.
+    pub own_network: bool,
+    /// Whether the kernel's list of locks can leave some out, because the root is of an inner PID namespace.
+    pub list_hides: bool,
+}
+
+/// The kernel's number of the first PID namespace, the same on every host.
+const FIRST_PID_NAMESPACE: u64 = 0xefff_fffc;
+
+impl Place {
+    /// Looks where this process is.
+    pub fn find(root: &ProcRoot, buffer: &mut Vec<u8>) -> Place {
+        let own = root.directory.link("self", buffer).here().and_then(parse::number);
+        let own_pid = own.and_then(|pid| u32::try_from(pid).ok());
+        // On another's root `net` would show this process's namespace, not the host's: process 1 has that.
+        let same_root = own_pid == Some(std::process::id());
+        let home = if same_root { "self" } else { "1" };
+        let mut namespace = |process: &str, kind: &str| {
+            let link = root.directory.link(&format!("{process}/ns/{kind}"), buffer).here()?;
+            parse::process::numbered(link, kind.as_bytes())
+        };
+        let network = namespace(home, "net");
+        let own_network = same_root || (network.is_some() && namespace("self", "net") == network);
+        let list_hides = namespace(home, "pid").is_none_or(|number| number != FIRST_PID_NAMESPACE);
+        Place { own_pid, home: home.to_owned(), network: network.unwrap_or(0), own_network, list_hides }
+    }
+
+    /// The directory that shows the host's network.
+    pub fn net(&self, root: &ProcRoot) -> Seen<Directory> {
+        root.directory.directory(&format!("{}/net", self.home))
+    }
+
+    /// Whether a process is of Local Detective itself, which is never shown.
+    pub fn is_own(&self, pid: u32, about: &About) -> bool {
+        // The kernel cuts a name after 15 bytes.
+        const PROGRAMS: [&str; 4] = ["detective", "detective-producer", "detective-scorer", "detective-trainer"];
+        let named = |program: &&str| program.get(..15).unwrap_or(program) == about.comm;
+        let runs = |program: &str| about.executable.as_deref().is_none_or(|path| role::base_name(path) == program);
+        self.own_pid == Some(pid) || PROGRAMS.iter().filter(|program| named(program)).any(|program| runs(program))
+    }
+
+    /// How many processes have sockets in a namespace that is not listed.
+    pub fn elsewhere<'a>(&self, processes: impl Iterator<Item = &'a About>) -> usize {
+        let networks: Vec<u64> = processes.filter_map(|about| about.network).collect();
+        if networks.iter().collect::<HashSet<_>>().len() < 2 {
+            return 0;
+        }
+        networks.iter().filter(|network| **network != self.network).count()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn about(comm: &str, executable: Option<&str>) -> About {
+        let executable = executable.map(str::to_owned);
+        About { comm: comm.to_owned(), executable, cgroup: None, role: String::new(), network: None }
+    }
+
+    #[test]
+    fn only_our_own_programs_are_own() {
+        let place = Place { own_pid: Some(7), home: "self".into(), network: 0, own_network: true, list_hides: false };
+        let own = |comm, executable| place.is_own(8, &about(comm, executable));
+        assert!(own("detective", Some("/opt/detective")));
+        assert!(own("detective-produ", Some("/opt/detective-producer")));
+        assert!(own("detective-produ", None));
+        assert!(!own("detective", Some("/usr/bin/python3")));
+        assert!(!own("detective-agency", Some("/opt/detective-agency")));
+        assert!(place.is_own(7, &about("anything", None)));
+    }
+}

@@ -1,0 +1,46 @@
+//! A snapshot as a record of the bus, in CloudEvents' binary form.
+
+use bus::Record;
+use schemas::{CodecError, GraphSnapshot, Topic};
+
+/// The record of a snapshot, keyed by its host.
+pub fn of(snapshot: &GraphSnapshot) -> Result<Record, CodecError> {
+    let GraphSnapshot { host, run, sequence, ended_at, .. } = snapshot;
+    let value = schemas::encode(snapshot)?;
+    Ok(Record::new(Topic::Snapshots, host.clone(), value, *ended_at)
+        .header("ce_specversion", "1.0")
+        .header("ce_id", format!("{host}/{run}/{sequence}"))
+        .header("ce_type", "detective.snapshot.v1")
+        .header("ce_source", format!("detective-producer/{host}"))
+        .header("ce_subject", host.as_str())
+        .header("ce_time", ended_at.to_string())
+        .header("content-type", "application/avro"))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use schemas::Timestamp;
+
+    use super::*;
+
+    #[test]
+    fn the_record_says_who_what_and_when() {
+        let snapshot = GraphSnapshot {
+            host: "db-1".into(),
+            run: "r".into(),
+            sequence: 7,
+            ended_at: Timestamp(1_700_000_000_123),
+            ..GraphSnapshot::default()
+        };
+        let record = of(&snapshot).unwrap();
+        let header = |name: &str| {
+            let (_, value) = record.headers.iter().find(|(header, _)| header == name).unwrap();
+            String::from_utf8(value.clone()).unwrap()
+        };
+        assert_eq!((record.key.as_str(), record.topic, record.time), ("db-1", Topic::Snapshots, snapshot.ended_at));
+        assert_eq!((header("ce_id"), header("ce_subject")), ("db-1/r/7".into(), "db-1".into()));
+        assert_eq!(header("ce_time"), "2023-11-14T22:13:20.123Z");
+        assert_eq!(schemas::decode::<GraphSnapshot>(&record.value).unwrap(), snapshot);
+    }
+}

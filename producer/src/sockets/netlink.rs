@@ -1,0 +1,169 @@
+//! `sock_diag`: asks the kernel for the sockets of this process's network namespace.
+
+use std::{io, net::SocketAddr};
+
+use netlink_packet_core::{NLM_F_DUMP, NLM_F_REQUEST, NetlinkHeader, NetlinkMessage, NetlinkPayload};
+use netlink_packet_sock_diag::{
+    SockDiagMessage,
+    constants::{AF_INET, AF_INET6, IPPROTO_TCP, TCP_LISTEN},
+    inet::{self, ExtensionFlags, InetRequest, InetResponse, SocketId},
+    unix::{self, ShowFlags, UnixRequest, UnixResponse, nlas::UnixDiagName},
+};
+use netlink_sys::{Socket, SocketAddr as NetlinkAddr, protocols::NETLINK_SOCK_DIAG};
+
+use super::{Sockets, TcpSocket, UnixSocket};
+use crate::parse;
+
+/// Asks for TCP over IPv4 and IPv6, and for Unix sockets.
+pub fn list() -> io::Result<Sockets> {
+    let mut netlink = Netlink::open()?;
+    let mut sockets = Sockets::default();
+    for (family, socket_id) in [(AF_INET, SocketId::new_v4()), (AF_INET6, SocketId::new_v6())] {
+        let states = inet::StateFlags::all() - inet::StateFlags::TIME_WAIT - inet::StateFlags::CLOSE;
+        let request =
+            InetRequest { family, protocol: IPPROTO_TCP, extensions: ExtensionFlags::INFO, states, socket_id };
+        let asked = netlink.dump(SockDiagMessage::InetRequest(request), &mut sockets);
+        // A kernel without IPv6 has no such sockets.
+        if family == AF_INET {
+            asked?;
+        }
+    }
+    let request = UnixRequest {
+        state_flags: unix::StateFlags::all(),
+        inode: 0,
+        show_flags: ShowFlags::NAME | ShowFlags::PEER | ShowFlags::ICONS | ShowFlags::RQLEN,
+        cookie: [0; 8],
+    };
+    netlink.dump(SockDiagMessage::UnixRequest(request), &mut sockets)?;
+    Ok(sockets)
+}
+
+struct Netlink {
+    socket: Socket,
+    buffer: Vec<u8>,
+}
+
+impl Netlink {
+    fn open() -> io::Result<Netlink> {
+        let mut socket = Socket::new(NETLINK_SOCK_DIAG)?;
+        socket.bind_auto()?;
+        socket.connect(&NetlinkAddr::new(0, 0))?;
+        // The kernel fills at most 32 KiB at once.
+        Ok(Netlink { socket, buffer: vec![0; 64 << 10] })
+    }
+
+    fn dump(&mut self, request: SockDiagMessage, sockets: &mut Sockets) -> io::Result<()> {
+        let mut header = NetlinkHeader::default();
+        header.flags = NLM_F_REQUEST | NLM_F_DUMP;
+        let mut message = NetlinkMessage::new(header, NetlinkPayload::from(request));
+        message.finalize();
+        let mut bytes = vec![0; message.buffer_len()];
+        message.serialize(&mut bytes);
+        self.socket.send(&bytes, 0)?;
+        loop {
+            let received = self.socket.recv(&mut self.buffer.as_mut_slice(), 0)?;
+            if received == 0 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+            let datagram = self.buffer.get(..received).ok_or(io::ErrorKind::InvalidData)?;
+            if take_all(datagram, sockets)? {
+                return Ok(());
+            }
+        }
+    }
+}
+
+/// Takes every message of a datagram; true after the last of a dump.
+fn take_all(mut datagram: &[u8], sockets: &mut Sockets) -> io::Result<bool> {
+    const HEADER: usize = 16;
+    while let Some(length) = datagram.first_chunk::<4>() {
+        let length = u32::from_ne_bytes(*length) as usize;
+        let message = datagram.get(..length).filter(|message| message.len() >= HEADER);
+        let message = message.ok_or(io::ErrorKind::InvalidData)?;
+        // A socket that the decoder cannot read (a name that is no path, say) is left out, not the whole listing.
+        if let Ok(message) = NetlinkMessage::<SockDiagMessage>::deserialize(message) {
+            match message.payload {
+                NetlinkPayload::InnerMessage(SockDiagMessage::InetResponse(response)) => {
+                    sockets.tcp.push(tcp_socket(&response));
+                }
+                NetlinkPayload::InnerMessage(SockDiagMessage::UnixResponse(response)) => {
+                    sockets.unix.push(unix_socket(&response));
+                }
+                NetlinkPayload::Done(done) if done.code < 0 => return Err(io::Error::from_raw_os_error(-done.code)),
+                NetlinkPayload::Done(_) => return Ok(true),
+                NetlinkPayload::Error(error) => return Err(error.to_io()),
+                _ => {}
+            }
+        }
+        let next = length.next_multiple_of(4).min(datagram.len());
+        datagram = datagram.get(next..).unwrap_or_default();
+    }
+    Ok(false)
+}
+
+fn tcp_socket(response: &InetResponse) -> TcpSocket {
+    let header = &response.header;
+    let id = &header.socket_id;
+    let info = response.nlas.iter().find_map(|nla| match nla {
+        inet::nlas::Nla::TcpInfo(bytes) => Some(bytes.as_slice()),
+        _ => None,
+    });
+    TcpSocket {
+        inode: u64::from(header.inode),
+        cookie: Some(u64::from_ne_bytes(id.cookie)),
+        local: SocketAddr::new(id.source_address.to_canonical(), id.source_port),
+        remote: SocketAddr::new(id.destination_address.to_canonical(), id.destination_port),
+        listens: header.state == TCP_LISTEN,
+        recv_queue: header.recv_queue,
+        send_queue: header.send_queue,
+        rtt_ms: info.and_then(|info| field(info, TCPI_RTT)).map(|micros| micros as f32 / 1000.0),
+        retransmits: info.and_then(|info| field(info, TCPI_TOTAL_RETRANS)),
+    }
+}
+
+// Where they are in `struct tcp_info`, which only ever grows at its end.
+const TCPI_RTT: usize = 68;
+const TCPI_TOTAL_RETRANS: usize = 100;
+
+fn field(info: &[u8], offset: usize) -> Option<u32> {
+    info.get(offset..)?.first_chunk::<4>().map(|bytes| u32::from_ne_bytes(*bytes))
+}
+
+fn unix_socket(response: &UnixResponse) -> UnixSocket {
+    let queued = response.nlas.iter().find_map(|nla| match nla {
+        unix::nlas::Nla::ReceiveQueueLength(queued, _) => Some(*queued),
+        _ => None,
+    });
+    let name = response.name().map(|name| match name {
+        UnixDiagName::Pathname(path) => path.to_string_lossy().into_owned(),
+        UnixDiagName::Abstract(name) => format!("@{}", parse::text(name).replace('\0', "@")),
+    });
+    UnixSocket {
+        inode: u64::from(response.header.inode),
+        peer: response.peer().map(u64::from),
+        name,
+        listens: response.header.state == TCP_LISTEN,
+        pending: response.pending_connections().unwrap_or_default().iter().copied().map(u64::from).collect(),
+        queued: queued.unwrap_or(0),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn no_datagram_makes_it_panic(mut datagram in prop::collection::vec(any::<u8>(), 0..400), fits in any::<bool>()) {
+            if fits && datagram.len() >= 20 {
+                let length = u32::try_from(datagram.len()).unwrap_or(0);
+                datagram[..4].copy_from_slice(&length.to_ne_bytes());
+                datagram[4..6].copy_from_slice(&20_u16.to_ne_bytes());
+                datagram[16] = [AF_INET, AF_INET6, 1][usize::from(datagram[17]) % 3];
+            }
+            let _ = take_all(&datagram, &mut Sockets::default());
+        }
+    }
+}

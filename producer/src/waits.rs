@@ -1,0 +1,259 @@
+//! Who waits for file locks, for whom, and for how long.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    time::{Duration, Instant},
+};
+
+use crate::{
+    clock,
+    files::FileKey,
+    locks::{self, Held, Listed, Openers, Proof},
+    parse::{
+        self,
+        syscall::{Family, LockCall},
+    },
+    process::{self, Identity, Process},
+    read::{ProcRoot, Seen},
+};
+
+/// A task that waits for a lock.
+#[derive(Clone, Debug)]
+pub struct Wait {
+    /// Index of the waiting process in the sweep.
+    pub process: usize,
+    /// The file.
+    pub file: FileKey,
+    /// Since the wait was first seen.
+    pub blocked: Duration,
+    /// Who holds what it waits for; empty if nobody is seen to.
+    pub holders: Vec<Blocker>,
+}
+
+/// A process that a wait is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Blocker {
+    /// Index of the process in the sweep.
+    pub process: usize,
+    /// False for one that only shares the holder's open file.
+    pub main: bool,
+    /// Whether the kernel's own files name it as the holder of this very lock.
+    pub observed: bool,
+}
+
+/// Locks and waits of one sweep.
+#[derive(Debug, Default)]
+pub struct Picture {
+    /// Locks that are held.
+    pub held: Vec<Held>,
+    /// Tasks that wait.
+    pub waits: Vec<Wait>,
+    /// The lines behind the waits.
+    pub proofs: BTreeSet<Proof>,
+    /// Whether the kernel's list of locks could be read.
+    pub list_readable: bool,
+    /// Threads that were not looked at.
+    pub threads_left_out: usize,
+}
+
+/// What is remembered from sweep to sweep: the waits that went on.
+#[derive(Debug, Default)]
+pub struct Memory {
+    waits: HashMap<(Identity, u32, FileKey), Sighting>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Sighting {
+    // A task that was woken and waits again has switched; its wait is a new one.
+    switches: Option<u64>,
+    since: Instant,
+}
+
+/// What a look at the locks needs.
+pub struct Scene<'s> {
+    /// Where to look.
+    pub root: &'s ProcRoot,
+    /// The sweep's processes.
+    pub processes: &'s [Process],
+    /// The most threads whose system call is read.
+    pub threads_budget: usize,
+    /// Whether the list can hide locks because this is not the first PID namespace.
+    pub list_hides: bool,
+}
+
+/// A task in a lock call.
+#[derive(Clone, Debug)]
+struct Blocked {
+    process: usize,
+    task: u32,
+    file: FileKey,
+    call: Option<LockCall>,
+    // The lock's number in the list, if it is there that the task waits.
+    number: Option<u64>,
+    proofs: Vec<Proof>,
+}
+
+impl Memory {
+    /// Looks at the locks of the host.
+    pub fn look(&mut self, scene: &Scene<'_>, buffer: &mut Vec<u8>) -> Picture {
+        let openers = Openers::of(scene.processes);
+        let listed = locks::list(scene.root, buffer);
+        let mut blocked = in_main_threads(scene);
+        let mut inodes: BTreeSet<u64> = listed.lines.iter().map(|(line, _)| line.lock.inode).collect();
+        inodes.extend(blocked.iter().map(|blocked| blocked.file.inode));
+        let threads_left_out = in_other_threads(scene, &inodes, &mut blocked, buffer);
+        inodes.extend(blocked.iter().map(|blocked| blocked.file.inode));
+        let held = locks::holders(scene.root, scene.processes, &openers, &listed, &inodes, buffer);
+        add_listed(scene, &openers, &listed, &mut blocked);
+        let mut picture = Picture { list_readable: listed.readable, threads_left_out, ..Picture::default() };
+        let now = clock::monotonic();
+        let mut sightings = HashMap::with_capacity(blocked.len());
+        for blocked in blocked {
+            let Some(waiter) = scene.processes.get(blocked.process) else { continue };
+            let key = (waiter.identity, blocked.task, blocked.file);
+            let switches = switches(scene.root, waiter.identity, blocked.task, buffer);
+            let before = self.waits.get(&key).filter(|before| before.switches == switches);
+            let since = before.map_or(now, |before| before.since);
+            sightings.insert(key, Sighting { switches, since });
+            let (holders, proofs) = blockers(&blocked, &held);
+            picture.proofs.extend(proofs.into_iter().chain(blocked.proofs));
+            let blocked_for = now.duration_since(since);
+            picture.waits.push(Wait { process: blocked.process, file: blocked.file, blocked: blocked_for, holders });
+        }
+        self.waits = sightings;
+        picture.held = held;
+        picture
+    }
+}
+
+fn in_main_threads(scene: &Scene<'_>) -> Vec<Blocked> {
+    let blocked = scene.processes.iter().enumerate().filter_map(|(at, process)| {
+        let Seen::Here(Some(call)) = process.syscall else { return None };
+        blocked_in(scene, at, process.identity.pid, &call)
+    });
+    blocked.collect()
+}
+
+/// Looks at the other threads of processes that have such a file open: a process's `syscall` tells of its main
+/// thread alone. Returns how many threads it left out.
+fn in_other_threads(
+    scene: &Scene<'_>,
+    inodes: &BTreeSet<u64>,
+    blocked: &mut Vec<Blocked>,
+    buffer: &mut Vec<u8>,
+) -> usize {
+    let has_open = |process: &Process, wanted: &dyn Fn(u64) -> bool| match &process.handles {
+        Seen::Here(handles) => handles.files().any(|(_, file, _)| wanted(file.inode)),
+        _ => false,
+    };
+    let threaded = || scene.processes.iter().enumerate().filter(|(_, process)| process.threads > 1);
+    let concerned = threaded().filter(|(_, process)| has_open(process, &|inode| inodes.contains(&inode)));
+    // Where the list hides locks, a wait for one can be in any process with an open file.
+    let others = threaded().filter(|(_, process)| {
+        scene.list_hides && !has_open(process, &|inode| inodes.contains(&inode)) && has_open(process, &|_| true)
+    });
+    let (mut budget, mut left_out) = (scene.threads_budget, 0);
+    for (at, process) in concerned.chain(others) {
+        let Seen::Here(directory) = process::reopen(scene.root, process.identity, buffer) else { continue };
+        let Seen::Here(tasks) = directory.directory("task") else { continue };
+        let ids = tasks.numbers().here().unwrap_or_default();
+        let ids: Vec<u32> = ids.into_iter().filter(|task| *task != process.identity.pid).collect();
+        left_out += ids.len().saturating_sub(budget);
+        for task in ids.into_iter().take(budget) {
+            budget -= 1;
+            let text = tasks.read(&format!("{task}/syscall"), buffer).here();
+            if let Some(call) = text.and_then(parse::syscall::parse) {
+                blocked.extend(blocked_in(scene, at, task, &call));
+            }
+        }
+    }
+    left_out
+}
+
+fn blocked_in(scene: &Scene<'_>, at: usize, task: u32, syscall: &parse::syscall::Syscall) -> Option<Blocked> {
+    let call = syscall.lock_call()?;
+    let process = scene.processes.get(at)?;
+    let file = process.handles.as_ref().here()?.file(call.fd)?;
+    let pid = process.identity.pid;
+    let [a, b, c, ..] = syscall.arguments;
+    let proof = Proof {
+        source: scene.root.path.join(format!("{pid}/task/{task}/syscall")).display().to_string(),
+        text: format!("{} {a:#x} {b:#x} {c:#x}: {}", syscall.number, call.describe()),
+        processes: vec![at],
+        file,
+    };
+    Some(Blocked { process: at, task, file, call: Some(call), number: None, proofs: vec![proof] })
+}
+
+/// Adds what the list tells of waits (its `->` lines) to what the tasks themselves told.
+fn add_listed(scene: &Scene<'_>, openers: &Openers, listed: &Listed, blocked: &mut Vec<Blocked>) {
+    let pids: BTreeMap<u32, usize> =
+        scene.processes.iter().enumerate().map(|(at, process)| (process.identity.pid, at)).collect();
+    let source = scene.root.path.join("locks").display().to_string();
+    for (line, text) in listed.lines.iter().filter(|(line, _)| line.waits) {
+        let process = u32::try_from(line.lock.pid).ok().and_then(|pid| pids.get(&pid).copied());
+        let family = line.lock.class.family();
+        let is_this = |blocked: &&mut Blocked| {
+            blocked.number.is_none()
+                && blocked.file.inode == line.lock.inode
+                && blocked.call.map(|call| call.family) == family
+                // The list names no process that waits for an open-file lock.
+                && process.is_none_or(|process| process == blocked.process)
+        };
+        let proof = |process: usize, file: FileKey| Proof {
+            source: source.clone(),
+            text: text.clone(),
+            processes: vec![process],
+            file,
+        };
+        if let Some(known) = blocked.iter_mut().find(is_this) {
+            known.number = Some(line.number);
+            known.proofs.push(proof(known.process, known.file));
+        } else if let Some(process) = process
+            && let Some(opener) = openers.of_inode(line.lock.inode).iter().find(|opener| opener.process == process)
+        {
+            blocked.push(Blocked {
+                process,
+                task: u32::try_from(line.lock.pid).unwrap_or(0),
+                file: opener.file,
+                call: None,
+                number: Some(line.number),
+                proofs: vec![proof(process, opener.file)],
+            });
+        }
+    }
+}
+
+/// Who holds what a task waits for: by the list's numbers, else whoever holds a lock in its way.
+fn blockers(blocked: &Blocked, held: &[Held]) -> (Vec<Blocker>, Vec<Proof>) {
+    let by_number = |held: &&Held| blocked.number.is_some_and(|number| held.numbers.contains(&number));
+    let mut locks: Vec<&Held> = held.iter().filter(by_number).collect();
+    let named_by_list = !locks.is_empty();
+    if !named_by_list {
+        locks = held.iter().filter(|held| held.file == blocked.file && is_in_the_way(blocked, held)).collect();
+    }
+    // A lock on a whole file leaves no doubt; of a range it is not known which one is wanted.
+    let whole_file = blocked.call.is_some_and(|call| call.family == Family::Flock);
+    let mut blockers = BTreeMap::<usize, Blocker>::new();
+    for holder in locks.iter().flat_map(|held| &held.holders).filter(|holder| holder.process != blocked.process) {
+        let observed = holder.main && (named_by_list || whole_file);
+        let blocker = Blocker { process: holder.process, main: holder.main, observed };
+        let known = blockers.entry(holder.process).or_insert(blocker);
+        known.main |= blocker.main;
+        known.observed |= blocker.observed;
+    }
+    let proofs = locks.iter().flat_map(|held| held.proofs.iter().cloned()).collect();
+    (blockers.into_values().collect(), proofs)
+}
+
+fn is_in_the_way(blocked: &Blocked, held: &Held) -> bool {
+    let Some(call) = blocked.call else { return false };
+    let both_read = held.lock.shared && call.shared == Some(true);
+    held.lock.class.family() == Some(call.family) && !both_read
+}
+
+fn switches(root: &ProcRoot, identity: Identity, task: u32, buffer: &mut Vec<u8>) -> Option<u64> {
+    let directory = process::reopen(root, identity, buffer).here()?;
+    let status = directory.read(&format!("task/{task}/status"), buffer).here()?;
+    parse::process::voluntary_switches(status)
+}

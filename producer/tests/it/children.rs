@@ -1,0 +1,98 @@
+//! Children to look at, and ways to look.
+
+use std::{
+    io::{BufRead, BufReader, Write},
+    process::{Child, ChildStdin, Command, Stdio},
+    time::Duration,
+};
+
+use producer::{Producer, SweepConfig, Sweeper};
+use schemas::{Edge, GraphSnapshot, Node};
+
+/// A child that ends with the test, however that ends.
+pub struct Kept(pub Child);
+
+impl Drop for Kept {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+impl Kept {
+    /// Starts a command that waits for nothing.
+    pub fn start(command: &mut Command) -> Kept {
+        Kept(command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap())
+    }
+
+    /// Starts a shell script that prints a line when it is ready, and waits for that line. A script that needs to be
+    /// told to go on reads from its standard input.
+    pub fn ready(script: &str) -> (Kept, ChildStdin) {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", script]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::inherit());
+        let mut child = shell.spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        assert_eq!(line.trim(), "ready");
+        let input = child.stdin.take().unwrap();
+        (Kept(child), input)
+    }
+
+    pub fn pid(&self) -> i64 {
+        i64::from(self.0.id())
+    }
+}
+
+/// Tells a script that waits for its input to go on.
+pub fn go_on(input: &mut ChildStdin) {
+    input.write_all(b"\n").unwrap();
+}
+
+pub fn producer() -> Producer {
+    Producer { host: "host".into(), cohort: "cohort".into(), sweep: SweepConfig::default(), own_paths: Vec::new() }
+}
+
+pub fn sweeper() -> Sweeper {
+    Sweeper::new(producer()).unwrap()
+}
+
+/// Sweeps until what is looked for is there, at most about ten seconds: a child takes its time to begin.
+pub fn sweep_until<T>(sweeper: &mut Sweeper, mut look: impl FnMut(&GraphSnapshot) -> Option<T>) -> (GraphSnapshot, T) {
+    for _ in 0..200 {
+        let snapshot = sweeper.sweep().unwrap();
+        if let Some(found) = look(&snapshot) {
+            return (snapshot, found);
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    panic!("what was looked for did not appear");
+}
+
+pub fn process(snapshot: &GraphSnapshot, pid: i64) -> Option<usize> {
+    snapshot.nodes.iter().position(|node| node.kind == "process" && node.pid == Some(pid))
+}
+
+pub fn node_with_path(snapshot: &GraphSnapshot, path: &str) -> Option<usize> {
+    snapshot.nodes.iter().position(|node| node.path.as_deref() == Some(path))
+}
+
+pub fn node(snapshot: &GraphSnapshot, at: usize) -> &Node {
+    &snapshot.nodes[at]
+}
+
+pub fn value(snapshot: &GraphSnapshot, column: &str, at: usize) -> Option<f32> {
+    snapshot.column(column).unwrap().value(at)
+}
+
+pub fn edge<'s>(snapshot: &'s GraphSnapshot, source: usize, kind: &str, target: usize) -> Option<&'s Edge> {
+    snapshot
+        .edges
+        .iter()
+        .find(|edge| edge.source as usize == source && edge.target as usize == target && edge.kind == kind)
+}
+
+/// Why a node's value is missing, if it is.
+pub fn missing<'s>(snapshot: &'s GraphSnapshot, column: &str, at: usize) -> Option<&'s str> {
+    let missing = &snapshot.column(column).unwrap().missing;
+    missing.iter().find(|missing| missing.nodes.contains(&(at as i32))).map(|missing| missing.reason.as_str())
+}

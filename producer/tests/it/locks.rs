@@ -1,0 +1,132 @@
+//! Who waits for whom.
+
+use std::process::Command;
+
+use tempfile::TempDir;
+
+use crate::{children::*, parts::play};
+
+/// A shell that waits for an exclusive lock on the file; `flock` itself is in the call, so that there is one process.
+fn waiter(path: &str) -> Kept {
+    Kept::start(Command::new("flock").args([path, "true"]))
+}
+
+fn locked_file() -> (TempDir, String) {
+    let directory = TempDir::new().unwrap();
+    let path = directory.path().join("resource.lock").canonicalize();
+    let path = path.unwrap_or_else(|_| directory.path().canonicalize().unwrap().join("resource.lock"));
+    let path = path.to_str().unwrap().to_owned();
+    (directory, path)
+}
+
+#[test]
+fn two_waiters_point_at_the_holder_and_their_wait_grows() {
+    let (_directory, path) = locked_file();
+    // `exec` keeps one process: flock(1) opens, locks, and becomes the sleeper.
+    let (holder, _input) = Kept::ready(&format!("exec flock --no-fork {path} sh -c 'echo ready; read line'"));
+    let (one, two) = (waiter(&path), waiter(&path));
+    let mut sweeper = sweeper();
+    let (first, (at, file)) = sweep_until(&mut sweeper, |snapshot| {
+        let at = process(snapshot, holder.pid())?;
+        let file = node_with_path(snapshot, &path)?;
+        (value(snapshot, "lock_waiters", file) == Some(2.0)).then_some((at, file))
+    });
+    assert_eq!(value(&first, "blocks_tasks", at), Some(2.0));
+    assert_eq!(edge(&first, at, "holds-lock", file).unwrap().basis, "observed");
+    let (second, _) = sweep_until(&mut sweeper, |snapshot| {
+        let holder = process(snapshot, holder.pid())?;
+        value(snapshot, "blocks_ms", holder).filter(|longest| *longest > 40.0)
+    });
+    let holder = process(&second, holder.pid()).unwrap();
+    let file = node_with_path(&second, &path).unwrap();
+    for waiter in [&one, &two] {
+        let before = value(&first, "blocked_ms", process(&first, waiter.pid()).unwrap()).unwrap();
+        let at = process(&second, waiter.pid()).unwrap();
+        assert!(value(&second, "blocked_ms", at).unwrap() > before);
+        let wait = edge(&second, at, "waits-for", holder).unwrap();
+        assert_eq!((wait.basis.as_str(), wait.blocked_ms), ("observed", value(&second, "blocked_ms", at)));
+        assert!(edge(&second, at, "waits-lock", file).is_some());
+    }
+    assert_eq!(value(&second, "blocked_ms", holder), Some(0.0));
+    let proven = |source: &str, node: usize| {
+        second.evidence.iter().any(|proof| proof.source.contains(source) && proof.nodes.contains(&(node as i32)))
+    };
+    assert!(proven("/proc/locks", holder));
+    assert!(proven("/fdinfo/", holder));
+    assert!(proven("/syscall", process(&second, one.pid()).unwrap()));
+}
+
+#[test]
+fn a_lock_whose_taker_died_belongs_to_the_one_that_still_has_the_file_open() {
+    a_lock_of_a_dead_owner_is_found();
+}
+
+pub fn a_lock_of_a_dead_owner_is_found() {
+    let (_directory, path) = locked_file();
+    let (shell, _input) = Kept::ready(&format!("exec 9>{path}; flock 9; echo ready; sleep 60 & read line; kill $!"));
+    let waiter = waiter(&path);
+    let mut sweeper = sweeper();
+    let (snapshot, (shell, waiter)) = sweep_until(&mut sweeper, |snapshot| {
+        let waiter = process(snapshot, waiter.pid())?;
+        value(snapshot, "blocked_ms", waiter).filter(|millis| *millis > 0.0)?;
+        Some((process(snapshot, shell.pid())?, waiter))
+    });
+    assert_eq!(edge(&snapshot, waiter, "waits-for", shell).unwrap().basis, "observed");
+    assert_eq!(value(&snapshot, "blocks_tasks", shell), Some(1.0));
+    // The sleeper inherited the open file and with it the lock: it is named, but marked as not the one.
+    let parent = |at: usize| edge(&snapshot, at, "parent", shell).is_some();
+    let sleeper = (0..snapshot.nodes.len()).find(|at| node(&snapshot, *at).name == "sleep" && parent(*at)).unwrap();
+    assert_eq!(edge(&snapshot, waiter, "waits-for", sleeper).unwrap().basis, "inferred");
+    assert_eq!(value(&snapshot, "blocks_tasks", sleeper), Some(0.0));
+}
+
+#[test]
+fn a_thread_that_waits_for_a_range_is_found_behind_its_main_thread() {
+    let (_directory, path) = locked_file();
+    std::fs::write(&path, "x").unwrap();
+    let (holder, _) = play(&format!("lock {path}"));
+    let (waiter, _) = play(&format!("wait-in-a-thread {path}"));
+    let mut sweeper = sweeper();
+    let (snapshot, (waiter, holder)) = sweep_until(&mut sweeper, |snapshot| {
+        let waiter = process(snapshot, waiter.pid())?;
+        value(snapshot, "blocked_ms", waiter).filter(|millis| *millis > 0.0)?;
+        Some((waiter, process(snapshot, holder.pid())?))
+    });
+    assert_eq!(edge(&snapshot, waiter, "waits-for", holder).unwrap().basis, "observed");
+    let at = i32::try_from(waiter).unwrap();
+    let call = snapshot.evidence.iter().find(|proof| proof.nodes.contains(&at) && proof.source.ends_with("/syscall"));
+    assert!(call.unwrap().text.contains("F_SETLKW"));
+    assert!(!call.unwrap().source.contains(&format!("/task/{}/", node(&snapshot, waiter).pid.unwrap())));
+}
+
+#[test]
+fn a_wait_that_ended_is_forgotten() {
+    let (_directory, path) = locked_file();
+    let (holder, mut input) =
+        Kept::ready(&format!("exec flock --no-fork {path} sh -c 'echo ready; read line; exec sleep 60 9<&-'"));
+    let waiter = Kept::start(Command::new("flock").args(["-o", &path, "sleep", "60"]));
+    let mut sweeper = sweeper();
+    sweep_until(&mut sweeper, |snapshot| {
+        value(snapshot, "blocked_ms", process(snapshot, waiter.pid())?).filter(|millis| *millis > 0.0)
+    });
+    go_on(&mut input);
+    drop(holder);
+    let (_, blocked) = sweep_until(&mut sweeper, |snapshot| {
+        let at = process(snapshot, waiter.pid())?;
+        edge(snapshot, at, "holds-lock", node_with_path(snapshot, &path)?)?;
+        value(snapshot, "blocked_ms", at)
+    });
+    assert_eq!(blocked, 0.0);
+}
+
+#[test]
+fn files_below_own_paths_are_never_shown() {
+    let (directory, path) = locked_file();
+    let (_shell, _input) = Kept::ready(&format!("exec 9>{path}; flock 9; echo ready; read line"));
+    let mut watched = producer();
+    let seen = producer::Sweeper::new(watched.clone()).unwrap().sweep().unwrap();
+    assert!(node_with_path(&seen, &path).is_some());
+    watched.own_paths = vec![directory.path().to_owned()];
+    let unseen = producer::Sweeper::new(watched.clone()).unwrap().sweep().unwrap();
+    assert!(node_with_path(&unseen, &path).is_none());
+}

@@ -1,0 +1,67 @@
+//! Who is connected to whom. The ends are children: this process itself is never shown.
+
+use std::net::TcpListener;
+
+use crate::{children::*, parts::play};
+
+#[test]
+fn a_client_depends_on_its_server_and_the_server_on_its_endpoint() {
+    let (server, address) = play("serve -");
+    let (client, _) = play(&format!("connect {address}"));
+    let mut sweeper = sweeper();
+    let (snapshot, (client, server)) = sweep_until(&mut sweeper, |snapshot| {
+        let (client, server) = (process(snapshot, client.pid())?, process(snapshot, server.pid())?);
+        edge(snapshot, client, "connects", server)?;
+        Some((client, server))
+    });
+    let connects = edge(&snapshot, client, "connects", server).unwrap();
+    assert_eq!(connects.basis, "observed");
+    assert!(connects.latency_ms.unwrap() > 0.0);
+    assert!(edge(&snapshot, server, "connects", client).is_none());
+    let endpoint = snapshot.nodes.iter().position(|node| node.endpoint.as_deref() == Some(&address)).unwrap();
+    assert!(edge(&snapshot, server, "opens", endpoint).is_some());
+    assert!(node(&snapshot, endpoint).role.starts_with(&node(&snapshot, server).role));
+    assert_eq!(value(&snapshot, "connections", endpoint), Some(1.0));
+    assert_eq!(value(&snapshot, "accept_queue", endpoint), Some(0.0));
+    assert!(value(&snapshot, "rtt_ms", endpoint).unwrap() > 0.0);
+}
+
+#[test]
+fn a_server_that_does_not_accept_still_has_its_client() {
+    let (server, address) = play("ignore -");
+    let (client, _) = play(&format!("connect {address}"));
+    let (snapshot, endpoint) = sweep_until(&mut sweeper(), |snapshot| {
+        let endpoint = snapshot.nodes.iter().position(|node| node.endpoint.as_deref() == Some(&address))?;
+        (value(snapshot, "accept_queue", endpoint) == Some(1.0)).then_some(endpoint)
+    });
+    let (client, server) = (process(&snapshot, client.pid()).unwrap(), process(&snapshot, server.pid()).unwrap());
+    assert!(edge(&snapshot, client, "connects", server).is_some());
+    assert_eq!(value(&snapshot, "connections", endpoint), Some(1.0));
+}
+
+#[test]
+fn what_is_connected_to_this_process_itself_is_left_out() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let (client, _) = play(&format!("connect {address}"));
+    let snapshot = sweeper().sweep().unwrap();
+    assert!(process(&snapshot, client.pid()).is_some());
+    assert_eq!(process(&snapshot, i64::from(std::process::id())), None);
+    assert!(!snapshot.nodes.iter().any(|node| node.endpoint.as_deref() == Some(&address)));
+}
+
+#[test]
+fn a_unix_client_depends_on_its_server() {
+    let directory = tempfile::TempDir::new().unwrap();
+    let path = directory.path().join("service.sock").to_str().unwrap().to_owned();
+    let (server, _) = play(&format!("serve-unix {path}"));
+    let (client, _) = play(&format!("connect-unix {path}"));
+    let (snapshot, (client, server)) = sweep_until(&mut sweeper(), |snapshot| {
+        let (client, server) = (process(snapshot, client.pid())?, process(snapshot, server.pid())?);
+        edge(snapshot, client, "connects", server)?;
+        Some((client, server))
+    });
+    assert!(edge(&snapshot, server, "connects", client).is_none());
+    let endpoint = node_with_path(&snapshot, &path).unwrap();
+    assert!(edge(&snapshot, server, "opens", endpoint).is_some());
+}

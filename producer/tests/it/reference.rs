@@ -1,0 +1,122 @@
+//! The parsers of hot files against the `procfs` crate, on this very host.
+
+use procfs::{
+    FromRead,
+    process::{Process, Schedstat, all_processes},
+};
+use producer::parse;
+
+fn each_process(mut check: impl FnMut(&Process, u32)) {
+    let mut checked = 0;
+    for process in all_processes().unwrap().flatten() {
+        let Ok(pid) = u32::try_from(process.pid()) else { continue };
+        check(&process, pid);
+        checked += 1;
+    }
+    assert!(checked > 0);
+}
+
+fn read(pid: u32, name: &str) -> Option<Vec<u8>> {
+    std::fs::read(format!("/proc/{pid}/{name}")).ok()
+}
+
+#[test]
+fn stat_is_read_as_procfs_reads_it() {
+    each_process(|process, pid| {
+        let Some(text) = read(pid, "stat") else { return };
+        let Ok(theirs) = procfs::process::Stat::from_read(text.as_slice()) else { return };
+        let ours = parse::stat::parse(&text).unwrap();
+        assert_eq!(ours.pid, u32::try_from(process.pid()).unwrap());
+        assert_eq!(parse::text(ours.comm), theirs.comm);
+        assert_eq!(char::from(ours.state), theirs.state);
+        assert_eq!(i64::from(ours.parent), i64::from(theirs.ppid));
+        assert_eq!((ours.user_ticks, ours.system_ticks), (theirs.utime, theirs.stime));
+        assert_eq!(i64::try_from(ours.threads).unwrap(), theirs.num_threads);
+        assert_eq!((ours.start_time, ours.major_faults), (theirs.starttime, theirs.majflt));
+        assert_eq!(ours.flags, u64::from(theirs.flags));
+    });
+}
+
+#[test]
+fn memory_delay_io_and_switches_are_read_as_procfs_reads_them() {
+    each_process(|process, pid| {
+        if let Some(text) = read(pid, "statm") {
+            let theirs = procfs::process::StatM::from_read(text.as_slice()).unwrap();
+            let expected = (theirs.resident, theirs.resident.saturating_sub(theirs.shared));
+            assert_eq!(parse::process::statm(&text), Some(expected));
+        }
+        if let Some(text) = read(pid, "schedstat") {
+            let theirs = Schedstat::from_read(text.as_slice()).unwrap();
+            assert_eq!(parse::process::run_delay(&text), Some(theirs.run_delay));
+        }
+        if let Some(text) = read(pid, "io") {
+            let theirs = procfs::process::Io::from_read(text.as_slice()).unwrap();
+            assert_eq!(parse::process::storage_bytes(&text), Some((theirs.read_bytes, theirs.write_bytes)));
+        }
+        if let Some(text) = read(pid, "status") {
+            let theirs = procfs::process::Status::from_read(text.as_slice()).unwrap();
+            assert_eq!(parse::process::voluntary_switches(&text), theirs.voluntary_ctxt_switches);
+        }
+        if let (Some(text), Ok(theirs)) = (read(pid, "cmdline"), process.cmdline()) {
+            let ours: Vec<String> = parse::process::arguments(&text).into_iter().map(parse::text).collect();
+            // It may have become another program between the two reads.
+            if read(pid, "cmdline").as_ref() != Some(&text) {
+                return;
+            }
+            let theirs: Vec<String> = theirs.into_iter().filter(|argument| !argument.is_empty()).collect();
+            assert_eq!(ours.into_iter().filter(|argument| !argument.is_empty()).collect::<Vec<_>>(), theirs);
+        }
+    });
+}
+
+#[test]
+fn the_host_s_files_are_read_as_procfs_reads_them() {
+    let text = std::fs::read("/proc/uptime").unwrap();
+    let theirs = procfs::Uptime::from_read(text.as_slice()).unwrap();
+    let ours = parse::system::uptime_centis(&text).unwrap();
+    assert!((ours as f64 / 100.0 - theirs.uptime).abs() < 0.001);
+    let text = std::fs::read("/proc/stat").unwrap();
+    let ticks = parse::system::cpu_ticks(&text).unwrap();
+    assert!(ticks.busy > 0 && ticks.busy <= ticks.total);
+    if let Ok(text) = std::fs::read("/proc/pressure/memory") {
+        let theirs = procfs::MemoryPressure::from_read(text.as_slice()).unwrap();
+        let ours = parse::system::pressure(&text);
+        assert_eq!((ours.some, ours.full), (Some(theirs.some.avg10), Some(theirs.full.avg10)));
+    }
+}
+
+#[test]
+fn a_held_lock_is_listed_as_procfs_lists_it() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    rustix::fs::flock(&file, rustix::fs::FlockOperation::LockExclusive).unwrap();
+    let inode = std::os::unix::fs::MetadataExt::ino(&file.as_file().metadata().unwrap());
+    let text = std::fs::read("/proc/locks").unwrap();
+    let ours = parse::lines(&text).filter_map(parse::locks::parse).find(|line| line.lock.inode == inode).unwrap();
+    let theirs = procfs::Locks::from_read(text.as_slice()).unwrap().0;
+    let theirs = theirs.into_iter().find(|lock| lock.inode == inode).unwrap();
+    assert_eq!(Some(ours.lock.pid), theirs.pid.map(i64::from));
+    assert_eq!(ours.lock.device, (theirs.devmaj, theirs.devmin));
+    assert_eq!(ours.lock.range, (theirs.offset_first, theirs.offset_last));
+    assert!(!ours.lock.shared && !ours.waits);
+}
+
+#[test]
+fn the_sockets_that_the_kernel_lists_are_those_in_proc() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let directory = tempfile::TempDir::new().unwrap();
+    let path = directory.path().join("s.sock");
+    let _unix = std::os::unix::net::UnixListener::bind(&path).unwrap();
+    let root = producer::read::ProcRoot::open("/proc".as_ref()).unwrap();
+    let net = root.directory.directory("self/net");
+    let mut buffer = Vec::new();
+    let listed = producer::sockets::list(true, &net, &mut buffer);
+    let told = producer::sockets::list(false, &net, &mut buffer);
+    for listing in [&listed, &told] {
+        let tcp = listing.sockets.tcp.iter().find(|socket| socket.local.port() == port && socket.listens).unwrap();
+        assert!(tcp.inode > 0);
+        let unix = listing.sockets.unix.iter().find(|socket| socket.name.as_deref() == path.to_str()).unwrap();
+        assert!(unix.listens && unix.inode > 0);
+    }
+    assert!(told.refused);
+}
