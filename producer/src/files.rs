@@ -110,10 +110,11 @@ impl FileTable {
         process.directory("fd").and_then(|fds| {
             fds.numbers().map(|numbers| {
                 // A descriptor that was closed meanwhile is simply not there any more.
-                let open = numbers.iter().filter_map(|fd| Some((*fd, self.handle(&fds, *fd, buffer)?))).collect();
+                let open: Vec<_> =
+                    numbers.iter().filter_map(|fd| Some((*fd, self.handle(&fds, *fd, buffer)?))).collect();
                 // With some rights, but not enough, the numbers can be read and none of the links.
-                let denied =
-                    numbers.first().is_some_and(|fd| matches!(fds.link(&fd.to_string(), buffer), Seen::Denied));
+                let is_denied = |fd: &u32| fds.link(&fd.to_string(), buffer) == Seen::Denied;
+                let denied = open.is_empty() && numbers.first().is_some_and(is_denied);
                 Handles { count: numbers.len(), open, denied }
             })
         })

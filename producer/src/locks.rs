@@ -105,7 +105,8 @@ struct Claim {
     text: String,
 }
 
-/// Finds who holds the listed locks, and those locks on `inodes` that the list hides.
+/// Finds who holds the listed locks, and those locks on `inodes` that the list hides. Only of these inodes all who
+/// share the open file are found.
 ///
 /// The owner's number in the list can be that of a process that has died since, having taken the lock for those who
 /// share its open file; in a PID namespace the list leaves such locks out altogether. The open files still tell.
@@ -148,6 +149,12 @@ pub fn holders(
             Some(Held { lock, numbers: lines.iter().map(|(number, _)| *number).collect(), file, holders, proofs })
         })
         .collect()
+}
+
+/// The inodes of listed locks whose named owner is not seen to have the file open.
+pub fn without_owner(processes: &[Process], openers: &Openers, listed: &Listed) -> BTreeSet<u64> {
+    let held = listed.lines.iter().filter(|(line, _)| !line.waits).map(|(line, _)| line.lock);
+    held.filter(|lock| named_owner(processes, openers, lock).is_none()).map(|lock| lock.inode).collect()
 }
 
 fn claims_of(root: &ProcRoot, processes: &[Process], opener: &Opener, buffer: &mut Vec<u8>) -> Vec<Claim> {

@@ -2,12 +2,13 @@
 
 use std::{
     io,
+    mem::MaybeUninit,
     os::fd::{AsFd, BorrowedFd, OwnedFd},
     path::{Path, PathBuf},
 };
 
 use rustix::{
-    fs::{AtFlags, Dir, Mode, OFlags, Statx, StatxFlags},
+    fs::{AtFlags, Mode, OFlags, RawDir, SeekFrom, Statx, StatxFlags},
     io::Errno,
 };
 
@@ -141,9 +142,14 @@ fn read_into(dir: BorrowedFd<'_>, name: &str, limit: usize, buffer: &mut Vec<u8>
 }
 
 fn numbers_in(dir: BorrowedFd<'_>) -> Result<Vec<u32>, Errno> {
+    // The descriptor stays where the look before ended.
+    rustix::fs::seek(dir, SeekFrom::Start(0))?;
+    let mut buffer = [MaybeUninit::<u8>::uninit(); 8192];
+    let mut entries = RawDir::new(dir, &mut buffer);
     let mut numbers = Vec::new();
-    for entry in Dir::read_from(dir)? {
-        if let Some(number) = parse::number(entry?.file_name().to_bytes()).and_then(|number| number.try_into().ok()) {
+    while let Some(entry) = entries.next() {
+        let name = entry?;
+        if let Some(number) = parse::number(name.file_name().to_bytes()).and_then(|number| number.try_into().ok()) {
             numbers.push(number);
         }
     }

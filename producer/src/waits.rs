@@ -99,10 +99,13 @@ impl Memory {
         let openers = Openers::of(scene.processes);
         let listed = locks::list(scene.root, buffer);
         let mut blocked = in_main_threads(scene);
-        let mut inodes: BTreeSet<u64> = listed.lines.iter().map(|(line, _)| line.lock.inode).collect();
+        let waited = listed.lines.iter().filter(|(line, _)| line.waits).map(|(line, _)| line.lock.inode);
+        let mut inodes: BTreeSet<u64> = waited.collect();
         inodes.extend(blocked.iter().map(|blocked| blocked.file.inode));
         let threads_left_out = in_other_threads(scene, &inodes, &mut blocked, buffer);
         inodes.extend(blocked.iter().map(|blocked| blocked.file.inode));
+        // Of a lock that nobody waits for, an owner that is there is answer enough: most locks are such.
+        inodes.extend(locks::without_owner(scene.processes, &openers, &listed));
         let held = locks::holders(scene.root, scene.processes, &openers, &listed, &inodes, buffer);
         add_listed(scene, &openers, &listed, &mut blocked);
         let mut picture = Picture { list_readable: listed.readable, threads_left_out, ..Picture::default() };

@@ -1,4 +1,5 @@
-//! Trains on a made-up host and prints what it took: `cargo run --release -p trainer --example fit [nodes] [snapshots] [profile]`.
+//! Trains on a made-up host and prints what it took: `cargo run --release -p trainer --example fit [nodes] [snapshots]
+//! [profile]`.
 //!
 //! With `ONNX=path` in the environment it writes the model file too.
 

@@ -10,8 +10,8 @@ const NICENESS: i32 = 10;
 
 /// Runs `work` on a thread of its own and waits for what it returns.
 ///
-/// The thread is a pool of one, because the library that multiplies matrices spreads over whatever pool it runs in. What it starts
-/// by itself (for more than 64 Ki values at once it adds on several threads) inherits the priority.
+/// The thread is a pool of one, because the library that multiplies matrices spreads over whatever pool it runs in.
+/// What it starts by itself (for more than 64 Ki values at once it adds on several threads) inherits the priority.
 pub(crate) async fn run<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, TrainerError> {
     let pool = ThreadPoolBuilder::new()
         .num_threads(1)

@@ -65,7 +65,8 @@ impl Weights {
 }
 
 impl Layer {
-    /// Whether neighbours are added up before the product: on the narrow side there is less to add, and the result is the same.
+    /// Whether neighbours are added up before the product: on the narrow side there is less to add, and the result is
+    /// the same.
     pub fn aggregates_first(&self) -> bool {
         self.inputs < self.outputs
     }

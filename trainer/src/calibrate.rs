@@ -40,8 +40,8 @@ pub fn calibrate(
     Ok(calibration)
 }
 
-/// The limits of both, the higher where both have one. Healthy snapshots below a limit set the next limit: without the earlier
-/// one it would sink from model to model, until nothing is calm enough to learn from.
+/// The limits of both, the higher where both have one. Healthy snapshots below a limit set the next limit: without the
+/// earlier one it would sink from model to model, until nothing is calm enough to learn from.
 pub fn widest(mut limits: Vec<ColumnLimit>, earlier: &[ColumnLimit]) -> Vec<ColumnLimit> {
     for before in earlier {
         match limits.iter_mut().find(|limit| limit.name == before.name) {

@@ -61,7 +61,8 @@ impl Cohorts {
         cohort.not_before = is_current.then(|| now + self.retrain.saturating_sub(age));
     }
 
-    /// Takes a healthy record in. Says how many its cohort has learned of how many it wants, if this one brings it further.
+    /// Takes a healthy record in. Says how many its cohort has learned of how many it wants, if this one brings it
+    /// further.
     pub(crate) fn healthy(&mut self, record: &HealthySnapshot) -> Option<(usize, usize)> {
         let cohort = self.by_name.entry(record.cohort.clone()).or_default();
         cohort.enter(record.generation);

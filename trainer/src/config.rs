@@ -19,8 +19,8 @@ pub struct TrainerSettings {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct FeaturesConfig {
-    /// `default` reads every column, against what is normal for the role of the process, file or endpoint. `classic` reads the
-    /// eleven features of the original design, as it did: for comparison.
+    /// `default` reads every column, against what is normal for the role of the process, file or endpoint. `classic`
+    /// reads the eleven features of the original design, as it did: for comparison.
     pub profile: Profile,
 }
 
@@ -28,18 +28,21 @@ pub struct FeaturesConfig {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct TrainingConfig {
-    /// Passes over the snapshots. The `default` profile ends sooner when the loss no longer falls; `classic` makes them all.
+    /// Passes over the snapshots. The `default` profile ends sooner when the loss no longer falls; `classic` makes them
+    /// all.
     pub epochs: usize,
     /// Step of the optimizer (Adam). Lower it if training diverges.
     pub learning_rate: f64,
     /// Where the random numbers start: the same snapshots and seed make the same model.
     pub seed: u64,
-    /// At most so many snapshots are learned from, spread over the time that the topic still holds, the newest among them.
+    /// At most so many snapshots are learned from, spread over the time that the topic still holds, the newest among
+    /// them.
     pub max_snapshots: usize,
-    /// The snapshots learned from have at most about so many nodes together, which bounds memory (some kilobytes a node) and time.
+    /// The snapshots learned from have at most about so many nodes together, which bounds memory (some kilobytes a
+    /// node) and time.
     pub max_nodes: usize,
-    /// At most so much time is spent on fitting, after which the model is taken as it is; it runs on one core at low priority.
-    /// `classic` ignores it.
+    /// At most so much time is spent on fitting, after which the model is taken as it is; it runs on one core at low
+    /// priority. `classic` ignores it.
     #[serde(with = "humantime_serde")]
     #[schemars(with = "String")]
     pub max_time: Duration,
@@ -47,8 +50,8 @@ pub struct TrainingConfig {
     #[serde(with = "humantime_serde")]
     #[schemars(with = "String")]
     pub retrain: Duration,
-    /// How many false alarms a host may raise in a day; sets the threshold from held-back healthy data. `classic` ignores it and
-    /// takes the 95th percentile of the nodes' errors, as the original did.
+    /// How many false alarms a host may raise in a day; sets the threshold from held-back healthy data. `classic`
+    /// ignores it and takes the 95th percentile of the nodes' errors, as the original did.
     pub false_alarms_per_day: f64,
     /// Where to write each new model as an ONNX file too; the models topic has it in any case.
     pub write_onnx: Option<PathBuf>,

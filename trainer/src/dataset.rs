@@ -54,8 +54,8 @@ impl<T> Sampler<T> {
     }
 }
 
-/// Decodes snapshots, oldest first: all, or evenly chosen so many that they have about `max_nodes` nodes together. What can't be
-/// decoded is left out.
+/// Decodes snapshots, oldest first: all, or evenly chosen so many that they have about `max_nodes` nodes together. What
+/// can't be decoded is left out.
 pub fn decode(encoded: Vec<Vec<u8>>, max_nodes: usize) -> Vec<GraphSnapshot> {
     let sound = |bytes: &Vec<u8>| schemas::decode::<GraphSnapshot>(bytes).ok();
     // Hosts change slowly, so the newest snapshot tells how large the others are.
@@ -82,8 +82,8 @@ pub struct Dataset {
 }
 
 impl Dataset {
-    /// Checks the snapshots of a cohort, trims and splits them. Those that are no sound graph, or show nothing that the profile
-    /// reads, are left out.
+    /// Checks the snapshots of a cohort, trims and splits them. Those that are no sound graph, or show nothing that the
+    /// profile reads, are left out.
     ///
     /// # Errors
     /// [`TrainerError::TooFew`] if less than [`FEWEST`] remain.

@@ -38,8 +38,8 @@ pub struct Fitted {
     pub losses: Vec<f32>,
 }
 
-/// Fits a model of width F to graphs of that width, one graph a step in shuffled order, on the calling thread. `on_epoch` is told
-/// each epoch's loss. Graphs and plan being equal, so is the model.
+/// Fits a model of width F to graphs of that width, one graph a step in shuffled order, on the calling thread.
+/// `on_epoch` is told each epoch's loss. Graphs and plan being equal, so is the model.
 ///
 /// # Errors
 /// If the loss leaves the numbers, a graph has another width, or `shutdown` is cancelled.

@@ -1,10 +1,10 @@
 //! From healthy windows to a model and what to judge by it.
 //!
-//! **Promises:** the same snapshots and seed make the same model; what calibrates is not fitted; the ONNX file reconstructs as
-//! the model did here; fitting keeps to one core, at low priority.
+//! **Promises:** the same snapshots and seed make the same model; what calibrates is not fitted; the ONNX file
+//! reconstructs as the model did here; fitting keeps to one core, at low priority.
 //!
-//! **Never:** no inference engine, no `/proc`, no alerts. A record that can't be learned from is set aside with the reason, and
-//! ends nothing.
+//! **Never:** no inference engine, no `/proc`, no alerts. A record that can't be learned from is set aside with the
+//! reason, and ends nothing.
 //!
 //! In reading order:
 //! - [`config`]: what can be set

@@ -61,21 +61,21 @@ impl Progress {
     pub fn trained(&self, release: &ModelRelease, n_trimmed: usize, took: Duration) {
         let manifest = &release.manifest;
         let fall = 100.0 * (1.0 - manifest.loss_last / manifest.loss_first.max(f64::MIN_POSITIVE));
-        let trimmed = if n_trimmed == 0 { String::new() } else { format!(", {n_trimmed} left out as untypical") };
         self.say(&format!(
-            "model {} of {}: {} parameters, loss {:.5} -> {:.5} ({fall:.1} % less) in {} epochs, threshold {:.4}, {}, from {} + {} \
-             snapshots{trimmed}, {:.1} s",
+            "model {} of {}: {} parameters, loss {:.5} -> {:.5} ({fall:.1} % less) in {} epochs, {:.1} s",
             release.short_name(),
             release.cohort,
             HumanCount(manifest.parameters.unsigned_abs()),
             manifest.loss_first,
             manifest.loss_last,
             manifest.epochs,
-            release.calibration.threshold,
-            HumanBytes(release.onnx.len() as u64),
-            manifest.fitted,
-            manifest.calibrated,
             took.as_secs_f64(),
+        ));
+        let size = HumanBytes(release.onnx.len() as u64);
+        let (fitted, calibrated, threshold) = (manifest.fitted, manifest.calibrated, release.calibration.threshold);
+        self.say(&format!(
+            "  fitted to {fitted} snapshots, calibrated on {calibrated}, {n_trimmed} left out as untypical; \
+             threshold {threshold:.4}, {size}"
         ));
     }
 
@@ -159,7 +159,8 @@ mod tests {
             learning web: 12/12 snapshots
             training web: 1/3 epochs, loss 0.50000
             training web: 3/3 epochs, loss 0.16667
-            model 0123456789ab of web: 1,819 parameters, loss 0.50000 -> 0.12500 (75.0 % less) in 3 epochs, threshold 5.5000, 2.00 KiB, from 45 + 13 snapshots, 2 left out as untypical, 1.2 s
+            model 0123456789ab of web: 1,819 parameters, loss 0.50000 -> 0.12500 (75.0 % less) in 3 epochs, 1.2 s
+              fitted to 45 snapshots, calibrated on 13, 2 left out as untypical; threshold 5.5000, 2.00 KiB
         "#]]
         .assert_eq(&text);
     }

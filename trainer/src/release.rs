@@ -71,8 +71,8 @@ pub fn train(
     Ok(release)
 }
 
-/// [`train`] on a thread of its own, so that the machine hardly feels it: one core, at low priority. Returns once it is done; a
-/// caller that no longer waits cancels `shutdown`.
+/// [`train`] on a thread of its own, so that the machine hardly feels it: one core, at low priority. Returns once it is
+/// done; a caller that no longer waits cancels `shutdown`.
 ///
 /// # Errors
 /// Those of [`train`], and if there can be no such thread.

@@ -18,8 +18,8 @@ const PAUSE: Duration = Duration::from_secs(1);
 
 /// Makes a model of each cohort once it has learned enough, and again every `training.retrain`, until `shutdown`.
 ///
-/// The first model of a generation is made when a healthy record says that the cohort has learned as many as it wants. Which
-/// cohorts have one is read from the topics, so a restart neither forgets nor repeats.
+/// The first model of a generation is made when a healthy record says that the cohort has learned as many as it wants.
+/// Which cohorts have one is read from the topics, so a restart neither forgets nor repeats.
 ///
 /// # Errors
 /// If the bus can't be read at the start, or stops. What else it refuses later is reported and waited out.
@@ -205,8 +205,8 @@ fn read(value: &[u8]) -> Result<HealthySnapshot, String> {
 }
 
 fn dead_letter(delivery: Delivery, why: &str) -> Record {
-    warn!(topic = %delivery.topic, partition = delivery.partition, offset = delivery.offset, why, "a record is set aside");
     let from = format!("{}/{}/{}", delivery.topic, delivery.partition, delivery.offset);
+    warn!(from, why, "a record is set aside");
     let mut letter = Record::new(Topic::DeadLetter, delivery.key, delivery.value, delivery.time);
     letter.headers = delivery.headers;
     letter.header("from", from).header("why", why)

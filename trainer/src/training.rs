@@ -47,7 +47,8 @@ impl Training {
         Training { cohort, outcome: Box::pin(outcome) }
     }
 
-    /// Waits for the training, if there is one, and takes it away; for ever, if there is none. May be dropped and called again.
+    /// Waits for the training, if there is one, and takes it away; for ever, if there is none. May be dropped and
+    /// called again.
     pub(crate) async fn finished(training: &mut Option<Training>) -> (String, Outcome) {
         let Some(under_way) = training else { return std::future::pending().await };
         let outcome = under_way.outcome.as_mut().await;

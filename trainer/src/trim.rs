@@ -1,7 +1,8 @@
 //! Leaving out of healthy windows what is trouble by the measure of the rest.
 //!
-//! A bad minute among the first snapshots must not become what is normal, and it can hide: where a process shows only in that
-//! minute, or its spread is fitted to it, nothing deviates. So each stretch of time is judged by what the *others* call normal.
+//! A bad minute among the first snapshots must not become what is normal, and it can hide: where a process shows only
+//! in that minute, or its spread is fitted to it, nothing deviates. So each stretch of time is judged by what the
+//! *others* call normal.
 
 use std::collections::HashMap;
 
@@ -15,8 +16,8 @@ const AT_MOST_ONE_IN: usize = 10;
 /// Of more snapshots a bad minute is too small a part to move a median or a 99th percentile.
 const WORTH_WHILE: usize = 150;
 
-/// Drops the snapshots that would have alarmed, had the rest been all that was learned: the worst first, a tenth at most.
-/// `graphs` are ordered by host, then by time, and stay so. Returns how many were dropped.
+/// Drops the snapshots that would have alarmed, had the rest been all that was learned: the worst first, a tenth at
+/// most. `graphs` are ordered by host, then by time, and stay so. Returns how many were dropped.
 pub(crate) fn drop_the_worst(recipe: &Recipe, graphs: &mut Vec<HostGraph>) -> usize {
     if recipe.profile == Profile::Classic || !(2 * STRETCHES..=WORTH_WHILE).contains(&graphs.len()) {
         return 0;

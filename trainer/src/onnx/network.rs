@@ -1,8 +1,8 @@
 //! The operators of the auto-encoder.
 //!
-//! Aggregation is D^-1/2 (A + I) D^-1/2 with the degree counted at the target. With S = h * dinv, adding the sources' rows of S
-//! onto the rows of S itself *is* the self loop, so A + I is never built; every shape follows from `x` and `edge_index`, so
-//! engines that plan ahead can.
+//! Aggregation is D^-1/2 (A + I) D^-1/2 with the degree counted at the target. With S = h * dinv, adding the sources'
+//! rows of S onto the rows of S itself *is* the self loop, so A + I is never built; every shape follows from `x` and
+//! `edge_index`, so engines that plan ahead can.
 
 use super::{
     EDGES, INPUT, OUTPUT,

@@ -67,7 +67,8 @@ fn onnxruntime_reconstructs_what_the_model_does_for_any_graph() {
         });
         let cases = graphs.iter().map(|graph| {
             let expected = model.reconstruct(&Example::new(graph).unwrap()).unwrap();
-            json!({"width": width, "x": graph.x, "sources": graph.sources, "targets": graph.targets, "expected": expected})
+            let (sources, targets) = (&graph.sources, &graph.targets);
+            json!({"width": width, "x": graph.x, "sources": sources, "targets": targets, "expected": expected})
         });
         let file = onnx::export(&weights, &[("cohort".to_owned(), "made-up".to_owned())]);
         let answer = ask_python(&file, cases.collect());

@@ -1,0 +1,37 @@
+//! Topics in and out: where every program leaves its records and finds the others'.
+//!
+//! **Promises:** records of one key keep their order; a publication and the positions that go with it happen together
+//! or not at all; what was acknowledged is there after the death of any process; an offset is never given out twice;
+//! what is read fits in memory, however much a topic holds.
+//! **Never:** no graphs, no `/proc`, no decoding: a record's value is bytes here. No broker of our own either: the
+//! embedded bus is one SQLite file that every process of the machine opens for itself.
+//!
+//! - [`record`]: what travels, and how far a group has come
+//! - [`api`]: the traits [`Bus`] and [`Subscription`], and how a topic is read without a group
+//! - [`config`]: which bus, and its limits
+//! - [`error`]: what goes wrong, and what to do about it
+//! - [`embedded`]: the bus in an SQLite file
+//! - `contract` (feature `contract`): the tests that every implementation passes
+
+use std::sync::Arc;
+
+pub mod api;
+pub mod config;
+#[cfg(feature = "contract")]
+pub mod contract;
+pub mod embedded;
+pub mod error;
+pub mod record;
+
+pub use api::{Bus, Cursor, Page, Subscription, for_each};
+pub use config::{BusConfig, BusKind, RetentionConfig};
+pub use embedded::EmbeddedBus;
+pub use error::BusError;
+pub use record::{Delivery, Positions, Record, partition_of};
+
+/// Opens the bus that `config` names. The embedded one is created where it does not exist.
+pub async fn open(config: &BusConfig) -> Result<Arc<dyn Bus>, BusError> {
+    match config.kind {
+        BusKind::Embedded => Ok(Arc::new(EmbeddedBus::open(config).await?)),
+    }
+}

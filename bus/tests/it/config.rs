@@ -1,0 +1,47 @@
+//! The bus's section of a configuration.
+
+use bus::{BusConfig, BusKind};
+use expect_test::expect;
+
+#[test]
+fn the_defaults_are_a_valid_section_that_reads_back() {
+    let config = BusConfig::default();
+    assert_eq!(config.problems(), []);
+    let text = toml::to_string(&config).unwrap();
+    assert_eq!(toml::from_str::<BusConfig>(&text).unwrap(), config);
+    expect![[r#"
+        kind = "embedded"
+        path = "detective-data"
+        partitions = 1
+        max_bytes_per_topic = 67108864
+        max_record_bytes = 33554432
+        lock_timeout = "10s"
+
+        [retention]
+        snapshots = "4h"
+        healthy = "7days"
+        alerts = "30days"
+        dead_letter = "7days"
+    "#]]
+    .assert_eq(&text);
+}
+
+#[test]
+fn every_problem_is_told_with_its_key() {
+    let config = BusConfig { partitions: 0, max_bytes_per_topic: 1, path: "".into(), ..BusConfig::default() };
+    let problems: Vec<String> = config.problems().iter().map(|(key, text)| format!("{key}: {text}\n")).collect();
+    expect![[r#"
+        partitions: must be at least 1, found 0
+        path: must name a directory, found nothing
+        max_bytes_per_topic: must be at least `max_record_bytes`, which is 33554432, found 1
+    "#]]
+    .assert_eq(&problems.concat());
+}
+
+#[test]
+fn an_unknown_kind_or_key_is_refused() {
+    let check = |text: &str| toml::from_str::<BusConfig>(text).unwrap_err().message().to_owned();
+    expect!["unknown variant `carrier-pigeon`, expected `embedded`"].assert_eq(&check("kind = 'carrier-pigeon'"));
+    assert!(check("partition = 1").starts_with("unknown field `partition`"));
+    assert_eq!(toml::from_str::<BusConfig>("kind = 'embedded'").unwrap().kind, BusKind::Embedded);
+}

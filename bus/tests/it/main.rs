@@ -1,0 +1,39 @@
+//! The embedded bus, by the contract and where it goes beyond it.
+#![allow(clippy::unwrap_used)]
+
+mod config;
+mod crash;
+mod opening;
+mod retention;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bus::{
+    Bus, BusConfig, EmbeddedBus,
+    contract::{MAX_RECORD_BYTES, PARTITIONS, Place},
+};
+use tempfile::TempDir;
+
+/// A data directory of its own.
+struct Directory(TempDir);
+
+impl Directory {
+    fn new() -> Self {
+        Directory(TempDir::new().unwrap())
+    }
+
+    fn config(&self) -> BusConfig {
+        BusConfig { path: self.0.path().join("data"), ..BusConfig::default() }
+    }
+}
+
+#[async_trait]
+impl Place for Directory {
+    async fn open(&self) -> Arc<dyn Bus> {
+        let config = BusConfig { partitions: PARTITIONS, max_record_bytes: MAX_RECORD_BYTES, ..self.config() };
+        Arc::new(EmbeddedBus::open(&config).await.unwrap())
+    }
+}
+
+bus::contract_tests!(Directory::new());

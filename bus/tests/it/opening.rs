@@ -1,0 +1,206 @@
+//! What can be wrong with the place or the file, and what is said about it.
+
+use std::{error::Error, fs, path::Path, process::Command, time::Duration};
+
+use bus::{Bus, BusConfig, BusError, EmbeddedBus, Record, for_each};
+use rusqlite::Connection;
+use schemas::{Timestamp, Topic};
+
+use crate::Directory;
+
+async fn fails_to_open(config: &BusConfig) -> BusError {
+    let error = EmbeddedBus::open(config).await.err().expect("the bus opened");
+    assert!(error.hint().is_some(), "`{error}` has no hint");
+    error
+}
+
+fn file(config: &BusConfig) -> std::path::PathBuf {
+    config.path.join("bus.sqlite")
+}
+
+#[tokio::test]
+async fn a_path_below_a_file_is_no_directory() {
+    let directory = Directory::new();
+    let in_the_way = directory.0.path().join("file");
+    fs::write(&in_the_way, "").unwrap();
+    let config = BusConfig { path: in_the_way.join("data"), ..BusConfig::default() };
+    let error = fails_to_open(&config).await;
+    assert!(matches!(&error, BusError::Directory { path, .. } if *path == config.path), "{error}");
+    assert!(error.source().is_some());
+}
+
+#[tokio::test]
+async fn a_directory_in_the_place_of_the_file_cannot_be_written() {
+    let config = Directory::new().config();
+    fs::create_dir_all(file(&config)).unwrap();
+    let error = fails_to_open(&config).await;
+    assert!(matches!(error, BusError::NotWritable { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn a_file_that_is_no_database_is_left_alone() {
+    let directory = Directory::new();
+    let config = directory.config();
+    let text = "These are the shopping lists of the last four years, and nobody wants to lose them.\n".repeat(20);
+    fs::create_dir_all(&config.path).unwrap();
+    fs::write(file(&config), &text).unwrap();
+    let error = fails_to_open(&config).await;
+    assert!(matches!(error, BusError::NotADatabase { .. }), "{error}");
+    assert_eq!(fs::read_to_string(file(&config)).unwrap(), text);
+}
+
+#[tokio::test]
+async fn the_database_of_another_program_is_left_alone() {
+    let directory = Directory::new();
+    let config = directory.config();
+    fs::create_dir_all(&config.path).unwrap();
+    let other = Connection::open(file(&config)).unwrap();
+    other.execute_batch("CREATE TABLE recipes (name TEXT)").unwrap();
+    let error = fails_to_open(&config).await;
+    assert!(matches!(error, BusError::Foreign { found: 0, .. }), "{error}");
+    let tables: i64 = other.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0)).unwrap();
+    assert_eq!(tables, 1);
+}
+
+#[tokio::test]
+async fn a_file_of_a_later_release_is_left_alone() {
+    let directory = Directory::new();
+    let config = directory.config();
+    drop(EmbeddedBus::open(&config).await.unwrap());
+    Connection::open(file(&config)).unwrap().pragma_update(None, "user_version", 99).unwrap();
+    let error = fails_to_open(&config).await;
+    assert!(matches!(error, BusError::SchemaVersion { expected: 1, found: 99, .. }), "{error}");
+}
+
+#[tokio::test]
+async fn a_damaged_file_is_an_error_and_no_panic() {
+    let directory = Directory::new();
+    let config = directory.config();
+    let bus = EmbeddedBus::open(&config).await.unwrap();
+    let records = (0..200).map(|n| Record::new(Topic::Alerts, "incident", vec![7; 2000], Timestamp(n))).collect();
+    bus.publish(records, None).await.unwrap();
+    drop(bus);
+    let damaged = directory.0.path().join("damaged");
+    fs::create_dir(&damaged).unwrap();
+    // The copy that a backup makes, all in one file.
+    let whole = Connection::open(file(&config)).unwrap();
+    whole.execute("VACUUM INTO ?1", [damaged.join("bus.sqlite").to_str().unwrap()]).unwrap();
+    let mut bytes = fs::read(damaged.join("bus.sqlite")).unwrap();
+    // The header and the schema's page stay, so that it opens.
+    bytes[4096..].fill(0xa5);
+    fs::write(damaged.join("bus.sqlite"), bytes).unwrap();
+    let config = BusConfig { path: damaged, ..BusConfig::default() };
+    let error = match EmbeddedBus::open(&config).await {
+        Ok(bus) => for_each(&bus, Topic::Alerts, |_| ()).await.unwrap_err(),
+        Err(error) => error,
+    };
+    assert!(matches!(error, BusError::Damaged { .. }), "{error}");
+    assert!(error.hint().is_some());
+}
+
+#[tokio::test]
+async fn another_process_that_holds_the_lock_is_waited_for_only_so_long() {
+    let directory = Directory::new();
+    let config = BusConfig { lock_timeout: Duration::from_millis(50), ..directory.config() };
+    let bus = EmbeddedBus::open(&config).await.unwrap();
+    let other = Connection::open(file(&config)).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let record = Record::new(Topic::Alerts, "incident", vec![1], Timestamp(1));
+    let error = bus.publish(vec![record.clone()], None).await.unwrap_err();
+    assert!(matches!(error, BusError::Locked { .. }), "{error}");
+    other.execute_batch("ROLLBACK").unwrap();
+    bus.publish(vec![record], None).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn many_may_open_a_new_bus_at_once() {
+    let directory = Directory::new();
+    let openings: Vec<_> = (0..8)
+        .map(|n| {
+            let config = directory.config();
+            tokio::spawn(async move {
+                let bus = EmbeddedBus::open(&config).await.unwrap();
+                let record = Record::new(Topic::Alerts, n.to_string(), vec![1], Timestamp(1));
+                bus.publish(vec![record], None).await.unwrap();
+            })
+        })
+        .collect();
+    for opening in openings {
+        opening.await.unwrap();
+    }
+    let bus = EmbeddedBus::open(&directory.config()).await.unwrap();
+    let mut found = 0;
+    for_each(&bus, Topic::Alerts, |_| found += 1).await.unwrap();
+    assert_eq!(found, 8);
+}
+
+#[tokio::test]
+async fn a_new_data_directory_is_its_owners_alone() {
+    use std::os::unix::fs::PermissionsExt;
+    let directory = Directory::new();
+    let bus = EmbeddedBus::open(&directory.config()).await.unwrap();
+    assert_eq!(fs::metadata(directory.config().path).unwrap().permissions().mode() & 0o777, 0o700);
+    drop(bus);
+}
+
+#[tokio::test]
+#[ignore = "needs root"]
+async fn a_read_only_filesystem_is_named() {
+    let mount = Mount::tmpfs("size=8m");
+    let config = BusConfig { path: mount.path().join("data"), ..BusConfig::default() };
+    drop(EmbeddedBus::open(&config).await.unwrap());
+    mount.remount("ro");
+    let error = fails_to_open(&config).await;
+    assert!(matches!(error, BusError::NotWritable { .. }), "{error}");
+}
+
+#[tokio::test]
+#[ignore = "needs root"]
+async fn a_filesystem_that_fills_up_is_named_and_loses_nothing() {
+    let mount = Mount::tmpfs("size=2m");
+    let config = BusConfig { path: mount.path().join("data"), ..BusConfig::default() };
+    let bus = EmbeddedBus::open(&config).await.unwrap();
+    let mut stored = 0;
+    let error = loop {
+        let record = Record::new(Topic::Alerts, "incident", vec![7; 50_000], Timestamp(stored));
+        match bus.publish(vec![record], None).await {
+            Ok(()) => stored += 1,
+            Err(error) => break error,
+        }
+    };
+    assert!(matches!(error, BusError::DiskFull { .. }), "{error}");
+    assert!(stored > 0);
+    let mut found = Vec::new();
+    for_each(&bus, Topic::Alerts, |delivery| found.push(delivery.time.0)).await.unwrap();
+    assert_eq!(found, (0..stored).collect::<Vec<_>>());
+}
+
+/// A filesystem of its own, until it is dropped.
+struct Mount(tempfile::TempDir);
+
+impl Mount {
+    fn tmpfs(options: &str) -> Self {
+        let mount = Mount(tempfile::TempDir::new().unwrap());
+        mount_command(&["-t", "tmpfs", "-o", options, "tmpfs"], mount.path());
+        mount
+    }
+
+    fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    fn remount(&self, options: &str) {
+        mount_command(&["-o", &format!("remount,{options}")], self.path());
+    }
+}
+
+impl Drop for Mount {
+    fn drop(&mut self) {
+        // Lazily: the bus's threads may have the file open for a moment longer.
+        let _ = Command::new("umount").arg("-l").arg(self.path()).status();
+    }
+}
+
+fn mount_command(arguments: &[&str], path: &Path) {
+    assert!(Command::new("mount").args(arguments).arg(path).status().unwrap().success(), "cannot mount");
+}

@@ -1,0 +1,95 @@
+//! What the alerts topic holds, and what comes.
+
+use std::{
+    io::{Write, stdout},
+    time::{Duration, SystemTime},
+};
+
+use bus::{Bus, BusError, Cursor};
+use schemas::{RootCauseEvent, Timestamp, Topic};
+use scorer::render::{self, Colour};
+use service::Hint;
+
+use crate::{cli::AlertsArgs, config::Config};
+
+/// Prints events, oldest first.
+///
+/// # Errors
+/// If the bus cannot be read.
+pub async fn run(config: Config, args: &AlertsArgs) -> anyhow::Result<()> {
+    let bus = crate::config::open_existing(&config).await?;
+    let since = args.since.and_then(|since| SystemTime::now().checked_sub(since)).map(Timestamp::from);
+    let mut printer = Printer::to_stdout(args.json);
+    let mut cursor = Cursor::start(Topic::Alerts);
+    loop {
+        let wait = if args.follow { Duration::from_secs(3600) } else { Duration::ZERO };
+        let page = read(bus.as_ref(), &cursor, wait).await?;
+        cursor = page.next;
+        if page.deliveries.is_empty() && !args.follow {
+            return Ok(());
+        }
+        for event in events(&page.deliveries).filter(|event| since.is_none_or(|since| event.time >= since)) {
+            if !printer.print(&event) {
+                return Ok(());
+            }
+        }
+    }
+}
+
+/// Prints what comes after `from`, until the bus fails.
+///
+/// # Errors
+/// If the bus cannot be read.
+pub async fn follow(bus: &dyn Bus, mut from: Cursor, mut printer: Printer) -> anyhow::Result<()> {
+    loop {
+        let page = read(bus, &from, Duration::from_secs(3600)).await?;
+        from = page.next;
+        for event in events(&page.deliveries) {
+            printer.print(&event);
+        }
+    }
+}
+
+async fn read(bus: &dyn Bus, from: &Cursor, wait: Duration) -> anyhow::Result<bus::Page> {
+    const PAGE: usize = 256;
+    bus.read(from, PAGE, wait).await.hint_from(BusError::hint)
+}
+
+/// The events among deliveries; what is none is told and passed over.
+fn events(deliveries: &[bus::Delivery]) -> impl Iterator<Item = RootCauseEvent> {
+    deliveries.iter().filter_map(|delivery| match schemas::decode::<RootCauseEvent>(&delivery.value) {
+        Ok(event) => Some(event),
+        Err(error) => {
+            tracing::warn!(offset = delivery.offset, %error, "a record of the alerts topic is no event");
+            None
+        }
+    })
+}
+
+/// Whether standard output is to be coloured.
+pub fn colour() -> Colour {
+    if service::report::colour(&stdout()) { Colour::On } else { Colour::Off }
+}
+
+/// Writes events for people or for programs.
+pub struct Printer {
+    json: bool,
+    colour: Colour,
+}
+
+impl Printer {
+    /// To standard output, coloured if that is a terminal and the user has not said otherwise.
+    pub fn to_stdout(json: bool) -> Printer {
+        Printer { json, colour: colour() }
+    }
+
+    /// Prints an event. False means that nobody reads any more.
+    pub fn print(&mut self, event: &RootCauseEvent) -> bool {
+        let text = match self.json {
+            true => serde_json::to_string(event).unwrap_or_default() + "\n",
+            false => render::event(event, self.colour),
+        };
+        let mut out = stdout().lock();
+        out.write_all(text.as_bytes()).and_then(|()| out.flush()).is_ok()
+    }
+}

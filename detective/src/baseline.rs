@@ -1,0 +1,34 @@
+//! The operator vouches for a while.
+
+use anyhow::Context;
+use service::Hint;
+
+use crate::{cli::BaselineArgs, config::Config};
+
+/// Asks the detective that runs to learn from what happens now.
+///
+/// # Errors
+/// If none runs at the address, or it refuses.
+pub async fn run(config: Config, args: &BaselineArgs) -> anyhow::Result<()> {
+    let url = format!("http://{}/api/baseline", config.api.listen);
+    let body = serde_json::json!({"for": humantime::format_duration(args.span).to_string(), "host": args.host});
+    let answer = tokio::task::spawn_blocking(move || post(&url, &body)).await??;
+    println!("learning from what happens until {}", answer["until"].as_str().unwrap_or("then"));
+    Ok(())
+}
+
+fn post(url: &str, body: &serde_json::Value) -> anyhow::Result<serde_json::Value> {
+    let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
+    let mut response = agent
+        .post(url)
+        .header("content-type", "application/json")
+        .send(body.to_string().as_bytes())
+        .with_context(|| format!("no detective answers at {url}"))
+        .hint("start one with `detective up`, or name its address with `--listen IP:PORT`")?;
+    let text = response.body_mut().read_to_string()?;
+    let answer: serde_json::Value = serde_json::from_str(&text).with_context(|| format!("{url} does not answer in JSON"))?;
+    if !response.status().is_success() {
+        anyhow::bail!("{url} refuses: {}", answer["error"].as_str().unwrap_or(&text));
+    }
+    Ok(answer)
+}

@@ -1,0 +1,122 @@
+//! The commands and their flags.
+
+use std::{path::PathBuf, time::Duration};
+
+use clap::{Args, Parser, Subcommand};
+
+/// Names the root cause when something fails on this host: the process, file or endpoint that started it.
+#[derive(Debug, Parser)]
+#[command(name = "detective", version, max_term_width = 100, after_help = "\
+Examples:
+  detective up                        learn what healthy looks like here, then watch
+  detective up --learn 300 --json     learn for five minutes; events as JSON lines
+  detective alerts --since 1h         what happened in the last hour
+  detective explain 3f9c              all the evidence of one incident
+  detective baseline --for 10m        what happens now is normal: learn from it too
+  detective doctor                    what can be seen from here, and what not")]
+pub struct Cli {
+    /// Settings in TOML; DETECTIVE__SECTION__KEY variables and flags go before it.
+    #[arg(long, short, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Where Local Detective keeps its data.
+    #[arg(long, global = true, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+    /// Log more; twice for all.
+    #[arg(long, short, global = true, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Watch this host: producer, trainer and scorer in one process, with no broker.
+    #[command(after_help = "\
+Examples:
+  detective up --interval 1s --learn 60
+  detective up --json > events.jsonl
+  detective up --relearn              forget what was learned and begin again")]
+    Up(UpArgs),
+    /// Print the events that the alerts topic holds.
+    #[command(after_help = "\
+Examples:
+  detective alerts --since 10m
+  detective alerts --follow --json | jq .summary")]
+    Alerts(AlertsArgs),
+    /// Print all that is known of one incident.
+    #[command(after_help = "\
+Examples:
+  detective explain 3f9c2a1b          the first digits of an incident's id are enough
+  detective explain last")]
+    Explain(ExplainArgs),
+    /// Vouch that the host is healthy for a while, whatever alarms: the next model learns from it.
+    #[command(after_help = "\
+Example:
+  detective baseline --for 10m        while the nightly backup runs")]
+    Baseline(BaselineArgs),
+    /// Tell what can be seen from here, what not, and why.
+    Doctor,
+    /// Print the manual of all settings.
+    #[command(hide = true)]
+    Manual,
+}
+
+/// Flags of `up`.
+#[derive(Debug, Args)]
+pub struct UpArgs {
+    /// Time between two looks at the host [default: 1s].
+    #[arg(long, value_name = "TIME")]
+    pub interval: Option<String>,
+    /// Learn from this many snapshots before the first model [default: 60].
+    #[arg(long, value_name = "SNAPSHOTS")]
+    pub learn: Option<u32>,
+    /// Address of the HTTP API [default: 127.0.0.1:7117].
+    #[arg(long, value_name = "IP:PORT")]
+    pub listen: Option<String>,
+    /// Forget what was learned and begin again.
+    #[arg(long)]
+    pub relearn: bool,
+    /// Print events as JSON, one a line, and nothing else on standard output.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Flags of `alerts`.
+#[derive(Debug, Args)]
+pub struct AlertsArgs {
+    /// One JSON object a line.
+    #[arg(long)]
+    pub json: bool,
+    /// Go on with what comes.
+    #[arg(long)]
+    pub follow: bool,
+    /// Only events of the last while, as in `10m` or `2h`.
+    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+    pub since: Option<Duration>,
+}
+
+/// Flags of `explain`.
+#[derive(Debug, Args)]
+pub struct ExplainArgs {
+    /// The incident's id, or its first digits, or `last`.
+    pub incident: String,
+    /// As JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Flags of `baseline`.
+#[derive(Debug, Args)]
+pub struct BaselineArgs {
+    /// For how long, as in `10m`.
+    #[arg(long = "for", value_name = "TIME", value_parser = humantime::parse_duration)]
+    pub span: Duration,
+    /// Only the cohort of this host.
+    #[arg(long)]
+    pub host: Option<String>,
+    /// Address of the HTTP API of the detective that runs [default: 127.0.0.1:7117].
+    #[arg(long, value_name = "IP:PORT")]
+    pub listen: Option<String>,
+}

@@ -1,0 +1,156 @@
+//! The settings of all parts: defaults, then a file, then the environment, then flags.
+
+use std::{path::PathBuf, sync::Arc};
+
+use bus::{Bus, BusConfig, BusError};
+use producer::{Producer, SweepConfig};
+use schemars::JsonSchema;
+use scorer::{AlarmConfig, ApiConfig, LearnConfig, ScorerConfig};
+use serde::{Deserialize, Serialize};
+use service::{Hint, Problems, Settings, Sources};
+use trainer::{FeaturesConfig, TrainerSettings, TrainingConfig};
+
+use crate::cli::{Cli, Command};
+
+/// All settings of Local Detective.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// Id of this host. Empty: its host name.
+    pub host: String,
+    /// The group of like hosts that share a model. Empty: the host's id, a group of its own.
+    pub cohort: String,
+    /// How programs exchange records.
+    pub bus: BusConfig,
+    /// How to look at the host.
+    pub sweep: SweepConfig,
+    /// What a model reads.
+    pub features: FeaturesConfig,
+    /// How a model is made.
+    pub training: TrainingConfig,
+    /// How a host becomes known.
+    pub learn: LearnConfig,
+    /// When an incident is opened and when it is over.
+    pub alarm: AlarmConfig,
+    /// Where programs ask.
+    pub api: ApiConfig,
+    /// Forget what was learned: of this start alone, so not in files.
+    #[serde(skip)]
+    pub relearn: bool,
+}
+
+impl Settings for Config {
+    fn check(&self, problems: &mut Problems) {
+        problems.add_section("bus", self.bus.problems());
+        problems.add_section("sweep", self.sweep.problems());
+        problems.add_section("training", self.training.problems());
+        problems.add_section("learn", self.learn.problems());
+        problems.add_section("alarm", self.alarm.problems());
+    }
+}
+
+impl Config {
+    /// The producer's part.
+    pub fn producer(&self) -> Producer {
+        Producer {
+            host: self.host.clone(),
+            cohort: self.cohort.clone(),
+            sweep: self.sweep.clone(),
+            own_paths: vec![self.bus.path.clone()],
+        }
+    }
+
+    /// The trainer's part.
+    pub fn trainer(&self) -> TrainerSettings {
+        TrainerSettings { training: self.training.clone(), features: self.features.clone() }
+    }
+
+    /// The scorer's part.
+    pub fn scorer(&self) -> ScorerConfig {
+        ScorerConfig {
+            learn: self.learn.clone(),
+            alarm: self.alarm.clone(),
+            api: self.api.clone(),
+            relearn: self.relearn,
+        }
+    }
+}
+
+/// The configuration of a command.
+///
+/// # Errors
+/// All problems that the settings have, in one message.
+pub fn load(cli: &Cli) -> anyhow::Result<Config> {
+    let mut config: Config = service::load(Sources::new(cli.config.clone(), flags(cli)))?;
+    if config.host.is_empty() {
+        config.host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    }
+    if config.cohort.is_empty() {
+        config.cohort.clone_from(&config.host);
+    }
+    if config.bus.path == BusConfig::default().path {
+        config.bus.path = state_directory();
+    }
+    config.bus.path = std::path::absolute(&config.bus.path)?;
+    config.relearn = matches!(&cli.command, Command::Up(up) if up.relearn);
+    Ok(config)
+}
+
+/// Flags as settings, by key.
+fn flags(cli: &Cli) -> Vec<(String, String)> {
+    let mut flags = Vec::new();
+    let mut set = |key: &str, value: Option<String>| flags.extend(value.map(|value| (key.to_owned(), value)));
+    set("bus.path", cli.data.as_ref().map(|data| data.to_string_lossy().into_owned()));
+    match &cli.command {
+        Command::Up(up) => {
+            set("sweep.interval", up.interval.clone());
+            set("learn.snapshots", up.learn.map(|learn| learn.to_string()));
+            set("api.listen", up.listen.clone());
+        }
+        Command::Baseline(baseline) => set("api.listen", baseline.listen.clone()),
+        Command::Alerts(_) | Command::Explain(_) | Command::Doctor | Command::Manual => {}
+    }
+    flags
+}
+
+/// Where programs of this user keep what they know, after the XDG base directory specification.
+fn state_directory() -> PathBuf {
+    let state = std::env::var_os("XDG_STATE_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
+    let home = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".local/state"));
+    state.or_else(home).unwrap_or_else(|| PathBuf::from("/var/lib")).join("local-detective")
+}
+
+/// Opens the bus, made if need be.
+///
+/// # Errors
+/// With what to do about it.
+pub async fn open(config: &Config) -> anyhow::Result<Arc<dyn Bus>> {
+    bus::open(&config.bus).await.hint_from(BusError::hint)
+}
+
+/// Opens a bus that is there already, to look at it.
+///
+/// # Errors
+/// If there is none.
+pub async fn open_existing(config: &Config) -> anyhow::Result<Arc<dyn Bus>> {
+    let path = &config.bus.path;
+    if !path.join("bus.sqlite").exists() {
+        return Err(anyhow::anyhow!("no detective has kept data in `{}`", path.display()))
+            .hint("start one with `detective up`, or name its directory with `--data DIR`");
+    }
+    open(config).await
+}
+
+/// The manual of all settings, in Markdown.
+pub fn manual() -> String {
+    service::reference::<Config>("Settings of Local Detective")
+}
+
+/// Prints [`manual`].
+///
+/// # Errors
+/// None; it is a command like the others.
+pub fn print_manual() -> anyhow::Result<()> {
+    print!("{}", manual());
+    Ok(())
+}

@@ -1,0 +1,43 @@
+//! What a person types: everything in one process, or a look at what it found.
+//!
+//! **Promises:** standard output carries results alone, standard error the rest; every failure says what to do about it.
+//!
+//! **Never:** computes no score. It links producer, trainer and scorer, and shows what they publish.
+//!
+//! - [`cli`]: the commands and their flags
+//! - [`config`]: the settings of all parts, from file, environment and flags
+//! - [`up`]: all three parts in one process on the embedded bus
+//! - [`alerts`], [`explain`]: what the alerts topic holds
+//! - [`baseline`]: the operator vouches for a while
+//! - [`doctor`]: what can be seen from here, and what not
+
+pub mod alerts;
+pub mod baseline;
+pub mod cli;
+pub mod config;
+pub mod doctor;
+pub mod explain;
+mod owner;
+pub mod up;
+
+use std::process::ExitCode;
+
+use cli::{Cli, Command};
+
+/// Runs a command to its end.
+///
+/// # Errors
+/// What stopped it, with hints where there is one.
+pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
+    service::telemetry::init(i8::try_from(cli.verbose).unwrap_or(i8::MAX), service::report::colour(&std::io::stderr()))?;
+    let config = config::load(&cli)?;
+    match cli.command {
+        Command::Up(up) => up::run(config, up.json).await,
+        Command::Alerts(alerts) => alerts::run(config, &alerts).await,
+        Command::Explain(explain) => explain::run(config, &explain).await,
+        Command::Baseline(baseline) => baseline::run(config, &baseline).await,
+        Command::Doctor => doctor::run(config).await,
+        Command::Manual => config::print_manual(),
+    }?;
+    Ok(ExitCode::SUCCESS)
+}

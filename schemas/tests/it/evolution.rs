@@ -1,0 +1,58 @@
+//! How a record may change: a reader of one version takes what a writer of the other wrote.
+
+use apache_avro::{Schema, schema_compatibility::SchemaCompatibility};
+use schemas::{
+    GraphSnapshot, HealthySnapshot, Incident, ModelRelease, RootCauseEvent,
+    codec::{Record, Versions, decode_versions},
+    encode,
+};
+use serde_json::{Value, json};
+
+use crate::samples;
+
+/// The schema of an event as a later version may have it: one more field, with a default.
+fn with_a_new_field(schema: &str) -> String {
+    let mut schema: Value = serde_json::from_str(schema).unwrap();
+    let field = json!({"name": "severity", "type": "string", "default": "unknown"});
+    schema["fields"].as_array_mut().unwrap().push(field);
+    schema.to_string()
+}
+
+const EVENT: &str = include_str!("../../root_cause_event.avsc");
+
+#[test]
+fn a_new_reader_takes_what_an_old_writer_wrote() {
+    let versions = Versions::parse(&[EVENT, &with_a_new_field(EVENT)]);
+    let bytes = encode(&samples::event()).unwrap();
+    // The record type has no such field yet, but the bytes take the path of an older version.
+    assert_eq!(decode_versions::<RootCauseEvent>(&versions, &bytes).unwrap(), samples::event());
+}
+
+#[test]
+fn an_old_reader_takes_what_a_new_writer_wrote() {
+    let new = Schema::parse_str(&with_a_new_field(EVENT)).unwrap();
+    let mut fields = match apache_avro::to_value(samples::event()).unwrap() {
+        apache_avro::types::Value::Record(fields) => fields,
+        other => panic!("expected a record, found {other:?}"),
+    };
+    fields.push(("severity".into(), apache_avro::types::Value::String("high".into())));
+    let value = apache_avro::types::Value::Record(fields).resolve(&new).unwrap();
+    let mut bytes = vec![0xc3, 0x01];
+    bytes.extend(new.fingerprint::<apache_avro::rabin::Rabin>().bytes);
+    bytes.extend(apache_avro::writer::datum::GenericDatumWriter::builder(&new).build().unwrap().write_value_to_vec(value).unwrap());
+    let versions = Versions::parse(&[&with_a_new_field(EVENT), EVENT]);
+    assert_eq!(decode_versions::<RootCauseEvent>(&versions, &bytes).unwrap(), samples::event());
+}
+
+#[test]
+fn every_record_reads_its_own_schema_both_ways() {
+    fn check<R: Record>() {
+        let schema = R::versions().current();
+        SchemaCompatibility::mutual_read(schema, schema).unwrap();
+    }
+    check::<GraphSnapshot>();
+    check::<HealthySnapshot>();
+    check::<ModelRelease>();
+    check::<RootCauseEvent>();
+    check::<Incident>();
+}

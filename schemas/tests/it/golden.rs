@@ -1,0 +1,60 @@
+//! Bytes that were released once are read for ever: these files are never edited, a new version adds its own.
+
+use std::{fmt::Debug, path::PathBuf};
+
+use schemas::{codec::Record, decode, encode};
+
+use crate::samples;
+
+/// Set this variable to write the files of a new version.
+const WRITE: &str = "DETECTIVE_WRITE_GOLDEN";
+
+fn check<R: Record + PartialEq + Debug>(version: u32, expected: &R) {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(format!("golden/{}.v{version}.avro", R::NAME));
+    if std::env::var_os(WRITE).is_some() && !path.exists() {
+        std::fs::write(&path, encode(expected).unwrap()).unwrap();
+    }
+    let golden = std::fs::read(&path).unwrap();
+    assert_eq!(decode::<R>(&golden).unwrap(), *expected, "{} is read as what was written", path.display());
+    assert_eq!(encode(expected).unwrap(), golden, "{} is what is written today", path.display());
+}
+
+#[test]
+fn a_snapshot_of_version_1_is_read() {
+    check(1, &samples::snapshot());
+}
+
+#[test]
+fn a_healthy_snapshot_of_version_1_is_read() {
+    check(1, &samples::healthy());
+}
+
+#[test]
+fn a_release_of_version_1_is_read() {
+    check(1, &samples::release());
+}
+
+#[test]
+fn an_event_of_version_1_is_read() {
+    check(1, &samples::event());
+}
+
+#[test]
+fn an_incident_of_version_1_is_read() {
+    check(1, &samples::incident());
+}
+
+#[test]
+fn an_event_in_json_has_the_names_that_others_rely_on() {
+    let json = serde_json::to_value(samples::event()).unwrap();
+    let mut names: Vec<&str> = json.as_object().unwrap().keys().map(String::as_str).collect();
+    names.sort_unstable();
+    let mut wanted = ["event", "incident", "host", "time", "confidence", "previous", "initiating", "first_failure", "impact", "summary"];
+    wanted.sort_unstable();
+    assert_eq!(names, wanted);
+    assert_eq!(json["time"], "2026-01-01T00:00:00.012Z");
+    assert_eq!(json["first_failure"], serde_json::Value::Null);
+    assert_eq!(json["initiating"]["stage"], "initiating");
+    assert_eq!(json["initiating"]["endpoint"], serde_json::Value::Null);
+    assert_eq!(serde_json::from_value::<schemas::RootCauseEvent>(json).unwrap(), samples::event());
+}

@@ -1,0 +1,143 @@
+//! Evidence in words.
+
+use graph::Deviation;
+use schemas::{Evidence, Reason};
+
+use crate::{blame::Case, score::Judged};
+
+/// A column's name in words, and the file that it is read from.
+const COLUMNS: [(&str, &str, &str); 28] = [
+    ("accept_queue", "connections waiting to be accepted", "sock_diag"),
+    ("blocked_ms", "waiting for a lock", "/proc/locks"),
+    ("blocks_ms", "the longest wait for a lock that it holds", "/proc/locks"),
+    ("blocks_tasks", "tasks waiting for a lock that it holds", "/proc/locks"),
+    ("connections", "connections", "sock_diag"),
+    ("cpu_pct", "CPU use", "/proc/PID/stat"),
+    ("disk_wait", "in uninterruptible wait", "/proc/PID/stat"),
+    ("fds", "open files", "/proc/PID/fd"),
+    ("lock_wait_ms", "the longest wait for its lock", "/proc/locks"),
+    ("lock_waiters", "tasks waiting for its lock", "/proc/locks"),
+    ("major_faults", "major page faults", "/proc/PID/stat"),
+    ("memory_growth", "growth of private memory", "/proc/PID/statm"),
+    ("memory_rss", "resident memory", "/proc/PID/statm"),
+    ("open_by", "processes that have it open", "/proc/PID/fd"),
+    ("processes", "processes", "/proc/PID/cgroup"),
+    ("read_bytes", "reading", "/proc/PID/io"),
+    ("recv_queue", "bytes received and not read", "sock_diag"),
+    ("retransmits", "TCP retransmits", "sock_diag"),
+    ("rtt_ms", "TCP round-trip time", "sock_diag"),
+    ("run_delay_pct", "time spent waiting for a CPU", "/proc/PID/schedstat"),
+    ("running", "running", "/proc/PID/stat"),
+    ("send_queue", "bytes sent and not acknowledged", "sock_diag"),
+    ("sockets", "sockets", "/proc/PID/fd"),
+    ("stopped", "stopped by a signal", "/proc/PID/stat"),
+    ("threads", "threads", "/proc/PID/stat"),
+    ("traced", "stopped by a tracer", "/proc/PID/stat"),
+    ("write_bytes", "writing", "/proc/PID/io"),
+    ("zombie", "exited and not reaped", "/proc/PID/stat"),
+];
+
+/// A value that is not as it should be.
+pub fn of_deviation(judged: &Judged, deviation: &Deviation) -> Option<Reason> {
+    let (name, unit) = judged.columns.get(deviation.column)?;
+    let (label, source) = COLUMNS
+        .iter()
+        .find(|(column, ..)| column == name)
+        .map_or((name.as_str(), ""), |(_, label, source)| (*label, *source));
+    let (expected, observed) = (f64::from(deviation.expected), f64::from(deviation.observed));
+    let text = match unit.as_str() {
+        "flag" => label.to_owned(),
+        _ => format!("{label}: {}, normally {}", quantity(observed, unit), quantity(expected, unit)),
+    };
+    Some(Reason { text, expected: Some(expected), observed: Some(observed), unit: unit.clone(), source: source.to_owned() })
+}
+
+/// That others wait for the root's lock.
+pub fn of_lock(judged: &Judged, case: &Case) -> Option<Reason> {
+    let path = judged.graph.nodes()[case.locked_file?].path.as_deref().unwrap_or("a file");
+    let longest = longest_wait_ms(judged, case);
+    let waiting = match case.victims.len() {
+        1 => "1 process waits".to_owned(),
+        n => format!("{n} processes wait"),
+    };
+    Some(Reason {
+        text: format!("holds the lock on {path} that {waiting} for, the longest for {}", quantity(longest, "ms")),
+        expected: Some(0.0),
+        observed: Some(longest),
+        unit: "ms".to_owned(),
+        source: "/proc/locks".to_owned(),
+    })
+}
+
+/// A raw line.
+pub fn of_evidence(evidence: &Evidence) -> Reason {
+    Reason {
+        text: evidence.text.clone(),
+        expected: None,
+        observed: None,
+        unit: String::new(),
+        source: format!("{}: {}", evidence.source, evidence.text),
+    }
+}
+
+/// How long the longest wait of a case's victims has lasted, in milliseconds.
+pub fn longest_wait_ms(judged: &Judged, case: &Case) -> f64 {
+    let waits = judged.graph.dependants(case.root).filter_map(|(edge, _)| edge.blocked_ms);
+    let of_victims = case.victims.iter().flat_map(|&victim| judged.graph.dependencies(victim));
+    f64::from(waits.chain(of_victims.filter_map(|(edge, _)| edge.blocked_ms)).fold(0.0, f32::max))
+}
+
+/// A value with its unit, as a person writes it.
+pub fn quantity(value: f64, unit: &str) -> String {
+    match unit {
+        "percent" => format!("{value:.0} %"),
+        "ms" if value.abs() >= 1000.0 => format!("{:.1} s", value / 1000.0),
+        "ms" => format!("{value:.0} ms"),
+        "B" => bytes(value),
+        "B/s" => format!("{}/s", bytes(value)),
+        "count" | "flag" => format!("{value:.0}"),
+        "1/s" => format!("{value:.1}/s"),
+        "" => format!("{value:.3}"),
+        other => format!("{value:.3} {other}"),
+    }
+}
+
+fn bytes(value: f64) -> String {
+    const UNITS: [(&str, f64); 3] = [("GB", 1e9), ("MB", 1e6), ("kB", 1e3)];
+    match UNITS.iter().find(|(_, size)| value.abs() >= *size) {
+        Some((unit, size)) => format!("{:.1} {unit}", value / size),
+        None => format!("{value:.0} B"),
+    }
+}
+
+/// One sentence that says what happened.
+pub fn summary(judged: &Judged, case: &Case) -> String {
+    let node = &judged.graph.nodes()[case.root];
+    if !case.is_known {
+        let path = node.path.as_deref().unwrap_or(&node.name);
+        return format!("{} wait for the lock on {path}; who holds it cannot be seen", processes(case.victims.len()));
+    }
+    let who = match node.pid {
+        Some(pid) => format!("{} (pid {pid})", node.name),
+        None => format!("{} `{}`", node.kind, node.name),
+    };
+    let what = match &*case.trouble {
+        crate::blame::HOLDS_LOCK => of_lock(judged, case).map(|reason| reason.text),
+        trouble => judged.scores[case.root]
+            .deviations
+            .iter()
+            .find(|deviation| judged.columns.get(deviation.column).is_some_and(|(name, _)| name == trouble))
+            .and_then(|deviation| of_deviation(judged, deviation))
+            .map(|reason| reason.text),
+    };
+    let harm = match case.victims.len() {
+        0 => String::new(),
+        _ if case.trouble == crate::blame::HOLDS_LOCK => String::new(),
+        n => format!("; {} suffer", processes(n)),
+    };
+    format!("{who}: {}{harm}", what.unwrap_or_else(|| "deviates from what is normal for it".to_owned()))
+}
+
+fn processes(n: usize) -> String {
+    if n == 1 { "1 process".to_owned() } else { format!("{n} processes") }
+}

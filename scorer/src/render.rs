@@ -1,0 +1,102 @@
+//! Events for people.
+
+use std::fmt::Write;
+
+use schemas::{EventKind, RootCauseEvent, Suspect};
+
+/// Whether text may carry colours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Colour {
+    /// It goes to a terminal.
+    On,
+    /// It goes elsewhere.
+    Off,
+}
+
+impl Colour {
+    fn paint(self, code: &str, text: &str) -> String {
+        match self {
+            Colour::On => format!("\x1b[{code}m{text}\x1b[0m"),
+            Colour::Off => text.to_owned(),
+        }
+    }
+}
+
+/// How many reasons and victims a listed event shows.
+const SHOWN: usize = 5;
+
+/// An event in a few lines.
+pub fn event(event: &RootCauseEvent, colour: Colour) -> String {
+    let (code, mark) = match event.event {
+        EventKind::Opened => ("1;31", "▲"),
+        EventKind::Updated => ("1;33", "△"),
+        EventKind::Resolved => ("1;32", "▽"),
+        EventKind::Stale => ("1;35", "◇"),
+    };
+    let headline = colour.paint(code, &format!("{mark} {}", event.event));
+    let mut text = format!(
+        "{}  {headline}  incident {} on {}  confidence {:.0} %\n",
+        event.time,
+        event.incident,
+        clean(&event.host),
+        event.confidence * 100.0
+    );
+    let _ = writeln!(text, "  {}", colour.paint("1", &clean(&event.summary)));
+    if event.event != EventKind::Opened && event.event != EventKind::Updated {
+        return text;
+    }
+    if let Some(suspect) = &event.initiating {
+        write_suspect(&mut text, "initiating", suspect, SHOWN);
+    }
+    for suspect in event.impact.iter().take(SHOWN) {
+        let stage = match &event.first_failure {
+            Some(first) if first.pid == suspect.pid && first.name == suspect.name => "first failure",
+            _ => "impact",
+        };
+        write_suspect(&mut text, stage, suspect, 1);
+    }
+    if event.impact.len() > SHOWN {
+        let _ = writeln!(text, "  and {} more", event.impact.len() - SHOWN);
+    }
+    text
+}
+
+/// An event with all that is known.
+pub fn explanation(event: &RootCauseEvent, colour: Colour) -> String {
+    let mut text = format!("{}\n", colour.paint("1", &clean(&event.summary)));
+    let _ = writeln!(text, "incident {} on {}: {} at {}", event.incident, clean(&event.host), event.event, event.time);
+    let _ = writeln!(text, "confidence {:.0} %", event.confidence * 100.0);
+    if let Some(previous) = &event.previous {
+        let _ = writeln!(text, "the same trouble as incident {previous}");
+    }
+    match &event.initiating {
+        Some(suspect) => write_suspect(&mut text, "initiating", suspect, usize::MAX),
+        None => text.push_str("  initiating     cannot be told\n"),
+    }
+    if let Some(suspect) = &event.first_failure {
+        write_suspect(&mut text, "first failure", suspect, usize::MAX);
+    }
+    for suspect in &event.impact {
+        write_suspect(&mut text, "impact", suspect, 2);
+    }
+    text
+}
+
+fn write_suspect(text: &mut String, stage: &str, suspect: &Suspect, n_reasons: usize) {
+    let pid = suspect.pid.map(|pid| format!(" pid {pid}")).unwrap_or_default();
+    let place = suspect.path.as_ref().or(suspect.endpoint.as_ref()).map(|place| format!("  {}", clean(place))).unwrap_or_default();
+    let _ = writeln!(text, "  {stage:<14} {} {}{pid}{place}  ({})", suspect.kind, clean(&suspect.name), clean(&suspect.role));
+    for reason in suspect.why.iter().take(n_reasons) {
+        let source = if reason.source.is_empty() { String::new() } else { format!("  [{}]", clean(&reason.source)) };
+        let told_by_source = reason.source.ends_with(&reason.text);
+        match told_by_source {
+            true => _ = writeln!(text, "                 {}", clean(&reason.source)),
+            false => _ = writeln!(text, "                 {}{source}", clean(&reason.text)),
+        }
+    }
+}
+
+/// Names come from the host, and may hold anything: control characters would speak to the terminal.
+fn clean(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+}

@@ -1,0 +1,190 @@
+//! From the one who suffers to the one who started it.
+
+use std::fmt::Write;
+
+use expect_test::{Expect, expect};
+use scorer::{blame, reasons, suspects};
+
+use crate::fixture::judged;
+
+fn check(sweep: &str, expected: Expect) {
+    let judged = judged(0, sweep);
+    let cases = blame::cases(&judged);
+    let mut text = String::new();
+    for case in &cases {
+        writeln!(text, "{}", reasons::summary(&judged, case)).unwrap();
+    }
+    for (node, score, stage) in suspects::rank(&judged, &cases).into_iter().filter(|(_, score, _)| *score > 0.0) {
+        writeln!(text, "{score:.2} {} {stage}", judged.graph.nodes()[node].name).unwrap();
+    }
+    expected.assert_eq(&text);
+}
+
+#[test]
+fn a_quiet_sweep_blames_nobody() {
+    check("process a cpu_pct=0.5\nprocess b", expect![[r#"
+        0.50 a initiating
+    "#]]);
+}
+
+#[test]
+fn the_holder_of_a_lock_outranks_those_who_wait_for_it() {
+    check(
+        "process writer1 blocked_ms=1.3
+         process writer2 blocked_ms=1.4
+         process rotator blocks_ms=1.2
+         file app.log lock_wait_ms=1.4
+         writer1 > app.log waits-lock 2000
+         writer2 > app.log waits-lock 3000
+         writer1 > rotator waits-for 2000
+         writer2 > rotator waits-for 3000
+         rotator > app.log holds-lock",
+        expect![[r#"
+            rotator (pid 102): holds the lock on /var/app.log that 2 processes wait for, the longest for 3.0 s
+            1.54 rotator initiating
+            0.70 writer2 first_failure
+            0.70 app.log impact
+            0.65 writer1 impact
+        "#]],
+    );
+}
+
+#[test]
+fn a_holder_that_is_quiet_itself_is_found_from_its_victims() {
+    check(
+        "process writer blocked_ms=1.3
+         process rotator
+         file app.log
+         writer > app.log waits-lock 2000
+         rotator > app.log holds-lock",
+        expect![[r#"
+            rotator (pid 101): holds the lock on /var/app.log that 1 process waits for, the longest for 2.0 s
+            1.43 rotator initiating
+            0.65 writer first_failure
+        "#]],
+    );
+}
+
+#[test]
+fn blame_goes_through_a_chain_of_waiters_to_its_end() {
+    check(
+        "process last blocked_ms=1.2
+         process middle blocked_ms=1.5 blocks_ms=1.6
+         process first blocks_ms=1.4
+         file a
+         file b
+         last > middle waits-for 2000
+         middle > first waits-for 3000
+         last > b waits-lock 2000
+         middle > a waits-lock 3000
+         middle > b holds-lock
+         first > a holds-lock",
+        expect![[r#"
+            first (pid 102): holds the lock on /var/a that 2 processes wait for, the longest for 3.0 s
+            1.76 first initiating
+            0.80 middle first_failure
+            0.60 last impact
+        "#]],
+    );
+}
+
+#[test]
+fn a_ring_of_waiters_ends_the_walk() {
+    check(
+        "process a blocked_ms=1.2
+         process b blocked_ms=1.2
+         a > b waits-for 2000
+         b > a waits-for 2000",
+        expect![[r#"
+            b (pid 101): deviates from what is normal for it
+            a (pid 100): deviates from what is normal for it
+            1.32 a initiating
+            1.32 b initiating
+        "#]],
+    );
+}
+
+#[test]
+fn a_holder_that_cannot_be_seen_is_said_to_be_unknown() {
+    check(
+        "process writer blocked_ms=1.3
+         process other
+         file app.log
+         writer > app.log waits-lock 2000",
+        expect![[r#"
+            1 process wait for the lock on /var/app.log; who holds it cannot be seen
+            1.30 writer initiating
+        "#]],
+    );
+}
+
+#[test]
+fn a_stopped_holder_is_blamed_for_being_stopped() {
+    check(
+        "process writer blocked_ms=1.3
+         process db stopped=1.4
+         file data
+         writer > data waits-lock 2000
+         writer > db waits-for 2000
+         db > data holds-lock",
+        expect![[r#"
+            db (pid 101): stopped by a signal; 1 process suffer
+            1.54 db initiating
+            0.65 writer first_failure
+        "#]],
+    );
+}
+
+#[test]
+fn who_starves_for_a_cpu_blames_the_one_that_burns_it() {
+    check(
+        "process web run_delay_pct=1.5
+         process loop cpu_pct=1.2
+         process db cpu_pct=0.4",
+        expect![[r#"
+            loop (pid 101): CPU use: 120 %, normally 0 %; 1 process suffer
+            1.65 loop initiating
+            0.75 web first_failure
+            0.40 db initiating
+        "#]],
+    );
+}
+
+#[test]
+fn a_service_blames_the_one_that_it_calls_and_that_fails_too() {
+    check(
+        "service front latency=1.6
+         service cart latency=1.4
+         service db latency=1.3
+         service ads latency=0.3
+         front > cart calls
+         front > ads calls
+         cart > db calls",
+        expect![[r#"
+            service `db`: latency: 130.000 s, normally 0.000 s; 2 services suffer
+            1.76 db initiating
+            0.80 front first_failure
+            0.70 cart impact
+            0.30 ads initiating
+        "#]],
+    );
+}
+
+#[test]
+fn workers_of_one_pool_that_all_run_away_are_one_case() {
+    check(
+        "process worker1 cpu_pct=1.2
+         process worker2 cpu_pct=1.3
+         process db",
+        expect![[r#"
+            worker2 (pid 101): CPU use: 130 %, normally 0 %; 1 process suffer
+            1.43 worker2 initiating
+            0.60 worker1 first_failure
+        "#]],
+    );
+}
+
+#[test]
+fn pressure_is_felt_by_a_system_and_never_started_by_it() {
+    check("system cpu error_rate=3\nprocess a", expect![[""]]);
+}

@@ -1,0 +1,98 @@
+//! What each input makes of the scorer's state, and what bad input gets.
+
+use bus::{Delivery, Record};
+use schemas::{GraphSnapshot, HealthySnapshot, Node, Timestamp, Topic, VouchedBy, decode, encode};
+use scorer::{ScorerConfig, engine::Engine};
+
+fn engine() -> Engine {
+    Engine::new(ScorerConfig::default(), [], Timestamp(0))
+}
+
+fn snapshot(sequence: i64) -> GraphSnapshot {
+    let node = |id: &str| Node { id: id.into(), kind: "process".into(), role: id.into(), name: id.into(), ..Node::default() };
+    GraphSnapshot {
+        host: "h".into(),
+        cohort: "c".into(),
+        run: "r".into(),
+        sequence,
+        nodes: vec![node("a"), node("b")],
+        ..GraphSnapshot::default()
+    }
+}
+
+fn delivery(value: Vec<u8>) -> Delivery {
+    Delivery {
+        topic: Topic::Snapshots,
+        partition: 0,
+        offset: 7,
+        key: "h".into(),
+        headers: vec![("ce_id".into(), b"1".to_vec())],
+        value,
+        time: Timestamp(5),
+    }
+}
+
+fn take(engine: &mut Engine, snapshot: &GraphSnapshot) -> Vec<Record> {
+    engine.snapshot(&delivery(encode(snapshot).unwrap()), Timestamp(0)).unwrap()
+}
+
+#[test]
+fn the_first_snapshots_are_learned_from_and_say_how_far_learning_is() {
+    let mut engine = engine();
+    for sequence in 0..60 {
+        let records = take(&mut engine, &snapshot(sequence));
+        assert_eq!(records.len(), 1);
+        let healthy: HealthySnapshot = decode(&records[0].value).unwrap();
+        assert_eq!((healthy.vouched_by, healthy.learned, healthy.wanted), (VouchedBy::Learning, sequence + 1, 60));
+        assert_eq!(decode::<GraphSnapshot>(&healthy.snapshot).unwrap(), snapshot(sequence));
+    }
+    assert!(take(&mut engine, &snapshot(60)).is_empty(), "learning is complete, and there is no model yet");
+}
+
+#[test]
+fn a_snapshot_that_was_taken_already_is_dropped() {
+    let mut engine = engine();
+    assert_eq!(take(&mut engine, &snapshot(0)).len(), 1);
+    assert!(take(&mut engine, &snapshot(0)).is_empty());
+    assert_eq!(engine.metrics.repeated, 1);
+}
+
+#[test]
+fn a_restart_goes_on_where_learning_was() {
+    let mut engine = engine();
+    let records = take(&mut engine, &snapshot(0));
+    let mut restarted = self::engine();
+    restarted.recall(&decode(&records[0].value).unwrap());
+    let records = take(&mut restarted, &snapshot(1));
+    assert_eq!(decode::<HealthySnapshot>(&records[0].value).unwrap().learned, 2);
+}
+
+fn check_refused(value: Vec<u8>, why: &str) {
+    let mut engine = engine();
+    let records = engine.snapshot(&delivery(value.clone()), Timestamp(0)).unwrap();
+    let [letter] = records.as_slice() else { panic!("expected one record, found {records:?}") };
+    assert_eq!((letter.topic, letter.key.as_str()), (Topic::DeadLetter, "h"));
+    assert_eq!(letter.value, value, "the bytes are kept as they were");
+    let header = |name: &str| letter.headers.iter().find(|(held, _)| held == name).map(|(_, value)| String::from_utf8_lossy(value));
+    assert_eq!(header("from").unwrap(), "detective.snapshots/0/7");
+    assert_eq!(header("ce_id").unwrap(), "1");
+    assert!(header("why").unwrap().contains(why), "expected `{why}` in `{}`", header("why").unwrap());
+    assert_eq!(take(&mut engine, &snapshot(1)).len(), 1, "the next one is taken");
+}
+
+#[test]
+fn what_is_no_snapshot_goes_to_the_dead_letters_with_its_bytes_and_the_reason() {
+    let good = encode(&snapshot(0)).unwrap();
+    check_refused(good[..good.len() - 1].to_vec(), "GraphSnapshot cannot be read");
+    check_refused(b"hello".to_vec(), "single-object encoding");
+    check_refused(Vec::new(), "found nothing");
+    let nan = GraphSnapshot {
+        columns: vec![schemas::Column { name: "x".into(), nodes: vec![0], values: vec![f32::NAN], ..Default::default() }],
+        ..snapshot(0)
+    };
+    check_refused(encode(&nan).unwrap(), "column `x` has the value NaN");
+    let lonely = GraphSnapshot { nodes: snapshot(0).nodes[..1].to_vec(), ..snapshot(0) };
+    check_refused(encode(&lonely).unwrap(), "a graph of 1 nodes");
+    let nowhere = GraphSnapshot { edges: vec![schemas::Edge { source: 0, target: 5, ..Default::default() }], ..snapshot(0) };
+    check_refused(encode(&nowhere).unwrap(), "points to node 5");
+}

@@ -1,0 +1,82 @@
+//! Scored sweeps as text.
+
+use graph::{Deviation, HostGraph, NodeScore};
+use schemas::{Edge, GraphSnapshot, Node, Timestamp};
+use scorer::score::Judged;
+
+/// The columns that deviations may name.
+const COLUMNS: [(&str, &str); 9] = [
+    ("blocked_ms", "ms"),
+    ("blocks_ms", "ms"),
+    ("cpu_pct", "percent"),
+    ("error_rate", "percent"),
+    ("lock_wait_ms", "ms"),
+    ("memory_growth", "B/s"),
+    ("run_delay_pct", "percent"),
+    ("stopped", "flag"),
+    ("latency", "s"),
+];
+
+/// A sweep from lines: `kind name [column=score ...]` is a node whose columns deviate so far (1 is the threshold), and
+/// `source > target kind [blocked_ms]` an edge; `>?` is an inferred one.
+pub fn judged(sequence: i64, text: &str) -> Judged {
+    let mut snapshot = GraphSnapshot {
+        host: "h".into(),
+        cohort: "h".into(),
+        run: "r".into(),
+        sequence,
+        ended_at: Timestamp(1_767_225_600_000 + sequence * 1000),
+        interval_ms: 1000,
+        ..GraphSnapshot::default()
+    };
+    let mut scores = Vec::new();
+    for line in text.lines().map(str::trim).filter(|line| !line.is_empty()) {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        match words[1] {
+            ">" | ">?" => add_edge(&mut snapshot, &words),
+            _ => {
+                add_node(&mut snapshot, &words);
+                scores.push(score(&words[2..]));
+            }
+        }
+    }
+    let columns = COLUMNS.iter().map(|(name, unit)| ((*name).to_owned(), (*unit).to_owned())).collect();
+    Judged { graph: HostGraph::new(snapshot).unwrap(), scores, columns }
+}
+
+fn add_node(snapshot: &mut GraphSnapshot, words: &[&str]) {
+    let at = snapshot.nodes.len() as i64;
+    let is_file = words[0] == "file";
+    snapshot.nodes.push(Node {
+        id: format!("{}:{}", words[0], words[1]),
+        kind: words[0].into(),
+        role: words[1].trim_end_matches(|c: char| c.is_ascii_digit()).into(),
+        name: words[1].into(),
+        pid: (words[0] == "process").then_some(100 + at),
+        start_time: Some(at),
+        path: is_file.then(|| format!("/var/{}", words[1])),
+        ..Node::default()
+    });
+}
+
+fn add_edge(snapshot: &mut GraphSnapshot, words: &[&str]) {
+    let node = |name: &str| snapshot.nodes.iter().position(|node| node.name == name).unwrap() as i32;
+    let (source, target) = (node(words[0]), node(words[2]));
+    let basis = if words[1] == ">" { "observed" } else { "inferred" };
+    let blocked_ms = words.get(4).map(|ms| ms.parse().unwrap());
+    snapshot.edges.push(Edge { source, target, kind: words[3].into(), basis: basis.into(), blocked_ms, latency_ms: None });
+}
+
+fn score(words: &[&str]) -> NodeScore {
+    let mut deviations: Vec<Deviation> = words
+        .iter()
+        .map(|word| {
+            let (name, strength) = word.split_once('=').unwrap();
+            let column = COLUMNS.iter().position(|(column, _)| *column == name).unwrap();
+            let strength = strength.parse::<f32>().unwrap();
+            Deviation { column, expected: 0.0, observed: strength * 100.0, strength }
+        })
+        .collect();
+    deviations.sort_by(|a, b| b.strength.total_cmp(&a.strength));
+    NodeScore { score: deviations.first().map_or(0.0, |worst| worst.strength), is_known: true, deviations }
+}

@@ -1,0 +1,92 @@
+//! The HTTP API of a scorer that runs, over a real socket and a real bus.
+
+use std::{
+    io::{Read, Write},
+    net::{SocketAddr, TcpListener, TcpStream},
+    sync::Arc,
+};
+
+use bus::{Bus, BusConfig, Record};
+use schemas::{GraphSnapshot, Node, Timestamp, Topic, encode};
+use scorer::{ApiConfig, ScorerConfig, ScorerError};
+use tokio_util::sync::CancellationToken;
+
+fn free_address() -> SocketAddr {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+}
+
+fn request(address: SocketAddr, request: &str) -> (u16, String) {
+    let mut stream = TcpStream::connect(address).unwrap();
+    write!(stream, "{request} HTTP/1.0\r\nhost: x\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    let status = answer.split(' ').nth(1).unwrap().parse().unwrap();
+    (status, answer.split_once("\r\n\r\n").unwrap().1.to_owned())
+}
+
+async fn ask(address: SocketAddr, path: &str) -> (u16, String) {
+    let request_line = format!("GET {path}");
+    tokio::task::spawn_blocking(move || request(address, &request_line)).await.unwrap()
+}
+
+async fn open(folder: &tempfile::TempDir) -> Arc<dyn Bus> {
+    bus::open(&BusConfig { path: folder.path().to_owned(), ..BusConfig::default() }).await.unwrap()
+}
+
+fn snapshot(sequence: i64) -> Record {
+    let node = |id: &str| Node { id: id.into(), kind: "process".into(), role: id.into(), name: id.into(), ..Node::default() };
+    let nodes = vec![node("a"), node("b")];
+    let snapshot =
+        GraphSnapshot { host: "h".into(), cohort: "h".into(), run: "r".into(), sequence, nodes, ..GraphSnapshot::default() };
+    Record::new(Topic::Snapshots, "h", encode(&snapshot).unwrap(), Timestamp(0))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_scorer_without_a_model_says_that_it_is_learning_and_how_far() {
+    let folder = tempfile::tempdir().unwrap();
+    let bus = open(&folder).await;
+    let address = free_address();
+    let config = ScorerConfig { api: ApiConfig { listen: address }, ..ScorerConfig::default() };
+    let shutdown = CancellationToken::new();
+    let running = tokio::spawn(scorer::run(config, Arc::clone(&bus), shutdown.clone()));
+    bus.publish((0..7).map(snapshot).collect(), None).await.unwrap();
+    let learned = async {
+        loop {
+            if let Ok((503, body)) = tokio::task::spawn_blocking(move || {
+                std::panic::catch_unwind(|| request(address, "GET /readyz"))
+            })
+            .await
+            .unwrap()
+                && body.contains("\"learned\":7")
+            {
+                return body;
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    let body = tokio::time::timeout(std::time::Duration::from_secs(30), learned).await.unwrap();
+    assert_eq!(body, r#"{"ready":false,"state":"learning","learned":7,"wanted":60}"#);
+    assert_eq!(ask(address, "/livez").await.0, 200);
+    let (status, metrics) = ask(address, "/metrics").await;
+    assert_eq!(status, 200);
+    assert!(metrics.contains("detective_snapshots_learned_total 7\n"), "{metrics}");
+    assert_eq!(ask(address, "/api/incidents").await, (200, r#"{"incidents":[]}"#.to_owned()));
+    assert_eq!(ask(address, "/api/suspects?window=12s&host=other").await.0, 404);
+    let (status, error) = ask(address, "/api/suspects?window=soon").await;
+    assert_eq!(status, 400);
+    assert!(error.contains("window"), "{error}");
+    assert_eq!(ask(address, "/api/nothing").await.0, 404);
+    shutdown.cancel();
+    running.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn a_port_that_is_taken_is_a_clear_error_with_a_hint() {
+    let folder = tempfile::tempdir().unwrap();
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap();
+    let config = ScorerConfig { api: ApiConfig { listen: address }, ..ScorerConfig::default() };
+    let error = scorer::run(config, open(&folder).await, CancellationToken::new()).await.unwrap_err();
+    assert!(matches!(&error, ScorerError::Listen { address: named, .. } if *named == address));
+    assert!(error.hint().unwrap().contains("--listen"));
+}

@@ -1,0 +1,88 @@
+//! What a deserializer says, as a person would.
+
+use serde_json::Value;
+
+/// A message of serde with the names of Rust's types replaced: what was expected, then what was found.
+pub fn explain(message: &str) -> String {
+    let known = ["invalid type: ", "invalid value: ", "unknown variant ", "unknown field "];
+    let Some((start, rest)) = known.iter().find_map(|start| Some((*start, message.strip_prefix(start)?))) else {
+        return message.to_owned();
+    };
+    // The last one: what was found may hold any text.
+    let Some((found, expected)) = rest.rsplit_once(", expected ") else { return message.to_owned() };
+    let found = if start == "unknown field " { format!("the key {found}") } else { plain(found) };
+    format!("expected {}, found {found}", expectation(expected))
+}
+
+/// A value, for people.
+pub fn found(value: &Value) -> String {
+    match value {
+        Value::Null => "nothing".to_owned(),
+        Value::Array(_) => "a list".to_owned(),
+        Value::Object(_) => "a table".to_owned(),
+        Value::String(text) => format!("`{text}`"),
+        Value::Bool(_) | Value::Number(_) => format!("`{value}`"),
+    }
+}
+
+/// `string "abc"`, ``integer `3` `` and the like, without the type.
+fn plain(found: &str) -> String {
+    if let Some(text) = found.strip_prefix("string ") {
+        let text = serde_json::from_str::<String>(text).unwrap_or_else(|_| text.trim_matches('"').to_owned());
+        return format!("`{text}`");
+    }
+    match found {
+        "map" => "a table".to_owned(),
+        "sequence" => "a list".to_owned(),
+        "null" | "unit value" | "Option value" => "nothing".to_owned(),
+        other => match other.find('`') {
+            Some(at) => other[at..].to_owned(),
+            None => other.to_owned(),
+        },
+    }
+}
+
+fn expectation(expected: &str) -> String {
+    let range = |least: String, most: String| format!("a whole number from {least} to {most}");
+    match expected {
+        "u8" => range("0".into(), u8::MAX.to_string()),
+        "u16" => range("0".into(), u16::MAX.to_string()),
+        "u32" => range("0".into(), u32::MAX.to_string()),
+        "u64" | "usize" => "a whole number from 0 on".to_owned(),
+        "i8" => range(i8::MIN.to_string(), i8::MAX.to_string()),
+        "i16" => range(i16::MIN.to_string(), i16::MAX.to_string()),
+        "i32" => range(i32::MIN.to_string(), i32::MAX.to_string()),
+        "i64" | "isize" => "a whole number".to_owned(),
+        "f32" | "f64" => "a number".to_owned(),
+        "a boolean" => "`true` or `false`".to_owned(),
+        "a string" | "path string" => "text".to_owned(),
+        "a sequence" => "a list".to_owned(),
+        "a map" => "a table".to_owned(),
+        other if other.starts_with("struct ") => "a table".to_owned(),
+        other if other.starts_with("a nonzero ") => "a whole number other than 0".to_owned(),
+        other => other.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_name_what_was_expected_first() {
+        for (message, explained) in [
+            (
+                "invalid type: string \"a, expected b\", expected u16",
+                "expected a whole number from 0 to 65535, found `a, expected b`",
+            ),
+            ("invalid value: integer `-1`, expected u64", "expected a whole number from 0 on, found `-1`"),
+            ("invalid value: string \"soon\", expected a duration", "expected a duration, found `soon`"),
+            ("unknown variant `mqtt`, expected one of `a`, `b`", "expected one of `a`, `b`, found `mqtt`"),
+            ("unknown field `x`, expected `y`", "expected `y`, found the key `x`"),
+            ("invalid type: map, expected a string", "expected text, found a table"),
+            ("something else", "something else"),
+        ] {
+            assert_eq!(explain(message), explained);
+        }
+    }
+}

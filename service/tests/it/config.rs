@@ -1,0 +1,145 @@
+//! What is loaded, and what is said when it cannot be.
+
+use std::{error::Error, fs, path::PathBuf, time::Duration};
+
+use expect_test::{Expect, expect};
+use proptest::prelude::*;
+use service::{ConfigError, Sources, load};
+use tempfile::TempDir;
+
+use crate::{Depth, Example, Page};
+
+fn pairs(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
+    pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+}
+
+fn load_all(toml: &str, environment: &[(&str, &str)], flags: &[(&str, &str)]) -> Result<Example, ConfigError> {
+    let directory = TempDir::new().unwrap();
+    let path = directory.path().join("detective.toml");
+    fs::write(&path, toml).unwrap();
+    load(Sources { file: Some(path), environment: pairs(environment), flags: pairs(flags) })
+}
+
+/// The message, with the file's directory left out.
+#[track_caller]
+fn check(toml: &str, environment: &[(&str, &str)], flags: &[(&str, &str)], expected: Expect) {
+    let error = load_all(toml, environment, flags).unwrap_err().to_string();
+    let words: Vec<String> = error
+        .split(' ')
+        .map(|word| if word.contains("/detective.toml") { "(detective.toml):".to_owned() } else { word.to_owned() })
+        .collect();
+    expected.assert_eq(&words.join(" "));
+}
+
+#[test]
+fn nothing_given_is_the_defaults() {
+    assert_eq!(load::<Example>(Sources::default()).unwrap(), Example::default());
+    assert_eq!(load_all("", &[("PATH", "/bin"), ("DETECTIVE_LOG", "info")], &[]).unwrap(), Example::default());
+}
+
+#[test]
+fn later_sources_override_earlier_ones() {
+    let file = "host = 'file'\n[sweep]\ninterval = '5s'\nworkers = 3\nshare = 1";
+    let environment = [("DETECTIVE__SWEEP__WORKERS", "4"), ("DETECTIVE__HOST", "environment")];
+    let example = load_all(file, &environment, &[("host", "flag")]).unwrap();
+    assert_eq!(example.sweep.interval, Duration::from_secs(5));
+    assert_eq!((example.sweep.workers, example.sweep.share), (4, 1.0));
+    assert_eq!(example.host.as_deref(), Some("flag"));
+}
+
+#[test]
+fn text_becomes_what_the_key_wants() {
+    let environment = [
+        ("DETECTIVE__SWEEP__ENABLED", "false"),
+        ("DETECTIVE__SWEEP__SHARE", "0.25"),
+        ("DETECTIVE__SWEEP__DEPTH", "deep"),
+        ("DETECTIVE__SWEEP__IGNORE", "kworker, 17"),
+        ("DETECTIVE__SWEEP__PORTS", "80,443"),
+        ("DETECTIVE__HOST", "17"),
+        ("DETECTIVE__PAGE__PORT", "7117"),
+        ("DETECTIVE__LABELS__ROOM", "true"),
+    ];
+    let example = load_all("", &environment, &[("sweep.deadline", "100ms")]).unwrap();
+    assert!(!example.sweep.enabled);
+    assert_eq!((example.sweep.share, example.sweep.depth), (0.25, Depth::Deep));
+    assert_eq!((example.sweep.ignore, example.sweep.ports), (vec!["kworker".into(), "17".into()], vec![80, 443]));
+    assert_eq!((example.host.as_deref(), example.page), (Some("17"), Some(Page { port: 7117 })));
+    assert_eq!(example.sweep.deadline, Duration::from_millis(100));
+    let labels: Vec<_> = example.labels.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    assert_eq!(labels, [("room", "true"), ("tier", "test")]);
+    let listed = load_all("", &[("DETECTIVE__SWEEP__IGNORE", "['a,b', 'c']")], &[]).unwrap();
+    assert_eq!(listed.sweep.ignore, ["a,b", "c"]);
+}
+
+#[test]
+fn a_table_of_ones_own_replaces_the_default() {
+    let example = load_all("[labels]\n'a.b' = 'c'", &[], &[]).unwrap();
+    assert_eq!(example.labels.into_iter().collect::<Vec<_>>(), [("a.b".to_owned(), "c".to_owned())]);
+}
+
+#[test]
+fn every_problem_is_told_at_once() {
+    check(
+        "hots = 'a'\n[sweep]\nintervall = '1s'\ndeadline = '3s'\nworkers = 70000\ndepth = 'abyss'\n[swep]\nworkers = 1\n[unrelated]\na = 1",
+        &[("DETECTIVE__SWEEP__ENABLED", "perhaps"), ("DETECTIVE__INTERVAL", "1s")],
+        &[("sweep.share", "half"), ("sweep.ports", "80,http")],
+        expect![[r#""#]],
+    );
+}
+
+#[test]
+fn one_problem_is_one() {
+    check("", &[], &[("sweep.workers", "0")], expect![[r#""#]]);
+    check("", &[("DETECTIVE__SWEEP__INTERVAL", "500ms")], &[], expect![[r#""#]]);
+}
+
+#[test]
+fn a_section_is_no_value_and_a_value_no_section() {
+    check(
+        "sweep = 3\nhost.name = 'a'\npage = []",
+        &[("DETECTIVE__SWEEP", "fast"), ("DETECTIVE__HOST__NAME", "a")],
+        &[("page", "")],
+        expect![[r#""#]],
+    );
+}
+
+#[test]
+fn a_value_that_cannot_be_read_is_not_judged_as_its_default() {
+    check("[sweep]\ninterval = '500ms'\ndeadline = 'never'", &[], &[], expect![[r#""#]]);
+}
+
+#[test]
+fn a_file_that_is_not_toml_is_shown_where() {
+    let error = load_all("[sweep]\ninterval = = 3", &[], &[]).unwrap_err();
+    assert!(matches!(error, ConfigError::Syntax { .. }), "{error}");
+    expect![[r#""#]].assert_eq(&error.source().unwrap().to_string());
+}
+
+#[test]
+fn a_file_that_is_not_there_is_named() {
+    let sources = Sources { file: Some(PathBuf::from("/nowhere/detective.toml")), ..Sources::default() };
+    let error = load::<Example>(sources).unwrap_err();
+    assert_eq!(error.to_string(), "cannot read `/nowhere/detective.toml`");
+    assert!(error.source().is_some());
+}
+
+proptest! {
+    #[test]
+    fn any_text_is_a_configuration_or_a_problem(toml: String, key: String, value: String) {
+        let environment = [(format!("DETECTIVE__{key}"), value.clone())];
+        let environment: Vec<_> = environment.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        match load_all(&toml, &environment, &[(&key, &value)]) {
+            Ok(example) => prop_assert!(example.sweep.workers > 0),
+            Err(error) => prop_assert!(!error.to_string().is_empty()),
+        }
+    }
+
+    #[test]
+    fn any_value_of_a_known_key_is_taken_or_named(value: String) {
+        for key in ["host", "sweep", "sweep.workers", "sweep.ports", "sweep.interval", "page.port", "labels", "labels.x"] {
+            if let Err(error) = load_all("", &[], &[(key, &value)]) {
+                prop_assert!(error.to_string().contains(key));
+            }
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! Configuration, signals and reports, as a program meets them.
+#![allow(clippy::unwrap_used)]
+
+mod config;
+mod reference;
+mod run;
+mod shutdown;
+
+use std::{collections::BTreeMap, time::Duration};
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use service::{Problems, Settings};
+
+/// Settings of a program that looks at something.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+struct Example {
+    /// The host's name; the system's own
+    /// where there is none.
+    host: Option<String>,
+    /// How often to look.
+    sweep: Sweep,
+    /// Where to listen, if at all.
+    page: Option<Page>,
+    /// What to call it | how to group it.
+    labels: BTreeMap<String, String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+struct Sweep {
+    /// Time between sweeps.
+    #[serde(with = "humantime_serde")]
+    #[schemars(with = "String", extend("format" = "duration"))]
+    interval: Duration,
+    /// Must be less than `sweep.interval`.
+    #[serde(with = "humantime_serde")]
+    #[schemars(with = "String", extend("format" = "duration"))]
+    deadline: Duration,
+    /// How many at once.
+    workers: u16,
+    /// The share to keep.
+    share: f64,
+    /// Whether to look at all.
+    enabled: bool,
+    /// What to look at.
+    depth: Depth,
+    /// What to pass over.
+    ignore: Vec<String>,
+    /// Ports of interest.
+    ports: Vec<u16>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+struct Page {
+    /// The port.
+    port: u16,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+enum Depth {
+    /// Processes.
+    Shallow,
+    /// Threads too.
+    Deep,
+}
+
+impl Default for Example {
+    fn default() -> Self {
+        let sweep = Sweep::default();
+        Example { host: None, sweep, page: None, labels: BTreeMap::from([("tier".into(), "test".into())]) }
+    }
+}
+
+impl Default for Sweep {
+    fn default() -> Self {
+        Sweep {
+            interval: Duration::from_secs(1),
+            deadline: Duration::from_millis(800),
+            workers: 2,
+            share: 0.5,
+            enabled: true,
+            depth: Depth::Shallow,
+            ignore: Vec::new(),
+            ports: vec![80],
+        }
+    }
+}
+
+impl Settings for Example {
+    fn check(&self, problems: &mut Problems) {
+        if self.sweep.deadline >= self.sweep.interval {
+            let interval = humantime_serde::re::humantime::format_duration(self.sweep.interval);
+            problems.add("sweep.deadline", format!("must be less than `sweep.interval`, which is {interval}"));
+        }
+        if self.sweep.workers == 0 {
+            problems.add_section("sweep", [("workers", "must be at least 1, found 0".to_owned())]);
+        }
+    }
+}

@@ -1,0 +1,60 @@
+//! All that a change must pass.
+
+use std::{path::PathBuf, process::Command, time::Instant};
+
+use anyhow::{Context, bail};
+
+use crate::repository::{root, target};
+
+/// The README's test command; `main` finds it there too.
+const TESTS: [&str; 4] = ["cargo", "test", "--workspace", "--locked"];
+
+/// Runs every step in turn and ends at the first that fails.
+///
+/// # Errors
+/// The step that failed.
+pub fn run() -> anyhow::Result<()> {
+    step("format", &["cargo", "fmt", "--all", "--check"])?;
+    step("lints", &["cargo", "clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"])?;
+    println!("== tidy");
+    crate::tidy::run()?;
+    step("tests", &TESTS)?;
+    let python = python_with_onnx()?;
+    let ignored = [&TESTS[..], &["--", "--ignored", "--test-threads=1"]].concat();
+    step_with("tests that need something", &ignored, &[("DETECTIVE_ONNX_PYTHON", python)])
+}
+
+fn step(name: &str, command: &[&str]) -> anyhow::Result<()> {
+    step_with(name, command, &[])
+}
+
+fn step_with(name: &str, command: &[&str], variables: &[(&str, PathBuf)]) -> anyhow::Result<()> {
+    println!("== {name}: {}", command.join(" "));
+    let begun = Instant::now();
+    let status = Command::new(command[0])
+        .args(&command[1..])
+        .envs(variables.iter().map(|(name, value)| (name, value)))
+        .current_dir(root())
+        .status()
+        .with_context(|| format!("cannot run `{}`", command[0]))?;
+    println!("== {name}: {:.0} s", begun.elapsed().as_secs_f64());
+    if !status.success() {
+        bail!("{name} failed: `{}` ended with {status}", command.join(" "));
+    }
+    Ok(())
+}
+
+/// A Python that reads ONNX and Avro independently of this code, in an environment below the target directory.
+fn python_with_onnx() -> anyhow::Result<PathBuf> {
+    let environment = target().join("python");
+    let python = environment.join("bin/python");
+    if !python.exists() {
+        let folder = environment.to_string_lossy().into_owned();
+        step("a Python environment", &["python3", "-m", "venv", &folder])?;
+    }
+    let path = python.to_string_lossy().into_owned();
+    let packages = ["numpy==2.2.6", "onnx==1.19.0", "onnxruntime==1.22.1", "fastavro==1.12.0"];
+    let install = [&[path.as_str(), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"], &packages[..]].concat();
+    step("Python packages", &install)?;
+    Ok(python)
+}

@@ -1,0 +1,46 @@
+//! Tasks of this repository: `cargo xtask TASK`.
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+mod ci;
+mod measure;
+mod reference;
+mod repository;
+mod tidy;
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", about = "Tasks of this repository")]
+struct Xtask {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// All that a change must pass: format, lints, tidy, tests, and the tests that need something.
+    Ci,
+    /// Check what the compiler does not: dependency direction, promises and nevers, file sizes, golden files.
+    Tidy,
+    /// Write the manual of all settings, `docs/configuration.md`.
+    Reference,
+    /// Measure, and print a table.
+    Measure(measure::MeasureArgs),
+}
+
+fn main() -> ExitCode {
+    let outcome = match Xtask::parse().task {
+        Task::Ci => ci::run(),
+        Task::Tidy => tidy::run(),
+        Task::Reference => reference::run(),
+        Task::Measure(args) => measure::run(&args),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
