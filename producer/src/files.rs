@@ -109,12 +109,13 @@ impl FileTable {
     pub fn handles(&mut self, process: &Directory, buffer: &mut Vec<u8>) -> Seen<Handles> {
         process.directory("fd").and_then(|fds| {
             fds.numbers().map(|numbers| {
-                // A descriptor that was closed meanwhile is simply not there any more.
-                let open: Vec<_> =
-                    numbers.iter().filter_map(|fd| Some((*fd, self.handle(&fds, *fd, buffer)?))).collect();
                 // With some rights, but not enough, the numbers can be read and none of the links.
                 let is_denied = |fd: &u32| fds.link(&fd.to_string(), buffer) == Seen::Denied;
-                let denied = open.is_empty() && numbers.first().is_some_and(is_denied);
+                let denied = numbers.first().is_some_and(is_denied);
+                let readable = if denied { &[] } else { numbers.as_slice() };
+                // A descriptor that was closed meanwhile is simply not there any more.
+                let handle = |fd: &u32| Some((*fd, self.handle(&fds, *fd, buffer)?));
+                let open = readable.iter().filter_map(handle).collect();
                 Handles { count: numbers.len(), open, denied }
             })
         })

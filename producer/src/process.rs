@@ -93,7 +93,7 @@ pub struct Opened {
 /// Opens a process and reads its `stat`; `Here(None)` is a thread of the kernel's.
 pub fn open(root: &ProcRoot, pid: u32, buffer: &mut Vec<u8>) -> Seen<Option<Opened>> {
     root.directory.directory(&pid.to_string()).and_then(|directory| {
-        let stat = directory.read("stat", buffer);
+        let stat = directory.read_small("stat", buffer);
         let at = clock::monotonic();
         stat.and_then(|line| {
             let Some(stat) = parse::stat::parse(line) else { return Seen::Unsupported };
@@ -143,10 +143,10 @@ impl Opened {
     /// Reads the rest. `Gone` if the process ended meanwhile.
     pub fn read(self, about: Arc<About>, files: &mut FileTable, buffer: &mut Vec<u8>) -> Seen<Process> {
         const ZOMBIE: u8 = b'Z';
-        let memory = parsed(self.directory.read("statm", buffer), parse::process::statm);
-        let run_delay = parsed(self.directory.read("schedstat", buffer), parse::process::run_delay);
-        let storage = parsed(self.directory.read("io", buffer), parse::process::storage_bytes);
-        let syscall = self.directory.read("syscall", buffer).map(parse::syscall::parse);
+        let memory = parsed(self.directory.read_small("statm", buffer), parse::process::statm);
+        let run_delay = parsed(self.directory.read_small("schedstat", buffer), parse::process::run_delay);
+        let storage = parsed(self.directory.read_small("io", buffer), parse::process::storage_bytes);
+        let syscall = self.directory.read_small("syscall", buffer).map(parse::syscall::parse);
         // A zombie has closed all its files; asking for them would be refused as if rights were missing.
         let handles =
             if self.state == ZOMBIE { Seen::Here(Handles::default()) } else { files.handles(&self.directory, buffer) };
@@ -189,7 +189,7 @@ impl Process {
         if !any_gone {
             return Seen::Here(self);
         }
-        if directory.read("stat", buffer) == Seen::Gone {
+        if directory.read_small("stat", buffer) == Seen::Gone {
             return Seen::Gone;
         }
         counters.run_delay = missing_here(counters.run_delay);

@@ -88,6 +88,13 @@ impl Directory {
         self.read_at_most(name, LARGEST_FILE, buffer)
     }
 
+    /// The file `name`, which the kernel hands over whole in one read if that is large enough, as it does those of one
+    /// process; at most 4 KiB of it, in `buffer`, which is cleared first.
+    pub fn read_small<'b>(&self, name: &str, buffer: &'b mut Vec<u8>) -> Seen<&'b [u8]> {
+        buffer.clear();
+        Seen::from(read_once(self.fd.as_fd(), name, buffer)).map(|()| buffer.as_slice())
+    }
+
     /// The first `limit` bytes of the file `name`, in `buffer`, which is cleared first.
     pub fn read_at_most<'b>(&self, name: &str, limit: usize, buffer: &'b mut Vec<u8>) -> Seen<&'b [u8]> {
         buffer.clear();
@@ -121,7 +128,7 @@ impl Directory {
         Seen::from(rustix::fs::openat(&self.fd, name, flags, Mode::empty())).map(|fd| Directory { fd })
     }
 
-    /// The numbers among the names in this directory, in the kernel's order.
+    /// The numbers among the names in this directory, in the kernel's order. Each directory tells them once.
     pub fn numbers(&self) -> Seen<Vec<u32>> {
         Seen::from(numbers_in(self.fd.as_fd()))
     }
@@ -141,9 +148,15 @@ fn read_into(dir: BorrowedFd<'_>, name: &str, limit: usize, buffer: &mut Vec<u8>
     Ok(())
 }
 
+fn read_once(dir: BorrowedFd<'_>, name: &str, buffer: &mut Vec<u8>) -> Result<(), Errno> {
+    let file = rustix::fs::openat(dir, name, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
+    buffer.reserve(4096);
+    rustix::io::retry_on_intr(|| rustix::io::read(&file, rustix::buffer::spare_capacity(buffer)))?;
+    buffer.truncate(4096);
+    Ok(())
+}
+
 fn numbers_in(dir: BorrowedFd<'_>) -> Result<Vec<u32>, Errno> {
-    // The descriptor stays where the look before ended.
-    rustix::fs::seek(dir, SeekFrom::Start(0))?;
     let mut buffer = [MaybeUninit::<u8>::uninit(); 8192];
     let mut entries = RawDir::new(dir, &mut buffer);
     let mut numbers = Vec::new();
@@ -181,6 +194,9 @@ impl ProcRoot {
     /// Ids of all processes, in the kernel's order.
     pub fn pids(&self) -> Result<Vec<u32>, ProducerError> {
         let source = |error: Errno| ProducerError::Read { path: self.path.clone(), source: io::Error::from(error) };
-        numbers_in(self.directory.fd.as_fd()).map_err(source)
+        let root = self.directory.fd.as_fd();
+        // The descriptor stays where the look before ended.
+        rustix::fs::seek(root, SeekFrom::Start(0)).map_err(source)?;
+        numbers_in(root).map_err(source)
     }
 }

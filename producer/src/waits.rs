@@ -164,7 +164,7 @@ fn in_other_threads(
         left_out += ids.len().saturating_sub(budget);
         for task in ids.into_iter().take(budget) {
             budget -= 1;
-            let text = tasks.read(&format!("{task}/syscall"), buffer).here();
+            let text = tasks.read_small(&format!("{task}/syscall"), buffer).here();
             if let Some(call) = text.and_then(parse::syscall::parse) {
                 blocked.extend(blocked_in(scene, at, task, &call));
             }
@@ -257,6 +257,6 @@ fn is_in_the_way(blocked: &Blocked, held: &Held) -> bool {
 
 fn switches(root: &ProcRoot, identity: Identity, task: u32, buffer: &mut Vec<u8>) -> Option<u64> {
     let directory = process::reopen(root, identity, buffer).here()?;
-    let status = directory.read(&format!("task/{task}/status"), buffer).here()?;
+    let status = directory.read_small(&format!("task/{task}/status"), buffer).here()?;
     parse::process::voluntary_switches(status)
 }
