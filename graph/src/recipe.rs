@@ -137,7 +137,11 @@ impl Measure {
             // Running is what processes do; a moment in disk wait, or between exit and reaping, is common.
             "running" => Measure { trouble: Side::Neither, floor: 1.0, ..measure },
             "disk_wait" | "zombie" | "traced" => Measure { floor: 0.3, ..measure },
-            "available" => Measure { trouble: Side::Low, ..measure },
+            "memory_available" => Measure { trouble: Side::Low, ..measure },
+            // Who shares a file or a group is nobody's trouble; what they do there is.
+            "open_by" | "processes" => Measure { trouble: Side::Neither, ..measure },
+            // Every start of a program that is not in memory yet faults for a moment.
+            "major_faults" => Measure { floor: 1.0, ..measure },
             // Bulk I/O by itself is somebody's backup; it is trouble when others wait.
             "read_bytes" | "write_bytes" => Measure { floor: 0.8, ..measure },
             _ => measure,

@@ -40,6 +40,12 @@ const CONTENTION: [(&str, &[&str]); 3] = [
     ("disk_wait", &["write_bytes", "read_bytes"]),
 ];
 
+/// Lacks that are nobody's own trouble: without one who took the resource there is nobody to name.
+const ONLY_SUFFERED: [&str; 2] = ["run_delay_pct", "major_faults"];
+
+/// One who takes a resource from others is blamed from this score on, below the alarm threshold: that others starve speaks too.
+const TAKES_FROM_OTHERS: f32 = 0.5;
+
 /// The troubles of nodes that wait or are waited for at a lock.
 const WAITING: [&str; 7] =
     ["blocked_ms", "blocks_ms", "blocks_tasks", "lock_wait_ms", "lock_waiters", "has_blocked", "blocked_duration"];
@@ -52,6 +58,9 @@ pub fn cases(judged: &Judged) -> Vec<Case> {
     let mut by_root: BTreeMap<usize, Case> = BTreeMap::new();
     for node in (0..judged.graph.nodes().len()).filter(|&node| judged.alarms(node)) {
         let walk = walk(judged, node);
+        if walk.end == node && judged.trouble(node).is_some_and(|trouble| ONLY_SUFFERED.contains(&trouble)) {
+            continue;
+        }
         let case = by_root.entry(walk.end).or_insert_with(|| Case::new(judged, &walk));
         case.add(judged, node, &walk);
     }
@@ -142,7 +151,7 @@ fn holder_of(judged: &Judged, file: usize) -> Option<Step> {
 fn step_to_consumer(judged: &Judged, node: usize, trouble: &str) -> Option<Step> {
     let (_, consumed) = CONTENTION.iter().find(|(lacked, _)| *lacked == trouble)?;
     let consumer = (0..judged.graph.nodes().len())
-        .filter(|&other| other != node && judged.alarms(other))
+        .filter(|&other| other != node && judged.scores[other].score > TAKES_FROM_OTHERS)
         .filter(|&other| judged.trouble(other).is_some_and(|trouble| consumed.contains(&trouble)))
         .max_by(|&a, &b| judged.scores[a].score.total_cmp(&judged.scores[b].score))?;
     Some(Step::To { node: consumer, file: None, is_observed: false })
@@ -163,7 +172,7 @@ impl Case {
     fn new(judged: &Judged, walk: &Walk) -> Case {
         let trouble = match judged.trouble(walk.end) {
             // A stopped or starved holder is blamed for that; one that only holds, for holding.
-            Some(own) if judged.alarms(walk.end) && !WAITING.contains(&own) => own.to_owned(),
+            Some(own) if judged.scores[walk.end].score > TAKES_FROM_OTHERS && !WAITING.contains(&own) => own.to_owned(),
             _ => HOLDS_LOCK.to_owned(),
         };
         let (root, is_known) = (walk.end, walk.is_known);
@@ -199,7 +208,8 @@ impl Case {
         };
         let dependants = judged.graph.dependants(self.root).filter(depends).map(|(_, node)| node);
         let mut victims: Vec<usize> = self.victims.iter().copied().chain(dependants).collect();
-        victims.retain(|&victim| victim != self.root && judged.graph.nodes()[victim].kind == judged.graph.nodes()[self.root].kind);
+        // A file whose lock is waited for does not suffer; those who wait do.
+        victims.retain(|&victim| victim != self.root && judged.graph.nodes()[victim].kind != "file");
         victims.sort_unstable();
         victims.dedup();
         victims.sort_by(|&a, &b| judged.scores[b].score.total_cmp(&judged.scores[a].score));

@@ -56,10 +56,7 @@ pub fn of_deviation(judged: &Judged, deviation: &Deviation) -> Option<Reason> {
 pub fn of_lock(judged: &Judged, case: &Case) -> Option<Reason> {
     let path = judged.graph.nodes()[case.locked_file?].path.as_deref().unwrap_or("a file");
     let longest = longest_wait_ms(judged, case);
-    let waiting = match case.victims.len() {
-        1 => "1 process waits".to_owned(),
-        n => format!("{n} processes wait"),
-    };
+    let waiting = waiting(case.victims.len());
     Some(Reason {
         text: format!("holds the lock on {path} that {waiting} for, the longest for {}", quantity(longest, "ms")),
         expected: Some(0.0),
@@ -115,7 +112,8 @@ pub fn summary(judged: &Judged, case: &Case) -> String {
     let node = &judged.graph.nodes()[case.root];
     if !case.is_known {
         let path = node.path.as_deref().unwrap_or(&node.name);
-        return format!("{} wait for the lock on {path}; who holds it cannot be seen", processes(case.victims.len()));
+        let waiting = waiting(case.victims.len().max(case.alarming.len()));
+        return format!("{waiting} for the lock on {path}; who holds it cannot be seen");
     }
     let who = match node.pid {
         Some(pid) => format!("{} (pid {pid})", node.name),
@@ -133,11 +131,12 @@ pub fn summary(judged: &Judged, case: &Case) -> String {
     let harm = match case.victims.len() {
         0 => String::new(),
         _ if case.trouble == crate::blame::HOLDS_LOCK => String::new(),
-        n => format!("; {} suffer", processes(n)),
+        1 => "; 1 other suffers".to_owned(),
+        n => format!("; {n} others suffer"),
     };
     format!("{who}: {}{harm}", what.unwrap_or_else(|| "deviates from what is normal for it".to_owned()))
 }
 
-fn processes(n: usize) -> String {
-    if n == 1 { "1 process".to_owned() } else { format!("{n} processes") }
+fn waiting(n: usize) -> String {
+    if n == 1 { "1 process waits".to_owned() } else { format!("{n} processes wait") }
 }

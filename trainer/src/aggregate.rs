@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use candle_core::{CpuStorage, CustomOp1, Layout, Shape, Tensor, bail};
 
-use crate::TrainerError;
+use crate::{TrainerError, ops::values};
 
 /// The edges of a graph, checked, and the degrees that follow from them.
 #[derive(Clone, Debug)]
@@ -37,10 +37,6 @@ impl Edges {
         }
         let dinv = degrees.into_iter().map(|degree| degree.sqrt().recip()).collect();
         Ok(Edges { ends: Arc::new(Ends { pairs, dinv }) })
-    }
-
-    pub(crate) fn rows(&self) -> usize {
-        self.ends.dinv.len()
     }
 }
 
@@ -84,8 +80,7 @@ impl CustomOp1 for Aggregate {
         if rows != self.ends.dinv.len() {
             bail!("expected a matrix of {} rows, found {rows}", self.ends.dinv.len());
         }
-        let Some((start, end)) = layout.contiguous_offsets() else { bail!("expected a matrix stored row by row") };
-        let output = self.apply(&storage.as_slice::<f32>()?[start..end], width);
+        let output = self.apply(values(storage, layout)?, width);
         Ok((CpuStorage::F32(output), layout.shape().clone()))
     }
 

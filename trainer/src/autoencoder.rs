@@ -9,6 +9,7 @@ use rand::{Rng, rngs::SmallRng};
 use crate::{
     TrainerError,
     aggregate::{Aggregate, Edges},
+    ops::{Rectify, SquaredError, TimesData},
 };
 
 /// Widths between the layers.
@@ -68,14 +69,21 @@ impl Layer {
     /// Whether neighbours are added up before the product: on the narrow side there is less to add, and the result is
     /// the same.
     pub fn aggregates_first(&self) -> bool {
-        self.inputs < self.outputs
+        aggregates_first(self.inputs, self.outputs)
     }
+}
+
+fn aggregates_first(inputs: usize, outputs: usize) -> bool {
+    inputs < outputs
 }
 
 /// A graph as the model reads it.
 #[derive(Clone, Debug)]
 pub struct Example {
     x: Tensor,
+    /// What the first layer multiplies: `x`, or what is added up of it where the layer does that first. Either way it
+    /// does not change while a model is fitted.
+    first: Tensor,
     edges: Edges,
 }
 
@@ -92,12 +100,9 @@ impl Example {
             return Err(TrainerError::Encoded { expected, found });
         }
         let x = Tensor::from_slice(&encoded.x, (rows, width), &Device::Cpu)?;
-        Ok(Example { x, edges: Edges::new(rows, &encoded.sources, &encoded.targets)? })
-    }
-
-    /// Rows N.
-    pub fn rows(&self) -> usize {
-        self.edges.rows()
+        let edges = Edges::new(rows, &encoded.sources, &encoded.targets)?;
+        let first = if aggregates_first(width, HIDDEN[0]) { aggregate(&x, &edges)? } else { x.clone() };
+        Ok(Example { x, first, edges })
     }
 }
 
@@ -160,42 +165,60 @@ impl Autoencoder {
     /// # Errors
     /// If the graph has another width than the model.
     pub fn reconstruct(&self, example: &Example) -> Result<Vec<f32>, TrainerError> {
-        Ok(self.forward(example, None)?.flatten_all()?.to_vec1()?)
+        let (sums, bias) = self.sums(example, None)?;
+        Ok(sums.broadcast_add(bias)?.flatten_all()?.to_vec1()?)
     }
 
-    /// Mean squared error of a graph's reconstruction; with dropout where `dropout` is given.
-    pub(crate) fn loss(&self, example: &Example, dropout: Option<&mut SmallRng>) -> Result<Tensor, TrainerError> {
-        Ok(candle_nn::loss::mse(&self.forward(example, dropout)?, &example.x)?)
+    /// Mean squared error of a graph's reconstruction, with dropout.
+    pub(crate) fn loss(&self, example: &Example, dropout: &mut SmallRng) -> Result<Tensor, TrainerError> {
+        let (sums, bias) = self.sums(example, Some(dropout))?;
+        Ok(sums.apply_op2(bias, SquaredError { target: example.x.clone() })?)
     }
 
-    fn forward(&self, example: &Example, mut dropout: Option<&mut SmallRng>) -> Result<Tensor, TrainerError> {
-        let mut hidden = example.x.clone();
-        for (layer, drops_after) in self.layers.iter().zip(DROPS_AFTER) {
-            hidden = layer.forward(&hidden, &example.edges)?;
-            if let (true, Some(random)) = (drops_after, dropout.as_deref_mut()) {
-                hidden = drop_some(&hidden, random)?;
+    /// The reconstruction before the last layer's bias, and that bias.
+    fn sums(&self, example: &Example, mut dropout: Option<&mut SmallRng>) -> Result<(Tensor, &Tensor), TrainerError> {
+        let mut hidden: Option<Tensor> = None;
+        for (at, layer) in self.layers.iter().enumerate() {
+            let sums = match &hidden {
+                None => layer.sums_of_data(&example.first, &example.edges)?,
+                Some(hidden) => layer.sums(hidden, &example.edges)?,
+            };
+            if !layer.is_rectified {
+                return Ok((sums, &layer.bias));
             }
+            let dropped = dropout.as_deref_mut().filter(|_| DROPS_AFTER[at % DROPS_AFTER.len()]);
+            let mask = dropped.map(|random| mask(sums.elem_count(), random));
+            hidden = Some(sums.apply_op2(&layer.bias, Rectify { mask })?);
         }
-        Ok(hidden)
+        Err(TrainerError::Encoded {
+            expected: "a last layer that is not rectified".to_owned(),
+            found: "none".to_owned(),
+        })
     }
 }
 
 impl Convolution {
-    fn forward(&self, input: &Tensor, edges: &Edges) -> Result<Tensor, TrainerError> {
-        let aggregate = |tensor: &Tensor| tensor.apply_op1(Aggregate::over(edges));
-        let mixed = if self.aggregates_first {
-            aggregate(input)?.matmul(&self.weight)?
+    fn sums(&self, input: &Tensor, edges: &Edges) -> Result<Tensor, TrainerError> {
+        Ok(if self.aggregates_first {
+            aggregate(input, edges)?.matmul(&self.weight)?
         } else {
-            aggregate(&input.matmul(&self.weight)?)?
-        };
-        let sum = mixed.broadcast_add(&self.bias)?;
-        Ok(if self.is_rectified { sum.relu()? } else { sum })
+            aggregate(&input.matmul(&self.weight)?, edges)?
+        })
+    }
+
+    /// [`Convolution::sums`] of what an example has ready for the first layer.
+    fn sums_of_data(&self, first: &Tensor, edges: &Edges) -> Result<Tensor, TrainerError> {
+        let product = self.weight.apply_op1(TimesData { left: first.clone() })?;
+        Ok(if self.aggregates_first { product } else { aggregate(&product, edges)? })
     }
 }
 
+fn aggregate(input: &Tensor, edges: &Edges) -> candle_core::Result<Tensor> {
+    input.apply_op1(Aggregate::over(edges))
+}
+
 /// Dropout from a generator of our own: the library's can't be seeded on a CPU, and training must be repeatable.
-fn drop_some(hidden: &Tensor, random: &mut SmallRng) -> Result<Tensor, TrainerError> {
+fn mask(length: usize, random: &mut SmallRng) -> Vec<f32> {
     let kept = 1.0 / (1.0 - DROPOUT);
-    let mask = (0..hidden.elem_count()).map(|_| if random.random::<f32>() < DROPOUT { 0.0 } else { kept }).collect();
-    Ok((hidden * Tensor::from_vec(mask, hidden.shape(), &Device::Cpu)?)?)
+    (0..length).map(|_| if random.random::<f32>() < DROPOUT { 0.0 } else { kept }).collect()
 }

@@ -65,7 +65,7 @@ pub fn fit(
             if shutdown.is_cancelled() {
                 return Err(TrainerError::Interrupted);
             }
-            let loss = model.loss(&examples[at], Some(&mut random))?;
+            let loss = model.loss(&examples[at], &mut random)?;
             optimizer.backward_step(&loss)?;
             sum += loss.to_scalar::<f32>()?;
         }

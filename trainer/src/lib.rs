@@ -28,6 +28,7 @@ pub mod dataset;
 pub mod error;
 pub mod fit;
 pub mod onnx;
+mod ops;
 pub mod progress;
 pub mod release;
 pub mod run;

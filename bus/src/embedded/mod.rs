@@ -25,19 +25,14 @@ mod subscription;
 mod tests;
 mod worker;
 
-use std::{
-    collections::BTreeMap,
-    path::PathBuf,
-    sync::Arc,
-    time::{Duration, SystemTime},
-};
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use rusqlite::Connection;
 use schemas::{Timestamp, Topic};
 use tokio::{sync::Notify, time::Instant};
 
-use crate::{Bus, BusConfig, BusError, Cursor, Page, Positions, Record, Subscription};
+use crate::{Bus, BusConfig, BusError, Cursor, Page, Positions, Record, Subscription, clock};
 use failure::Failure;
 use retention::Trimmer;
 use subscription::EmbeddedSubscription;
@@ -50,6 +45,8 @@ pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 type Places = BTreeMap<(Topic, i32), i64>;
 
 /// A handle on the bus in a data directory. Clones share it; any number of processes may have their own.
+///
+/// Dropping the last one does not wait: its threads close the file once they are done with what they were asked.
 #[derive(Clone)]
 pub struct EmbeddedBus {
     shared: Arc<Shared>,
@@ -68,7 +65,7 @@ struct Shared {
 impl EmbeddedBus {
     /// Opens the bus in `config.path`, and creates it where it does not exist. Fails where it could not be written.
     pub async fn open(config: &BusConfig) -> Result<Self, BusError> {
-        Self::open_with_clock(config, Arc::new(|| Timestamp::from(SystemTime::now()))).await
+        Self::open_with_clock(config, Arc::new(clock::now)).await
     }
 
     /// [`EmbeddedBus::open`] with a clock of one's own, which retention goes by.

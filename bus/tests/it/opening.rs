@@ -146,9 +146,15 @@ async fn a_new_data_directory_is_its_owners_alone() {
 #[tokio::test]
 #[ignore = "needs root"]
 async fn a_read_only_filesystem_is_named() {
-    let mount = Mount::tmpfs("size=8m");
+    let (directory, mount) = (Directory::new(), Mount::tmpfs("size=8m"));
+    let _bus = EmbeddedBus::open(&directory.config()).await.unwrap();
     let config = BusConfig { path: mount.path().join("data"), ..BusConfig::default() };
-    drop(EmbeddedBus::open(&config).await.unwrap());
+    fs::create_dir(&config.path).unwrap();
+    // A dropped bus closes its file a moment later, and until then the filesystem stays writable: make a copy with
+    // connections that are closed when they are dropped.
+    let original = Connection::open(file(&directory.config())).unwrap();
+    original.execute("VACUUM INTO ?1", [file(&config).to_str().unwrap()]).unwrap();
+    Connection::open(file(&config)).unwrap().pragma_update(None, "journal_mode", "WAL").unwrap();
     mount.remount("ro");
     let error = fails_to_open(&config).await;
     assert!(matches!(error, BusError::NotWritable { .. }), "{error}");

@@ -27,7 +27,7 @@ fn one_sweep_alone_does_not_persist() {
 
 #[test]
 fn fewer_false_alarms_take_a_higher_threshold() {
-    let noise: Vec<f32> = (0..200_u32).map(|at| 5.0 + 0.2 * ((at * 7919) % 100) as f32 / 100.0).collect();
+    let noise: Vec<f32> = (0..200_u32).map(|at| 5.6 + 0.2 * ((at * 7919) % 100) as f32 / 100.0).collect();
     let (daily, hourly) = (for_rate(&sweeps(&noise), 1.0, 1.0), for_rate(&sweeps(&noise), 1.0, 24.0));
     assert!(daily > hourly, "{daily} is not above {hourly}");
 }

@@ -96,8 +96,8 @@ fn a_ring_of_waiters_ends_the_walk() {
          a > b waits-for 2000
          b > a waits-for 2000",
         expect![[r#"
-            b (pid 101): deviates from what is normal for it
             a (pid 100): deviates from what is normal for it
+            b (pid 101): deviates from what is normal for it
             1.32 a initiating
             1.32 b initiating
         "#]],
@@ -112,7 +112,7 @@ fn a_holder_that_cannot_be_seen_is_said_to_be_unknown() {
          file app.log
          writer > app.log waits-lock 2000",
         expect![[r#"
-            1 process wait for the lock on /var/app.log; who holds it cannot be seen
+            1 process waits for the lock on /var/app.log; who holds it cannot be seen
             1.30 writer initiating
         "#]],
     );
@@ -128,7 +128,7 @@ fn a_stopped_holder_is_blamed_for_being_stopped() {
          writer > db waits-for 2000
          db > data holds-lock",
         expect![[r#"
-            db (pid 101): stopped by a signal; 1 process suffer
+            db (pid 101): stopped by a signal; 1 other suffers
             1.54 db initiating
             0.65 writer first_failure
         "#]],
@@ -142,12 +142,20 @@ fn who_starves_for_a_cpu_blames_the_one_that_burns_it() {
          process loop cpu_pct=1.2
          process db cpu_pct=0.4",
         expect![[r#"
-            loop (pid 101): CPU use: 120 %, normally 0 %; 1 process suffer
+            loop (pid 101): CPU use: 120 %, normally 0 %; 1 other suffers
             1.65 loop initiating
             0.75 web first_failure
             0.40 db initiating
         "#]],
     );
+}
+
+#[test]
+fn who_starves_when_nobody_burns_more_than_usual_names_nobody() {
+    check("process web run_delay_pct=1.5\nprocess db cpu_pct=0.4", expect![[r#"
+        1.50 web initiating
+        0.40 db initiating
+    "#]]);
 }
 
 #[test]
@@ -161,7 +169,7 @@ fn a_service_blames_the_one_that_it_calls_and_that_fails_too() {
          front > ads calls
          cart > db calls",
         expect![[r#"
-            service `db`: latency: 130.000 s, normally 0.000 s; 2 services suffer
+            service `db`: latency: 130.000 s, normally 0.000 s; 2 others suffer
             1.76 db initiating
             0.80 front first_failure
             0.70 cart impact
@@ -177,7 +185,7 @@ fn workers_of_one_pool_that_all_run_away_are_one_case() {
          process worker2 cpu_pct=1.3
          process db",
         expect![[r#"
-            worker2 (pid 101): CPU use: 130 %, normally 0 %; 1 process suffer
+            worker2 (pid 101): CPU use: 130 %, normally 0 %; 1 other suffers
             1.43 worker2 initiating
             0.60 worker1 first_failure
         "#]],

@@ -20,16 +20,20 @@ pub fn found(value: &Value) -> String {
         Value::Null => "nothing".to_owned(),
         Value::Array(_) => "a list".to_owned(),
         Value::Object(_) => "a table".to_owned(),
-        Value::String(text) => format!("`{text}`"),
+        Value::String(text) => quoted(text),
         Value::Bool(_) | Value::Number(_) => format!("`{value}`"),
     }
+}
+
+fn quoted(text: &str) -> String {
+    if text.is_empty() { "an empty text".to_owned() } else { format!("`{text}`") }
 }
 
 /// `string "abc"`, ``integer `3` `` and the like, without the type.
 fn plain(found: &str) -> String {
     if let Some(text) = found.strip_prefix("string ") {
         let text = serde_json::from_str::<String>(text).unwrap_or_else(|_| text.trim_matches('"').to_owned());
-        return format!("`{text}`");
+        return quoted(&text);
     }
     match found {
         "map" => "a table".to_owned(),
@@ -80,6 +84,7 @@ mod tests {
             ("unknown variant `mqtt`, expected one of `a`, `b`", "expected one of `a`, `b`, found `mqtt`"),
             ("unknown field `x`, expected `y`", "expected `y`, found the key `x`"),
             ("invalid type: map, expected a string", "expected text, found a table"),
+            ("invalid value: string \"\", expected a duration", "expected a duration, found an empty text"),
             ("something else", "something else"),
         ] {
             assert_eq!(explain(message), explained);

@@ -22,7 +22,7 @@ pub enum ConfigError {
         /// The file.
         path: PathBuf,
         /// Where, and what is wrong there.
-        source: config::ConfigError,
+        source: Box<config::ConfigError>,
     },
     /// Values are wrong.
     #[error("{}", list(.0))]

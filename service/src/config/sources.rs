@@ -72,7 +72,7 @@ impl Sources {
                 fs::read_to_string(path).map_err(|source| ConfigError::Unreadable { path: path.clone(), source })?;
             let table = File::from_str(&text, FileFormat::Toml)
                 .collect()
-                .map_err(|source| ConfigError::Syntax { path: path.clone(), source })?;
+                .map_err(|source| ConfigError::Syntax { path: path.clone(), source: Box::new(source) })?;
             reader.table(&[], json(ValueKind::from(table)), &origin);
         }
         for (key, (variable, text)) in self.variables()? {
@@ -89,9 +89,10 @@ impl Sources {
         let source = self.environment.iter().cloned().collect();
         let environment =
             Environment::with_prefix(PREFIX).prefix_separator(SEPARATOR).separator(SEPARATOR).source(Some(source));
-        let found = environment
-            .collect()
-            .map_err(|source| ConfigError::Syntax { path: PathBuf::from("the environment"), source })?;
+        let found = environment.collect().map_err(|source| ConfigError::Syntax {
+            path: PathBuf::from("the environment"),
+            source: Box::new(source),
+        })?;
         let variables = found.into_iter().map(|(key, value)| {
             let name = format!("{PREFIX}{SEPARATOR}{}", key.replace('.', SEPARATOR).to_uppercase());
             (key, (name, value.into_string().unwrap_or_default()))
@@ -126,7 +127,7 @@ impl Reader<'_> {
         let split = |key: &str| key.split('.').map(str::to_owned).collect::<Vec<_>>();
         let origin = origin.to_owned();
         match (self.keys.get(key), self.keys.open_above(key)) {
-            (Some(known), _) if known.section => self.not_a_section(key, &format!("`{text}`"), &origin),
+            (Some(known), _) if known.section => self.not_a_section(key, &explain::found(&Value::from(text)), &origin),
             (Some(known), _) => self.given.push(Given { path: split(key), value: parse(text, known), origin }),
             (None, Some(open)) => {
                 // What is below belongs to the user, dots and all.

@@ -83,14 +83,40 @@ fn every_problem_is_told_at_once() {
         "hots = 'a'\n[sweep]\nintervall = '1s'\ndeadline = '3s'\nworkers = 70000\ndepth = 'abyss'\n[swep]\nworkers = 1\n[unrelated]\na = 1",
         &[("DETECTIVE__SWEEP__ENABLED", "perhaps"), ("DETECTIVE__INTERVAL", "1s")],
         &[("sweep.share", "half"), ("sweep.ports", "80,http")],
-        expect![[r#""#]],
+        expect![[r#"
+            11 problems in the configuration:
+              hots (detective.toml): unknown key; did you mean `host`?
+              sweep.intervall (detective.toml): unknown key; did you mean `sweep.interval`?
+              swep (detective.toml): unknown key; did you mean `sweep`?
+              unrelated (detective.toml): unknown key
+              interval (`DETECTIVE__INTERVAL`): unknown key; did you mean `sweep.interval`?
+              sweep.depth (detective.toml): expected `shallow` or `deep`, found `abyss`
+              sweep.workers (detective.toml): expected a whole number from 0 to 65535, found `70000`
+              sweep.enabled (`DETECTIVE__SWEEP__ENABLED`): expected `true` or `false`, found `perhaps`
+              sweep.share (flag): expected a number, found `half`
+              sweep.ports (flag): expected a whole number from 0 to 65535, found `http`
+              sweep.deadline (detective.toml): must be less than `sweep.interval`, which is 1s"#]],
     );
 }
 
 #[test]
 fn one_problem_is_one() {
-    check("", &[], &[("sweep.workers", "0")], expect![[r#""#]]);
-    check("", &[("DETECTIVE__SWEEP__INTERVAL", "500ms")], &[], expect![[r#""#]]);
+    check(
+        "",
+        &[],
+        &[("sweep.workers", "0")],
+        expect![[r#"
+        1 problem in the configuration:
+          sweep.workers (flag): must be at least 1, found 0"#]],
+    );
+    check(
+        "",
+        &[("DETECTIVE__SWEEP__INTERVAL", "500ms")],
+        &[],
+        expect![[r#"
+        1 problem in the configuration:
+          sweep.deadline (default): must be less than `sweep.interval`, which is 500ms"#]],
+    );
 }
 
 #[test]
@@ -99,20 +125,41 @@ fn a_section_is_no_value_and_a_value_no_section() {
         "sweep = 3\nhost.name = 'a'\npage = []",
         &[("DETECTIVE__SWEEP", "fast"), ("DETECTIVE__HOST__NAME", "a")],
         &[("page", "")],
-        expect![[r#""#]],
+        expect![[r#"
+            6 problems in the configuration:
+              page (detective.toml): expected a section with `port`, found a list
+              sweep (detective.toml): expected a section with `deadline`, `depth`, `enabled`, `ignore`, `interval`, `ports`, `share`, `workers`, found `3`
+              host.name (`DETECTIVE__HOST__NAME`): unknown key
+              sweep (`DETECTIVE__SWEEP`): expected a section with `deadline`, `depth`, `enabled`, `ignore`, `interval`, `ports`, `share`, `workers`, found `fast`
+              page (flag): expected a section with `port`, found an empty text
+              host (detective.toml): expected text, found a table"#]],
     );
 }
 
 #[test]
 fn a_value_that_cannot_be_read_is_not_judged_as_its_default() {
-    check("[sweep]\ninterval = '500ms'\ndeadline = 'never'", &[], &[], expect![[r#""#]]);
+    check(
+        "[sweep]\ninterval = '500ms'\ndeadline = 'never'",
+        &[],
+        &[],
+        expect![[r#"
+        1 problem in the configuration:
+          sweep.deadline (detective.toml): expected a duration, found `never`"#]],
+    );
 }
 
 #[test]
 fn a_file_that_is_not_toml_is_shown_where() {
     let error = load_all("[sweep]\ninterval = = 3", &[], &[]).unwrap_err();
     assert!(matches!(error, ConfigError::Syntax { .. }), "{error}");
-    expect![[r#""#]].assert_eq(&error.source().unwrap().to_string());
+    expect![[r#"
+        TOML parse error at line 2, column 12
+          |
+        2 | interval = = 3
+          |            ^
+        extra `=`, expected nothing
+    "#]]
+    .assert_eq(&error.source().unwrap().to_string());
 }
 
 #[test]
