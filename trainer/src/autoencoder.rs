@@ -9,7 +9,8 @@ use rand::{Rng, rngs::SmallRng};
 use crate::{
     TrainerError,
     aggregate::{Aggregate, Edges},
-    ops::{Rectify, SquaredError, TimesData},
+    ops::{Rectify, SquaredError},
+    product::{Product, TimesData},
 };
 
 /// Widths between the layers.
@@ -200,9 +201,9 @@ impl Autoencoder {
 impl Convolution {
     fn sums(&self, input: &Tensor, edges: &Edges) -> Result<Tensor, TrainerError> {
         Ok(if self.aggregates_first {
-            aggregate(input, edges)?.matmul(&self.weight)?
+            aggregate(input, edges)?.apply_op2(&self.weight, Product)?
         } else {
-            aggregate(&input.matmul(&self.weight)?, edges)?
+            aggregate(&input.apply_op2(&self.weight, Product)?, edges)?
         })
     }
 

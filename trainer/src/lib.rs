@@ -29,6 +29,7 @@ pub mod error;
 pub mod fit;
 pub mod onnx;
 mod ops;
+mod product;
 pub mod progress;
 pub mod release;
 pub mod run;

@@ -1,37 +1,9 @@
-//! The operators that a layer is made of, as the library has them not: each in one pass over its values.
+//! What follows a product in a layer, each in one pass over its values.
 //!
-//! Made of the library's own, a step would copy every matrix several times and work out gradients that nobody asks for;
-//! with these it takes less than half the time.
+//! Made of the library's own operators, a step would copy every matrix several times and work out gradients that nobody
+//! asks for.
 
-use candle_core::{
-    CpuStorage, CustomOp1, CustomOp2, Layout, Result, Shape, Storage, Tensor, backend::BackendStorage, bail,
-};
-
-/// `left` times the argument, where `left` is data: its own gradient is not worked out.
-pub(crate) struct TimesData {
-    pub(crate) left: Tensor,
-}
-
-impl CustomOp1 for TimesData {
-    fn name(&self) -> &'static str {
-        "times-data"
-    }
-
-    fn cpu_fwd(&self, right: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
-        let ((rows, inner), (right_inner, columns)) = (self.left.dims2()?, layout.shape().dims2()?);
-        if inner != right_inner {
-            bail!("expected a matrix of {inner} rows, found {right_inner}");
-        }
-        let (left, left_layout) = self.left.storage_and_layout();
-        let Storage::Cpu(left) = &*left else { bail!("expected data in main memory") };
-        let product = left.matmul(right, (1, rows, columns, inner), left_layout, layout)?;
-        Ok((product, (rows, columns).into()))
-    }
-
-    fn bwd(&self, _arg: &Tensor, _res: &Tensor, grad_res: &Tensor) -> Result<Option<Tensor>> {
-        self.left.t()?.matmul(grad_res).map(Some)
-    }
-}
+use candle_core::{CpuStorage, CustomOp2, Layout, Result, Shape, Storage, Tensor, bail};
 
 /// Adds the bias to every row, makes what is negative 0, and drops what `mask` drops.
 pub(crate) struct Rectify {
@@ -140,17 +112,18 @@ pub(crate) fn values<'a>(storage: &'a CpuStorage, layout: &Layout) -> Result<&'a
     Ok(&storage.as_slice::<f32>()?[start..end])
 }
 
-fn with_values(a: &Tensor, b: &Tensor, work: impl FnOnce(&[f32], &[f32])) -> Result<()> {
+/// What `work` makes of the values of two tensors, row by row.
+pub(crate) fn with_values<T>(a: &Tensor, b: &Tensor, work: impl FnOnce(&[f32], &[f32]) -> T) -> Result<T> {
     let (a, b) = (a.contiguous()?, b.contiguous()?);
     let ((a, a_at), (b, b_at)) = (a.storage_and_layout(), b.storage_and_layout());
     let (Storage::Cpu(a), Storage::Cpu(b)) = (&*a, &*b) else { bail!("expected tensors in main memory") };
-    work(values(a, a_at)?, values(b, b_at)?);
-    Ok(())
+    Ok(work(values(a, a_at)?, values(b, b_at)?))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::product::{Product, TimesData};
     use candle_core::{Device, Var};
 
     fn matrix(rows: usize, columns: usize, seed: f32) -> Var {
@@ -175,10 +148,13 @@ mod tests {
     }
 
     #[test]
-    fn a_product_with_data_is_a_product() {
+    fn a_product_is_that_of_the_library_whether_with_data_or_not() {
         let (left, right) = (matrix(7, 5, 0.0), matrix(5, 3, 1.0));
         let ours = right.apply_op1(TimesData { left: left.as_tensor().clone() }).unwrap();
         check(&[&right], &ours, &left.matmul(&right).unwrap());
+        let ours = left.apply_op2(&right, Product).unwrap();
+        check(&[&left, &right], &ours, &left.matmul(&right).unwrap());
+        assert!(right.apply_op2(&left, Product).is_err());
         assert!(left.apply_op1(TimesData { left: left.as_tensor().clone() }).is_err());
     }
 

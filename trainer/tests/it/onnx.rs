@@ -91,8 +91,8 @@ fn random_graph(nodes: usize, edges: usize, width: usize, random: &mut SmallRng)
 }
 
 fn ask_python(file: &[u8], cases: Vec<Value>) -> Value {
-    let python = std::env::var_os("DETECTIVE_ONNX_PYTHON")
-        .expect("DETECTIVE_ONNX_PYTHON names a python interpreter that has onnx, onnxruntime and numpy");
+    let python = std::env::var_os("DETECTIVE_PYTHON")
+        .expect("DETECTIVE_PYTHON names a python interpreter that has onnx, onnxruntime and numpy");
     let directory = tempfile::tempdir().unwrap();
     let model = directory.path().join("model.onnx");
     std::fs::write(&model, file).unwrap();
