@@ -26,7 +26,8 @@ fn post(url: &str, body: &serde_json::Value) -> anyhow::Result<serde_json::Value
         .with_context(|| format!("no detective answers at {url}"))
         .hint("start one with `detective up`, or name its address with `--listen IP:PORT`")?;
     let text = response.body_mut().read_to_string()?;
-    let answer: serde_json::Value = serde_json::from_str(&text).with_context(|| format!("{url} does not answer in JSON"))?;
+    let answer: serde_json::Value =
+        serde_json::from_str(&text).with_context(|| format!("{url} does not answer in JSON"))?;
     if !response.status().is_success() {
         anyhow::bail!("{url} refuses: {}", answer["error"].as_str().unwrap_or(&text));
     }

@@ -6,14 +6,19 @@ use clap::{Args, Parser, Subcommand};
 
 /// Names the root cause when something fails on this host: the process, file or endpoint that started it.
 #[derive(Debug, Parser)]
-#[command(name = "detective", version, max_term_width = 100, after_help = "\
+#[command(
+    name = "detective",
+    version,
+    max_term_width = 100,
+    after_help = "\
 Examples:
   detective up                        learn what healthy looks like here, then watch
   detective up --learn 300 --json     learn for five minutes; events as JSON lines
   detective alerts --since 1h         what happened in the last hour
   detective explain 3f9c              all the evidence of one incident
   detective baseline --for 10m        what happens now is normal: learn from it too
-  detective doctor                    what can be seen from here, and what not")]
+  detective doctor                    what can be seen from here, and what not"
+)]
 pub struct Cli {
     /// Settings in TOML; DETECTIVE__SECTION__KEY variables and flags go before it.
     #[arg(long, short, global = true, value_name = "FILE")]

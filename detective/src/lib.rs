@@ -29,7 +29,10 @@ use cli::{Cli, Command};
 /// # Errors
 /// What stopped it, with hints where there is one.
 pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
-    service::telemetry::init(i8::try_from(cli.verbose).unwrap_or(i8::MAX), service::report::colour(&std::io::stderr()))?;
+    service::telemetry::init(
+        i8::try_from(cli.verbose).unwrap_or(i8::MAX),
+        service::report::colour(&std::io::stderr()),
+    )?;
     let config = config::load(&cli)?;
     match cli.command {
         Command::Up(up) => up::run(config, up.json).await,

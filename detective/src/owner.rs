@@ -3,6 +3,7 @@
 use std::{
     fs::File,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use anyhow::Context;
@@ -14,16 +15,24 @@ pub struct Owner {
     _lock: File,
 }
 
-/// Takes a data directory for this process.
+/// Takes a data directory for this process. One that was ended by force a moment ago may still be on its way out, and is waited for.
 ///
 /// # Errors
 /// If another process has it, or the directory cannot be written to.
-pub fn take(directory: &Path) -> anyhow::Result<Owner> {
+pub async fn take(directory: &Path) -> anyhow::Result<Owner> {
+    const PATIENCE: Duration = Duration::from_secs(2);
+    const PAUSE: Duration = Duration::from_millis(100);
     let path: PathBuf = directory.join("up.lock");
-    let lock = File::options().create(true).truncate(false).write(true).open(&path).with_context(|| format!("cannot write `{}`", path.display()))?;
-    match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
-        Ok(()) => Ok(Owner { _lock: lock }),
-        Err(_) => Err(anyhow::anyhow!("another `detective up` uses the data directory `{}`", directory.display()))
-            .hint("end it, or choose another directory with `--data DIR`"),
+    let lock = File::options().create(true).truncate(false).write(true).open(&path);
+    let lock = lock.with_context(|| format!("cannot write `{}`", path.display()))?;
+    let taken = async {
+        while flock(&lock, FlockOperation::NonBlockingLockExclusive).is_err() {
+            tokio::time::sleep(PAUSE).await;
+        }
+    };
+    if tokio::time::timeout(PATIENCE, taken).await.is_err() {
+        return Err(anyhow::anyhow!("another `detective up` uses the data directory `{}`", directory.display()))
+            .hint("end it, or choose another directory with `--data DIR`");
     }
+    Ok(Owner { _lock: lock })
 }

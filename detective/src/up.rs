@@ -27,7 +27,7 @@ const TIME_TO_END: Duration = Duration::from_secs(3);
 pub async fn run(config: Config, json: bool) -> anyhow::Result<()> {
     let shutdown = service::shutdown::on_signal()?;
     let bus = crate::config::open(&config).await?;
-    let _owner = owner::take(&config.bus.path)?;
+    let _owner = owner::take(&config.bus.path).await?;
     // Only what comes from here on is printed; `alerts` shows the rest.
     let alerts_from = bus.end(Topic::Alerts).await?;
     say(&format!(
@@ -57,9 +57,13 @@ fn start_parts(config: &Config, bus: &Arc<dyn Bus>, shutdown: &CancellationToken
     let scoring = scorer::run(config.scorer(), Arc::clone(bus), shutdown.clone());
     parts.spawn(async move { scoring.await.hint_from(|error: &ScorerError| error.hint().map(str::to_owned)) });
     let training = trainer::run(config.trainer(), Arc::clone(bus), shutdown.clone(), Progress::stderr());
-    parts.spawn(async move { training.await.hint_from(|error: &TrainerError| error.hint().map(|hint| hint.to_string())) });
+    parts.spawn(
+        async move { training.await.hint_from(|error: &TrainerError| error.hint().map(|hint| hint.to_string())) },
+    );
     let producing = producer::run(config.producer(), Arc::clone(bus), shutdown.clone());
-    parts.spawn(async move { producing.await.hint_from(|error: &ProducerError| error.hint().map(|hint| hint.to_string())) });
+    parts.spawn(
+        async move { producing.await.hint_from(|error: &ProducerError| error.hint().map(|hint| hint.to_string())) },
+    );
     parts
 }
 

@@ -167,8 +167,9 @@ fn check_column(column: &Column, nodes: &[Node]) -> Result<(), GraphError> {
 }
 
 fn index_in(nodes: &[Node], found: i32, what: impl Fn() -> String) -> Result<usize, GraphError> {
-    usize::try_from(found)
-        .ok()
-        .filter(|index| *index < nodes.len())
-        .ok_or_else(|| GraphError::Nowhere { what: what(), found, nodes: nodes.len() })
+    usize::try_from(found).ok().filter(|index| *index < nodes.len()).ok_or_else(|| GraphError::Nowhere {
+        what: what(),
+        found,
+        nodes: nodes.len(),
+    })
 }

@@ -16,7 +16,8 @@ const TAIL_FROM: f64 = 0.9;
 /// sweeps, so what counts in a sweep is the largest, over nodes, of each node's second largest score in the last three. Its tail is
 /// taken as exponential beyond the 90th percentile (peaks over threshold with shape 0; Siffer et al., KDD 2017).
 pub fn for_rate(sweeps: &[Vec<(String, f32)>], interval_s: f64, wanted_per_day: f64) -> f32 {
-    let mut peaks: Vec<f32> = (0..sweeps.len()).map(|end| persistent_peak(&sweeps[end.saturating_sub(2)..=end])).collect();
+    let mut peaks: Vec<f32> =
+        (0..sweeps.len()).map(|end| persistent_peak(&sweeps[end.saturating_sub(2)..=end])).collect();
     let Some(tail_from) = quantile(&mut peaks, TAIL_FROM) else { return LIMITS.1 };
     let excesses: Vec<f32> = peaks.iter().filter(|peak| **peak > tail_from).map(|peak| peak - tail_from).collect();
     let mean_excess = excesses.iter().sum::<f32>() / (excesses.len().max(1)) as f32;

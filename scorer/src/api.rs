@@ -60,7 +60,10 @@ struct BaselineBody {
     host: Option<String>,
 }
 
-async fn suspects(State(asker): State<Asker>, parameters: Result<Parameters<SuspectsParameters>, axum::extract::rejection::QueryRejection>) -> Response {
+async fn suspects(
+    State(asker): State<Asker>,
+    parameters: Result<Parameters<SuspectsParameters>, axum::extract::rejection::QueryRejection>,
+) -> Response {
     let Parameters(SuspectsParameters { window, host }) = match parameters {
         Ok(parameters) => parameters,
         Err(rejection) => return refuse(StatusCode::BAD_REQUEST, rejection.body_text()),
@@ -72,7 +75,10 @@ async fn suspects(State(asker): State<Asker>, parameters: Result<Parameters<Susp
     }
 }
 
-async fn incidents(State(asker): State<Asker>, Parameters(HostParameter { host }): Parameters<HostParameter>) -> Response {
+async fn incidents(
+    State(asker): State<Asker>,
+    Parameters(HostParameter { host }): Parameters<HostParameter>,
+) -> Response {
     match ask(&asker, |reply| Query::Incidents { host, reply }).await {
         Ok(incidents) => Json(json!({"incidents": incidents})).into_response(),
         Err(gone) => gone,
@@ -87,10 +93,18 @@ async fn graph(State(asker): State<Asker>, Parameters(HostParameter { host }): P
     }
 }
 
-async fn baseline(State(asker): State<Asker>, body: Result<Json<BaselineBody>, axum::extract::rejection::JsonRejection>) -> Response {
+async fn baseline(
+    State(asker): State<Asker>,
+    body: Result<Json<BaselineBody>, axum::extract::rejection::JsonRejection>,
+) -> Response {
     let Json(BaselineBody { span, host }) = match body {
         Ok(body) => body,
-        Err(rejection) => return refuse(StatusCode::BAD_REQUEST, format!("expected {{\"for\": \"10m\"}}: {}", rejection.body_text())),
+        Err(rejection) => {
+            return refuse(
+                StatusCode::BAD_REQUEST,
+                format!("expected {{\"for\": \"10m\"}}: {}", rejection.body_text()),
+            );
+        }
     };
     if span.is_zero() || span > LONGEST_BASELINE {
         return refuse(StatusCode::BAD_REQUEST, "`for` expected a duration from 1s to 7days".to_owned());

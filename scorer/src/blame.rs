@@ -215,7 +215,8 @@ impl Case {
         victims.sort_by(|&a, &b| judged.scores[b].score.total_cmp(&judged.scores[a].score));
         self.victims = victims;
         if self.locked_file.is_none() && self.trouble == HOLDS_LOCK {
-            self.locked_file = judged.graph.dependencies(self.root).find(|(edge, _)| edge.kind == "holds-lock").map(|(_, file)| file);
+            self.locked_file =
+                judged.graph.dependencies(self.root).find(|(edge, _)| edge.kind == "holds-lock").map(|(_, file)| file);
         }
     }
 }
@@ -237,7 +238,8 @@ fn merge_alike(judged: &Judged, cases: Vec<Case>) -> Vec<Case> {
 
 impl Case {
     fn absorb(&mut self, judged: &Judged, mut other: Case) {
-        let rank = |case: &Case| (judged.scores[case.root].score, -judged.graph.nodes()[case.root].start_time.unwrap_or(0));
+        let rank =
+            |case: &Case| (judged.scores[case.root].score, -judged.graph.nodes()[case.root].start_time.unwrap_or(0));
         if rank(&other) > rank(self) {
             std::mem::swap(self, &mut other);
         }

@@ -73,7 +73,8 @@ impl LearnConfig {
     pub fn problems(&self) -> Vec<(&'static str, String)> {
         let mut problems = Vec::new();
         if self.snapshots < LearnConfig::FEWEST {
-            problems.push(("snapshots", format!("expected at least {}, found {}", LearnConfig::FEWEST, self.snapshots)));
+            problems
+                .push(("snapshots", format!("expected at least {}, found {}", LearnConfig::FEWEST, self.snapshots)));
         }
         if self.keep_one_in == 0 {
             problems.push(("keep_one_in", "expected at least 1, found 0".to_owned()));

@@ -93,7 +93,12 @@ impl Engine {
         }
     }
 
-    fn take(&mut self, snapshot: GraphSnapshot, delivery: &Delivery, now: Timestamp) -> Result<Outcome, score::ScoreError> {
+    fn take(
+        &mut self,
+        snapshot: GraphSnapshot,
+        delivery: &Delivery,
+        now: Timestamp,
+    ) -> Result<Outcome, score::ScoreError> {
         let host = self.host(&snapshot.host, &snapshot.cohort);
         (host.heard_at, host.partition) = (now, Some(delivery.partition));
         if !host.is_new(&snapshot) {
@@ -114,10 +119,11 @@ impl Engine {
         let (changes, has_alarm) = host.take(judged);
         let is_quiet = !has_alarm && !host.tracker.has_open();
         // The sweep now belongs to the host: take both out, so that cohort and host can be looked at together.
-        let healthy = match (self.hosts.get(&host_id).and_then(|host| host.newest.as_ref()), self.cohorts.get_mut(&cohort)) {
-            (Some(judged), Some(cohort)) => cohort.vouch(judged.graph.snapshot(), &delivery.value, Some(is_quiet)),
-            _ => None,
-        };
+        let healthy =
+            match (self.hosts.get(&host_id).and_then(|host| host.newest.as_ref()), self.cohorts.get_mut(&cohort)) {
+                (Some(judged), Some(cohort)) => cohort.vouch(judged.graph.snapshot(), &delivery.value, Some(is_quiet)),
+                _ => None,
+            };
         self.metrics.alarms += u64::from(has_alarm);
         self.note(&changes);
         Ok(Outcome { healthy, changes })
@@ -138,7 +144,8 @@ impl Engine {
 
     /// The operator vouches for a host's cohort, or for all, until then.
     pub fn baseline(&mut self, host: Option<&str>, until: Timestamp, now: Timestamp) {
-        let interval = |host: &Host| host.newest.as_ref().map_or(1000, |judged| judged.graph.snapshot().interval_ms).max(1);
+        let interval =
+            |host: &Host| host.newest.as_ref().map_or(1000, |judged| judged.graph.snapshot().interval_ms).max(1);
         let chosen: Vec<(String, i64)> = self
             .hosts
             .iter()
@@ -157,7 +164,9 @@ impl Engine {
         }
         while self.incidents.len() > RESOLVED_KEPT {
             let over = self.incidents.values().filter(|incident| incident.state == schemas::IncidentState::Resolved);
-            let Some(oldest) = over.min_by_key(|incident| incident.updated_at).map(|incident| incident.incident.clone()) else {
+            let Some(oldest) =
+                over.min_by_key(|incident| incident.updated_at).map(|incident| incident.incident.clone())
+            else {
                 return;
             };
             self.incidents.remove(&oldest);
@@ -198,13 +207,25 @@ impl Outcome {
             let id = format!("{}/{}/{}", event.incident, event.event, event.time.0);
             let event_type = format!("detective.incident.{}.v1", event.event);
             records.push(cloud_event(alert, id, &event_type, &event.host, event.time));
-            records.push(record(Topic::Incidents, incident.incident.clone(), partition, incident.updated_at, &incident)?);
+            records.push(record(
+                Topic::Incidents,
+                incident.incident.clone(),
+                partition,
+                incident.updated_at,
+                &incident,
+            )?);
         }
         Ok(records)
     }
 }
 
-fn record<R: Contract>(topic: Topic, key: String, partition: Option<i32>, time: Timestamp, value: &R) -> Result<Record, CodecError> {
+fn record<R: Contract>(
+    topic: Topic,
+    key: String,
+    partition: Option<i32>,
+    time: Timestamp,
+    value: &R,
+) -> Result<Record, CodecError> {
     let record = Record::new(topic, key, schemas::encode(value)?, time);
     Ok(match partition {
         Some(partition) => record.to_partition(partition),

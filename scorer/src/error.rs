@@ -28,9 +28,9 @@ impl ScorerError {
     pub fn hint(&self) -> Option<&str> {
         match self {
             ScorerError::Bus(error) => error.hint(),
-            ScorerError::Listen { source, .. } if source.kind() == std::io::ErrorKind::AddrInUse => {
-                Some("another program has the port, perhaps another detective; choose one with `--listen 127.0.0.1:PORT`")
-            }
+            ScorerError::Listen { source, .. } if source.kind() == std::io::ErrorKind::AddrInUse => Some(
+                "another program has the port, perhaps another detective; choose one with `--listen 127.0.0.1:PORT`",
+            ),
             ScorerError::Listen { .. } => Some("choose an address of this machine with `--listen IP:PORT`"),
             ScorerError::Codec(_) => None,
         }

@@ -54,7 +54,8 @@ impl Host {
 
     /// Whether a snapshot is new: one that was taken already is dropped.
     pub fn is_new(&mut self, snapshot: &GraphSnapshot) -> bool {
-        let is_old = matches!(&self.position, Some((run, sequence)) if *run == snapshot.run && snapshot.sequence <= *sequence);
+        let is_old =
+            matches!(&self.position, Some((run, sequence)) if *run == snapshot.run && snapshot.sequence <= *sequence);
         if !is_old {
             self.position = Some((snapshot.run.clone(), snapshot.sequence));
         }

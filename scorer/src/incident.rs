@@ -4,13 +4,7 @@ use std::collections::{HashMap, HashSet, VecDeque};
 
 use schemas::{EventKind, GraphSnapshot, Incident, IncidentState, RootCauseEvent, Stage, Suspect, Timestamp};
 
-use crate::{
-    blame::Case,
-    config::AlarmConfig,
-    reasons,
-    score::Judged,
-    suspects,
-};
+use crate::{blame::Case, config::AlarmConfig, reasons, score::Judged, suspects};
 
 /// How many victims an event names.
 const MOST_IMPACT: usize = 20;

@@ -46,7 +46,11 @@ impl Metrics {
             ("detective_sweeps_alarming_total", "Sweeps with a node beyond the threshold.", self.alarms),
             ("detective_releases_loaded_total", "Model releases loaded.", self.releases_loaded),
             ("detective_releases_refused_total", "Model releases refused.", self.releases_refused),
-            ("detective_publish_failures_total", "Publications that failed and were tried again.", self.publish_failures),
+            (
+                "detective_publish_failures_total",
+                "Publications that failed and were tried again.",
+                self.publish_failures,
+            ),
         ];
         let gauges = [
             ("detective_incidents_open", "Incidents that are not over.", open),

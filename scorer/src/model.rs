@@ -92,8 +92,7 @@ impl Model {
     pub fn load(release: ModelRelease) -> Result<Model, ModelError> {
         let recipe = check(&release)?;
         let scaler = Scaler::of(&recipe, &release.calibration);
-        let unreadable =
-            |reason: String| ModelError::Unreadable { model: release.short_name().to_owned(), reason };
+        let unreadable = |reason: String| ModelError::Unreadable { model: release.short_name().to_owned(), reason };
         let plan = catch_unwind(|| prepare(&release.onnx, recipe.width()))
             .map_err(|_| unreadable("the inference engine panicked on it".to_owned()))?
             .map_err(|error| unreadable(format!("{error:#}")))?;
@@ -177,7 +176,12 @@ fn check_calibration(release: &ModelRelease) -> Result<(), ModelError> {
         for list in lists {
             if list.len() != release.columns.len() {
                 let what = format!("a calibration list of role `{}`", role.role);
-                return Err(ModelError::Shape { model: model(), what, found: list.len(), expected: release.columns.len() });
+                return Err(ModelError::Shape {
+                    model: model(),
+                    what,
+                    found: list.len(),
+                    expected: release.columns.len(),
+                });
             }
         }
         for spread in role.spread.iter().chain(&role.residual_spread) {

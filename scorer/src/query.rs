@@ -59,7 +59,8 @@ impl Query {
             Query::Graph { host, reply } => drop(reply.send(graph(engine, host))),
             Query::Ready { reply } => drop(reply.send(ready(engine))),
             Query::Metrics { reply } => {
-                let open = engine.incidents.values().filter(|incident| incident.state != IncidentState::Resolved).count();
+                let open =
+                    engine.incidents.values().filter(|incident| incident.state != IncidentState::Resolved).count();
                 let _ = reply.send(engine.metrics.render(open, engine.hosts.len()));
             }
             Query::Baseline { host, span, reply } => {
@@ -107,12 +108,16 @@ fn graph(engine: &Engine, asked: Option<String>) -> Option<Value> {
         .map(|(node, score)| json!({"id": node.id, "kind": node.kind, "name": node.name, "role": node.role, "pid": node.pid, "path": node.path, "endpoint": node.endpoint, "score": score.score}))
         .collect();
     let snapshot = judged.graph.snapshot();
-    Some(json!({"host": host, "time": snapshot.ended_at, "sequence": snapshot.sequence, "nodes": nodes, "edges": snapshot.edges, "coverage": snapshot.coverage}))
+    Some(
+        json!({"host": host, "time": snapshot.ended_at, "sequence": snapshot.sequence, "nodes": nodes, "edges": snapshot.edges, "coverage": snapshot.coverage}),
+    )
 }
 
 fn ready(engine: &Engine) -> ReadyAnswer {
     let cohorts = || engine.cohorts.values();
-    let scoring = !engine.hosts.is_empty() && cohorts().any(|cohort| cohort.model.is_some()) && engine.hosts.values().any(|host| host.newest.is_some());
+    let scoring = !engine.hosts.is_empty()
+        && cohorts().any(|cohort| cohort.model.is_some())
+        && engine.hosts.values().any(|host| host.newest.is_some());
     let furthest = cohorts().max_by_key(|cohort| cohort.learned);
     let (learned, wanted) = furthest.map_or((0, 0), |cohort| (cohort.learned, cohort.wanted()));
     let state = match (scoring, learned) {

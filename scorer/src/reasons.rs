@@ -49,7 +49,13 @@ pub fn of_deviation(judged: &Judged, deviation: &Deviation) -> Option<Reason> {
         "flag" => label.to_owned(),
         _ => format!("{label}: {}, normally {}", quantity(observed, unit), quantity(expected, unit)),
     };
-    Some(Reason { text, expected: Some(expected), observed: Some(observed), unit: unit.clone(), source: source.to_owned() })
+    Some(Reason {
+        text,
+        expected: Some(expected),
+        observed: Some(observed),
+        unit: unit.clone(),
+        source: source.to_owned(),
+    })
 }
 
 /// That others wait for the root's lock.

@@ -84,8 +84,19 @@ pub fn explanation(event: &RootCauseEvent, colour: Colour) -> String {
 
 fn write_suspect(text: &mut String, stage: &str, suspect: &Suspect, n_reasons: usize) {
     let pid = suspect.pid.map(|pid| format!(" pid {pid}")).unwrap_or_default();
-    let place = suspect.path.as_ref().or(suspect.endpoint.as_ref()).map(|place| format!("  {}", clean(place))).unwrap_or_default();
-    let _ = writeln!(text, "  {stage:<14} {} {}{pid}{place}  ({})", suspect.kind, clean(&suspect.name), clean(&suspect.role));
+    let place = suspect
+        .path
+        .as_ref()
+        .or(suspect.endpoint.as_ref())
+        .map(|place| format!("  {}", clean(place)))
+        .unwrap_or_default();
+    let _ = writeln!(
+        text,
+        "  {stage:<14} {} {}{pid}{place}  ({})",
+        suspect.kind,
+        clean(&suspect.name),
+        clean(&suspect.role)
+    );
     for reason in suspect.why.iter().take(n_reasons) {
         let source = if reason.source.is_empty() { String::new() } else { format!("  [{}]", clean(&reason.source)) };
         let told_by_source = reason.source.ends_with(&reason.text);

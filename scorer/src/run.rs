@@ -8,8 +8,7 @@ use tokio::{net::TcpListener, sync::mpsc};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    api,
-    clock,
+    api, clock,
     config::ScorerConfig,
     engine::{Engine, dead_letter},
     error::ScorerError,
@@ -86,7 +85,11 @@ impl Scorer {
         Ok(scorer)
     }
 
-    async fn work(&mut self, mut queries: mpsc::Receiver<Query>, shutdown: &CancellationToken) -> Result<(), ScorerError> {
+    async fn work(
+        &mut self,
+        mut queries: mpsc::Receiver<Query>,
+        shutdown: &CancellationToken,
+    ) -> Result<(), ScorerError> {
         let mut tick = tokio::time::interval(TICK);
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
         loop {
@@ -181,4 +184,3 @@ async fn read_all<R: schemas::codec::Record + Send>(bus: &dyn Bus, topic: Topic)
     .await?;
     Ok(records.into_values().collect())
 }
-

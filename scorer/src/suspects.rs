@@ -37,7 +37,9 @@ pub fn rank(judged: &Judged, cases: &[Case]) -> Vec<(usize, f32, Stage)> {
 
 impl Case {
     fn explains(&self, node: usize) -> bool {
-        self.is_known && self.root != node && (self.victims.contains(&node) || self.alarming.contains(&node) || self.locked_file == Some(node))
+        self.is_known
+            && self.root != node
+            && (self.victims.contains(&node) || self.alarming.contains(&node) || self.locked_file == Some(node))
     }
 }
 

@@ -21,7 +21,7 @@ pub fn run() -> anyhow::Result<()> {
     step("tests", &TESTS)?;
     let python = python_with_onnx()?;
     let ignored = [&TESTS[..], &["--", "--ignored", "--test-threads=1"]].concat();
-    step_with("tests that need something", &ignored, &[("DETECTIVE_ONNX_PYTHON", python)])
+    step_with("tests that need something", &ignored, &[("DETECTIVE_PYTHON", python)])
 }
 
 fn step(name: &str, command: &[&str]) -> anyhow::Result<()> {
@@ -54,7 +54,8 @@ fn python_with_onnx() -> anyhow::Result<PathBuf> {
     }
     let path = python.to_string_lossy().into_owned();
     let packages = ["numpy==2.2.6", "onnx==1.19.0", "onnxruntime==1.22.1", "fastavro==1.12.0"];
-    let install = [&[path.as_str(), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"], &packages[..]].concat();
+    let install =
+        [&[path.as_str(), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"], &packages[..]].concat();
     step("Python packages", &install)?;
     Ok(python)
 }

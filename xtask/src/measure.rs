@@ -66,7 +66,8 @@ pub fn run(args: &MeasureArgs) -> anyhow::Result<()> {
 }
 
 fn build_release() -> anyhow::Result<PathBuf> {
-    let status = Command::new("cargo").args(["build", "--release", "--locked", "--quiet"]).current_dir(root()).status()?;
+    let status =
+        Command::new("cargo").args(["build", "--release", "--locked", "--quiet"]).current_dir(root()).status()?;
     if !status.success() {
         bail!("the release build failed: {status}");
     }

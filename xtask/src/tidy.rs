@@ -15,7 +15,7 @@ const MAY_KNOW: [(&str, &[&str]); 9] = [
     ("producer", &["schemas", "bus", "service"]),
     ("trainer", &["schemas", "graph", "bus", "service"]),
     ("scorer", &["schemas", "graph", "bus", "service"]),
-    ("detective", &["schemas", "bus", "service", "producer", "trainer", "scorer"]),
+    ("detective", &["schemas", "graph", "bus", "service", "producer", "trainer", "scorer"]),
     ("xtask", &[]),
 ];
 

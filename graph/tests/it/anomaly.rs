@@ -30,7 +30,14 @@ fn a_quiet_host_does_not_alarm() {
 fn each_kind_of_trouble_alarms_and_says_what_deviates() {
     for trouble in ["cpu_pct=100", "memory_growth=20000000", "stopped=1", "blocked_ms=2000"] {
         let (name, _) = trouble.split_once('=').unwrap();
-        let scores = judge(&QUIET.replacen(&format!("{name}=0"), trouble, 1).replacen("cpu_pct=5", trouble, usize::from(name == "cpu_pct")), false);
+        let scores = judge(
+            &QUIET.replacen(&format!("{name}=0"), trouble, 1).replacen(
+                "cpu_pct=5",
+                trouble,
+                usize::from(name == "cpu_pct"),
+            ),
+            false,
+        );
         assert!(scores[0].score > 1.0, "{trouble} scores {}", scores[0].score);
         assert!(scores[1].score < 0.5, "the other is not blamed for {trouble}");
         assert_eq!(scores[0].deviations.len(), 1, "{trouble}");

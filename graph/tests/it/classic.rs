@@ -19,7 +19,11 @@ fn the_eleven_features_are_those_of_the_original() {
     );
     let recipe = Recipe { profile: Profile::Classic, columns: Vec::new() };
     let encoded = features::encode(&recipe, &Scaler::default(), &graph);
-    assert_eq!((encoded.nodes, encoded.width), (5, classic::FEATURES.len()), "the cgroup is not one of the original's kinds");
+    assert_eq!(
+        (encoded.nodes, encoded.width),
+        (5, classic::FEATURES.len()),
+        "the cgroup is not one of the original's kinds"
+    );
     assert_eq!(encoded.node_of_row, [0, 1, 2, 3, 5]);
     assert_eq!((encoded.sources, encoded.targets), (vec![0, 1], vec![2, 2]), "edges keep their direction");
     let expected = [
@@ -33,7 +37,12 @@ fn the_eleven_features_are_those_of_the_original() {
     for (row, expected) in expected.iter().enumerate() {
         let row = &encoded.x[row * 11..(row + 1) * 11];
         for (column, expected) in expected.iter().enumerate() {
-            assert!((row[column] - expected).abs() < 1e-6, "{}: {} is not {expected}", classic::FEATURES[column], row[column]);
+            assert!(
+                (row[column] - expected).abs() < 1e-6,
+                "{}: {} is not {expected}",
+                classic::FEATURES[column],
+                row[column]
+            );
         }
         assert!((row[9] - 0.2).abs() < 1e-6, "psi_combined is .3 * 10 + .4 * 20 + .3 * 30 percent");
         assert!((row[10] - 0.08).abs() < 1e-6, "psi_critical is the larger of the full pressures");

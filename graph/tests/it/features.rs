@@ -15,7 +15,9 @@ fn fitted(graphs: &[HostGraph]) -> (Recipe, Scaler) {
 fn healthy() -> Vec<HostGraph> {
     let host = |at: usize| {
         let (cpu, idle) = (40 + at % 20, at % 2);
-        graph(&format!("process web1 cpu_pct={cpu} memory_rss=100000000\nprocess cron cpu_pct={idle} memory_rss=1000000\nweb1 > cron connects"))
+        graph(&format!(
+            "process web1 cpu_pct={cpu} memory_rss=100000000\nprocess cron cpu_pct={idle} memory_rss=1000000\nweb1 > cron connects"
+        ))
     };
     (0..40).map(host).collect()
 }

@@ -5,14 +5,16 @@ use schemas::{Column, Edge, GraphSnapshot, Node};
 
 /// A host from lines: `kind name column=value ...` for nodes, `source > target kind [blocked_ms]` for edges between names.
 pub fn snapshot(text: &str) -> GraphSnapshot {
-    let mut snapshot = GraphSnapshot { host: "h".into(), cohort: "h".into(), interval_ms: 1000, ..GraphSnapshot::default() };
+    let mut snapshot =
+        GraphSnapshot { host: "h".into(), cohort: "h".into(), interval_ms: 1000, ..GraphSnapshot::default() };
     for line in text.lines().map(str::trim).filter(|line| !line.is_empty()) {
         let words: Vec<&str> = line.split_whitespace().collect();
         if words.get(1) == Some(&">") {
             let node = |name: &str| snapshot.nodes.iter().position(|node| node.name == name).unwrap() as i32;
             let (source, target) = (node(words[0]), node(words[2]));
             let blocked_ms = words.get(4).map(|ms| ms.parse().unwrap());
-            let edge = Edge { source, target, kind: words[3].into(), basis: "observed".into(), blocked_ms, latency_ms: None };
+            let edge =
+                Edge { source, target, kind: words[3].into(), basis: "observed".into(), blocked_ms, latency_ms: None };
             snapshot.edges.push(edge);
         } else {
             add_node(&mut snapshot, &words);
@@ -40,7 +42,12 @@ fn add_node(snapshot: &mut GraphSnapshot, words: &[&str]) {
             Some(column) => column,
             None => {
                 let (unit, form) = unit_and_form(name);
-                snapshot.columns.push(Column { name: name.into(), unit: unit.into(), form: form.into(), ..Column::default() });
+                snapshot.columns.push(Column {
+                    name: name.into(),
+                    unit: unit.into(),
+                    form: form.into(),
+                    ..Column::default()
+                });
                 snapshot.columns.len() - 1
             }
         };

@@ -39,7 +39,13 @@ fn an_old_reader_takes_what_a_new_writer_wrote() {
     let value = apache_avro::types::Value::Record(fields).resolve(&new).unwrap();
     let mut bytes = vec![0xc3, 0x01];
     bytes.extend(new.fingerprint::<apache_avro::rabin::Rabin>().bytes);
-    bytes.extend(apache_avro::writer::datum::GenericDatumWriter::builder(&new).build().unwrap().write_value_to_vec(value).unwrap());
+    bytes.extend(
+        apache_avro::writer::datum::GenericDatumWriter::builder(&new)
+            .build()
+            .unwrap()
+            .write_value_to_vec(value)
+            .unwrap(),
+    );
     let versions = Versions::parse(&[&with_a_new_field(EVENT), EVENT]);
     assert_eq!(decode_versions::<RootCauseEvent>(&versions, &bytes).unwrap(), samples::event());
 }

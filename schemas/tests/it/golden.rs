@@ -49,7 +49,18 @@ fn an_event_in_json_has_the_names_that_others_rely_on() {
     let json = serde_json::to_value(samples::event()).unwrap();
     let mut names: Vec<&str> = json.as_object().unwrap().keys().map(String::as_str).collect();
     names.sort_unstable();
-    let mut wanted = ["event", "incident", "host", "time", "confidence", "previous", "initiating", "first_failure", "impact", "summary"];
+    let mut wanted = [
+        "event",
+        "incident",
+        "host",
+        "time",
+        "confidence",
+        "previous",
+        "initiating",
+        "first_failure",
+        "impact",
+        "summary",
+    ];
     wanted.sort_unstable();
     assert_eq!(names, wanted);
     assert_eq!(json["time"], "2026-01-01T00:00:00.012Z");

@@ -22,9 +22,12 @@ fn check(sweep: &str, expected: Expect) {
 
 #[test]
 fn a_quiet_sweep_blames_nobody() {
-    check("process a cpu_pct=0.5\nprocess b", expect![[r#"
+    check(
+        "process a cpu_pct=0.5\nprocess b",
+        expect![[r#"
         0.50 a initiating
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -152,10 +155,13 @@ fn who_starves_for_a_cpu_blames_the_one_that_burns_it() {
 
 #[test]
 fn who_starves_when_nobody_burns_more_than_usual_names_nobody() {
-    check("process web run_delay_pct=1.5\nprocess db cpu_pct=0.4", expect![[r#"
+    check(
+        "process web run_delay_pct=1.5\nprocess db cpu_pct=0.4",
+        expect![[r#"
         1.50 web initiating
         0.40 db initiating
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]

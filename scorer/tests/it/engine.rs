@@ -9,7 +9,8 @@ fn engine() -> Engine {
 }
 
 fn snapshot(sequence: i64) -> GraphSnapshot {
-    let node = |id: &str| Node { id: id.into(), kind: "process".into(), role: id.into(), name: id.into(), ..Node::default() };
+    let node =
+        |id: &str| Node { id: id.into(), kind: "process".into(), role: id.into(), name: id.into(), ..Node::default() };
     GraphSnapshot {
         host: "h".into(),
         cohort: "c".into(),
@@ -73,7 +74,9 @@ fn check_refused(value: Vec<u8>, why: &str) {
     let [letter] = records.as_slice() else { panic!("expected one record, found {records:?}") };
     assert_eq!((letter.topic, letter.key.as_str()), (Topic::DeadLetter, "h"));
     assert_eq!(letter.value, value, "the bytes are kept as they were");
-    let header = |name: &str| letter.headers.iter().find(|(held, _)| held == name).map(|(_, value)| String::from_utf8_lossy(value));
+    let header = |name: &str| {
+        letter.headers.iter().find(|(held, _)| held == name).map(|(_, value)| String::from_utf8_lossy(value))
+    };
     assert_eq!(header("from").unwrap(), "detective.snapshots/0/7");
     assert_eq!(header("ce_id").unwrap(), "1");
     assert!(header("why").unwrap().contains(why), "expected `{why}` in `{}`", header("why").unwrap());
@@ -87,12 +90,18 @@ fn what_is_no_snapshot_goes_to_the_dead_letters_with_its_bytes_and_the_reason() 
     check_refused(b"hello".to_vec(), "single-object encoding");
     check_refused(Vec::new(), "found nothing");
     let nan = GraphSnapshot {
-        columns: vec![schemas::Column { name: "x".into(), nodes: vec![0], values: vec![f32::NAN], ..Default::default() }],
+        columns: vec![schemas::Column {
+            name: "x".into(),
+            nodes: vec![0],
+            values: vec![f32::NAN],
+            ..Default::default()
+        }],
         ..snapshot(0)
     };
     check_refused(encode(&nan).unwrap(), "column `x` has the value NaN");
     let lonely = GraphSnapshot { nodes: snapshot(0).nodes[..1].to_vec(), ..snapshot(0) };
     check_refused(encode(&lonely).unwrap(), "a graph of 1 nodes");
-    let nowhere = GraphSnapshot { edges: vec![schemas::Edge { source: 0, target: 5, ..Default::default() }], ..snapshot(0) };
+    let nowhere =
+        GraphSnapshot { edges: vec![schemas::Edge { source: 0, target: 5, ..Default::default() }], ..snapshot(0) };
     check_refused(encode(&nowhere).unwrap(), "points to node 5");
 }

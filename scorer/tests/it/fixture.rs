@@ -64,7 +64,14 @@ fn add_edge(snapshot: &mut GraphSnapshot, words: &[&str]) {
     let (source, target) = (node(words[0]), node(words[2]));
     let basis = if words[1] == ">" { "observed" } else { "inferred" };
     let blocked_ms = words.get(4).map(|ms| ms.parse().unwrap());
-    snapshot.edges.push(Edge { source, target, kind: words[3].into(), basis: basis.into(), blocked_ms, latency_ms: None });
+    snapshot.edges.push(Edge {
+        source,
+        target,
+        kind: words[3].into(),
+        basis: basis.into(),
+        blocked_ms,
+        latency_ms: None,
+    });
 }
 
 fn score(words: &[&str]) -> NodeScore {

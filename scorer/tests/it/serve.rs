@@ -34,10 +34,17 @@ async fn open(folder: &tempfile::TempDir) -> Arc<dyn Bus> {
 }
 
 fn snapshot(sequence: i64) -> Record {
-    let node = |id: &str| Node { id: id.into(), kind: "process".into(), role: id.into(), name: id.into(), ..Node::default() };
+    let node =
+        |id: &str| Node { id: id.into(), kind: "process".into(), role: id.into(), name: id.into(), ..Node::default() };
     let nodes = vec![node("a"), node("b")];
-    let snapshot =
-        GraphSnapshot { host: "h".into(), cohort: "h".into(), run: "r".into(), sequence, nodes, ..GraphSnapshot::default() };
+    let snapshot = GraphSnapshot {
+        host: "h".into(),
+        cohort: "h".into(),
+        run: "r".into(),
+        sequence,
+        nodes,
+        ..GraphSnapshot::default()
+    };
     Record::new(Topic::Snapshots, "h", encode(&snapshot).unwrap(), Timestamp(0))
 }
 
@@ -52,11 +59,10 @@ async fn a_scorer_without_a_model_says_that_it_is_learning_and_how_far() {
     bus.publish((0..7).map(snapshot).collect(), None).await.unwrap();
     let learned = async {
         loop {
-            if let Ok((503, body)) = tokio::task::spawn_blocking(move || {
-                std::panic::catch_unwind(|| request(address, "GET /readyz"))
-            })
-            .await
-            .unwrap()
+            if let Ok((503, body)) =
+                tokio::task::spawn_blocking(move || std::panic::catch_unwind(|| request(address, "GET /readyz")))
+                    .await
+                    .unwrap()
                 && body.contains("\"learned\":7")
             {
                 return body;

@@ -1,0 +1,9 @@
+//! What a person types, what comes of it, and what needs two rooms to be told.
+#![allow(clippy::unwrap_used, missing_docs)]
+
+mod commands;
+mod events;
+mod manual;
+mod parity;
+mod running;
+mod up;

@@ -1,0 +1,8 @@
+//! The manual of all settings is what the settings say.
+
+#[test]
+fn the_manual_is_up_to_date() {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/configuration.md");
+    let written = std::fs::read_to_string(path).unwrap();
+    assert!(written == detective::config::manual(), "run `cargo xtask reference`");
+}
