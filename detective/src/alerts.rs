@@ -18,6 +18,7 @@ use crate::{cli::AlertsArgs, config::Config};
 /// If the bus cannot be read.
 pub async fn run(config: Config, args: &AlertsArgs) -> anyhow::Result<()> {
     let bus = crate::config::open_existing(&config).await?;
+    #[expect(clippy::disallowed_methods, reason = "the user's \"ago\" counts from now")]
     let since = args.since.and_then(|since| SystemTime::now().checked_sub(since)).map(Timestamp::from);
     let mut printer = Printer::to_stdout(args.json);
     let mut cursor = Cursor::start(Topic::Alerts);

@@ -44,7 +44,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
 fn look(producer: producer::Producer) -> anyhow::Result<(GraphSnapshot, std::time::Duration)> {
     let mut sweeper = Sweeper::new(producer)?;
     sweeper.sweep()?;
-    std::thread::sleep(std::time::Duration::from_millis(500));
+    std::thread::park_timeout(std::time::Duration::from_millis(500));
     let begun = std::time::Instant::now();
     let snapshot = sweeper.sweep()?;
     Ok((snapshot, begun.elapsed()))

@@ -140,7 +140,7 @@ fn watch(up: &mut Child, learn: u32) -> anyhow::Result<(u64, f64)> {
         }
         if let Some(learned_at) = learned_at.filter(|_| text.contains("model loaded")) {
             let ready = (learned_at.elapsed().as_secs_f64() * 10.0).round() / 10.0;
-            std::thread::sleep(SCORING);
+            std::thread::park_timeout(SCORING);
             return Ok((peak_rss_kib(up.id())?, ready));
         }
     }
