@@ -38,8 +38,8 @@ pub struct TrainingConfig {
     /// At most so many snapshots are learned from, spread over the time that the topic still holds, the newest among
     /// them.
     pub max_snapshots: usize,
-    /// The snapshots learned from have at most about so many nodes together, which bounds memory (some kilobytes a
-    /// node) and time.
+    /// The snapshots learned from have at most about so many nodes together, which bounds memory (about a kilobyte
+    /// a node) and time.
     pub max_nodes: usize,
     /// At most so much time is spent on fitting, after which the model is taken as it is; it runs on one core at low
     /// priority. `classic` ignores it.
