@@ -14,6 +14,8 @@ use crate::{
 const MAD_TO_SIGMA: f32 = 1.4826;
 /// The 99th percentile of a normal distribution, in standard deviations.
 const P99_IN_SIGMA: f32 = 2.326;
+/// The upper quartile of a normal distribution, in standard deviations.
+const P75_IN_SIGMA: f32 = 0.6745;
 /// With fewer node-sweeps than this a role says little, and its kind speaks too.
 const ENOUGH_OBSERVATIONS: i64 = 10;
 /// How much wider a level is taken for a role that was never seen.
@@ -77,15 +79,21 @@ pub fn fit(recipe: &Recipe, graphs: &[HostGraph]) -> Vec<RoleCalibration> {
     for graph in graphs {
         let values = ColumnValues::of(recipe, graph);
         for (at, node) in graph.nodes().iter().enumerate() {
-            for key in [(node.kind.as_str(), node.role.as_str()), (node.kind.as_str(), "")] {
-                samples.entry(key).or_insert_with(|| Samples::new(measures.len())).add(&measures, values.row(at));
-            }
+            let key = (node.kind.as_str(), node.role.as_str());
+            samples.entry(key).or_insert_with(|| Samples::new(measures.len())).add(&measures, values.row(at));
         }
     }
-    let mut roles: Vec<_> =
-        samples.into_iter().map(|((kind, role), samples)| samples.finish(kind, role, &measures)).collect();
+    let mut votes: HashMap<&str, Votes> = HashMap::new();
+    let mut roles = Vec::with_capacity(samples.len());
+    for ((kind, role), samples) in samples {
+        let (has_values, fitted) = samples.finish(kind, role, &measures);
+        votes.entry(kind).or_insert_with(|| Votes::new(measures.len())).add(&has_values, &fitted);
+        roles.push(fitted);
+    }
+    let kinds: Vec<RoleCalibration> = votes.into_iter().map(|(kind, votes)| votes.finish(kind, &measures)).collect();
+    widen_rare_roles(&mut roles, &kinds);
+    roles.extend(kinds);
     roles.sort_by(|a, b| (&a.kind, &a.role).cmp(&(&b.kind, &b.role)));
-    widen_rare_roles(&mut roles);
     roles
 }
 
@@ -111,46 +119,80 @@ impl Samples {
         }
     }
 
-    fn finish(self, kind: &str, role: &str, measures: &[Measure]) -> RoleCalibration {
-        let n_columns = measures.len();
-        let (centre, spread) = self
-            .columns
-            .into_iter()
-            .zip(measures)
-            .map(|(values, measure)| centre_and_spread(values, measure, role.is_empty()))
-            .unzip();
-        RoleCalibration {
-            kind: kind.to_owned(),
-            role: role.to_owned(),
-            observations: self.observations,
-            centre,
-            spread,
-            residual_centre: vec![0.0; n_columns],
-            residual_spread: vec![1.0; n_columns],
+    /// What is normal for the role, and which columns it has values of.
+    fn finish(self, kind: &str, role: &str, measures: &[Measure]) -> (Vec<bool>, RoleCalibration) {
+        let has_values = self.columns.iter().map(|values| !values.is_empty()).collect();
+        let fitted = self.columns.into_iter().zip(measures).map(|(values, measure)| centre_and_spread(values, measure));
+        (has_values, explains_nothing(kind, role, self.observations, fitted.unzip()))
+    }
+}
+
+/// What the roles of one kind have as their centres: each role has one vote, however many its processes and however busy.
+struct Votes {
+    observations: i64,
+    centres: Vec<Vec<f32>>,
+}
+
+impl Votes {
+    fn new(n_columns: usize) -> Self {
+        Votes { observations: 0, centres: vec![Vec::new(); n_columns] }
+    }
+
+    fn add(&mut self, has_values: &[bool], role: &RoleCalibration) {
+        self.observations += role.observations;
+        for ((centres, has_values), centre) in self.centres.iter_mut().zip(has_values).zip(&role.centre) {
+            centres.extend(has_values.then_some(*centre));
         }
+    }
+
+    /// What a role that was never seen is compared with. One busy role among many does not make it normal to be busy.
+    fn finish(self, kind: &str, measures: &[Measure]) -> RoleCalibration {
+        let fitted = self.centres.into_iter().zip(measures).map(|(mut centres, measure)| {
+            let centre = quantile(&mut centres, 0.5).unwrap_or(0.0);
+            let upper = quantile(&mut centres, 0.75).unwrap_or(centre);
+            let widening = if measure.is_level { UNKNOWN_LEVEL } else { 1.0 };
+            let floor = measure.floor.max(measure.relative_floor * centre.abs()) * widening;
+            (centre, ((upper - centre) / P75_IN_SIGMA).max(floor))
+        });
+        explains_nothing(kind, "", self.observations, fitted.unzip())
+    }
+}
+
+/// The calibration of a role for a model that explains nothing.
+fn explains_nothing(
+    kind: &str,
+    role: &str,
+    observations: i64,
+    (centre, spread): (Vec<f32>, Vec<f32>),
+) -> RoleCalibration {
+    let n_columns = centre.len();
+    RoleCalibration {
+        kind: kind.to_owned(),
+        role: role.to_owned(),
+        observations,
+        centre,
+        spread,
+        residual_centre: vec![0.0; n_columns],
+        residual_spread: vec![1.0; n_columns],
     }
 }
 
 /// Median, and the larger of the two robust spreads: around the middle, and out to the 99th percentile, which sees the bursts
 /// that the middle does not.
-fn centre_and_spread(mut values: Vec<f32>, measure: &Measure, is_fallback: bool) -> (f32, f32) {
-    let widening = if is_fallback && measure.is_level { UNKNOWN_LEVEL } else { 1.0 };
+fn centre_and_spread(mut values: Vec<f32>, measure: &Measure) -> (f32, f32) {
     let centre = quantile(&mut values, 0.5).unwrap_or(0.0);
     let p99 = quantile(&mut values, 0.99).unwrap_or(centre);
     let mut deviations: Vec<f32> = values.iter().map(|value| (value - centre).abs()).collect();
     let middle = quantile(&mut deviations, 0.5).unwrap_or(0.0) * MAD_TO_SIGMA;
-    let floor = measure.floor.max(measure.relative_floor * centre.abs()) * widening;
+    let floor = measure.floor.max(measure.relative_floor * centre.abs());
     (centre, middle.max((p99 - centre) / P99_IN_SIGMA).max(floor))
 }
 
-/// A role that was seen a few times only is given at least the spread of its kind for what changes, so that its third second is
-/// no surprise.
-fn widen_rare_roles(roles: &mut [RoleCalibration]) {
-    let kinds: HashMap<String, Vec<f32>> =
-        roles.iter().filter(|role| role.role.is_empty()).map(|kind| (kind.kind.clone(), kind.spread.clone())).collect();
+/// A role that was seen a few times only is given at least the spread of its kind, so that its third second is no surprise.
+fn widen_rare_roles(roles: &mut [RoleCalibration], kinds: &[RoleCalibration]) {
     for role in roles.iter_mut().filter(|role| role.observations < ENOUGH_OBSERVATIONS) {
-        let Some(of_kind) = kinds.get(&role.kind) else { continue };
-        for (spread, of_kind) in role.spread.iter_mut().zip(of_kind) {
+        let Some(kind) = kinds.iter().find(|kind| kind.kind == role.kind) else { continue };
+        for (spread, of_kind) in role.spread.iter_mut().zip(&kind.spread) {
             *spread = spread.max(*of_kind);
         }
     }

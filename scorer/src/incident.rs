@@ -109,7 +109,9 @@ impl Tracker {
     }
 
     fn persists(&self, judged: &Judged, case: &Case) -> bool {
-        let wanted = self.config.sweeps_of_three as usize;
+        // A program that starts looks like trouble for a second or two. One whose role is not known yet has a sweep more.
+        let is_known = case.alarming.iter().any(|&node| judged.scores[node].is_known);
+        let wanted = (self.config.sweeps_of_three as usize + usize::from(!is_known)).min(SWEEPS_REMEMBERED);
         case.alarming.iter().chain([&case.root]).any(|&node| {
             let id = &judged.graph.nodes()[node].id;
             self.sweeps.iter().filter(|sweep| sweep.contains(id)).count() >= wanted

@@ -46,6 +46,16 @@ fn a_role_never_seen_is_judged_by_its_kind() {
 }
 
 #[test]
+fn one_busy_role_does_not_make_it_normal_for_a_stranger_to_be_busy() {
+    let idle: String = ('a'..'k').map(|name| format!("process {name} cpu_pct=1\n")).collect();
+    let learned: Vec<HostGraph> = (0..40).map(|_| graph(&format!("{idle}process compiler cpu_pct=100"))).collect();
+    let (recipe, scaler) = fitted(&learned);
+    let host = graph("process stranger cpu_pct=100\nprocess compiler cpu_pct=100");
+    assert_eq!(row(&recipe, &scaler, &host, 0)[0], features::CLAMP, "99 points above the other roles, at 10 a spread");
+    assert_eq!(row(&recipe, &scaler, &host, 1)[0], 0.0, "the compiler itself is known to be");
+}
+
+#[test]
 fn columns_that_the_recipe_does_not_know_are_ignored_and_absent_ones_missing() {
     let (recipe, scaler) = fitted(&healthy());
     let host = graph("process web1 new_signal=9\nprocess cron cpu_pct=0");

@@ -52,6 +52,17 @@ fn two_of_three_sweeps_open_an_incident_that_fifteen_quiet_ones_resolve() {
 }
 
 #[test]
+fn a_stranger_has_a_sweep_more_because_a_start_looks_like_trouble() {
+    let mut tracker = Tracker::new(AlarmConfig::default(), []);
+    let opened_at = (0..5).find(|sequence| {
+        let mut judged = judged(*sequence, BUSY);
+        judged.scores.iter_mut().for_each(|score| score.is_known = false);
+        !tracker.sweep(&judged, &blame::cases(&judged)).0.is_empty()
+    });
+    assert_eq!(opened_at, Some(2));
+}
+
+#[test]
 fn trouble_that_returns_is_a_new_incident_that_names_the_earlier_one() {
     let mut host = Host::new();
     host.sweep(BUSY);
