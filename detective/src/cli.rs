@@ -56,7 +56,7 @@ Examples:
   detective explain 3f9c2a1b          the first digits of an incident's id are enough
   detective explain last")]
     Explain(ExplainArgs),
-    /// Vouch that the host is healthy for a while, whatever alarms: the next model learns from it.
+    /// Vouch that the host is healthy for a while, whatever alarms: a new model then learns from it.
     #[command(after_help = "\
 Example:
   detective baseline --for 10m        while the nightly backup runs")]

@@ -124,6 +124,11 @@ impl Model {
             nodes: encoded.nodes,
             reason,
         };
+        // The engine adds rows by index without looking whether there is such a row.
+        let rows = 0..i64::try_from(encoded.nodes).unwrap_or(i64::MAX);
+        if let Some(row) = encoded.sources.iter().chain(&encoded.targets).find(|row| !rows.contains(row)) {
+            return Err(failed(format!("an edge has the end {row}")));
+        }
         // A plan's run makes its own state, so a panic leaves nothing behind.
         let run = catch_unwind(AssertUnwindSafe(|| self.run(encoded)));
         let reconstruction = run

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use graph::{Profile, RECIPE_VERSION};
-use schemas::{ColumnLimit, HealthySnapshot, ModelRelease, Timestamp};
+use schemas::{ColumnLimit, HealthySnapshot, ModelRelease, Timestamp, VouchedBy};
 use tokio::time::Instant;
 
 /// After a training that failed, the next try waits for this long.
@@ -70,6 +70,13 @@ impl Cohorts {
             return None;
         }
         cohort.newest = cohort.newest.max(record.time);
+        // What an operator vouched for is to count soon, not in hours.
+        if record.vouched_by == VouchedBy::Operator {
+            if record.learned >= record.wanted {
+                cohort.not_before = None;
+            }
+            return None;
+        }
         // Records of several hosts may come out of order.
         if record.wanted <= 0 || record.learned <= cohort.learned {
             return None;
@@ -123,7 +130,7 @@ impl Cohort {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use schemas::{Calibration, Manifest, VouchedBy};
+    use schemas::{Calibration, Manifest};
 
     const HOUR: Duration = Duration::from_secs(3600);
 
@@ -171,6 +178,19 @@ mod tests {
         assert_eq!(cohorts.healthy(&record(1, 3, 30)), Some((3, 3)));
         let due = cohorts.due(now).expect("a cohort");
         assert_eq!((due.cohort.as_str(), due.generation, due.earlier_limits.len()), ("web", 1, 0));
+    }
+
+    #[test]
+    fn the_end_of_an_operators_baseline_makes_a_model_due_at_once() {
+        let now = Instant::now();
+        let mut cohorts = Cohorts::new(Profile::Default, HOUR);
+        cohorts.healthy(&record(1, 3, 30));
+        cohorts.released(&release(1, 30), Duration::ZERO, now);
+        let vouched = |learned| HealthySnapshot { vouched_by: VouchedBy::Operator, ..record(1, learned, 40) };
+        cohorts.healthy(&vouched(2));
+        assert_eq!(cohorts.due(now), None, "it goes on");
+        cohorts.healthy(&vouched(3));
+        assert_eq!(cohorts.due(now).expect("a cohort").cohort, "web");
     }
 
     #[test]
