@@ -109,5 +109,15 @@ fn write_suspect(text: &mut String, stage: &str, suspect: &Suspect, n_reasons: u
 
 /// Names come from the host, and may hold anything: control characters would speak to the terminal.
 fn clean(text: &str) -> String {
-    text.chars().map(|c| if c == '\t' { ' ' } else if c.is_control() { '\u{fffd}' } else { c }).collect()
+    text.chars()
+        .map(|c| {
+            if c == '\t' {
+                ' '
+            } else if c.is_control() {
+                '\u{fffd}'
+            } else {
+                c
+            }
+        })
+        .collect()
 }
