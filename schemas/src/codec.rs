@@ -4,6 +4,7 @@ use std::sync::LazyLock;
 
 use apache_avro::{Schema, rabin::Rabin, reader::datum::GenericDatumReader, writer::datum::GenericDatumWriter};
 use serde::{Serialize, de::DeserializeOwned};
+use sha2::Digest;
 use thiserror::Error;
 
 use crate::{GraphSnapshot, HealthySnapshot, Incident, ModelRelease, RootCauseEvent};
@@ -75,7 +76,8 @@ pub struct Versions {
     reader: GenericDatumReader<'static>,
 }
 
-type Fingerprint = [u8; 8];
+/// What tells a schema in a header.
+pub type Fingerprint = [u8; 8];
 
 impl Versions {
     /// Versions from the texts of their `.avsc`, the current one last.
@@ -111,9 +113,16 @@ impl Versions {
     }
 }
 
-fn fingerprint(schema: &Schema) -> Fingerprint {
+/// The CRC-64-AVRO fingerprint of a schema's parsing canonical form, in the order of a header's bytes.
+pub fn fingerprint(schema: &Schema) -> Fingerprint {
+    // The library leaves `{"type":"long"}` where a logical type was; the specification ([PRIMITIVE]) and every other library
+    // write `"long"`, and a consumer could not know the schema by its fingerprint.
+    let mut canonical = schema.canonical_form();
+    for primitive in ["int", "long", "bytes", "string"] {
+        canonical = canonical.replace(&format!("{{\"type\":\"{primitive}\"}}"), &format!("\"{primitive}\""));
+    }
     let mut fingerprint = Fingerprint::default();
-    fingerprint.copy_from_slice(&schema.fingerprint::<Rabin>().bytes);
+    fingerprint.copy_from_slice(&Rabin::digest(canonical));
     fingerprint
 }
 
