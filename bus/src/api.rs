@@ -18,7 +18,8 @@ pub trait Bus: Send + Sync + 'static {
 
     /// Reads on from where the group stands, from the oldest record of each partition where it never committed.
     ///
-    /// A group is one reader's name: two subscriptions of one group at a time may both get every record.
+    /// A group is one reader's name. Where several programs read as one group, they share its partitions on Kafka; on
+    /// the embedded bus each gets every record.
     async fn subscribe(&self, group: &str, topics: &[Topic]) -> Result<Box<dyn Subscription>, BusError>;
 
     /// At most `max` records from the cursor on, without a group, and where to read on.
@@ -29,6 +30,10 @@ pub trait Bus: Send + Sync + 'static {
 
     /// A cursor behind the newest record that the topic has now.
     async fn end(&self, topic: Topic) -> Result<Cursor, BusError>;
+
+    /// Ends what goes on behind the subscriptions that were dropped. A program that ends waits for it, so that other members of its
+    /// groups need not wait until it is taken for dead.
+    async fn close(&self) {}
 }
 
 /// The records that a group has not yet read, as they come.
@@ -40,6 +45,15 @@ pub trait Subscription: Send {
     /// The subscription reads on; the group's position moves by [`Bus::publish`] alone. Records that fell to
     /// retention meanwhile are passed over. A call that is dropped before it returns has read nothing.
     async fn next(&mut self, max: usize) -> Result<Vec<Delivery>, BusError>;
+
+    /// Grows whenever the group's partitions were dealt out anew among its members.
+    ///
+    /// What was read before and whose positions were not published comes again, here or at another member; a
+    /// publication with its positions fails with [`BusError::Superseded`]. Who keeps state of what they read compares
+    /// this after every `next`, and begins anew with the first record that came after a change.
+    fn epoch(&self) -> u64 {
+        0
+    }
 }
 
 /// A place in a topic: the next offset to read in each partition.

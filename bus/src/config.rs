@@ -1,33 +1,40 @@
 //! Which bus, and its limits.
 
+mod kafka;
+
 use std::{path::PathBuf, time::Duration};
 
 use schemars::JsonSchema;
 use schemas::{Topic, topic::Retention};
 use serde::{Deserialize, Serialize};
 
+pub use kafka::{KafkaConfig, Mechanism, Security};
+
 /// How programs exchange records.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct BusConfig {
-    /// What carries the records. `embedded` is one file on this machine and needs nothing else.
+    /// What carries the records: `embedded`, one file on this machine that needs nothing else, or `kafka`.
+    /// `detective up` is always embedded.
     pub kind: BusKind,
     /// The data directory. The embedded bus keeps `bus.sqlite` in it and creates it, for its owner alone, where it
     /// does not exist. Every program of the machine must name the same one.
     pub path: PathBuf,
-    /// Partitions per topic. Order holds within one; more than one is of use only where several scorers share the
-    /// work. A change sends the keys that come later to other partitions.
+    /// Partitions per topic of the embedded bus. Order holds within one; more than one is of use only where several
+    /// scorers share the work. A change sends the keys that come later to other partitions.
     pub partitions: u16,
-    /// A topic's oldest records go when it holds more than this many bytes. Compacted topics are exempt.
+    /// An embedded topic's oldest records go when it holds more than this many bytes. Compacted topics are exempt.
     pub max_bytes_per_topic: u64,
     /// A record of more bytes, its key and headers included, is refused.
     pub max_record_bytes: u64,
-    /// How long to wait while another process writes, before it is an error.
+    /// How long to wait while another process writes to the embedded bus, before it is an error.
     #[serde(with = "humantime_serde")]
     #[schemars(with = "String", extend("format" = "duration"))]
     pub lock_timeout: Duration,
     /// How long records stay.
     pub retention: RetentionConfig,
+    /// The brokers of `kind = "kafka"`.
+    pub kafka: KafkaConfig,
 }
 
 impl Default for BusConfig {
@@ -40,6 +47,7 @@ impl Default for BusConfig {
             max_record_bytes: schemas::codec::MAX_RECORD_BYTES as u64,
             lock_timeout: Duration::from_secs(10),
             retention: RetentionConfig::default(),
+            kafka: KafkaConfig::default(),
         }
     }
 }
@@ -69,6 +77,7 @@ impl BusConfig {
                 format!("must be at least `max_record_bytes`, which is {record}, found {limit}"),
             ));
         }
+        problems.extend(self.kafka.problems());
         problems
     }
 }
@@ -80,6 +89,8 @@ pub enum BusKind {
     /// One SQLite file in the data directory, for one machine.
     #[default]
     Embedded,
+    /// Apache Kafka, for fleets.
+    Kafka,
 }
 
 /// How long records stay, counted from their arrival. Models and incidents stay until a newer one replaces them.

@@ -128,6 +128,78 @@ pub enum BusError {
     /// The thread that owned the database is gone.
     #[error("the bus has stopped")]
     Stopped,
+    /// This program was built without it.
+    #[error("`{key}` asks for {what}, and this program was built without it")]
+    NotBuilt {
+        /// The setting.
+        key: &'static str,
+        /// What it asks for.
+        what: &'static str,
+    },
+    /// A file that the connection needs cannot be read.
+    #[error("cannot read `{}`, which `{key}` names", path.display())]
+    Credentials {
+        /// The setting.
+        key: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The client's settings are not what its library takes.
+    #[error("the settings of `bus.kafka` cannot be followed: {why}")]
+    Refused {
+        /// What the library said.
+        why: String,
+    },
+    /// No broker answers.
+    #[error("no Kafka broker answers at `{brokers}`: {why}")]
+    Unreachable {
+        /// Where they should be.
+        brokers: String,
+        /// What the library said.
+        why: String,
+    },
+    /// Topics are not there.
+    #[error("the brokers at `{brokers}` have no {}", names(topics))]
+    TopicsMissing {
+        /// Where they should be.
+        brokers: String,
+        /// Those that are missing.
+        topics: Vec<Topic>,
+    },
+    /// A topic is not made as it must be.
+    #[error("expected `{topic}` with {setting} {expected}, found {found}")]
+    TopicPolicy {
+        /// The topic.
+        topic: Topic,
+        /// What of it.
+        setting: &'static str,
+        /// As it must be.
+        expected: String,
+        /// As it is.
+        found: String,
+    },
+    /// Another member of the group has these partitions now.
+    #[error("the partitions of `{group}` were dealt out anew before its positions were published")]
+    Superseded {
+        /// The group.
+        group: String,
+    },
+    /// Anything else that Kafka said.
+    #[error("cannot {doing} on Kafka: {why}")]
+    Kafka {
+        /// What was tried.
+        doing: &'static str,
+        /// What the library said.
+        why: String,
+        /// Whether a later try may succeed.
+        is_transient: bool,
+    },
+}
+
+fn names(topics: &[Topic]) -> String {
+    topics.iter().map(|topic| format!("`{topic}`")).collect::<Vec<_>>().join(", ")
 }
 
 impl BusError {
@@ -145,9 +217,34 @@ impl BusError {
             BusError::Locked { .. } => "look for a process that is stopped while it has the file open",
             BusError::RecordTooLarge { .. } => "raise `bus.max_record_bytes`, or send less in one record",
             BusError::UnknownPartition { .. } => "give every program the same `bus.partitions`",
-            BusError::Headers { .. } | BusError::Storage { .. } | BusError::Thread { .. } | BusError::Stopped => {
-                return None;
+            BusError::NotBuilt { what: "Kafka", .. } => "build it with `--features kafka`, or set `bus.kind = \"embedded\"`",
+            BusError::NotBuilt { .. } => "build it with `--features tls`, which takes OpenSSL's headers",
+            BusError::Credentials { .. } => "let this user read the file, or name another",
+            BusError::Refused { .. } => "see `[bus.kafka]` in the manual of all settings",
+            BusError::Unreachable { .. } => {
+                "see that the broker runs, that `bus.kafka.brokers` names it, and that the address which it advertises can be reached from here"
             }
+            BusError::TopicsMissing { .. } => "make them with `detective topics apply`",
+            BusError::TopicPolicy { .. } => "see `detective topics check`, and set it with `detective topics apply`",
+            BusError::Headers { .. }
+            | BusError::Storage { .. }
+            | BusError::Thread { .. }
+            | BusError::Stopped
+            | BusError::Superseded { .. }
+            | BusError::Kafka { .. } => return None,
         })
+    }
+
+    /// Whether a later try may succeed though nothing is changed here: for programs that wait for their broker.
+    pub fn is_transient(&self) -> bool {
+        match self {
+            BusError::Unreachable { .. }
+            | BusError::TopicsMissing { .. }
+            | BusError::TopicPolicy { .. }
+            | BusError::DiskFull { .. }
+            | BusError::Locked { .. } => true,
+            BusError::Kafka { is_transient, .. } => *is_transient,
+            _ => false,
+        }
     }
 }

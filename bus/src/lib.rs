@@ -11,6 +11,7 @@
 //! - [`config`]: which bus, and its limits
 //! - [`error`]: what goes wrong, and what to do about it
 //! - [`embedded`]: the bus in an SQLite file
+//! - `kafka` (feature `kafka`): the bus on Apache Kafka
 //! - `contract` (feature `contract`): the tests that every implementation passes
 
 use std::sync::Arc;
@@ -22,17 +23,26 @@ pub mod config;
 pub mod contract;
 pub mod embedded;
 pub mod error;
+#[cfg(feature = "kafka")]
+pub mod kafka;
 pub mod record;
 
 pub use api::{Bus, Cursor, Page, Subscription, for_each};
-pub use config::{BusConfig, BusKind, RetentionConfig};
+pub use config::{BusConfig, BusKind, KafkaConfig, RetentionConfig};
 pub use embedded::EmbeddedBus;
 pub use error::BusError;
+#[cfg(feature = "kafka")]
+pub use kafka::KafkaBus;
 pub use record::{Delivery, Positions, Record, partition_of};
 
-/// Opens the bus that `config` names. The embedded one is created where it does not exist.
+/// Opens the bus that `config` names. The embedded one is created where it does not exist; on Kafka the topics must be
+/// there already, as [`Topic`](schemas::Topic) says.
 pub async fn open(config: &BusConfig) -> Result<Arc<dyn Bus>, BusError> {
     match config.kind {
         BusKind::Embedded => Ok(Arc::new(EmbeddedBus::open(config).await?)),
+        #[cfg(feature = "kafka")]
+        BusKind::Kafka => Ok(Arc::new(KafkaBus::open(config).await?)),
+        #[cfg(not(feature = "kafka"))]
+        BusKind::Kafka => Err(BusError::NotBuilt { key: "bus.kind", what: "Kafka" }),
     }
 }

@@ -1,0 +1,3 @@
+//! `detective-producer`: watches this host and publishes what it sees.
+
+fn main() {}

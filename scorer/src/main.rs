@@ -1,0 +1,3 @@
+//! `detective-scorer`: stands here until its turn comes.
+
+fn main() {}

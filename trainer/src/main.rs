@@ -1,0 +1,3 @@
+//! `detective-trainer`: stands here until its turn comes.
+
+fn main() {}
