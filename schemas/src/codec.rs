@@ -12,6 +12,9 @@ use crate::{GraphSnapshot, HealthySnapshot, Incident, ModelRelease, RootCauseEve
 /// A larger record is refused before it is read.
 pub const MAX_RECORD_BYTES: usize = 32 << 20;
 
+/// No more memory is taken at once on the word of a length in a file or a record.
+pub const MAX_ALLOCATION_BYTES: usize = 64 << 20;
+
 const MARKER: [u8; 2] = [0xc3, 0x01];
 const HEADER_BYTES: usize = 10;
 
@@ -86,6 +89,8 @@ impl Versions {
     /// If a text is not an Avro schema: these are compiled in.
     #[expect(clippy::expect_used, reason = "the texts are compiled in and a test reads every one")]
     pub fn parse(texts: &[&str]) -> Self {
+        // The library keeps one limit for the whole program, the first that it is told.
+        apache_avro::util::max_allocation_bytes(MAX_ALLOCATION_BYTES);
         let schemas: Vec<_> = texts
             .iter()
             .map(|text| {
@@ -111,6 +116,39 @@ impl Versions {
     fn current_fingerprint(&self) -> Fingerprint {
         self.schemas.last().map(|(fingerprint, _)| *fingerprint).unwrap_or_default()
     }
+
+    /// Whether data of this schema are laid out as those of the current version.
+    pub(crate) fn is_current(&self, schema: &Schema) -> bool {
+        fingerprint(schema) == self.current_fingerprint()
+    }
+
+    /// Appends the datum of a record.
+    pub(crate) fn write<R: Record>(&self, record: &R, bytes: &mut Vec<u8>) -> Result<(), CodecError> {
+        let written = self.writer.write_ser(bytes, record);
+        written.map_err(|error| CodecError::Unwritable { record: R::NAME, reason: error.to_string() })?;
+        Ok(())
+    }
+
+    /// The record that a datum of the current version is; `datum` goes on behind it.
+    pub(crate) fn read<R: Record>(&self, datum: &mut &[u8]) -> Result<R, CodecError> {
+        self.reader.read_deser(datum).map_err(malformed::<R>)
+    }
+
+    /// The record that a datum of another schema is; `datum` goes on behind it.
+    pub(crate) fn resolve<R: Record>(&self, writer: &Schema, datum: &mut &[u8]) -> Result<R, CodecError> {
+        // The direct path panics with a reader schema, so what another schema wrote is resolved as a value.
+        let value = GenericDatumReader::builder(writer)
+            .reader_schema(self.current())
+            .human_readable(false)
+            .build()
+            .and_then(|reader| reader.read_value(datum))
+            .map_err(malformed::<R>)?;
+        apache_avro::from_value(&value).map_err(malformed::<R>)
+    }
+}
+
+fn malformed<R: Record>(reason: impl std::fmt::Display) -> CodecError {
+    CodecError::Malformed { record: R::NAME, reason: reason.to_string() }
 }
 
 /// The CRC-64-AVRO fingerprint of a schema's parsing canonical form, in the order of a header's bytes.
@@ -132,10 +170,7 @@ pub fn encode<R: Record>(record: &R) -> Result<Vec<u8>, CodecError> {
     let mut bytes = Vec::with_capacity(1024);
     bytes.extend_from_slice(&MARKER);
     bytes.extend_from_slice(&versions.current_fingerprint());
-    versions
-        .writer
-        .write_ser(&mut bytes, record)
-        .map_err(|error| CodecError::Unwritable { record: R::NAME, reason: error.to_string() })?;
+    versions.write(record, &mut bytes)?;
     if bytes.len() > MAX_RECORD_BYTES {
         return Err(CodecError::TooLarge { record: R::NAME, found: bytes.len() });
     }
@@ -152,27 +187,19 @@ pub fn decode_versions<R: Record>(versions: &Versions, bytes: &[u8]) -> Result<R
     if bytes.len() > MAX_RECORD_BYTES {
         return Err(CodecError::TooLarge { record: R::NAME, found: bytes.len() });
     }
-    let malformed = |reason: String| CodecError::Malformed { record: R::NAME, reason };
     let (found, mut datum) = split_header(bytes).ok_or_else(|| not_single_object::<R>(bytes))?;
     let record = if found == versions.current_fingerprint() {
-        versions.reader.read_deser(&mut datum).map_err(|error| malformed(error.to_string()))?
+        versions.read(&mut datum)?
     } else {
         let (_, writer) = versions
             .schemas
             .iter()
             .find(|(fingerprint, _)| *fingerprint == found)
             .ok_or_else(|| CodecError::UnknownVersion { record: R::NAME, found: hex(&found) })?;
-        // The direct path panics with a reader schema, so older versions are resolved as values.
-        let value = GenericDatumReader::builder(writer)
-            .reader_schema(versions.current())
-            .human_readable(false)
-            .build()
-            .and_then(|reader| reader.read_value(&mut datum))
-            .map_err(|error| malformed(error.to_string()))?;
-        apache_avro::from_value(&value).map_err(|error| malformed(error.to_string()))?
+        versions.resolve(writer, &mut datum)?
     };
     if !datum.is_empty() {
-        return Err(malformed(format!("{} bytes follow its end", datum.len())));
+        return Err(malformed::<R>(format!("{} bytes follow its end", datum.len())));
     }
     Ok(record)
 }
@@ -191,7 +218,7 @@ fn not_single_object<R: Record>(bytes: &[u8]) -> CodecError {
     CodecError::NotSingleObject { record: R::NAME, found }
 }
 
-fn hex(bytes: &[u8]) -> String {
+pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().join(" ")
 }
 

@@ -11,9 +11,11 @@
 //! - [`alert`]: suspects, events and incidents
 //! - [`topic`]: where each record goes and how long it stays
 //! - [`codec`]: Avro single-object encoding
+//! - [`container`]: Avro object container files
 
 pub mod alert;
 pub mod codec;
+pub mod container;
 pub mod healthy;
 pub mod observation;
 pub mod release;

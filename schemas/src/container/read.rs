@@ -1,0 +1,307 @@
+//! Records out of a file, block by block.
+
+use std::{
+    io::{self, BufReader, Read, Seek, SeekFrom},
+    marker::PhantomData,
+};
+
+use apache_avro::{Codec, DeflateSettings, Schema, schema::Name, schema_compatibility::SchemaCompatibility};
+
+use super::{ContainerError, MAGIC, SYNC_BYTES};
+use crate::codec::{MAX_ALLOCATION_BYTES, Record, hex};
+
+/// A longer header is refused: it holds a schema and little else.
+const MAX_HEADER_BYTES: u64 = 4 << 20;
+
+/// Reads records of one type from a container file.
+pub struct Reader<R, F> {
+    file: BufReader<F>,
+    /// Where the next block begins.
+    offset: u64,
+    codec: Codec,
+    sync: [u8; SYNC_BYTES],
+    /// The schema of the file, where its data are not laid out as those of the current version.
+    other: Option<Schema>,
+    record: PhantomData<fn() -> R>,
+}
+
+/// A block's records, still encoded.
+pub struct Block {
+    offset: u64,
+    count: i64,
+    data: Vec<u8>,
+}
+
+/// Where a record is in a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place {
+    /// Where its block begins in the file.
+    pub block: u64,
+    /// Where it begins in its block, decompressed.
+    pub at: u32,
+}
+
+impl<R: Record, F: Read + Seek> Reader<R, F> {
+    /// Reads the header. The records may be of any version that can be resolved to the current one.
+    pub fn open(file: F) -> Result<Self, ContainerError> {
+        let mut header = Header { file: BufReader::new(file).take(MAX_HEADER_BYTES) };
+        header.magic()?;
+        let (mut schema, mut codec) = (None, None);
+        header.entries(|key, value| match key {
+            b"avro.schema" => schema = Some(value),
+            b"avro.codec" => codec = Some(value),
+            _ => {}
+        })?;
+        let sync = header.sync()?;
+        let schema = schema.ok_or_else(|| reason("it has no `avro.schema`"))?;
+        let codec = codec_of(codec.as_deref().unwrap_or(b"null"))?;
+        let other = other_schema::<R>(&schema)?;
+        let mut file = header.file.into_inner();
+        let offset = file.stream_position()?;
+        Ok(Reader { file, offset, codec, sync, other, record: PhantomData })
+    }
+
+    /// The next block, or none behind the last one.
+    ///
+    /// # Errors
+    /// If what follows is no whole block. Further calls are of no use then.
+    pub fn next_block(&mut self) -> Result<Option<Block>, ContainerError> {
+        let offset = self.offset;
+        let whole = |error: io::Error| match error.kind() {
+            io::ErrorKind::UnexpectedEof => ContainerError::Cut { offset },
+            io::ErrorKind::InvalidData => ContainerError::Damaged { offset, reason: error.to_string() },
+            _ => ContainerError::Io(error),
+        };
+        let Some(first) = read_byte(&mut self.file)? else { return Ok(None) };
+        let count = read_long(first, &mut self.file).map_err(whole)?;
+        let length = read_number(&mut self.file).map_err(whole)?;
+        if count < 0 || length < 0 {
+            let reason = format!("it is said to have {count} records in {length} bytes");
+            return Err(ContainerError::Damaged { offset, reason });
+        }
+        if length > MAX_ALLOCATION_BYTES as i64 {
+            return Err(ContainerError::BlockTooLarge { offset, found: length });
+        }
+        let mut data = read_bytes(length, &mut self.file).map_err(whole)?;
+        let mut sync = [0; SYNC_BYTES];
+        self.file.read_exact(&mut sync).map_err(whole)?;
+        if sync != self.sync {
+            let reason = format!("expected the file's mark `{}` at its end, found `{}`", hex(&self.sync), hex(&sync));
+            return Err(ContainerError::Damaged { offset, reason });
+        }
+        self.offset = self.file.stream_position()?;
+        let damaged = |error: apache_avro::Error| ContainerError::Damaged { offset, reason: error.to_string() };
+        self.codec.decompress(&mut data).map_err(damaged)?;
+        Ok(Some(Block { offset, count, data }))
+    }
+
+    /// The block that begins there.
+    ///
+    /// # Errors
+    /// If none does.
+    pub fn block_at(&mut self, offset: u64) -> Result<Block, ContainerError> {
+        self.offset = self.file.seek(SeekFrom::Start(offset))?;
+        self.next_block()?.ok_or(ContainerError::Cut { offset })
+    }
+
+    /// The block's records, each with its place. They end with the first that cannot be read.
+    pub fn records<'a>(&'a self, block: &'a Block) -> impl Iterator<Item = Result<(Place, R), ContainerError>> + 'a {
+        let (mut rest, mut left) = (block.data.as_slice(), block.count);
+        std::iter::from_fn(move || {
+            if left == 0 {
+                let unread = std::mem::take(&mut rest).len();
+                return (unread > 0).then(|| Err(block.damaged(format!("{unread} bytes follow its last record"))));
+            }
+            left -= 1;
+            let at = block.data.len() - rest.len();
+            let record = self.decode(block, &mut rest).and_then(|record| Ok((block.place(at)?, record)));
+            if record.is_err() {
+                (rest, left) = (&[], 0);
+            }
+            Some(record)
+        })
+    }
+
+    /// The record at a place of this block.
+    pub fn record_at(&self, block: &Block, at: u32) -> Result<R, ContainerError> {
+        let start = usize::try_from(at).unwrap_or(usize::MAX);
+        let mut data = block.data.get(start..).ok_or_else(|| block.damaged("it has become shorter".to_owned()))?;
+        self.decode(block, &mut data)
+    }
+
+    fn decode(&self, block: &Block, data: &mut &[u8]) -> Result<R, ContainerError> {
+        let record = match &self.other {
+            None => R::versions().read(data),
+            Some(schema) => R::versions().resolve(schema, data),
+        };
+        record.map_err(|error| block.damaged(error.to_string()))
+    }
+}
+
+impl Block {
+    /// Where it begins in its file.
+    pub fn offset(&self) -> u64 {
+        self.offset
+    }
+
+    /// The bytes of its records.
+    pub fn size(&self) -> usize {
+        self.data.len()
+    }
+
+    fn place(&self, at: usize) -> Result<Place, ContainerError> {
+        let at = u32::try_from(at).map_err(|_| self.damaged("it is too large".to_owned()))?;
+        Ok(Place { block: self.offset, at })
+    }
+
+    fn damaged(&self, reason: String) -> ContainerError {
+        ContainerError::Damaged { offset: self.offset, reason }
+    }
+}
+
+/// What comes before the blocks: magic, a map of bytes, the mark that ends every block.
+struct Header<F> {
+    file: io::Take<BufReader<F>>,
+}
+
+impl<F: Read> Header<F> {
+    fn magic(&mut self) -> Result<(), ContainerError> {
+        let mut magic = Vec::new();
+        self.file.by_ref().take(MAGIC.len() as u64).read_to_end(&mut magic)?;
+        if magic == MAGIC {
+            return Ok(());
+        }
+        let found = if magic.is_empty() { "nothing".to_owned() } else { format!("`{}`", hex(&magic)) };
+        Err(ContainerError::NotAContainer { found })
+    }
+
+    fn entries(&mut self, mut visit: impl FnMut(&[u8], Vec<u8>)) -> Result<(), ContainerError> {
+        loop {
+            let mut count = read_number(&mut self.file).map_err(in_header)?;
+            if count == 0 {
+                return Ok(());
+            }
+            if count < 0 {
+                // The length in bytes, for those who pass over it.
+                read_number(&mut self.file).map_err(in_header)?;
+                count = count.saturating_neg();
+            }
+            for _ in 0..count {
+                visit(&self.bytes()?, self.bytes()?);
+            }
+        }
+    }
+
+    fn bytes(&mut self) -> Result<Vec<u8>, ContainerError> {
+        let length = read_number(&mut self.file).map_err(in_header)?;
+        read_bytes(length, &mut self.file).map_err(in_header)
+    }
+
+    fn sync(&mut self) -> Result<[u8; SYNC_BYTES], ContainerError> {
+        let mut sync = [0; SYNC_BYTES];
+        self.file.read_exact(&mut sync).map_err(in_header)?;
+        Ok(sync)
+    }
+}
+
+fn reason(reason: impl ToString) -> ContainerError {
+    ContainerError::Header { reason: reason.to_string() }
+}
+
+fn in_header(error: io::Error) -> ContainerError {
+    match error.kind() {
+        io::ErrorKind::UnexpectedEof => reason(format!("it has no end within {MAX_HEADER_BYTES} bytes or the file")),
+        io::ErrorKind::InvalidData => reason(error),
+        _ => ContainerError::Io(error),
+    }
+}
+
+fn codec_of(name: &[u8]) -> Result<Codec, ContainerError> {
+    match name {
+        b"null" => Ok(Codec::Null),
+        b"deflate" => Ok(Codec::Deflate(DeflateSettings::default())),
+        other => Err(ContainerError::Codec { found: String::from_utf8_lossy(other).into_owned() }),
+    }
+}
+
+/// The file's schema, if its data are not laid out as those of the record's current version.
+fn other_schema<R: Record>(text: &[u8]) -> Result<Option<Schema>, ContainerError> {
+    let text = std::str::from_utf8(text).map_err(reason)?;
+    let schema = Schema::parse_str(text).map_err(reason)?;
+    let versions = R::versions();
+    if versions.is_current(&schema) {
+        return Ok(None);
+    }
+    let current = versions.current();
+    let name = |schema: &Schema| match schema.name() {
+        Some(name) => name.fullname(None),
+        None => schema.canonical_form(),
+    };
+    let (expected, found) = (name(current), name(&schema));
+    if expected != found {
+        return Err(ContainerError::OtherSchema { expected, found });
+    }
+    // Values of such a schema could be nested so deeply that reading them takes more stack than there is.
+    if holds_itself(&schema, &mut Vec::new()) {
+        return Err(ContainerError::Incompatible { name: found, reason: "a record in it holds itself".to_owned() });
+    }
+    match SchemaCompatibility::can_read(&schema, current) {
+        Ok(_) => Ok(Some(schema)),
+        Err(error) => Err(ContainerError::Incompatible { name: found, reason: error.to_string() }),
+    }
+}
+
+fn holds_itself(schema: &Schema, within: &mut Vec<Name>) -> bool {
+    match schema {
+        Schema::Ref { name } => within.contains(name),
+        Schema::Array(array) => holds_itself(&array.items, within),
+        Schema::Map(map) => holds_itself(&map.types, within),
+        Schema::Union(union) => union.variants().iter().any(|variant| holds_itself(variant, within)),
+        Schema::Record(record) => {
+            within.push(record.name.clone());
+            let holds = record.fields.iter().any(|field| holds_itself(&field.schema, within));
+            within.pop();
+            holds
+        }
+        _ => false,
+    }
+}
+
+fn read_byte(from: &mut impl Read) -> io::Result<Option<u8>> {
+    let mut byte = [0];
+    loop {
+        match from.read(&mut byte) {
+            Ok(read) => return Ok((read == 1).then_some(byte[0])),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+fn read_number(from: &mut impl Read) -> io::Result<i64> {
+    let first = read_byte(from)?.ok_or(io::ErrorKind::UnexpectedEof)?;
+    read_long(first, from)
+}
+
+/// Avro's form of a number, whose first byte was read already.
+fn read_long(first: u8, from: &mut impl Read) -> io::Result<i64> {
+    const BITS: u32 = 7;
+    let (mut byte, mut number) = (first, 0_u64);
+    for at in 0..10 {
+        number |= u64::from(byte & 0x7f) << (at * BITS);
+        if byte & 0x80 == 0 {
+            return Ok((number >> 1).cast_signed() ^ -(number & 1).cast_signed());
+        }
+        byte = read_byte(from)?.ok_or(io::ErrorKind::UnexpectedEof)?;
+    }
+    Err(io::Error::new(io::ErrorKind::InvalidData, "a number has more than 64 bits"))
+}
+
+/// So many bytes. A length that the file does not have takes no more memory than the file has.
+fn read_bytes(length: i64, from: &mut impl Read) -> io::Result<Vec<u8>> {
+    let negative = |_| io::Error::new(io::ErrorKind::InvalidData, format!("a length is {length}"));
+    let length = u64::try_from(length).map_err(negative)?;
+    let mut bytes = Vec::new();
+    from.take(length).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 == length { Ok(bytes) } else { Err(io::ErrorKind::UnexpectedEof.into()) }
+}

@@ -1,0 +1,106 @@
+//! Records into a file, block by block.
+
+use std::{io::Write, marker::PhantomData};
+
+use apache_avro::{Codec, DeflateSettings};
+
+use super::{ContainerError, SYNC_BYTES};
+use crate::{
+    CodecError,
+    codec::{MAX_RECORD_BYTES, Record},
+};
+
+/// A block is written once its records have this many bytes.
+const BLOCK_BYTES: usize = 256 << 10;
+
+/// Writes records of one type to a container file.
+pub struct Writer<R, W> {
+    out: W,
+    codec: Codec,
+    sync: [u8; SYNC_BYTES],
+    block: Vec<u8>,
+    count: i64,
+    written: u64,
+    record: PhantomData<fn(&R)>,
+}
+
+impl<R: Record, W: Write> Writer<R, W> {
+    /// Writes the header: from here on, the file is one that can be read.
+    pub fn create(mut out: W) -> Result<Self, ContainerError> {
+        let codec = Codec::Deflate(DeflateSettings::default());
+        let reason = |error: apache_avro::Error| ContainerError::Header { reason: error.to_string() };
+        let mut header = apache_avro::Writer::with_codec(R::versions().current(), Vec::new(), codec).map_err(reason)?;
+        header.flush().map_err(reason)?;
+        let header = header.into_inner().map_err(reason)?;
+        out.write_all(&header)?;
+        out.flush()?;
+        Ok(Writer {
+            out,
+            codec,
+            // The header ends with it.
+            sync: apache_avro::read_marker(&header),
+            block: Vec::new(),
+            count: 0,
+            written: header.len() as u64,
+            record: PhantomData,
+        })
+    }
+
+    /// Adds a record. It is in the file once its block is: when that is large enough, or by [`Writer::finish_block`].
+    pub fn append(&mut self, record: &R) -> Result<(), ContainerError> {
+        let before = self.block.len();
+        if let Err(error) = R::versions().write(record, &mut self.block) {
+            self.block.truncate(before);
+            return Err(error.into());
+        }
+        let found = self.block.len() - before;
+        if found > MAX_RECORD_BYTES {
+            self.block.truncate(before);
+            return Err(CodecError::TooLarge { record: R::NAME, found }.into());
+        }
+        self.count += 1;
+        if self.block.len() >= BLOCK_BYTES { self.finish_block() } else { Ok(()) }
+    }
+
+    /// Writes the records that were added since the last block, if any.
+    pub fn finish_block(&mut self) -> Result<(), ContainerError> {
+        if self.count == 0 {
+            return Ok(());
+        }
+        let mut data = std::mem::take(&mut self.block);
+        let count = std::mem::take(&mut self.count);
+        let damaged =
+            |error: apache_avro::Error| ContainerError::Damaged { offset: self.written, reason: error.to_string() };
+        self.codec.compress(&mut data).map_err(damaged)?;
+        let mut framed = Vec::with_capacity(data.len() + 20 + SYNC_BYTES);
+        push_long(count, &mut framed);
+        push_long(i64::try_from(data.len()).unwrap_or(i64::MAX), &mut framed);
+        framed.extend_from_slice(&data);
+        framed.extend_from_slice(&self.sync);
+        // In one call, so that a death between two cannot leave half a block.
+        self.out.write_all(&framed)?;
+        self.out.flush()?;
+        self.written += framed.len() as u64;
+        Ok(())
+    }
+
+    /// How many bytes the header and the whole blocks have that were written.
+    pub fn written(&self) -> u64 {
+        self.written
+    }
+
+    /// What is written to.
+    pub fn get_ref(&self) -> &W {
+        &self.out
+    }
+}
+
+/// Avro's form of a number: zigzag, then seven bits a byte, the lowest first.
+fn push_long(number: i64, bytes: &mut Vec<u8>) {
+    let mut rest = (number.cast_unsigned() << 1) ^ (number >> 63).cast_unsigned();
+    while rest > 0x7f {
+        bytes.push(0x80 | (rest & 0x7f) as u8);
+        rest >>= 7;
+    }
+    bytes.push(rest as u8);
+}
