@@ -1,6 +1,7 @@
 //! Keys from a file, the environment and flags, checked together; and their manual.
 //!
-//! A later source overrides an earlier one: defaults, TOML file, environment, flags.
+//! A later source overrides an earlier one: defaults, TOML file, environment, flags. Several programs can have one file:
+//! each checks what it owns, and all refuse what nobody owns.
 //!
 //! - `keys`: which keys there are
 //! - `sources`: what was given
@@ -29,6 +30,9 @@ use sources::Given;
 
 /// The configuration of a program: nested structs that refuse unknown fields and have defaults.
 pub trait Settings: Default + Serialize + DeserializeOwned + JsonSchema {
+    /// The top-level keys that other programs own where all have one file: whatever they hold is theirs to check.
+    const FOREIGN: &'static [&'static str] = &[];
+
     /// Checks ranges, and fields against each other. No I/O.
     fn check(&self, problems: &mut Problems);
 }

@@ -8,12 +8,18 @@
 //! - [`config`]: keys from a file, the environment and flags, checked together; and their manual
 //! - [`telemetry`]: logs, on standard error
 //! - [`shutdown`]: signals as a token
+//! - [`patience`]: trying again
 //! - [`report`]: how a program ends, and what it says when it fails
+//! - [`program`]: all of that together, with flags
 
 pub mod config;
+pub mod patience;
+pub mod program;
 pub mod report;
 pub mod shutdown;
 pub mod telemetry;
 
 pub use config::{ConfigError, Problems, Settings, Sources, load, reference};
+pub use patience::{Pause, patiently};
+pub use program::Program;
 pub use report::{Hint, run};

@@ -78,21 +78,25 @@ fn wants_colour(terminal: bool, no_color: Option<&str>) -> bool {
 /// The report of an error: `error: a: b: c`, and a line for each hint; ends with a line feed.
 pub fn render(error: &anyhow::Error, colour: bool) -> String {
     let (red, cyan, plain) = if colour { ("\x1b[1;31m", "\x1b[1;36m", "\x1b[0m") } else { ("", "", "") };
-    let mut text = format!("{red}error:{plain} {}\n", causes(error));
+    let mut text = format!("{red}error:{plain} {}\n", chain(error.as_ref()));
     for hint in hints(error) {
         text.push_str(&format!("{cyan}hint:{plain} {hint}\n"));
     }
     text
 }
 
-fn causes(error: &anyhow::Error) -> String {
+/// An error and its causes in one line.
+pub fn chain(error: &(dyn Error + 'static)) -> String {
     let mut text = error.to_string();
-    for cause in error.chain().skip(1).map(ToString::to_string) {
+    let mut next = error.source();
+    while let Some(cause) = next {
+        let said = cause.to_string();
         // Some errors repeat their cause in their own words.
-        if !text.ends_with(&cause) {
+        if !text.ends_with(&said) {
             text.push_str(": ");
-            text.push_str(cause.trim_end());
+            text.push_str(said.trim_end());
         }
+        next = cause.source();
     }
     text
 }

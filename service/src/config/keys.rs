@@ -2,14 +2,19 @@
 
 use std::collections::BTreeMap;
 
-use schemars::{JsonSchema, generate::SchemaSettings};
+use schemars::generate::SchemaSettings;
 use serde_json::Value;
+
+use super::Settings;
 
 /// All keys of some settings, by their dotted names; the root is the empty one.
 pub struct Keys(BTreeMap<String, Key>);
 
 /// A key, or a section of them.
+#[derive(Default)]
 pub struct Key {
+    /// Whether another program owns it, and all that is below.
+    pub foreign: bool,
     /// Whether it holds keys of its own, all of them known.
     pub section: bool,
     /// Whether it is a table whose keys the user chooses.
@@ -28,14 +33,23 @@ pub struct Key {
 
 impl Keys {
     /// The keys of `S`, whose defaults are `defaults`.
-    pub fn of<S: JsonSchema>(defaults: &Value) -> Keys {
+    pub fn of<S: Settings>(defaults: &Value) -> Keys {
         let schema = SchemaSettings::default()
             .with(|settings| settings.inline_subschemas = true)
             .into_generator()
             .into_root_schema_for::<S>();
         let mut keys = BTreeMap::new();
         collect(&mut keys, String::new(), schema.as_value(), Some(defaults));
+        for name in S::FOREIGN {
+            keys.entry((*name).to_owned()).or_insert_with(|| Key { foreign: true, ..Key::default() });
+        }
         Keys(keys)
+    }
+
+    /// Whether another program owns the key of that dotted name.
+    pub fn is_foreign(&self, name: &str) -> bool {
+        let top = name.split('.').next().unwrap_or_default();
+        self.0.get(top).is_some_and(|key| key.foreign)
     }
 
     /// The key of that dotted name.
@@ -82,6 +96,7 @@ fn collect(keys: &mut BTreeMap<String, Key>, name: String, schema: &Value, defau
     }
     let types = types(schema);
     let key = Key {
+        foreign: false,
         section: properties.is_some(),
         open: properties.is_none() && types.iter().any(|name| name == "object"),
         description: description(schema),

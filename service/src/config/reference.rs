@@ -33,7 +33,7 @@ fn table(text: &mut String, keys: &Keys, section: &str) {
     let mut rows = String::new();
     for name in keys.within(section) {
         let full = if section.is_empty() { name.to_owned() } else { format!("{section}.{name}") };
-        if let Some(key) = keys.get(&full).filter(|key| !key.section) {
+        if let Some(key) = keys.get(&full).filter(|key| !key.section && !key.foreign) {
             rows.push_str(&row(name, key));
         }
     }

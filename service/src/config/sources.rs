@@ -17,6 +17,8 @@ const SEPARATOR: &str = "__";
 /// Where values come from; a later field overrides an earlier one.
 #[derive(Clone, Debug, Default)]
 pub struct Sources {
+    /// Dotted keys and values that take the place of defaults: what only this machine can tell.
+    pub fallbacks: Vec<(String, String)>,
     /// A TOML file, which must exist.
     pub file: Option<PathBuf>,
     /// Variables of the environment; those like `DETECTIVE__SECTION__KEY` count.
@@ -60,12 +62,22 @@ impl Sources {
         let environment = std::env::vars_os()
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
             .collect();
-        Sources { file, environment, flags }
+        Sources { fallbacks: Vec::new(), file, environment, flags }
+    }
+
+    /// With a value for a key that has none in the file, the environment and the flags.
+    #[must_use]
+    pub fn fallback(mut self, key: &str, value: impl Into<String>) -> Self {
+        self.fallbacks.push((key.to_owned(), value.into()));
+        self
     }
 
     /// All values that are given for known keys, the weakest first; problems for the others.
     pub(super) fn read(&self, keys: &Keys, problems: &mut Vec<Problem>) -> Result<Vec<Given>, ConfigError> {
         let mut reader = Reader { keys, given: Vec::new(), problems };
+        for (key, text) in &self.fallbacks {
+            reader.text(key, text, "default");
+        }
         if let Some(path) = &self.file {
             let origin = path.display().to_string();
             let text =
@@ -115,6 +127,7 @@ impl Reader<'_> {
             let path = [above, &[name]].concat();
             let key = path.join(".");
             match self.keys.get(&key) {
+                _ if self.keys.is_foreign(&key) => {}
                 None => self.unknown(&key, origin),
                 Some(known) if known.section && value.is_object() => self.table(&path, value, origin),
                 Some(known) if known.section => self.not_a_section(&key, &explain::found(&value), origin),
@@ -124,6 +137,9 @@ impl Reader<'_> {
     }
 
     fn text(&mut self, key: &str, text: &str, origin: &str) {
+        if self.keys.is_foreign(key) {
+            return;
+        }
         let split = |key: &str| key.split('.').map(str::to_owned).collect::<Vec<_>>();
         let origin = origin.to_owned();
         match (self.keys.get(key), self.keys.open_above(key)) {

@@ -17,7 +17,7 @@ fn load_all(toml: &str, environment: &[(&str, &str)], flags: &[(&str, &str)]) ->
     let directory = TempDir::new().unwrap();
     let path = directory.path().join("detective.toml");
     fs::write(&path, toml).unwrap();
-    load(Sources { file: Some(path), environment: pairs(environment), flags: pairs(flags) })
+    load(Sources { file: Some(path), environment: pairs(environment), flags: pairs(flags), ..Sources::default() })
 }
 
 /// The message, with the file's directory left out.
@@ -117,6 +117,34 @@ fn one_problem_is_one() {
         1 problem in the configuration:
           sweep.deadline (default): must be less than `sweep.interval`, which is 500ms"#]],
     );
+}
+
+#[test]
+fn what_another_program_owns_is_its_own_to_check_and_what_nobody_owns_is_refused() {
+    let environment = [("DETECTIVE__NEIGHBOUR__NAME", "x"), ("DETECTIVE__NEIGHBOUR", "y"), ("DETECTIVE__HOST", "a")];
+    let example = load_all("[neighbour]\nanything = 1\n[neighbour.goes]\nx = []", &environment, &[]).unwrap();
+    assert_eq!(example.host.as_deref(), Some("a"));
+    check(
+        "[neighbuor]\nname = 'x'",
+        &[("DETECTIVE__NEIGHBOURS__NAME", "x")],
+        &[],
+        expect![[r#"
+            2 problems in the configuration:
+              neighbuor (detective.toml): unknown key; did you mean `neighbour`?
+              neighbours.name (`DETECTIVE__NEIGHBOURS__NAME`): unknown key"#]],
+    );
+}
+
+#[test]
+fn a_fallback_takes_the_place_of_a_default() {
+    let host = |toml: &str| {
+        let directory = TempDir::new().unwrap();
+        let path = directory.path().join("detective.toml");
+        fs::write(&path, toml).unwrap();
+        let sources = Sources { file: Some(path), ..Sources::default() };
+        load::<Example>(sources.fallback("host", "this one")).unwrap().host
+    };
+    assert_eq!((host("").as_deref(), host("host = 'a'").as_deref()), (Some("this one"), Some("a")));
 }
 
 #[test]

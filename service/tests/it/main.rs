@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod config;
+mod patience;
 mod reference;
 mod run;
 mod shutdown;
@@ -91,6 +92,8 @@ impl Default for Sweep {
 }
 
 impl Settings for Example {
+    const FOREIGN: &'static [&'static str] = &["neighbour"];
+
     fn check(&self, problems: &mut Problems) {
         if self.sweep.deadline >= self.sweep.interval {
             let interval = humantime_serde::re::humantime::format_duration(self.sweep.interval);
