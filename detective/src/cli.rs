@@ -2,7 +2,9 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::fault::part::Part;
 
 /// Names the root cause when something fails on this host: the process, file or endpoint that started it.
 #[derive(Debug, Parser)]
@@ -63,6 +65,13 @@ Example:
     Baseline(BaselineArgs),
     /// Tell what can be seen from here, what not, and why.
     Doctor,
+    /// Make trouble on purpose, to see the detective at work.
+    #[command(after_help = "\
+Examples:
+  detective fault list
+  detective fault start flock --for 1m
+  detective fault start flock --json  what is true, as one JSON line, at the moment it begins")]
+    Fault(FaultArgs),
     /// Print the manual of all settings.
     #[command(hide = true)]
     Manual,
@@ -124,4 +133,63 @@ pub struct BaselineArgs {
     /// Address of the HTTP API of the detective that runs [default: 127.0.0.1:7117].
     #[arg(long, value_name = "IP:PORT")]
     pub listen: Option<String>,
+}
+
+/// What to do about faults.
+#[derive(Debug, Args)]
+pub struct FaultArgs {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: FaultCommand,
+}
+
+/// What to do about faults.
+#[derive(Debug, Subcommand)]
+pub enum FaultCommand {
+    /// List the faults.
+    List,
+    /// Start one; it is undone when it is over.
+    Start(StartArgs),
+    /// Play a part in one.
+    #[command(hide = true)]
+    Part {
+        /// The process that started the fault.
+        #[arg(long)]
+        parent: i32,
+        /// Which.
+        #[command(subcommand)]
+        part: Part,
+    },
+}
+
+/// Flags of `fault start`.
+#[derive(Debug, Args)]
+pub struct StartArgs {
+    /// Which.
+    pub name: FaultName,
+    /// How long it lasts, `10m` at most.
+    #[arg(long = "for", value_name = "TIME", default_value = "30s", value_parser = at_most_ten_minutes)]
+    pub hold: Duration,
+    /// How long all is well before it begins, `10m` at most.
+    #[arg(long, value_name = "TIME", default_value = "5s", value_parser = at_most_ten_minutes)]
+    pub after: Duration,
+    /// The file to make for it, instead of one in a new temporary folder. It must not exist.
+    #[arg(long, value_name = "FILE")]
+    pub path: Option<PathBuf>,
+    /// Print nothing but what is true, as one JSON line, when it begins.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// A fault.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum FaultName {
+    /// A process keeps the lock of a log file that three others append to.
+    Flock,
+}
+
+fn at_most_ten_minutes(text: &str) -> Result<Duration, String> {
+    const MOST: Duration = Duration::from_secs(600);
+    let time = humantime::parse_duration(text).map_err(|error| error.to_string())?;
+    if time > MOST { Err(format!("must be at most 10m, found {text}")) } else { Ok(time) }
 }

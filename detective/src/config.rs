@@ -108,7 +108,7 @@ fn flags(cli: &Cli) -> Vec<(String, String)> {
             set("api.listen", up.listen.clone());
         }
         Command::Baseline(baseline) => set("api.listen", baseline.listen.clone()),
-        Command::Alerts(_) | Command::Explain(_) | Command::Doctor | Command::Manual => {}
+        Command::Alerts(_) | Command::Explain(_) | Command::Doctor | Command::Fault(_) | Command::Manual => {}
     }
     flags
 }

@@ -10,6 +10,7 @@
 //! - [`alerts`], [`explain`]: what the alerts topic holds
 //! - [`baseline`]: the operator vouches for a while
 //! - [`doctor`]: what can be seen from here, and what not
+//! - [`fault`]: trouble made on purpose
 
 pub mod alerts;
 pub mod baseline;
@@ -17,6 +18,7 @@ pub mod cli;
 pub mod config;
 pub mod doctor;
 pub mod explain;
+pub mod fault;
 mod owner;
 pub mod up;
 
@@ -41,6 +43,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Baseline(baseline) => baseline::run(config, &baseline).await,
         Command::Doctor => doctor::run(config).await,
         Command::Manual => config::print_manual(),
+        Command::Fault(fault) => fault::run(&fault.command).await,
     }?;
     Ok(ExitCode::SUCCESS)
 }

@@ -3,6 +3,7 @@
 
 mod commands;
 mod events;
+mod fault;
 mod manual;
 mod parity;
 mod running;
