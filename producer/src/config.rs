@@ -18,11 +18,19 @@ pub struct SweepConfig {
     /// The most threads (main threads aside) whose system call is read in one sweep, in search of those that wait for
     /// a lock. Threads beyond are counted as not covered.
     pub threads_per_sweep: usize,
+    /// The most bytes of snapshots that wait while the bus is slow or away. Beyond that the oldest are dropped and
+    /// counted; the newest always waits.
+    pub queue_bytes: u64,
 }
 
 impl Default for SweepConfig {
     fn default() -> Self {
-        SweepConfig { interval: Duration::from_secs(1), proc: PathBuf::from("/proc"), threads_per_sweep: 1024 }
+        SweepConfig {
+            interval: Duration::from_secs(1),
+            proc: PathBuf::from("/proc"),
+            threads_per_sweep: 1024,
+            queue_bytes: 16 << 20,
+        }
     }
 }
 
@@ -55,6 +63,17 @@ pub struct Producer {
     pub own_paths: Vec<PathBuf>,
 }
 
+impl Producer {
+    /// A producer of this machine. An empty `host` is the system's name of it, an empty `cohort` the host: a group of
+    /// its own.
+    pub fn new(host: &str, cohort: &str, sweep: SweepConfig, own_paths: Vec<PathBuf>) -> Producer {
+        let or = |given: &str, other: String| if given.is_empty() { other } else { given.to_owned() };
+        let host = or(host, rustix::system::uname().nodename().to_string_lossy().into_owned());
+        let cohort = or(cohort, host.clone());
+        Producer { host, cohort, sweep, own_paths }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -66,5 +85,17 @@ mod tests {
         let keys: Vec<&str> = sweep.problems().into_iter().map(|(key, _)| key).collect();
         assert_eq!(keys, ["interval", "proc"]);
         assert_eq!(SweepConfig::default().problems(), []);
+    }
+
+    #[test]
+    fn a_host_without_a_name_has_the_systems_and_one_without_a_cohort_is_its_own() {
+        let of = |host, cohort| {
+            let producer = Producer::new(host, cohort, SweepConfig::default(), Vec::new());
+            (producer.host, producer.cohort)
+        };
+        assert_eq!(of("a", "b"), ("a".into(), "b".into()));
+        assert_eq!(of("a", ""), ("a".into(), "a".into()));
+        let (host, cohort) = of("", "");
+        assert!(!host.is_empty() && host == cohort);
     }
 }

@@ -35,6 +35,9 @@ pub enum ProducerError {
         /// What the runtime said.
         source: tokio::task::JoinError,
     },
+    /// The bus has stopped for good.
+    #[error(transparent)]
+    Bus(#[from] bus::BusError),
 }
 
 impl ProducerError {
@@ -50,6 +53,7 @@ impl ProducerError {
             }
             ProducerError::Settings { .. } => Some("correct `[sweep]` in the configuration"),
             ProducerError::Panicked { .. } => None,
+            ProducerError::Bus(error) => error.hint(),
         }
     }
 }

@@ -20,13 +20,15 @@
 //! - `role`: what a thing is, whatever its number is today
 //! - `locks`, `waits`: who holds, who waits, how long
 //! - `connections`, `pipes`: who is connected to whom
-//! - [`run`]: sweeps at an interval, and puts snapshots on the bus; `record` is their form there
+//! - [`run`]: sweeps at an interval; `outbox` is where snapshots wait for `delivery` to the bus, `record` their form
+//! - [`settings`]: what the program `detective-producer` reads
 //! - `rates`, `columns`, `coverage`, `builder`, `assemble`: facts to a snapshot
 //! - `clock`: the one place where the time is asked for
 
 pub mod config;
 pub mod error;
 pub mod run;
+pub mod settings;
 pub mod sweep;
 
 mod assemble;
@@ -35,8 +37,10 @@ mod clock;
 mod columns;
 mod connections;
 mod coverage;
+mod delivery;
 mod files;
 mod locks;
+mod outbox;
 #[doc(hidden)]
 pub mod parse;
 mod pipes;

@@ -1,3 +1,35 @@
 //! `detective-producer`: watches this host and publishes what it sees.
 
-fn main() {}
+use std::{process::ExitCode, sync::Arc, time::Duration};
+
+use bus::BusError;
+use producer::{ProducerError, settings::Config};
+use service::{Hint, Program, patiently};
+use tokio_util::sync::CancellationToken;
+
+const PROGRAM: Program = Program {
+    name: "detective-producer",
+    about: "Watches this host through /proc and publishes what it sees, for detective-scorer.",
+    examples: "  \
+  detective-producer --config /etc/detective.toml
+  detective-producer --data /var/lib/detective    on the embedded bus, with a scorer and a trainer beside it
+  DETECTIVE__BUS__KIND=kafka DETECTIVE__BUS__KAFKA__BROKERS=kafka:9092 detective-producer",
+};
+
+const TIME_TO_CLOSE: Duration = Duration::from_secs(3);
+
+fn main() -> ExitCode {
+    PROGRAM.run(|config, (), shutdown| run(config, shutdown))
+}
+
+async fn run(config: Config, shutdown: CancellationToken) -> anyhow::Result<()> {
+    let opening = || bus::open(&config.bus);
+    let Some(bus) = patiently(&shutdown, opening, BusError::is_transient, BusError::hint).await? else {
+        return Ok(());
+    };
+    let producer = config.producer();
+    tracing::info!(host = producer.host, cohort = producer.cohort, "watching");
+    let outcome = producer::run(producer, Arc::clone(&bus), shutdown).await;
+    let _ = tokio::time::timeout(TIME_TO_CLOSE, bus.close()).await;
+    outcome.hint_from(ProducerError::hint)
+}

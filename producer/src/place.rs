@@ -50,13 +50,15 @@ impl Place {
         root.directory.directory(&format!("{}/net", self.home))
     }
 
-    /// Whether a process is of Local Detective itself, which is never shown.
+    /// Whether a process is of Local Detective itself, which is never shown: by the names of the program and of its file,
+    /// which are the same in a container.
     pub fn is_own(&self, pid: u32, about: &About) -> bool {
         // The kernel cuts a name after 15 bytes.
         const PROGRAMS: [&str; 4] = ["detective", "detective-producer", "detective-scorer", "detective-trainer"];
         let named = |program: &&str| program.get(..15).unwrap_or(program) == about.comm;
         let runs = |program: &str| about.executable.as_deref().is_none_or(|path| role::base_name(path) == program);
-        self.own_pid == Some(pid) || PROGRAMS.iter().filter(|program| named(program)).any(|program| runs(program))
+        let is_program = || PROGRAMS.iter().filter(|program| named(program)).any(|program| runs(program));
+        self.own_pid == Some(pid) || (!about.makes_faults && is_program())
     }
 
     /// How many processes have sockets in a namespace that is not listed.
@@ -75,7 +77,8 @@ mod tests {
 
     fn about(comm: &str, executable: Option<&str>) -> About {
         let executable = executable.map(str::to_owned);
-        About { comm: comm.to_owned(), executable, cgroup: None, role: String::new(), network: None }
+        let comm = comm.to_owned();
+        About { comm, executable, cgroup: None, role: String::new(), network: None, makes_faults: false }
     }
 
     #[test]
@@ -88,5 +91,7 @@ mod tests {
         assert!(!own("detective", Some("/usr/bin/python3")));
         assert!(!own("detective-agency", Some("/opt/detective-agency")));
         assert!(place.is_own(7, &about("anything", None)));
+        let fault = About { makes_faults: true, ..about("detective", Some("/opt/detective")) };
+        assert!(!place.is_own(8, &fault));
     }
 }

@@ -48,6 +48,8 @@ pub struct About {
     pub role: String,
     /// The network namespace's number.
     pub network: Option<u64>,
+    /// Whether an argument says `fault`: what `detective fault` starts is trouble like any other.
+    pub makes_faults: bool,
 }
 
 /// A process as one sweep saw it.
@@ -137,7 +139,8 @@ impl Opened {
         let container = cgroup.as_deref().and_then(crate::role::container);
         let arguments = parse::process::arguments(arguments);
         let role = crate::role::of_process(container, executable.as_deref(), &self.comm, &arguments);
-        About { comm: self.comm.clone(), executable, cgroup, role, network }
+        let makes_faults = arguments.iter().skip(1).any(|argument| *argument == b"fault");
+        About { comm: self.comm.clone(), executable, cgroup, role, network, makes_faults }
     }
 
     /// Reads the rest. `Gone` if the process ended meanwhile.

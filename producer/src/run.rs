@@ -1,27 +1,48 @@
-//! Sweeps at an interval and puts the snapshots on the bus, until told to stop.
+//! Sweeps at an interval until told to stop, and leaves the snapshots to the one who delivers them.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, pin::pin, sync::Arc, time::Duration};
 
 use bus::Bus;
-use schemas::{Coverage, GraphSnapshot};
-use tokio::time::MissedTickBehavior;
+use tokio::time::{MissedTickBehavior, timeout};
 use tokio_util::sync::CancellationToken;
 
-use crate::{Producer, ProducerError, Sweeper, columns::Reason, record};
+use crate::{Producer, ProducerError, Sweeper, delivery::deliver, outbox::Outbox};
+
+/// How long what still waits at the end is tried to be delivered.
+const TIME_TO_DELIVER: Duration = Duration::from_secs(2);
 
 /// Watches a host until `shutdown`.
 ///
-/// A sweep or a delivery that fails is told once, and so is the recovery; the loop goes on. Snapshots that could not
-/// be delivered are counted: the next one that is carries the count in its coverage, as signal `snapshot`.
+/// A sweep that fails is told once, and so is the recovery; the loop goes on. While the bus is slow or away, sweeps keep
+/// their interval, and up to `sweep.queue_bytes` of snapshots wait. Those that are dropped are counted: the next sweep's
+/// snapshot carries the count in its coverage, as signal `snapshot`.
 ///
 /// # Errors
-/// If the settings cannot be followed, the root is no `proc` file system, or a sweep panics.
+/// If the settings cannot be followed, the root is no `proc` file system, a sweep panics, or the bus has stopped for
+/// good.
 pub async fn run(producer: Producer, bus: Arc<dyn Bus>, shutdown: CancellationToken) -> Result<(), ProducerError> {
+    let outbox = Outbox::new(producer.sweep.queue_bytes);
+    let mut delivering = pin!(deliver(&outbox, bus.as_ref(), &shutdown));
+    let swept = tokio::select! {
+        swept = sweep_on(producer, &outbox, &shutdown) => swept,
+        stopped = &mut delivering => return Ok(stopped?),
+    };
+    outbox.close();
+    // What is on its way when the time is up may or may not arrive; the next run is another one.
+    let _ = timeout(TIME_TO_DELIVER, delivering).await;
+    let snapshots = outbox.n_undelivered();
+    if snapshots > 0 {
+        tracing::warn!(snapshots, "snapshots were not delivered");
+    }
+    swept
+}
+
+/// Sweeps at the interval, whatever becomes of the snapshots.
+async fn sweep_on(producer: Producer, outbox: &Outbox, shutdown: &CancellationToken) -> Result<(), ProducerError> {
     let mut interval = tokio::time::interval(producer.sweep.interval.max(crate::SweepConfig::SHORTEST));
     interval.set_missed_tick_behavior(MissedTickBehavior::Skip);
     let mut sweeper = on_thread(move || Sweeper::new(producer)).await??;
-    let mut outbox = Outbox { bus, dropped: 0, trouble: Trouble::new("delivery") };
-    let mut sweeping = Trouble::new("sweep");
+    let mut trouble = Trouble::default();
     while shutdown.run_until_cancelled(interval.tick()).await.is_some() {
         let (returned, swept) = on_thread(move || {
             let swept = sweeper.sweep();
@@ -31,15 +52,11 @@ pub async fn run(producer: Producer, bus: Arc<dyn Bus>, shutdown: CancellationTo
         sweeper = returned;
         match swept {
             Ok(snapshot) => {
-                sweeping.over();
-                // What is on its way when the end comes may or may not arrive; the next run is another one.
-                let _ = shutdown.run_until_cancelled(outbox.deliver(snapshot)).await;
+                trouble.over();
+                outbox.push(snapshot);
             }
-            Err(error) => sweeping.on(&error),
+            Err(error) => trouble.on(&error),
         }
-    }
-    if outbox.dropped > 0 {
-        tracing::warn!(snapshots = outbox.dropped, "snapshots were dropped");
     }
     Ok(())
 }
@@ -49,55 +66,23 @@ async fn on_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static)
     tokio::task::spawn_blocking(work).await.map_err(|source| ProducerError::Panicked { source })
 }
 
-struct Outbox {
-    bus: Arc<dyn Bus>,
-    dropped: i64,
-    trouble: Trouble,
-}
-
-impl Outbox {
-    async fn deliver(&mut self, mut snapshot: GraphSnapshot) {
-        if self.dropped > 0 {
-            let reason = Reason::Gone.as_str().to_owned();
-            snapshot.coverage.push(Coverage { signal: "snapshot".to_owned(), reason, count: self.dropped });
-        }
-        // Counted before it is sent, so that a delivery that is cut off counts as dropped.
-        self.dropped += 1;
-        let delivered = match record::of(&snapshot) {
-            Ok(record) => self.bus.publish(vec![record], None).await.map_err(|error| error.to_string()),
-            Err(error) => Err(error.to_string()),
-        };
-        match delivered {
-            Ok(()) => {
-                self.dropped = 0;
-                self.trouble.over();
-            }
-            Err(error) => self.trouble.on(&error),
-        }
-    }
-}
-
-/// Something that fails again and again is said once, and once that it is over.
+/// Sweeps that fail again and again are told once, and once that it is over.
+#[derive(Default)]
 struct Trouble {
-    what: &'static str,
     times: u64,
 }
 
 impl Trouble {
-    fn new(what: &'static str) -> Trouble {
-        Trouble { what, times: 0 }
-    }
-
     fn on(&mut self, error: &impl fmt::Display) {
         if self.times == 0 {
-            tracing::warn!(what = self.what, %error, "failed; trying on");
+            tracing::warn!(%error, "a sweep failed; trying on");
         }
         self.times += 1;
     }
 
     fn over(&mut self) {
         if self.times > 0 {
-            tracing::info!(what = self.what, failures = self.times, "works again");
+            tracing::info!(failures = self.times, "sweeps work again");
         }
         self.times = 0;
     }

@@ -7,18 +7,18 @@ use tempfile::TempDir;
 
 use crate::children::*;
 
-fn write(root: &Path, name: &str, text: &[u8]) {
+pub fn write(root: &Path, name: &str, text: &[u8]) {
     let path = root.join(name);
     fs::create_dir_all(path.parent().unwrap()).unwrap();
     fs::write(path, text).unwrap();
 }
 
-fn stat(pid: u32, comm: &[u8], parent: u32, flags: u32) -> Vec<u8> {
+pub fn stat(pid: u32, comm: &[u8], parent: u32, flags: u32) -> Vec<u8> {
     let rest = format!(") S {parent} 1 1 0 -1 {flags} 5 0 0 0 7 8 0 0 20 0 1 0 1234 1 1\n");
     [format!("{pid} (").as_bytes(), comm, rest.as_bytes()].concat()
 }
 
-fn tree() -> TempDir {
+pub fn tree() -> TempDir {
     let root = TempDir::new().unwrap();
     write(root.path(), "stat", b"cpu  10 0 5 100 0 0 0 0 0 0\n");
     write(root.path(), "uptime", b"20.00 10.00\n");

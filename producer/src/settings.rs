@@ -1,0 +1,38 @@
+//! What the program `detective-producer` reads, of a file that all programs share.
+
+use bus::BusConfig;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use service::{Problems, Settings};
+
+use crate::{Producer, SweepConfig};
+
+/// The producer's part of the settings.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// Id of this host. Empty: its host name.
+    pub host: String,
+    /// The group of like hosts that share a model. Empty: the host's id, a group of its own.
+    pub cohort: String,
+    /// How programs exchange records.
+    pub bus: BusConfig,
+    /// How to look at the host.
+    pub sweep: SweepConfig,
+}
+
+impl Settings for Config {
+    const FOREIGN: &'static [&'static str] = &["features", "training", "learn", "alarm", "api"];
+
+    fn check(&self, problems: &mut Problems) {
+        problems.add_section("bus", self.bus.problems());
+        problems.add_section("sweep", self.sweep.problems());
+    }
+}
+
+impl Config {
+    /// The producer that it describes.
+    pub fn producer(&self) -> Producer {
+        Producer::new(&self.host, &self.cohort, self.sweep.clone(), vec![self.bus.path.clone()])
+    }
+}

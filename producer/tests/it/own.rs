@@ -1,0 +1,27 @@
+//! Local Detective's own processes, which are not to be shown, and what it starts as a fault, which is.
+
+use std::{path::Path, process::Command};
+
+use crate::children::*;
+
+/// A shell that does nothing, in a file of that name, with an argument.
+fn start(folder: &Path, name: &str, argument: &str) -> Kept {
+    let program = folder.join(name);
+    if !program.exists() {
+        std::fs::copy(std::fs::canonicalize("/bin/sh").unwrap(), &program).unwrap();
+    }
+    Kept::start(Command::new(program).args(["-c", "kill -STOP $$", argument]))
+}
+
+#[test]
+fn our_own_programs_are_not_shown_but_what_a_fault_starts_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let names = ["detective", "detective-producer", "detective-trainer", "detective-scorer"];
+    let own = names.map(|name| start(folder.path(), name, "up"));
+    let fault = start(folder.path(), "detective", "fault");
+    let other = start(folder.path(), "detective-story", "up");
+    let snapshot = sweeper().sweep().unwrap();
+    let name = |kept: &Kept| Some(node(&snapshot, process(&snapshot, kept.pid())?).name.as_str());
+    assert_eq!((name(&fault), name(&other)), (Some("detective"), Some("detective-story")));
+    assert_eq!(own.each_ref().map(name), [None; 4]);
+}
