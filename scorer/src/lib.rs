@@ -16,8 +16,10 @@
 //! - [`learning`]: who vouches for a snapshot to learn from
 //! - [`host`], [`engine`]: all state, and what each input makes of it
 //! - [`run`]: the loop; [`query`], [`api`]: what may be asked of it
-//! - [`render`]: events for people
+//! - [`render`]: events for people; [`announce`]: on standard output, as they are published
+//! - [`settings`]: what the program `detective-scorer` reads; [`waiting`]: what it answers while there is no bus
 
+pub mod announce;
 pub mod api;
 pub mod blame;
 mod clock;
@@ -34,7 +36,9 @@ pub mod reasons;
 pub mod render;
 mod run;
 pub mod score;
+pub mod settings;
 pub mod suspects;
+pub mod waiting;
 
 pub use config::{AlarmConfig, ApiConfig, LearnConfig, ScorerConfig};
 pub use error::ScorerError;

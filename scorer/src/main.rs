@@ -1,3 +1,54 @@
-//! `detective-scorer`: stands here until its turn comes.
+//! `detective-scorer`: finds who started the trouble, and says so.
 
-fn main() {}
+use std::{process::ExitCode, sync::Arc, time::Duration};
+
+use bus::BusError;
+use scorer::{
+    ScorerError,
+    announce::{Announced, Printer},
+    settings::Config,
+    waiting,
+};
+use service::{Hint, Program, patiently};
+use tokio_util::sync::CancellationToken;
+
+const PROGRAM: Program = Program {
+    name: "detective-scorer",
+    about: "Judges snapshots by the models, prints and publishes incidents, and answers questions about them over HTTP.",
+    examples: "  \
+  detective-scorer --config /etc/detective.toml
+  detective-scorer --data /var/lib/detective    on the embedded bus, with a producer and a trainer beside it
+  detective-scorer --json | jq .summary
+  DETECTIVE__BUS__KIND=kafka DETECTIVE__BUS__KAFKA__BROKERS=kafka:9092 detective-scorer",
+};
+
+const TIME_TO_CLOSE: Duration = Duration::from_secs(3);
+
+#[derive(clap::Args)]
+struct Flags {
+    /// Print events as JSON, one a line, and nothing else on standard output.
+    #[arg(long)]
+    json: bool,
+    /// Forget what was learned and begin again.
+    #[arg(long)]
+    relearn: bool,
+}
+
+fn main() -> ExitCode {
+    PROGRAM.run(run)
+}
+
+async fn run(config: Config, flags: Flags, shutdown: CancellationToken) -> anyhow::Result<()> {
+    let opening = patiently(&shutdown, || bus::open(&config.bus), BusError::is_transient, BusError::hint);
+    let opened = waiting::answer_until(config.api.listen, opening).await;
+    let Some(bus) = opened.hint_from(hint)?? else { return Ok(()) };
+    tracing::info!(address = %config.api.listen, "answering");
+    let announced = Arc::new(Announced::new(Arc::clone(&bus), Printer::to_stdout(flags.json)));
+    let outcome = scorer::run(config.scorer(flags.relearn), announced, shutdown).await;
+    let _ = tokio::time::timeout(TIME_TO_CLOSE, bus.close()).await;
+    outcome.hint_from(hint)
+}
+
+fn hint(error: &ScorerError) -> Option<String> {
+    error.hint().map(str::to_owned)
+}

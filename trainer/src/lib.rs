@@ -16,6 +16,7 @@
 //! - [`onnx`]: the model as a file
 //! - [`progress`]: what a person sees
 //! - [`run`]: from topic to topic
+//! - [`settings`]: what the program `detective-trainer` reads
 
 mod aggregate;
 mod apart;
@@ -33,6 +34,7 @@ mod product;
 pub mod progress;
 pub mod release;
 pub mod run;
+pub mod settings;
 mod training;
 mod trim;
 

@@ -1,3 +1,34 @@
-//! `detective-trainer`: stands here until its turn comes.
+//! `detective-trainer`: makes a model of each cohort, of what its hosts do while they are healthy.
 
-fn main() {}
+use std::{process::ExitCode, sync::Arc, time::Duration};
+
+use bus::BusError;
+use service::{Hint, Program, patiently};
+use tokio_util::sync::CancellationToken;
+use trainer::{Progress, TrainerError, settings::Config};
+
+const PROGRAM: Program = Program {
+    name: "detective-trainer",
+    about: "Learns from healthy snapshots what is normal, and publishes models for detective-scorer.",
+    examples: "  \
+  detective-trainer --config /etc/detective.toml
+  detective-trainer --data /var/lib/detective    on the embedded bus, with a producer and a scorer beside it
+  DETECTIVE__BUS__KIND=kafka DETECTIVE__BUS__KAFKA__BROKERS=kafka:9092 detective-trainer",
+};
+
+const TIME_TO_CLOSE: Duration = Duration::from_secs(3);
+
+fn main() -> ExitCode {
+    PROGRAM.run(|config, (), shutdown| run(config, shutdown))
+}
+
+async fn run(config: Config, shutdown: CancellationToken) -> anyhow::Result<()> {
+    let opening = || bus::open(&config.bus);
+    let Some(bus) = patiently(&shutdown, opening, BusError::is_transient, BusError::hint).await? else {
+        return Ok(());
+    };
+    tracing::info!("waiting for healthy snapshots");
+    let outcome = trainer::run(config.trainer(), Arc::clone(&bus), shutdown, Progress::stderr()).await;
+    let _ = tokio::time::timeout(TIME_TO_CLOSE, bus.close()).await;
+    outcome.hint_from(TrainerError::hint)
+}
