@@ -91,6 +91,18 @@ pub enum BusError {
         /// The most that is allowed.
         limit: u64,
     },
+    /// The brokers take smaller records only.
+    #[error(
+        "the brokers refuse the record of key `{key}` for `{topic}`: compressed, its {found} bytes are still too many"
+    )]
+    RefusedBySize {
+        /// Where it was to go.
+        topic: Topic,
+        /// Its key.
+        key: String,
+        /// Its size in bytes, before compression.
+        found: usize,
+    },
     /// The topic has no such partition.
     #[error("expected a partition of `{topic}` from 0 to {}, found {found}", partitions.saturating_sub(1))]
     UnknownPartition {
@@ -216,8 +228,11 @@ impl BusError {
             BusError::Damaged { .. } => "move the file away: the bus starts anew and the model is learned again",
             BusError::Locked { .. } => "look for a process that is stopped while it has the file open",
             BusError::RecordTooLarge { .. } => "raise `bus.max_record_bytes`, or send less in one record",
+            BusError::RefusedBySize { .. } => "raise the topic's `max.message.bytes`, or send less in one record",
             BusError::UnknownPartition { .. } => "give every program the same `bus.partitions`",
-            BusError::NotBuilt { what: "Kafka", .. } => "build it with `--features kafka`, or set `bus.kind = \"embedded\"`",
+            BusError::NotBuilt { what: "Kafka", .. } => {
+                "build it with `--features kafka`, or set `bus.kind = \"embedded\"`"
+            }
             BusError::NotBuilt { .. } => "build it with `--features tls`, which takes OpenSSL's headers",
             BusError::Credentials { .. } => "let this user read the file, or name another",
             BusError::Refused { .. } => "see `[bus.kafka]` in the manual of all settings",
@@ -233,6 +248,11 @@ impl BusError {
             | BusError::Superseded { .. }
             | BusError::Kafka { .. } => return None,
         })
+    }
+
+    /// Whether it is the record's size, so that no later try of the same record succeeds.
+    pub fn is_too_large(&self) -> bool {
+        matches!(self, BusError::RecordTooLarge { .. } | BusError::RefusedBySize { .. })
     }
 
     /// Whether a later try may succeed though nothing is changed here: for programs that wait for their broker.

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use schemas::{Timestamp, Topic};
 
+use crate::BusError;
+
 /// A record on its way.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Record {
@@ -39,6 +41,19 @@ impl Record {
     pub fn to_partition(mut self, partition: i32) -> Self {
         self.partition = Some(partition);
         self
+    }
+
+    /// The partition that it goes to, out of `partitions`, if it has at most `limit` bytes.
+    pub(crate) fn check(&self, limit: u64, partitions: u16) -> Result<i32, BusError> {
+        let (topic, found) = (self.topic, self.size());
+        if u64::try_from(found).is_ok_and(|found| found > limit) {
+            return Err(BusError::RecordTooLarge { topic, key: self.key.clone(), found, limit });
+        }
+        match self.partition {
+            None => Ok(partition_of(&self.key, partitions)),
+            Some(partition) if (0..i32::from(partitions)).contains(&partition) => Ok(partition),
+            Some(found) => Err(BusError::UnknownPartition { topic, found, partitions }),
+        }
     }
 
     /// The bytes of key, headers and value, which the bus's limits count.

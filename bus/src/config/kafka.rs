@@ -3,6 +3,8 @@
 use std::{path::PathBuf, time::Duration};
 
 use schemars::JsonSchema;
+#[cfg(feature = "kafka")]
+use schemas::Topic;
 use serde::{Deserialize, Serialize};
 
 /// How to reach the brokers, and how `detective topics apply` makes the topics.
@@ -11,6 +13,8 @@ use serde::{Deserialize, Serialize};
 pub struct KafkaConfig {
     /// Brokers to begin with, as `host:port`, separated by commas.
     pub brokers: String,
+    /// Put before the names of topics and groups, where several installations share a cluster.
+    pub prefix: String,
     /// Partitions that each topic is made with: the most scorers that can share the work.
     pub partitions: u16,
     /// Brokers that each record is kept on. 0: as many as the broker's default says.
@@ -45,6 +49,7 @@ impl Default for KafkaConfig {
     fn default() -> Self {
         KafkaConfig {
             brokers: "127.0.0.1:9092".to_owned(),
+            prefix: String::new(),
             partitions: 12,
             replication: 0,
             session_timeout: Duration::from_secs(10),
@@ -98,6 +103,18 @@ pub enum Mechanism {
 }
 
 impl KafkaConfig {
+    /// The topic's name on this cluster.
+    #[cfg(feature = "kafka")]
+    pub(crate) fn name(&self, topic: Topic) -> String {
+        format!("{}{topic}", self.prefix)
+    }
+
+    /// The topic of that name on this cluster.
+    #[cfg(feature = "kafka")]
+    pub(crate) fn topic(&self, name: &str) -> Option<Topic> {
+        Topic::of_name(name.strip_prefix(&self.prefix)?)
+    }
+
     /// What is wrong between its fields, as pairs of a key within `bus` and a sentence. Does no I/O.
     pub(super) fn problems(&self) -> Vec<(&'static str, String)> {
         let mut problems = Vec::new();
@@ -108,6 +125,11 @@ impl KafkaConfig {
         if !self.brokers.split(',').all(is_address) {
             problems
                 .push(("kafka.brokers", format!("must be `host:port`, more after commas, found `{}`", self.brokers)));
+        }
+        let is_legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+        if self.prefix.len() > 200 || !self.prefix.chars().all(is_legal) {
+            let found = &self.prefix;
+            problems.push(("kafka.prefix", format!("must be at most 200 of a-z A-Z 0-9 . _ -, found `{found}`")));
         }
         if self.partitions == 0 {
             problems.push(("kafka.partitions", "must be at least 1, found 0".to_owned()));

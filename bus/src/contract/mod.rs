@@ -28,11 +28,12 @@ pub trait Place: Send + Sync {
     async fn open(&self) -> Arc<dyn Bus>;
 }
 
-/// A test of each function of the contract; `$place` is evaluated in each, and is a [`Place`].
+/// A test of each function of the contract; `$place` is evaluated in each, and is a [`Place`]. Attributes go to each
+/// test: `contract_tests!(place(), #[ignore = "needs ..."])`.
 #[macro_export]
 macro_rules! contract_tests {
-    ($place:expr) => {
-        $crate::contract_tests! { @each $place;
+    ($place:expr $(, #[$attribute:meta])*) => {
+        $crate::contract_tests! { @each ($(#[$attribute])*) $place;
             records_come_as_they_were_published
             records_of_one_key_keep_their_order
             offsets_grow_by_one_in_each_partition
@@ -56,13 +57,15 @@ macro_rules! contract_tests {
             a_read_that_waits_in_vain_is_empty
         }
     };
-    (@each $place:expr; $($name:ident)*) => {
-        $(
-            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn $name() {
-                $crate::contract::$name(&$place).await;
-            }
-        )*
+    (@each $attributes:tt $place:expr; $($name:ident)*) => {
+        $($crate::contract_tests! { @one $attributes $place; $name })*
+    };
+    (@one ($(#[$attribute:meta])*) $place:expr; $name:ident) => {
+        #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+        $(#[$attribute])*
+        async fn $name() {
+            $crate::contract::$name(&$place).await;
+        }
     };
 }
 

@@ -14,7 +14,7 @@ pub async fn records_come_as_they_were_published(place: &dyn Place) {
         .header("ce_type", "alert")
         .header("reason", vec![0, 159])
         .header("ce_type", "again");
-    let bare = Record::new(Topic::DeadLetter, "", Vec::new(), Timestamp(0));
+    let bare = Record::new(Topic::DeadLetter, "", Vec::new(), Timestamp(1));
     soon(bus.publish(vec![whole.clone(), bare.clone()], None)).await.unwrap();
     let mut found = held(&*bus, Topic::DeadLetter).await;
     found.sort_by_key(|delivery| delivery.key.is_empty());
@@ -106,6 +106,7 @@ async fn refused(place: &dyn Place, bad: Record) -> BusError {
     let batch = vec![record(topic, "good", 1), bad, record(topic, "good", 2)];
     let error = soon(bus.publish(batch, Some(Positions::after("scorer", &read)))).await.unwrap_err();
     assert_eq!(held(&*bus, topic).await, [], "a record of a refused publication arrived");
+    drop(subscription);
     let mut again = soon(bus.subscribe("scorer", &[Topic::Snapshots])).await.unwrap();
     assert_eq!(take(&mut *again, 1).await, read, "positions of a refused publication moved");
     error
@@ -121,10 +122,12 @@ pub async fn positions_move_with_the_records_or_alone(place: &dyn Place) {
     soon(bus.publish(alert, Some(Positions::after("scorer", &first)))).await.unwrap();
     assert_eq!(values(&held(&*bus, Topic::Alerts).await), ["opened"]);
 
+    drop(subscription);
     let mut subscription = soon(bus.subscribe("scorer", &[Topic::Snapshots])).await.unwrap();
     let second = take(&mut *subscription, 1).await;
     assert_eq!(values(&second), ["b"]);
     commit(&*bus, "scorer", &second).await;
+    drop(subscription);
     let mut subscription = soon(bus.subscribe("scorer", &[Topic::Snapshots])).await.unwrap();
     assert_eq!(values(&take(&mut *subscription, 1).await), ["c"]);
 }
@@ -134,11 +137,11 @@ pub async fn a_large_batch_arrives_whole(place: &dyn Place) {
     const RECORDS: usize = 2500;
     let bus = place.open().await;
     let sent: Vec<Record> =
-        (0..RECORDS).map(|n| Record::new(Topic::Healthy, "host", vec![7; 4000], Timestamp(n as i64))).collect();
+        (1..=RECORDS).map(|n| Record::new(Topic::Healthy, "host", vec![7; 4000], Timestamp(n as i64))).collect();
     soon(bus.publish(sent, None)).await.unwrap();
     let mut subscription = soon(bus.subscribe("trainer", &[Topic::Healthy])).await.unwrap();
     let found = take(&mut *subscription, RECORDS).await;
-    assert!(found.iter().zip(0..).all(|(delivery, n)| delivery.time == Timestamp(n)), "a record is missing or moved");
+    assert!(found.iter().zip(1..).all(|(delivery, n)| delivery.time == Timestamp(n)), "a record is missing or moved");
 }
 
 #[expect(missing_docs, reason = "the name is the promise")]

@@ -15,6 +15,7 @@ pub async fn two_groups_are_independent(place: &dyn Place) {
     let mut scorer = soon(bus.subscribe("scorer", &[Topic::Snapshots])).await.unwrap();
     let read = take(&mut *scorer, 2).await;
     commit(&*bus, "scorer", &read).await;
+    drop(scorer);
     let mut page = soon(bus.subscribe("page", &[Topic::Snapshots])).await.unwrap();
     assert_eq!(take(&mut *page, 2).await, read);
     publish(&*bus, Topic::Snapshots, "host", &["c"]).await;
@@ -72,6 +73,8 @@ pub async fn handles_see_the_records_of_each_other(place: &dyn Place) {
     publish(&*other, Topic::Alerts, "incident", &["resolved"]).await;
     publish(&*one, Topic::Alerts, "incident", &["of its own"]).await;
     assert_eq!(values(&take(&mut *reader, 2).await), ["resolved", "of its own"]);
+    drop(reader);
+    soon(one.close()).await;
     commit(&*other, "page", &first).await;
     let mut reader = soon(one.subscribe("page", &[Topic::Alerts])).await.unwrap();
     assert_eq!(values(&take(&mut *reader, 1).await), ["resolved"]);
@@ -104,7 +107,10 @@ pub async fn reading_goes_on_from_its_cursor(place: &dyn Place) {
     let second = soon(bus.read(&first.next, 2, Duration::ZERO)).await.unwrap();
     assert_eq!(values(&second.deliveries), ["c"]);
     let third = soon(bus.read(&second.next, 2, Duration::ZERO)).await.unwrap();
-    assert_eq!((third.deliveries, third.next), (Vec::new(), second.next));
+    assert_eq!(third.deliveries, []);
+    publish(&*bus, Topic::Alerts, "incident", &["d"]).await;
+    let fourth = soon(bus.read(&third.next, 2, Duration::ZERO)).await.unwrap();
+    assert_eq!(values(&fourth.deliveries), ["d"]);
 }
 
 #[expect(missing_docs, reason = "the name is the promise")]
@@ -116,8 +122,16 @@ pub async fn the_end_of_a_topic_is_behind_what_it_holds(place: &dyn Place) {
     publish(&*bus, Topic::Alerts, "incident", &["c"]).await;
     let page = soon(bus.read(&end, 10, Duration::ZERO)).await.unwrap();
     assert_eq!(values(&page.deliveries), ["c"]);
-    let page = soon(bus.read(&empty, 10, Duration::ZERO)).await.unwrap();
-    assert_eq!(values(&page.deliveries), ["a", "b", "c"]);
+    let (mut found, mut place) = (Vec::new(), empty);
+    loop {
+        let page = soon(bus.read(&place, 10, Duration::ZERO)).await.unwrap();
+        if page.deliveries.is_empty() {
+            break;
+        }
+        found.extend(page.deliveries);
+        place = page.next;
+    }
+    assert_eq!(values(&found), ["a", "b", "c"]);
 }
 
 #[expect(missing_docs, reason = "the name is the promise")]

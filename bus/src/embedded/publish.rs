@@ -6,7 +6,7 @@ use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, 
 use schemas::{Timestamp, Topic, topic::Retention};
 
 use super::{failure::Failure, headers};
-use crate::{BusConfig, BusError, Positions, Record, partition_of};
+use crate::{BusConfig, BusError, Positions, Record};
 
 /// What a record costs in the file beside its own bytes, roughly: so that empty ones do not count for nothing.
 const OVERHEAD: usize = 64;
@@ -32,22 +32,14 @@ pub fn prepare(config: &BusConfig, records: Vec<Record>) -> Result<Vec<Prepared>
 }
 
 fn prepare_one(config: &BusConfig, record: Record) -> Result<Prepared, BusError> {
-    let (found, partitions) = (record.size(), config.partitions.max(1));
-    let too_large = |record: &Record| BusError::RecordTooLarge {
+    let partition = record.check(config.max_record_bytes, config.partitions.max(1))?;
+    let found = record.size();
+    let headers = headers::encode(&record.headers).ok_or_else(|| BusError::RecordTooLarge {
         topic: record.topic,
         key: record.key.clone(),
         found,
         limit: config.max_record_bytes,
-    };
-    if u64::try_from(found).is_ok_and(|found| found > config.max_record_bytes) {
-        return Err(too_large(&record));
-    }
-    let partition = match record.partition {
-        None => partition_of(&record.key, partitions),
-        Some(partition) if (0..i32::from(partitions)).contains(&partition) => partition,
-        Some(found) => return Err(BusError::UnknownPartition { topic: record.topic, found, partitions }),
-    };
-    let headers = headers::encode(&record.headers).ok_or_else(|| too_large(&record))?;
+    })?;
     let size = i64::try_from(found.saturating_add(OVERHEAD)).unwrap_or(i64::MAX);
     Ok(Prepared { record, partition, headers, size })
 }

@@ -1,37 +1,165 @@
 //! The bus on Apache Kafka.
+//!
+//! A single record goes out by an idempotent producer with `acks=all`; several, or positions, go in a transaction, and
+//! readers see what was committed alone. Positions carry the reader's membership in its group as it was when it read,
+//! so a member that was taken for dead cannot publish what another has begun to do in its place.
+//!
+//! - `client`: how each client is set up, and what is known of the brokers
+//! - `publish`: records and positions in
+//! - `subscription`: reading as a member of a group
+//! - `reader`: reading without a group
+//! - [`topics`]: the topics made and verified
+//! - `failure`: what Kafka says, as the bus says it
 
-use std::time::Duration;
+mod client;
+mod failure;
+mod publish;
+mod reader;
+mod subscription;
+pub mod topics;
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
+    thread::JoinHandle,
+    time::Duration,
+};
 
 use async_trait::async_trait;
+use rdkafka::{
+    ClientConfig,
+    consumer::{BaseConsumer, ConsumerGroupMetadata},
+    producer::Producer,
+};
 use schemas::Topic;
 
 use crate::{Bus, BusConfig, BusError, Cursor, Page, Positions, Record, Subscription};
+use client::Brokers;
+use publish::Deliverer;
+use reader::Reader;
+use subscription::KafkaSubscription;
 
-/// A handle on the topics of a Kafka cluster.
-pub struct KafkaBus;
+/// How long a broker may take to say what topics it has.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// A handle on the topics of a Kafka cluster. Clones share it.
+#[derive(Clone)]
+pub struct KafkaBus {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    config: BusConfig,
+    client: ClientConfig,
+    brokers: Arc<Brokers>,
+    /// How many partitions each topic had when the bus was opened.
+    partitions: BTreeMap<Topic, u16>,
+    single: Deliverer,
+    /// Made when it is first needed: most programs never publish more than a record at a time.
+    transactions: Mutex<Option<Deliverer>>,
+    /// Who this process is in each group that it reads as.
+    members: Mutex<HashMap<String, Arc<ConsumerGroupMetadata>>>,
+    watcher: OnceLock<Arc<BaseConsumer<client::Context>>>,
+    readers: Mutex<BTreeMap<Topic, Arc<tokio::sync::Mutex<Reader>>>>,
+    leaving: Mutex<Vec<JoinHandle<()>>>,
+}
 
 impl KafkaBus {
-    /// Connects.
-    pub async fn open(_config: &BusConfig) -> Result<Self, BusError> {
-        Err(BusError::NotBuilt { key: "bus.kind", what: "Kafka" })
+    /// Connects, and sees that all topics are there and as they must be.
+    pub async fn open(config: &BusConfig) -> Result<Self, BusError> {
+        let own = config.clone();
+        let bus = tokio::task::spawn_blocking(move || Self::open_now(own)).await.map_err(|_| BusError::Stopped)??;
+        topics::check_compaction(config).await?;
+        Ok(bus)
+    }
+
+    fn open_now(config: BusConfig) -> Result<Self, BusError> {
+        let client = client::settings(&config.kafka)?;
+        let brokers = Brokers::new(&config.kafka.brokers);
+        let mut shared = Shared {
+            single: client::producer(&client, &config)
+                .create_with_context(client::Context { brokers: Arc::clone(&brokers) })
+                .map_err(|error| publish::refused(&error))?,
+            config,
+            client,
+            brokers,
+            partitions: BTreeMap::new(),
+            transactions: Mutex::default(),
+            members: Mutex::default(),
+            watcher: OnceLock::new(),
+            readers: Mutex::default(),
+            leaving: Mutex::default(),
+        };
+        let found = topics::partitions(&shared.config.kafka, shared.single.client(), &shared.brokers)?;
+        shared.partitions = topics::check_partitions(&shared.brokers, &found)?;
+        shared.brokers.opened();
+        Ok(KafkaBus { shared: Arc::new(shared) })
+    }
+}
+
+impl Shared {
+    fn partitions(&self, topic: Topic) -> u16 {
+        self.partitions.get(&topic).copied().unwrap_or(1)
+    }
+
+    /// A client that looks where topics end, whatever is committed.
+    fn watcher(&self) -> Result<Arc<BaseConsumer<client::Context>>, BusError> {
+        if let Some(watcher) = self.watcher.get() {
+            return Ok(Arc::clone(watcher));
+        }
+        let mut config = client::consumer(&self.client);
+        config.set("isolation.level", "read_uncommitted");
+        let watcher = Arc::new(self.create(&config)?);
+        Ok(Arc::clone(self.watcher.get_or_init(|| watcher)))
+    }
+
+    fn reader(&self, topic: Topic) -> Result<Arc<tokio::sync::Mutex<Reader>>, BusError> {
+        let mut readers = self.readers.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(reader) = readers.get(&topic) {
+            return Ok(Arc::clone(reader));
+        }
+        let reader = Arc::new(tokio::sync::Mutex::new(Reader::new(self, topic)?));
+        readers.insert(topic, Arc::clone(&reader));
+        Ok(reader)
     }
 }
 
 #[async_trait]
 impl Bus for KafkaBus {
-    async fn publish(&self, _records: Vec<Record>, _positions: Option<Positions>) -> Result<(), BusError> {
-        Err(BusError::Stopped)
+    async fn publish(&self, records: Vec<Record>, positions: Option<Positions>) -> Result<(), BusError> {
+        let positions = positions.filter(|positions| !positions.next.is_empty());
+        let placed = self.shared.place(records)?;
+        match (&placed[..], &positions) {
+            ([], None) => Ok(()),
+            ([single], None) => self.shared.deliver(single).await,
+            _ => {
+                // Goes on to its end when this call is dropped.
+                let shared = Arc::clone(&self.shared);
+                let transaction = move || shared.transact(&placed, positions.as_ref());
+                tokio::task::spawn_blocking(transaction).await.map_err(|_| BusError::Stopped)?
+            }
+        }
     }
 
-    async fn subscribe(&self, _group: &str, _topics: &[Topic]) -> Result<Box<dyn Subscription>, BusError> {
-        Err(BusError::Stopped)
+    async fn subscribe(&self, group: &str, topics: &[Topic]) -> Result<Box<dyn Subscription>, BusError> {
+        Ok(Box::new(KafkaSubscription::join(Arc::clone(&self.shared), group, topics)?))
     }
 
-    async fn read(&self, _from: &Cursor, _max: usize, _wait: Duration) -> Result<Page, BusError> {
-        Err(BusError::Stopped)
+    async fn read(&self, from: &Cursor, max: usize, wait: Duration) -> Result<Page, BusError> {
+        let reader = self.shared.reader(from.topic)?;
+        reader.lock_owned().await.read(from, max.max(1), wait).await
     }
 
-    async fn end(&self, _topic: Topic) -> Result<Cursor, BusError> {
-        Err(BusError::Stopped)
+    async fn end(&self, topic: Topic) -> Result<Cursor, BusError> {
+        let reader = self.shared.reader(topic)?;
+        let next = reader.lock_owned().await.ends().await?;
+        Ok(Cursor { topic, next })
+    }
+
+    async fn close(&self) {
+        let leaving: Vec<_> = self.shared.leaving.lock().unwrap_or_else(PoisonError::into_inner).drain(..).collect();
+        let wait = move || leaving.into_iter().for_each(|leaving| drop(leaving.join()));
+        // A panic of the library while it leaves is no concern of a program that ends.
+        let _ = tokio::task::spawn_blocking(wait).await;
     }
 }

@@ -22,6 +22,21 @@ fn the_defaults_are_a_valid_section_that_reads_back() {
         healthy = "7days"
         alerts = "30days"
         dead_letter = "7days"
+
+        [kafka]
+        brokers = "127.0.0.1:9092"
+        prefix = ""
+        partitions = 12
+        replication = 0
+        session_timeout = "10s"
+        delivery_timeout = "2m"
+        security = "plaintext"
+        ca_file = ""
+        certificate_file = ""
+        key_file = ""
+        mechanism = "plain"
+        username = ""
+        password_file = ""
     "#]]
     .assert_eq(&text);
 }
@@ -41,7 +56,7 @@ fn every_problem_is_told_with_its_key() {
 #[test]
 fn an_unknown_kind_or_key_is_refused() {
     let check = |text: &str| toml::from_str::<BusConfig>(text).unwrap_err().message().to_owned();
-    expect!["unknown variant `carrier-pigeon`, expected `embedded`"].assert_eq(&check("kind = 'carrier-pigeon'"));
+    expect!["unknown variant `carrier-pigeon`, expected `embedded` or `kafka`"].assert_eq(&check("kind = 'carrier-pigeon'"));
     assert!(check("partition = 1").starts_with("unknown field `partition`"));
     assert_eq!(toml::from_str::<BusConfig>("kind = 'embedded'").unwrap().kind, BusKind::Embedded);
 }

@@ -1,8 +1,10 @@
-//! The embedded bus, by the contract and where it goes beyond it.
+//! The buses, by the contract and where they go beyond it.
 #![allow(clippy::unwrap_used)]
 
 mod config;
 mod crash;
+#[cfg(feature = "kafka")]
+mod kafka;
 mod opening;
 mod retention;
 

@@ -1,0 +1,185 @@
+//! The bus on a real Apache Kafka, by the contract and where it goes beyond it.
+
+use std::{sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use bus::{
+    Bus, BusConfig, BusError, BusKind, KafkaBus, KafkaConfig, Positions, Record, Subscription,
+    contract::{MAX_RECORD_BYTES, PARTITIONS, Place},
+    kafka::topics,
+};
+use schemas::{Timestamp, Topic};
+
+/// Where the broker is that the tests may use.
+const BROKER: &str = "DETECTIVE_KAFKA";
+
+/// Topics of its own, on a cluster that all tests share.
+struct Cluster {
+    config: BusConfig,
+}
+
+impl Cluster {
+    fn new() -> Self {
+        let brokers =
+            std::env::var(BROKER).unwrap_or_else(|_| panic!("{BROKER} must name a broker: see `cargo xtask kafka up`"));
+        let kafka = KafkaConfig {
+            brokers,
+            prefix: format!("{}.", uuid::Uuid::new_v4()),
+            partitions: PARTITIONS,
+            ..KafkaConfig::default()
+        };
+        let config =
+            BusConfig { kind: BusKind::Kafka, kafka, max_record_bytes: MAX_RECORD_BYTES, ..BusConfig::default() };
+        Cluster { config }
+    }
+
+    async fn with_topics() -> Self {
+        let cluster = Cluster::new();
+        topics::apply(&cluster.config).await.unwrap();
+        cluster
+    }
+
+    async fn bus(&self) -> KafkaBus {
+        KafkaBus::open(&self.config).await.unwrap()
+    }
+}
+
+#[async_trait]
+impl Place for Cluster {
+    async fn open(&self) -> Arc<dyn Bus> {
+        topics::apply(&self.config).await.unwrap();
+        Arc::new(self.bus().await)
+    }
+}
+
+mod contract {
+    use super::Cluster;
+
+    bus::contract_tests!(Cluster::new(), #[ignore = "needs Kafka"]);
+}
+
+fn record(topic: Topic, value: &str) -> Record {
+    Record::new(topic, "host", value.as_bytes().to_vec(), Timestamp(1_700_000_000_000))
+}
+
+async fn soon<T>(future: impl Future<Output = T>) -> T {
+    tokio::time::timeout(Duration::from_secs(60), future).await.expect("an answer within a minute")
+}
+
+async fn values(subscription: &mut dyn Subscription, count: usize) -> Vec<String> {
+    let mut found = Vec::new();
+    while found.len() < count {
+        let more = soon(subscription.next(count - found.len())).await.unwrap();
+        found.extend(more.into_iter().map(|delivery| String::from_utf8(delivery.value).unwrap()));
+    }
+    found
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs Kafka"]
+async fn who_was_superseded_publishes_nothing() {
+    let cluster = Cluster::with_topics().await;
+    let (one, other) = (cluster.bus().await, cluster.bus().await);
+    one.publish(vec![record(Topic::Snapshots, "a")], None).await.unwrap();
+    let mut first = one.subscribe("scorer", &[Topic::Snapshots]).await.unwrap();
+    let read = soon(first.next(1)).await.unwrap();
+    let epoch = first.epoch();
+
+    // Another member joins, and the first one takes part in dealing out the partitions anew.
+    let mut second = other.subscribe("scorer", &[Topic::Snapshots]).await.unwrap();
+    let dealt_out = async {
+        while first.epoch() == epoch {
+            let _ = tokio::time::timeout(Duration::from_millis(50), first.next(1)).await;
+            let _ = tokio::time::timeout(Duration::from_millis(50), second.next(1)).await;
+        }
+    };
+    soon(dealt_out).await;
+    let stale = one.publish(vec![record(Topic::Alerts, "opened")], Some(Positions::after("scorer", &read))).await;
+    // Who has read since the change holds a newer membership, under which the positions would count.
+    match stale {
+        Err(BusError::Superseded { group }) => assert_eq!(group, "scorer"),
+        other => panic!("{other:?}"),
+    }
+    let mut alerts = 0;
+    bus::for_each(&other, Topic::Alerts, |_| alerts += 1).await.unwrap();
+    assert_eq!(alerts, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs Kafka"]
+async fn a_member_that_leaves_is_replaced_at_once() {
+    let cluster = Cluster::with_topics().await;
+    let (one, other) = (cluster.bus().await, cluster.bus().await);
+    one.publish(vec![record(Topic::Snapshots, "a"), record(Topic::Snapshots, "b")], None).await.unwrap();
+    let mut first = one.subscribe("scorer", &[Topic::Snapshots]).await.unwrap();
+    let read = soon(first.next(1)).await.unwrap();
+    one.publish(Vec::new(), Some(Positions::after("scorer", &read))).await.unwrap();
+    drop(first);
+    soon(one.close()).await;
+    let mut second = other.subscribe("scorer", &[Topic::Snapshots]).await.unwrap();
+    assert_eq!(values(&mut *second, 1).await, ["b"]);
+    assert!(second.epoch() > 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs Kafka"]
+async fn topics_are_made_as_they_must_be() {
+    let mut cluster = Cluster::new();
+    let error = KafkaBus::open(&cluster.config).await.err().unwrap();
+    assert!(matches!(&error, BusError::TopicsMissing { topics, .. } if topics.len() == Topic::ALL.len()), "{error}");
+    assert!(error.is_transient() && error.hint().is_some());
+
+    let missing = topics::check(&cluster.config).await.unwrap();
+    assert_eq!(missing.len(), Topic::ALL.len());
+    assert_eq!(missing[0].to_string(), "detective.snapshots: topic is missing, expected there");
+    assert_eq!(topics::apply(&cluster.config).await.unwrap().len(), Topic::ALL.len());
+    assert_eq!(topics::check(&cluster.config).await.unwrap(), []);
+    assert_eq!(topics::apply(&cluster.config).await.unwrap(), []);
+
+    cluster.config.kafka.partitions = PARTITIONS + 1;
+    cluster.config.retention.alerts = Duration::from_secs(3600);
+    let changed: Vec<String> = topics::apply(&cluster.config).await.unwrap().iter().map(ToString::to_string).collect();
+    assert_eq!(changed.iter().filter(|change| change.contains("partitions is 3, expected 4")).count(), 6);
+    assert!(
+        changed.contains(&"detective.alerts: retention.ms is 2592000000, expected 3600000".to_owned()),
+        "{changed:?}"
+    );
+    assert_eq!(topics::check(&cluster.config).await.unwrap(), []);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs Kafka"]
+async fn what_no_topic_takes_is_refused_and_the_next_record_goes_on() {
+    let mut cluster = Cluster::with_topics().await;
+    cluster.config.max_record_bytes = 8 << 20;
+    let bus = cluster.bus().await;
+    // What cannot be compressed, beyond the broker's limit of a megabyte.
+    let mut state = 1u64;
+    let mut noise = || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        (state >> 33) as u8
+    };
+    let value: Vec<u8> = (0..2 << 20).map(|_| noise()).collect();
+    let large = Record::new(Topic::Models, "cohort", value, Timestamp(1));
+    let error = soon(bus.publish(vec![large.clone()], None)).await.unwrap_err();
+    assert!(matches!(error, BusError::RefusedBySize { topic: Topic::Models, .. }), "{error}");
+    let error = soon(bus.publish(vec![record(Topic::Alerts, "a"), large], None)).await.unwrap_err();
+    assert!(matches!(error, BusError::RefusedBySize { topic: Topic::Models, .. }), "{error}");
+    // Compressed, as much is no trouble.
+    let even = Record::new(Topic::Models, "cohort", vec![7; 2 << 20], Timestamp(1));
+    soon(bus.publish(vec![even], None)).await.unwrap();
+    soon(bus.publish(vec![record(Topic::Alerts, "b"), record(Topic::Alerts, "c")], None)).await.unwrap();
+    let mut alerts = Vec::new();
+    bus::for_each(&bus, Topic::Alerts, |delivery| alerts.push(delivery.value)).await.unwrap();
+    assert_eq!(alerts, [b"b", b"c"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_broker_that_is_not_there_is_named() {
+    let kafka = KafkaConfig { brokers: "127.0.0.1:1".to_owned(), ..KafkaConfig::default() };
+    let error = bus::open(&BusConfig { kind: BusKind::Kafka, kafka, ..BusConfig::default() }).await.err().unwrap();
+    assert!(matches!(error, BusError::Unreachable { .. }), "{error}");
+    let text = error.to_string();
+    assert!(text.contains("127.0.0.1:1") && text.contains("Connection refused"), "{text}");
+    assert!(error.is_transient());
+}
