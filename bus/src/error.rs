@@ -215,6 +215,10 @@ fn names(topics: &[Topic]) -> String {
 }
 
 impl BusError {
+    /// `bus.kind = "kafka"` in a build without it.
+    #[cfg(not(feature = "kafka"))]
+    pub(crate) const WITHOUT_KAFKA: BusError = BusError::NotBuilt { key: "bus.kind", what: "Kafka" };
+
     /// What a person can do about it.
     pub fn hint(&self) -> Option<&'static str> {
         Some(match self {

@@ -11,6 +11,7 @@
 //! - [`config`]: which bus, and its limits
 //! - [`error`]: what goes wrong, and what to do about it
 //! - [`embedded`]: the bus in an SQLite file
+//! - [`topics`]: the topics made and looked at
 //! - `kafka` (feature `kafka`): the bus on Apache Kafka
 //! - `contract` (feature `contract`): the tests that every implementation passes
 
@@ -26,6 +27,7 @@ pub mod error;
 #[cfg(feature = "kafka")]
 pub mod kafka;
 pub mod record;
+pub mod topics;
 
 pub use api::{Bus, Cursor, Page, Subscription, for_each};
 pub use config::{BusConfig, BusKind, KafkaConfig, RetentionConfig};
@@ -43,6 +45,6 @@ pub async fn open(config: &BusConfig) -> Result<Arc<dyn Bus>, BusError> {
         #[cfg(feature = "kafka")]
         BusKind::Kafka => Ok(Arc::new(KafkaBus::open(config).await?)),
         #[cfg(not(feature = "kafka"))]
-        BusKind::Kafka => Err(BusError::NotBuilt { key: "bus.kind", what: "Kafka" }),
+        BusKind::Kafka => Err(BusError::WITHOUT_KAFKA),
     }
 }

@@ -4,7 +4,7 @@ use std::{path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::fault::part::Part;
+use crate::{fault::part::Part, replay::Speed};
 
 /// Names the root cause when something fails on this host: the process, file or endpoint that started it.
 #[derive(Debug, Parser)]
@@ -65,6 +65,9 @@ Example:
     Baseline(BaselineArgs),
     /// Tell what can be seen from here, what not, and why.
     Doctor,
+    /// Make or verify the topics of a Kafka cluster.
+    #[command(subcommand)]
+    Topics(TopicsCommand),
     /// Make trouble on purpose, to see the detective at work.
     #[command(after_help = "\
 Examples:
@@ -72,9 +75,32 @@ Examples:
   detective fault start flock --for 1m
   detective fault start flock --json  what is true, as one JSON line, at the moment it begins")]
     Fault(FaultArgs),
+    /// Write the snapshots that the bus holds, or those that come, to a file.
+    #[command(after_help = "\
+Examples:
+  detective record before.avro              what the bus holds now
+  detective record night.avro --for 8h      what comes in the next eight hours
+  detective record web.avro --since 10m --host web-1")]
+    Record(RecordArgs),
+    /// Publish a recording again, as if its hosts were seen now.
+    #[command(after_help = "\
+Examples:
+  detective replay night.avro --data /tmp/again
+  detective replay night.avro --speed 60    an hour in a minute
+  detective replay night.avro --speed max --hosts 100")]
+    Replay(ReplayArgs),
     /// Print the manual of all settings.
     #[command(hide = true)]
     Manual,
+}
+
+/// What to do with the topics.
+#[derive(Debug, Subcommand)]
+pub enum TopicsCommand {
+    /// Make what is missing and set what differs.
+    Apply,
+    /// Print what is not as it must be, and fail if anything is.
+    Check,
 }
 
 /// Flags of `up`.
@@ -133,6 +159,44 @@ pub struct BaselineArgs {
     /// Address of the HTTP API of the detective that runs [default: 127.0.0.1:7117].
     #[arg(long, value_name = "IP:PORT")]
     pub listen: Option<String>,
+}
+
+/// Flags of `record`.
+#[derive(Debug, Args)]
+pub struct RecordArgs {
+    /// The file to make: an Avro object container file.
+    pub file: PathBuf,
+    /// Record what comes for this long, as in `10m`, and not what is there; with `--since`, both.
+    #[arg(long = "for", value_name = "TIME", value_parser = humantime::parse_duration)]
+    pub span: Option<Duration>,
+    /// Only snapshots of the last while, as in `10m` or `2h`.
+    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+    pub since: Option<Duration>,
+    /// Record what is there, and go on with what comes until a signal.
+    #[arg(long, conflicts_with = "span")]
+    pub follow: bool,
+    /// Only snapshots of this host.
+    #[arg(long, value_name = "ID")]
+    pub host: Option<String>,
+    /// Overwrite the file if it is there.
+    #[arg(long)]
+    pub force: bool,
+}
+
+/// Flags of `replay`.
+#[derive(Debug, Args)]
+pub struct ReplayArgs {
+    /// A file that `detective record` made.
+    pub file: PathBuf,
+    /// So many times as fast as it was recorded, or `max`: as fast as the bus takes it.
+    #[arg(long, value_name = "X", default_value = "1", allow_negative_numbers = true)]
+    pub speed: Speed,
+    /// Publish each snapshot so many times, as hosts `ID-1`, `ID-2` and so on.
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = clap::value_parser!(u32).range(1..))]
+    pub hosts: Option<u32>,
+    /// Put all hosts in this cohort. Without it, a host that was a cohort of its own stays one, under its new name.
+    #[arg(long, value_name = "NAME")]
+    pub cohort: Option<String>,
 }
 
 /// What to do about faults.

@@ -1,13 +1,13 @@
 //! The settings of all parts: defaults, then a file, then the environment, then flags.
 
-use std::{path::PathBuf, sync::Arc};
+use std::sync::Arc;
 
-use bus::{Bus, BusConfig, BusError};
+use bus::{Bus, BusConfig, BusError, BusKind};
 use producer::{Producer, SweepConfig};
 use schemars::JsonSchema;
 use scorer::{AlarmConfig, ApiConfig, LearnConfig, ScorerConfig};
 use serde::{Deserialize, Serialize};
-use service::{Hint, Problems, Settings, Sources};
+use service::{Hint, Problems, Settings};
 use trainer::{FeaturesConfig, TrainerSettings, TrainingConfig};
 
 use crate::cli::{Cli, Command};
@@ -52,12 +52,7 @@ impl Settings for Config {
 impl Config {
     /// The producer's part.
     pub fn producer(&self) -> Producer {
-        Producer {
-            host: self.host.clone(),
-            cohort: self.cohort.clone(),
-            sweep: self.sweep.clone(),
-            own_paths: vec![self.bus.path.clone()],
-        }
+        Producer::new(&self.host, &self.cohort, self.sweep.clone(), vec![self.bus.path.clone()])
     }
 
     /// The trainer's part.
@@ -81,16 +76,9 @@ impl Config {
 /// # Errors
 /// All problems that the settings have, in one message.
 pub fn load(cli: &Cli) -> anyhow::Result<Config> {
-    let mut config: Config = service::load(Sources::new(cli.config.clone(), flags(cli)))?;
-    if config.host.is_empty() {
-        config.host = rustix::system::uname().nodename().to_string_lossy().into_owned();
-    }
-    if config.cohort.is_empty() {
-        config.cohort.clone_from(&config.host);
-    }
-    if config.bus.path == BusConfig::default().path {
-        config.bus.path = state_directory();
-    }
+    let mut config: Config = service::load(service::program::sources(cli.config.clone(), flags(cli)))?;
+    let Producer { host, cohort, .. } = config.producer();
+    (config.host, config.cohort) = (host, cohort);
     config.bus.path = std::path::absolute(&config.bus.path)?;
     config.relearn = matches!(&cli.command, Command::Up(up) if up.relearn);
     Ok(config)
@@ -109,15 +97,9 @@ fn flags(cli: &Cli) -> Vec<(String, String)> {
         }
         Command::Baseline(baseline) => set("api.listen", baseline.listen.clone()),
         Command::Alerts(_) | Command::Explain(_) | Command::Doctor | Command::Fault(_) | Command::Manual => {}
+        Command::Record(_) | Command::Replay(_) | Command::Topics(_) => {}
     }
     flags
-}
-
-/// Where programs of this user keep what they know, after the XDG base directory specification.
-fn state_directory() -> PathBuf {
-    let state = std::env::var_os("XDG_STATE_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
-    let home = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".local/state"));
-    state.or_else(home).unwrap_or_else(|| PathBuf::from("/var/lib")).join("local-detective")
 }
 
 /// Opens the bus, made if need be.
@@ -134,7 +116,7 @@ pub async fn open(config: &Config) -> anyhow::Result<Arc<dyn Bus>> {
 /// If there is none.
 pub async fn open_existing(config: &Config) -> anyhow::Result<Arc<dyn Bus>> {
     let path = &config.bus.path;
-    if !path.join("bus.sqlite").exists() {
+    if config.bus.kind == BusKind::Embedded && !path.join("bus.sqlite").exists() {
         return Err(anyhow::anyhow!("no detective has kept data in `{}`", path.display()))
             .hint("start one with `detective up`, or name its directory with `--data DIR`");
     }

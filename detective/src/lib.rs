@@ -11,15 +11,21 @@
 //! - [`baseline`]: the operator vouches for a while
 //! - [`doctor`]: what can be seen from here, and what not
 //! - [`fault`]: trouble made on purpose
+//! - [`topics`]: the topics of a Kafka cluster
+//! - [`record`], [`replay`]: snapshots from the bus into a file, and back
 
 pub mod alerts;
 pub mod baseline;
 pub mod cli;
+mod clock;
 pub mod config;
 pub mod doctor;
 pub mod explain;
 pub mod fault;
 mod owner;
+pub mod record;
+pub mod replay;
+pub mod topics;
 pub mod up;
 
 use std::process::ExitCode;
@@ -42,8 +48,11 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Explain(explain) => explain::run(config, &explain).await,
         Command::Baseline(baseline) => baseline::run(config, &baseline).await,
         Command::Doctor => doctor::run(config).await,
+        Command::Record(record) => record::run(config, &record).await,
+        Command::Replay(replay) => replay::run(config, &replay).await,
         Command::Manual => config::print_manual(),
         Command::Fault(fault) => fault::run(&fault.command).await,
+        Command::Topics(command) => return topics::run(config, &command).await,
     }?;
     Ok(ExitCode::SUCCESS)
 }

@@ -8,7 +8,7 @@
 //! - `publish`: records and positions in
 //! - `subscription`: reading as a member of a group
 //! - `reader`: reading without a group
-//! - [`topics`]: the topics made and verified
+//! - `topics`: the topics made and looked at
 //! - `failure`: what Kafka says, as the bus says it
 
 mod client;
@@ -16,7 +16,7 @@ mod failure;
 mod publish;
 mod reader;
 mod subscription;
-pub mod topics;
+pub(crate) mod topics;
 
 use std::{
     collections::{BTreeMap, HashMap},

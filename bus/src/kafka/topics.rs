@@ -1,6 +1,6 @@
-//! The topics made, and seen to be as they must be.
+//! The topics of a cluster, made and looked at.
 
-use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use rdkafka::{
     ClientContext,
@@ -19,32 +19,12 @@ use super::{
     failure,
     publish::refused,
 };
-use crate::{BusConfig, BusError, KafkaConfig};
+use crate::{BusConfig, BusError, KafkaConfig, topics::Difference};
 
 /// A segment is closed after this long at most, so that what is old can go.
 const LONGEST_SEGMENT: Duration = Duration::from_secs(24 * 3600);
 /// Where this many brokers keep a topic, a record is acknowledged by two of them at least.
 const ENOUGH_FOR_TWO: u16 = 3;
-
-/// Something of a topic that is not as it must be.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Difference {
-    /// The topic.
-    pub topic: Topic,
-    /// What of it: `topic`, `partitions`, `replication` or the name of a topic setting.
-    pub setting: &'static str,
-    /// As it must be.
-    pub expected: String,
-    /// As it is.
-    pub found: String,
-}
-
-impl fmt::Display for Difference {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Difference { topic, setting, expected, found } = self;
-        write!(f, "{topic}: {setting} is {found}, expected {expected}")
-    }
-}
 
 /// How a topic is: partitions and replicas of each.
 #[derive(Clone, Copy, Debug)]

@@ -56,7 +56,8 @@ fn every_problem_is_told_with_its_key() {
 #[test]
 fn an_unknown_kind_or_key_is_refused() {
     let check = |text: &str| toml::from_str::<BusConfig>(text).unwrap_err().message().to_owned();
-    expect!["unknown variant `carrier-pigeon`, expected `embedded` or `kafka`"].assert_eq(&check("kind = 'carrier-pigeon'"));
+    expect!["unknown variant `carrier-pigeon`, expected `embedded` or `kafka`"]
+        .assert_eq(&check("kind = 'carrier-pigeon'"));
     assert!(check("partition = 1").starts_with("unknown field `partition`"));
     assert_eq!(toml::from_str::<BusConfig>("kind = 'embedded'").unwrap().kind, BusKind::Embedded);
 }

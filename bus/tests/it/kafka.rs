@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use bus::{
     Bus, BusConfig, BusError, BusKind, KafkaBus, KafkaConfig, Positions, Record, Subscription,
     contract::{MAX_RECORD_BYTES, PARTITIONS, Place},
-    kafka::topics,
+    topics,
 };
 use schemas::{Timestamp, Topic};
 
@@ -131,7 +131,7 @@ async fn topics_are_made_as_they_must_be() {
 
     let missing = topics::check(&cluster.config).await.unwrap();
     assert_eq!(missing.len(), Topic::ALL.len());
-    assert_eq!(missing[0].to_string(), "detective.snapshots: topic is missing, expected there");
+    assert_eq!(missing[0].to_string(), "detective.snapshots is missing");
     assert_eq!(topics::apply(&cluster.config).await.unwrap().len(), Topic::ALL.len());
     assert_eq!(topics::check(&cluster.config).await.unwrap(), []);
     assert_eq!(topics::apply(&cluster.config).await.unwrap(), []);

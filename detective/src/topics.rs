@@ -1,0 +1,38 @@
+//! The topics of a Kafka cluster: made, and seen to be as they must be.
+
+use std::process::ExitCode;
+
+use bus::{BusError, BusKind, topics};
+use service::Hint;
+
+use crate::{cli::TopicsCommand, config::Config};
+
+/// Prints a line for each topic setting that was changed, or that should be.
+///
+/// # Errors
+/// If no broker answers or it refuses.
+pub async fn run(config: Config, command: &TopicsCommand) -> anyhow::Result<ExitCode> {
+    if config.bus.kind == BusKind::Embedded {
+        println!("the embedded bus makes its topics by itself (`bus.kind = \"kafka\"` names another)");
+        return Ok(ExitCode::SUCCESS);
+    }
+    let (differences, outcome) = match command {
+        TopicsCommand::Apply => (topics::apply(&config.bus).await, ExitCode::SUCCESS),
+        TopicsCommand::Check => (topics::check(&config.bus).await, ExitCode::FAILURE),
+    };
+    let differences = differences.hint_from(BusError::hint)?;
+    if differences.is_empty() {
+        println!("the topics on {} are as they must be", config.bus.kafka.brokers);
+        return Ok(ExitCode::SUCCESS);
+    }
+    for difference in differences {
+        match (command, difference.setting) {
+            (TopicsCommand::Check, _) => println!("{difference}"),
+            (TopicsCommand::Apply, "topic") => println!("made {}", difference.topic),
+            (TopicsCommand::Apply, setting) => {
+                println!("{}: {setting} set from {} to {}", difference.topic, difference.found, difference.expected);
+            }
+        }
+    }
+    Ok(outcome)
+}
