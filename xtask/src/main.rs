@@ -5,6 +5,8 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 mod ci;
+mod compose_check;
+mod kafka;
 mod measure;
 mod reference;
 mod repository;
@@ -25,6 +27,10 @@ enum Task {
     Tidy,
     /// Write the manual of all settings, `docs/configuration.md`.
     Reference,
+    /// Prove on a Docker engine that what `docker-compose.yml` starts names the culprit of a fault.
+    ComposeCheck(compose_check::ComposeCheckArgs),
+    /// An Apache Kafka for tests, on this machine.
+    Kafka(kafka::KafkaArgs),
     /// Measure, and print a table.
     Measure(measure::MeasureArgs),
 }
@@ -34,6 +40,8 @@ fn main() -> ExitCode {
         Task::Ci => ci::run(),
         Task::Tidy => tidy::run(),
         Task::Reference => reference::run(),
+        Task::ComposeCheck(args) => compose_check::run(&args),
+        Task::Kafka(args) => kafka::run(&args),
         Task::Measure(args) => measure::run(&args),
     };
     match outcome {
