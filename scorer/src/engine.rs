@@ -40,15 +40,22 @@ impl Engine {
     /// An engine that knows what the bus holds of earlier runs: incidents by their latest state.
     pub fn new(config: ScorerConfig, incidents: impl IntoIterator<Item = Incident>, now: Timestamp) -> Engine {
         let relearn_at = config.relearn.then_some(now.0);
-        let incidents = incidents.into_iter().map(|incident| (incident.incident.clone(), incident)).collect();
-        Engine {
+        let mut engine = Engine {
             config,
             cohorts: BTreeMap::new(),
             hosts: BTreeMap::new(),
-            incidents,
+            incidents: BTreeMap::new(),
             metrics: Metrics::default(),
             relearn_at,
-        }
+        };
+        engine.begin_anew(incidents);
+        engine
+    }
+
+    /// Forgets all hosts, for other scorers may have had them; these are the incidents as they are now. Models stay.
+    pub fn begin_anew(&mut self, incidents: impl IntoIterator<Item = Incident>) {
+        self.hosts.clear();
+        self.incidents = incidents.into_iter().map(|incident| (incident.incident.clone(), incident)).collect();
     }
 
     /// A healthy record of an earlier run: it tells how far learning had come.

@@ -1,9 +1,9 @@
 //! The scorer's loop: one owner of all state, one event at a time.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, future::Future, pin::Pin, sync::Arc, time::Duration};
 
-use bus::{Bus, BusError, Cursor, Delivery, Positions, Record, Subscription};
-use schemas::{HealthySnapshot, Incident, ModelRelease, Topic};
+use bus::{Bus, BusError, Delivery, Positions, Record, Subscription};
+use schemas::{CodecError, HealthySnapshot, Incident, ModelRelease, Topic};
 use tokio::{net::TcpListener, sync::mpsc};
 use tokio_util::sync::CancellationToken;
 
@@ -12,7 +12,9 @@ use crate::{
     config::ScorerConfig,
     engine::{Engine, dead_letter},
     error::ScorerError,
+    pause::Pause,
     query::Query,
+    releases,
 };
 
 /// The consumer group of all scorers.
@@ -20,7 +22,6 @@ pub const GROUP: &str = "detective-scorer";
 
 const BATCH: usize = 64;
 const TICK: Duration = Duration::from_millis(500);
-const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
 /// Scores snapshots until `shutdown`. Returns once the HTTP API has ended too.
 ///
@@ -57,21 +58,36 @@ struct Scorer {
     engine: Engine,
     bus: Arc<dyn Bus>,
     snapshots: Box<dyn Subscription>,
-    releases: Cursor,
-    /// What could not be published yet; until it is, nothing further is taken.
-    pending: Option<Pending>,
+    releases: mpsc::Receiver<Delivery>,
+    /// The dealing out of partitions that the engine's state goes with; none once the state is void.
+    epoch: Option<u64>,
+    /// Behind the last batch.
+    positions: Option<Positions>,
+    /// Releases that were refused, on their way to the dead letters.
+    letters: Vec<Record>,
+    /// What is under way with the bus. Until it is done, nothing further is taken, but questions are answered.
+    job: Option<Job>,
 }
 
-struct Pending {
+type Job = Pin<Box<dyn Future<Output = Done> + Send>>;
+
+/// How something with the bus ended.
+enum Done {
+    Published(Result<(), BusError>, Publication),
+    Incidents(Result<Vec<Incident>, BusError>, Vec<Delivery>, Pause),
+}
+
+/// What goes to the bus together.
+struct Publication {
     records: Vec<Record>,
     positions: Option<Positions>,
-    pause: Duration,
+    pause: Pause,
 }
 
 impl Scorer {
     /// Reads what the bus holds of earlier runs: incidents, how far learning had come, models.
     async fn start(config: ScorerConfig, bus: Arc<dyn Bus>) -> Result<Scorer, ScorerError> {
-        let incidents = read_all::<Incident>(bus.as_ref(), Topic::Incidents).await?;
+        let incidents = read_incidents(bus.as_ref()).await?;
         let mut engine = Engine::new(config, incidents, clock::now());
         bus::for_each(bus.as_ref(), Topic::Healthy, |delivery| {
             if let Ok(record) = schemas::decode::<HealthySnapshot>(&delivery.value) {
@@ -79,9 +95,14 @@ impl Scorer {
             }
         })
         .await?;
+        let mut held = Vec::new();
+        let newest = bus::for_each(bus.as_ref(), Topic::Models, |delivery| held.push(delivery)).await?;
         let snapshots = bus.subscribe(GROUP, &[Topic::Snapshots]).await?;
-        let mut scorer = Scorer { engine, bus, snapshots, releases: Cursor::start(Topic::Models), pending: None };
-        scorer.take_releases().await?;
+        let releases = releases::follow(Arc::clone(&bus), newest);
+        let epoch = Some(snapshots.epoch());
+        let (positions, letters, job) = (None, Vec::new(), None);
+        let mut scorer = Scorer { engine, bus, snapshots, releases, epoch, positions, letters, job };
+        held.iter().for_each(|release| scorer.release(release));
         Ok(scorer)
     }
 
@@ -93,58 +114,99 @@ impl Scorer {
         let mut tick = tokio::time::interval(TICK);
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
         loop {
-            let pause = self.pending.as_ref().map(|pending| pending.pause);
+            let is_idle = self.job.is_none();
             tokio::select! {
                 () = shutdown.cancelled() => return Ok(()),
                 Some(query) = queries.recv() => query.answer(&mut self.engine, clock::now()),
-                () = tokio::time::sleep(pause.unwrap_or_default()), if pause.is_some() => self.try_pending().await,
-                _ = tick.tick(), if pause.is_none() => self.tick().await?,
-                batch = self.snapshots.next(BATCH), if pause.is_none() => match batch {
-                    Ok(batch) => self.take(&batch).await?,
+                Some(release) = self.releases.recv() => self.release(&release),
+                done = finish(&mut self.job) => self.settle(done)?,
+                _ = tick.tick(), if is_idle => self.tick()?,
+                batch = self.snapshots.next(BATCH), if is_idle => match batch {
+                    Ok(batch) => self.take(batch)?,
                     Err(error) => self.wait_after(error).await,
                 },
             }
         }
     }
 
-    async fn take(&mut self, batch: &[Delivery]) -> Result<(), ScorerError> {
-        let mut records = Vec::new();
-        for delivery in batch {
+    fn take(&mut self, batch: Vec<Delivery>) -> Result<(), CodecError> {
+        let epoch = Some(self.snapshots.epoch());
+        if self.epoch != epoch {
+            // Others may have had these hosts meanwhile: their incidents are as the topic says.
+            self.epoch = epoch;
+            self.positions = None;
+            self.look_up_incidents(batch, Pause::none());
+            return Ok(());
+        }
+        let mut records = std::mem::take(&mut self.letters);
+        for delivery in &batch {
             records.extend(self.engine.snapshot(delivery, clock::now())?);
         }
-        let positions = Some(Positions::after(GROUP, batch));
-        self.pending = Some(Pending { records, positions, pause: Duration::ZERO });
-        self.try_pending().await;
+        self.positions = Some(Positions::after(GROUP, &batch));
+        self.publish(records);
         Ok(())
     }
 
-    async fn tick(&mut self) -> Result<(), ScorerError> {
-        if let Err(error) = self.take_releases().await {
-            self.wait_after(error).await;
+    fn tick(&mut self) -> Result<(), CodecError> {
+        if self.epoch.is_none() {
+            return Ok(());
         }
-        let records = self.engine.tick(clock::now())?;
+        let mut records = std::mem::take(&mut self.letters);
+        records.extend(self.engine.tick(clock::now())?);
         if !records.is_empty() {
-            self.pending = Some(Pending { records, positions: None, pause: Duration::ZERO });
-            self.try_pending().await;
+            self.publish(records);
         }
         Ok(())
     }
 
-    /// Publishes what is pending. What fails is tried again after a growing pause: nothing is lost and nothing overtakes it.
-    async fn try_pending(&mut self) {
-        let Some(mut pending) = self.pending.take() else { return };
-        let Err(error) = self.bus.publish(pending.records.clone(), pending.positions.clone()).await else {
-            if !pending.pause.is_zero() {
-                tracing::info!("the bus takes records again");
+    /// The positions go with all that is published: who was superseded must not speak for hosts that others have now.
+    fn publish(&mut self, records: Vec<Record>) {
+        let positions = self.positions.clone();
+        self.try_to_publish(Publication { records, positions, pause: Pause::none() });
+    }
+
+    fn try_to_publish(&mut self, publication: Publication) {
+        let bus = Arc::clone(&self.bus);
+        self.job = Some(Box::pin(async move {
+            publication.pause.wait().await;
+            let published = bus.publish(publication.records.clone(), publication.positions.clone()).await;
+            Done::Published(published, publication)
+        }));
+    }
+
+    fn look_up_incidents(&mut self, batch: Vec<Delivery>, pause: Pause) {
+        let bus = Arc::clone(&self.bus);
+        self.job = Some(Box::pin(async move {
+            pause.wait().await;
+            Done::Incidents(read_incidents(bus.as_ref()).await, batch, pause)
+        }));
+    }
+
+    /// What fails is tried again after a growing pause: nothing is lost and nothing overtakes it.
+    fn settle(&mut self, done: Done) -> Result<(), CodecError> {
+        match done {
+            Done::Published(Ok(()), publication) => publication.pause.over(),
+            Done::Published(Err(error @ BusError::Superseded { .. }), _) => {
+                tracing::info!(%error, "another scorer goes on with these hosts, or this one from where it had published");
+                self.engine.hosts.clear();
+                self.epoch = None;
             }
-            return;
-        };
-        if pending.pause.is_zero() {
-            tracing::warn!(%error, hint = error.hint(), "the bus does not take records: trying again");
+            Done::Published(Err(error), mut publication) => {
+                self.engine.metrics.publish_failures += 1;
+                publication.pause.after(&error, "the bus does not take records: trying again");
+                self.try_to_publish(publication);
+            }
+            Done::Incidents(Ok(incidents), batch, pause) => {
+                pause.over();
+                self.engine.begin_anew(incidents);
+                self.take(batch)?;
+            }
+            Done::Incidents(Err(error), batch, mut pause) => {
+                pause.after(&error, "incidents cannot be read: trying again");
+                self.look_up_incidents(batch, pause);
+            }
         }
-        self.engine.metrics.publish_failures += 1;
-        pending.pause = (pending.pause * 2).clamp(Duration::from_millis(200), LONGEST_PAUSE);
-        self.pending = Some(pending);
+        Ok(())
     }
 
     async fn wait_after(&mut self, error: BusError) {
@@ -152,35 +214,42 @@ impl Scorer {
         tokio::time::sleep(TICK).await;
     }
 
-    /// Takes the releases that have come. One that is not sound goes to the dead letters, and the last good model goes on.
-    async fn take_releases(&mut self) -> Result<(), BusError> {
-        loop {
-            let page = self.bus.read(&self.releases, 8, Duration::ZERO).await?;
-            self.releases = page.next;
-            if page.deliveries.is_empty() {
-                return Ok(());
-            }
-            for delivery in page.deliveries.iter().filter(|delivery| !delivery.is_tombstone()) {
-                let release = schemas::decode::<ModelRelease>(&delivery.value).map_err(|error| error.to_string());
-                let taken = release.and_then(|release| self.engine.release(release).map_err(|error| error.to_string()));
-                if let Err(why) = taken {
-                    tracing::warn!(cohort = delivery.key, why, "model refused: the last good one goes on");
-                    self.engine.metrics.releases_refused += 1;
-                    self.bus.publish(vec![dead_letter(delivery, &why)], None).await?;
-                }
-            }
+    /// Takes a release. One that is not sound goes to the dead letters, and the last good model goes on.
+    fn release(&mut self, delivery: &Delivery) {
+        if delivery.is_tombstone() {
+            return;
+        }
+        let release = schemas::decode::<ModelRelease>(&delivery.value).map_err(|error| error.to_string());
+        let taken = release.and_then(|release| self.engine.release(release).map_err(|error| error.to_string()));
+        if let Err(why) = taken {
+            tracing::warn!(cohort = delivery.key, why, "model refused: the last good one goes on");
+            self.engine.metrics.releases_refused += 1;
+            self.letters.push(dead_letter(delivery, &why));
         }
     }
 }
 
-async fn read_all<R: schemas::codec::Record + Send>(bus: &dyn Bus, topic: Topic) -> Result<Vec<R>, BusError> {
-    let mut records = std::collections::BTreeMap::new();
-    bus::for_each(bus, topic, |delivery| {
-        match schemas::decode::<R>(&delivery.value) {
-            Ok(record) if !delivery.is_tombstone() => records.insert(delivery.key, record),
-            _ => records.remove(&delivery.key),
+/// Waits until the job is done, for ever if there is none.
+async fn finish(job: &mut Option<Job>) -> Done {
+    match job {
+        Some(under_way) => {
+            let done = under_way.await;
+            *job = None;
+            done
+        }
+        None => std::future::pending().await,
+    }
+}
+
+/// The latest state of each incident.
+async fn read_incidents(bus: &dyn Bus) -> Result<Vec<Incident>, BusError> {
+    let mut incidents = BTreeMap::new();
+    bus::for_each(bus, Topic::Incidents, |delivery| {
+        match schemas::decode::<Incident>(&delivery.value) {
+            Ok(incident) if !delivery.is_tombstone() => incidents.insert(delivery.key, incident),
+            _ => incidents.remove(&delivery.key),
         };
     })
     .await?;
-    Ok(records.into_values().collect())
+    Ok(incidents.into_values().collect())
 }
