@@ -192,7 +192,7 @@ pub struct ReplayArgs {
     #[arg(long, value_name = "X", default_value = "1", allow_negative_numbers = true)]
     pub speed: Speed,
     /// Publish each snapshot so many times, as hosts `ID-1`, `ID-2` and so on.
-    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = at_least_one)]
     pub hosts: Option<u32>,
     /// Put all hosts in this cohort. Without it, a host that was a cohort of its own stays one, under its new name.
     #[arg(long, value_name = "NAME")]
@@ -256,4 +256,9 @@ fn at_most_ten_minutes(text: &str) -> Result<Duration, String> {
     const MOST: Duration = Duration::from_secs(600);
     let time = humantime::parse_duration(text).map_err(|error| error.to_string())?;
     if time > MOST { Err(format!("must be at most 10m, found {text}")) } else { Ok(time) }
+}
+
+fn at_least_one(text: &str) -> Result<u32, String> {
+    let number = text.parse().ok().filter(|number| *number > 0);
+    number.ok_or_else(|| "expected a whole number from 1: how many hosts each host becomes".to_owned())
 }

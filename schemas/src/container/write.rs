@@ -20,6 +20,7 @@ pub struct Writer<R, W> {
     sync: [u8; SYNC_BYTES],
     block: Vec<u8>,
     count: i64,
+    records: u64,
     written: u64,
     record: PhantomData<fn(&R)>,
 }
@@ -41,6 +42,7 @@ impl<R: Record, W: Write> Writer<R, W> {
             sync: apache_avro::read_marker(&header),
             block: Vec::new(),
             count: 0,
+            records: 0,
             written: header.len() as u64,
             record: PhantomData,
         })
@@ -81,12 +83,18 @@ impl<R: Record, W: Write> Writer<R, W> {
         self.out.write_all(&framed)?;
         self.out.flush()?;
         self.written += framed.len() as u64;
+        self.records += count.unsigned_abs();
         Ok(())
     }
 
     /// How many bytes the header and the whole blocks have that were written.
     pub fn written(&self) -> u64 {
         self.written
+    }
+
+    /// How many records the whole blocks have that were written.
+    pub fn records(&self) -> u64 {
+        self.records
     }
 
     /// What is written to.

@@ -1,0 +1,200 @@
+//! Snapshots from the bus into a file.
+
+use std::{
+    collections::BTreeSet,
+    fs::{File, OpenOptions},
+    os::unix::fs::OpenOptionsExt,
+    path::Path,
+    time::Duration,
+};
+
+use anyhow::Context;
+use bus::{Bus, BusError, Cursor, Delivery, Page};
+use schemas::{
+    CodecError, GraphSnapshot, Timestamp, Topic,
+    container::{ContainerError, Writer},
+};
+use service::Hint;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::{cli::RecordArgs, clock, config::Config};
+
+/// Records read at once; the bus hands out no more than a few megabytes.
+const PAGE: usize = 256;
+/// A recording that goes on asks a bus that failed again after this pause.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// Records snapshots until all are there, the time is up or a signal comes.
+///
+/// # Errors
+/// If the bus cannot be read or the file not be written. What was recorded until then is a whole file.
+pub async fn run(config: Config, args: &RecordArgs) -> anyhow::Result<()> {
+    let shutdown = service::shutdown::on_signal()?;
+    let bus = crate::config::open_existing(&config).await?;
+    // Nothing is overwritten before there is something to read.
+    let cursor = match (args.span, args.since) {
+        (Some(_), None) => bus.end(Topic::Snapshots).await.hint_from(BusError::hint)?,
+        _ => Cursor::start(Topic::Snapshots),
+    };
+    let mut recording = Recording::create(args)?;
+    let outcome = record(bus.as_ref(), cursor, args, &shutdown, &mut recording).await;
+    let finished = recording.finish(&args.file);
+    bus.close().await;
+    outcome.and(finished)
+}
+
+async fn record(
+    bus: &dyn Bus,
+    mut cursor: Cursor,
+    args: &RecordArgs,
+    shutdown: &CancellationToken,
+    recording: &mut Recording,
+) -> anyhow::Result<()> {
+    let until = args.span.and_then(|span| Instant::now().checked_add(span));
+    let goes_on = args.follow || args.span.is_some();
+    let mut is_failing = false;
+    loop {
+        let left = until.map_or(Duration::MAX, |until| until.saturating_duration_since(Instant::now()));
+        if left.is_zero() {
+            return Ok(());
+        }
+        let wait = if goes_on { left.min(PAUSE) } else { Duration::ZERO };
+        let Some(page) = shutdown.run_until_cancelled(bus.read(&cursor, PAGE, wait)).await else { return Ok(()) };
+        match page {
+            Ok(Page { deliveries, .. }) if deliveries.is_empty() && !goes_on => return Ok(()),
+            Ok(Page { deliveries, next }) => {
+                is_failing = false;
+                cursor = next;
+                recording.take(&deliveries).with_context(|| format!("cannot write `{}`", args.file.display()))?;
+            }
+            Err(error) if goes_on && error.is_transient() => {
+                if !is_failing {
+                    tracing::warn!(%error, hint = error.hint(), "the bus cannot be read: trying again");
+                }
+                is_failing = true;
+                let _ = shutdown.run_until_cancelled(tokio::time::sleep(left.min(PAUSE))).await;
+            }
+            Err(error) => return Err(error).hint_from(BusError::hint),
+        }
+    }
+}
+
+/// The file, and what is in it.
+struct Recording {
+    writer: Writer<GraphSnapshot, File>,
+    host: Option<String>,
+    since: Option<Timestamp>,
+    hosts: BTreeSet<String>,
+    times: Option<(Timestamp, Timestamp)>,
+    /// Records that were no snapshots.
+    left_out: u64,
+}
+
+impl Recording {
+    fn create(args: &RecordArgs) -> anyhow::Result<Recording> {
+        let file = create(&args.file, args.force)?;
+        let writer = Writer::create(file).with_context(|| format!("cannot write `{}`", args.file.display()))?;
+        let ago = |since: Duration| i64::try_from(since.as_millis()).unwrap_or(i64::MAX);
+        Ok(Recording {
+            writer,
+            host: args.host.clone(),
+            since: args.since.map(|since| Timestamp(clock::now().0.saturating_sub(ago(since)))),
+            hosts: BTreeSet::new(),
+            times: None,
+            left_out: 0,
+        })
+    }
+
+    /// Writes the snapshots of a page that are wanted, to the end of a block: what comes later cannot harm them.
+    fn take(&mut self, deliveries: &[Delivery]) -> Result<(), ContainerError> {
+        for delivery in deliveries {
+            if self.host.as_ref().is_some_and(|host| *host != delivery.key) {
+                continue;
+            }
+            match schemas::decode::<GraphSnapshot>(&delivery.value) {
+                Ok(snapshot) if self.since.is_some_and(|since| snapshot.ended_at < since) => {}
+                Ok(snapshot) => {
+                    self.writer.append(&snapshot)?;
+                    self.note(&snapshot);
+                }
+                Err(error) => self.leave_out(delivery, &error),
+            }
+        }
+        self.writer.finish_block()
+    }
+
+    fn note(&mut self, snapshot: &GraphSnapshot) {
+        let time = snapshot.ended_at;
+        self.times = Some(self.times.map_or((time, time), |(first, last)| (first.min(time), last.max(time))));
+        if !self.hosts.contains(&snapshot.host) {
+            self.hosts.insert(snapshot.host.clone());
+        }
+    }
+
+    fn leave_out(&mut self, delivery: &Delivery, error: &CodecError) {
+        if self.left_out == 0 {
+            let (partition, offset) = (delivery.partition, delivery.offset);
+            tracing::warn!(partition, offset, %error, "a record of the snapshots topic is no snapshot");
+        }
+        self.left_out += 1;
+    }
+
+    /// Takes away what is not a whole block, and tells what there is.
+    fn finish(self, path: &Path) -> anyhow::Result<()> {
+        let (file, whole) = (self.writer.get_ref(), self.writer.written());
+        let ended = file.set_len(whole).and_then(|()| file.sync_all());
+        if self.left_out > 0 {
+            eprintln!("{} records of `{}` were no snapshots and were left out", self.left_out, Topic::Snapshots);
+        }
+        let Some((first, last)) = self.times else {
+            eprintln!("no snapshot was recorded: `{}` is empty", path.display());
+            return Ok(ended?);
+        };
+        eprintln!(
+            "recorded {} snapshots of {} from {first} to {last} ({}) in `{}`, {:.1} MB",
+            self.writer.records(),
+            hosts(self.hosts.len()),
+            span(last.millis_since(first)),
+            path.display(),
+            whole as f64 / 1e6
+        );
+        ended.with_context(|| format!("cannot write `{}`", path.display()))
+    }
+}
+
+/// So many hosts, in words.
+pub fn hosts(count: usize) -> String {
+    if count == 1 { "1 host".to_owned() } else { format!("{count} hosts") }
+}
+
+/// So many milliseconds, in words.
+pub fn span(millis: i64) -> humantime::FormattedDuration {
+    humantime::format_duration(Duration::from_millis(u64::try_from(millis).unwrap_or(0)))
+}
+
+/// A new file for its owner alone: it tells what runs here.
+fn create(path: &Path, may_overwrite: bool) -> anyhow::Result<File> {
+    let cannot = || format!("cannot write `{}`", path.display());
+    // Asked before it is opened: that of a pipe waits for a reader.
+    if std::fs::metadata(path).is_ok_and(|found| !found.is_file()) {
+        return Err(anyhow::anyhow!("expected a file to write, `{}` is none", path.display()))
+            .hint("name another file");
+    }
+    let mut options = OpenOptions::new();
+    options.write(true).mode(0o600);
+    if may_overwrite {
+        options.create(true).truncate(false);
+    } else {
+        options.create_new(true);
+    }
+    let file = match options.open(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
+            return Err(anyhow::anyhow!("`{}` is there already", path.display()))
+                .hint("name another file, or overwrite it with `--force`");
+        }
+        opened => opened.with_context(cannot).hint("name a file in a directory that this user may write")?,
+    };
+    file.set_len(0).with_context(cannot)?;
+    Ok(file)
+}

@@ -1,0 +1,198 @@
+//! Snapshots from a file onto the bus, in the rhythm in which they were recorded.
+
+mod pace;
+mod tape;
+
+use std::{collections::HashMap, sync::Arc, time::Duration};
+
+use anyhow::Context;
+use bus::{Bus, BusError, Record};
+use schemas::{GraphSnapshot, Timestamp, Topic};
+use service::Hint;
+use tokio::time::Instant;
+
+use pace::Pace;
+pub use pace::Speed;
+use tape::Tape;
+
+use crate::{
+    cli::ReplayArgs,
+    clock,
+    config::Config,
+    record::{hosts, span},
+};
+
+/// Records that are due are published together, up to so many and about so many bytes.
+const BATCH: usize = 256;
+const BATCH_BYTES: usize = 2 << 20;
+/// A replay that is later than this is told.
+const LATE: Duration = Duration::from_secs(1);
+
+/// Publishes a recording until it ends or a signal comes.
+///
+/// # Errors
+/// If the file is no recording, the bus does not take it, or the file could not be read to its end: then after what could be.
+pub async fn run(config: Config, args: &ReplayArgs) -> anyhow::Result<()> {
+    let shutdown = service::shutdown::on_signal()?;
+    let path = args.file.clone();
+    let opening = tokio::task::spawn_blocking(move || Tape::open(&path));
+    let Some(tape) = shutdown.run_until_cancelled(opening).await else { return Ok(()) };
+    let mut tape = tape??;
+    let bus = crate::config::open(&config).await?;
+    let mut player = Player::new(args, &tape, Arc::clone(&bus));
+    let played = shutdown.run_until_cancelled(player.play(&mut tape)).await;
+    player.tell_end();
+    bus.close().await;
+    match (played, tape.broken.take()) {
+        (Some(Ok(())), Some(broken)) => {
+            let whole = tape.entries().len();
+            Err(broken)
+                .with_context(|| format!("all {whole} whole snapshots of `{}` are published", args.file.display()))
+                .hint("the recording was ended by force, or the file was not copied whole")
+        }
+        (played, _) => played.unwrap_or(Ok(())),
+    }
+}
+
+struct Player {
+    bus: Arc<dyn Bus>,
+    pace: Pace,
+    speed: Speed,
+    copies: Option<u32>,
+    cohort: Option<String>,
+    /// A run of its own, so that what was replayed or seen before is not taken for the same.
+    run: String,
+    sequences: HashMap<String, i64>,
+    begun: Instant,
+    shift: i64,
+    batch: Vec<Record>,
+    batch_bytes: usize,
+    total: usize,
+    published: usize,
+    is_late: bool,
+}
+
+impl Player {
+    fn new(args: &ReplayArgs, tape: &Tape, bus: Arc<dyn Bus>) -> Player {
+        let (first, last) = tape.times();
+        let pace = Pace::new(args.speed, first, last);
+        let takes = match args.speed {
+            Speed::Max => "as fast as the bus takes them".to_owned(),
+            Speed::Times(_) => {
+                format!("in {}", span(i64::try_from(pace.takes().as_millis()).unwrap_or(i64::MAX)))
+            }
+        };
+        eprintln!(
+            "replaying {} snapshots of {} over {}, {takes}",
+            tape.entries().len(),
+            hosts(tape.hosts()),
+            span(last.millis_since(first))
+        );
+        Player {
+            bus,
+            shift: pace.shift(clock::now()),
+            pace,
+            speed: args.speed,
+            copies: args.hosts,
+            cohort: args.cohort.clone(),
+            run: uuid::Uuid::new_v4().to_string(),
+            sequences: HashMap::new(),
+            begun: Instant::now(),
+            batch: Vec::new(),
+            batch_bytes: 0,
+            total: tape.entries().len() * args.hosts.map_or(1, |copies| copies as usize),
+            published: 0,
+            is_late: false,
+        }
+    }
+
+    async fn play(&mut self, tape: &mut Tape) -> anyhow::Result<()> {
+        for at in 0..tape.entries().len() {
+            let entry = tape.entries()[at];
+            self.wait_for(self.pace.due(entry.time)).await?;
+            let snapshot = tape.snapshot(entry).context("the recording changed while it was replayed")?;
+            self.add(snapshot).await?;
+        }
+        self.publish().await
+    }
+
+    /// Waits until it is time, once everything that was due before is published.
+    async fn wait_for(&mut self, due: Duration) -> anyhow::Result<()> {
+        if due > self.begun.elapsed() {
+            self.publish().await?;
+            tokio::time::sleep(due.saturating_sub(self.begun.elapsed())).await;
+        }
+        let late = self.begun.elapsed().saturating_sub(due);
+        if late > LATE && self.speed != Speed::Max && !self.is_late {
+            self.is_late = true;
+            eprintln!(
+                "the bus does not take the snapshots at speed {}: {:.1} s behind, going on as fast as it does",
+                self.speed,
+                late.as_secs_f64()
+            );
+        }
+        Ok(())
+    }
+
+    /// Adds a snapshot, or its copies, to what is published next.
+    async fn add(&mut self, mut snapshot: GraphSnapshot) -> anyhow::Result<()> {
+        let sequence = self.sequences.entry(snapshot.host.clone()).or_insert(0);
+        (snapshot.sequence, *sequence) = (*sequence, *sequence + 1);
+        snapshot.run.clone_from(&self.run);
+        for time in [&mut snapshot.started_at, &mut snapshot.ended_at] {
+            *time = Timestamp(time.0.saturating_add(self.shift));
+        }
+        let (host, cohort) = (snapshot.host.clone(), snapshot.cohort.clone());
+        for copy in 1..=self.copies.unwrap_or(1) {
+            if self.copies.is_some() {
+                snapshot.host = format!("{host}-{copy}");
+            }
+            snapshot.cohort = match &self.cohort {
+                Some(cohort) => cohort.clone(),
+                None if cohort == host => snapshot.host.clone(),
+                None => cohort.clone(),
+            };
+            let record = record(&snapshot)?;
+            self.batch_bytes += record.size();
+            self.batch.push(record);
+            if self.batch.len() >= BATCH || self.batch_bytes >= BATCH_BYTES {
+                self.publish().await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn publish(&mut self) -> anyhow::Result<()> {
+        if self.batch.is_empty() {
+            return Ok(());
+        }
+        let batch = std::mem::take(&mut self.batch);
+        self.batch_bytes = 0;
+        let count = batch.len();
+        self.bus.publish(batch, None).await.hint_from(BusError::hint)?;
+        self.published += count;
+        Ok(())
+    }
+
+    fn tell_end(&self) {
+        let took = self.begun.elapsed();
+        let rate = self.published as f64 / took.as_secs_f64().max(1e-3);
+        let (published, total, took) = (self.published, self.total, took.as_secs_f64());
+        eprintln!("published {published} of {total} snapshots in {took:.1} s, {rate:.1} a second");
+    }
+}
+
+/// A snapshot as a record of the bus, in CloudEvents' binary form. The record's own time is now, however old the recording is: a
+/// broker forgets records by it.
+fn record(snapshot: &GraphSnapshot) -> Result<Record, schemas::CodecError> {
+    let GraphSnapshot { host, run, sequence, ended_at, .. } = snapshot;
+    let value = schemas::encode(snapshot)?;
+    Ok(Record::new(Topic::Snapshots, host.clone(), value, clock::now())
+        .header("ce_specversion", "1.0")
+        .header("ce_id", format!("{host}/{run}/{sequence}"))
+        .header("ce_type", "detective.snapshot.v1")
+        .header("ce_source", format!("detective-replay/{host}"))
+        .header("ce_subject", host.as_str())
+        .header("ce_time", ended_at.to_string())
+        .header("content-type", "application/avro"))
+}
