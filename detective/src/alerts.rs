@@ -1,13 +1,10 @@
 //! What the alerts topic holds, and what comes.
 
-use std::{
-    io::{Write, stdout},
-    time::{Duration, SystemTime},
-};
+use std::time::{Duration, SystemTime};
 
 use bus::{Bus, BusError, Cursor};
 use schemas::{RootCauseEvent, Timestamp, Topic};
-use scorer::render::{self, Colour};
+use scorer::announce::Printer;
 use service::Hint;
 
 use crate::{cli::AlertsArgs, config::Config};
@@ -20,7 +17,7 @@ pub async fn run(config: Config, args: &AlertsArgs) -> anyhow::Result<()> {
     let bus = crate::config::open_existing(&config).await?;
     #[expect(clippy::disallowed_methods, reason = "the user's \"ago\" counts from now")]
     let since = args.since.and_then(|since| SystemTime::now().checked_sub(since)).map(Timestamp::from);
-    let mut printer = Printer::to_stdout(args.json);
+    let printer = Printer::to_stdout(args.json);
     let mut cursor = Cursor::start(Topic::Alerts);
     loop {
         let wait = if args.follow { Duration::from_secs(3600) } else { Duration::ZERO };
@@ -33,20 +30,6 @@ pub async fn run(config: Config, args: &AlertsArgs) -> anyhow::Result<()> {
             if !printer.print(&event) {
                 return Ok(());
             }
-        }
-    }
-}
-
-/// Prints what comes after `from`, until the bus fails.
-///
-/// # Errors
-/// If the bus cannot be read.
-pub async fn follow(bus: &dyn Bus, mut from: Cursor, mut printer: Printer) -> anyhow::Result<()> {
-    loop {
-        let page = read(bus, &from, Duration::from_secs(3600)).await?;
-        from = page.next;
-        for event in events(&page.deliveries) {
-            printer.print(&event);
         }
     }
 }
@@ -65,32 +48,4 @@ fn events(deliveries: &[bus::Delivery]) -> impl Iterator<Item = RootCauseEvent> 
             None
         }
     })
-}
-
-/// Whether standard output is to be coloured.
-pub fn colour() -> Colour {
-    if service::report::colour(&stdout()) { Colour::On } else { Colour::Off }
-}
-
-/// Writes events for people or for programs.
-pub struct Printer {
-    json: bool,
-    colour: Colour,
-}
-
-impl Printer {
-    /// To standard output, coloured if that is a terminal and the user has not said otherwise.
-    pub fn to_stdout(json: bool) -> Printer {
-        Printer { json, colour: colour() }
-    }
-
-    /// Prints an event. False means that nobody reads any more.
-    pub fn print(&mut self, event: &RootCauseEvent) -> bool {
-        let text = match self.json {
-            true => serde_json::to_string(event).unwrap_or_default() + "\n",
-            false => render::event(event, self.colour),
-        };
-        let mut out = stdout().lock();
-        out.write_all(text.as_bytes()).and_then(|()| out.flush()).is_ok()
-    }
 }

@@ -2,9 +2,9 @@
 
 use anyhow::bail;
 use schemas::{EventKind, RootCauseEvent, Topic};
-use scorer::render;
+use scorer::{announce::colour, render};
 
-use crate::{alerts, cli::ExplainArgs, config::Config};
+use crate::{cli::ExplainArgs, config::Config};
 
 /// Prints the incident's latest event that tells of suspects, and how it went on.
 ///
@@ -23,7 +23,7 @@ pub async fn run(config: Config, args: &ExplainArgs) -> anyhow::Result<()> {
         println!("{}", serde_json::to_string(latest)?);
         return Ok(());
     }
-    print!("{}", render::explanation(latest, alerts::colour()));
+    print!("{}", render::explanation(latest, colour()));
     for event in &events {
         println!("  {}  {}", event.time, event.event);
     }

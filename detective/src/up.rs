@@ -2,20 +2,18 @@
 
 use std::{sync::Arc, time::Duration};
 
-use bus::Bus;
+use bus::{Bus, BusKind};
 use producer::ProducerError;
-use schemas::Topic;
-use scorer::ScorerError;
+use scorer::{
+    ScorerError,
+    announce::{Announced, Printer},
+};
 use service::Hint;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use trainer::{Progress, TrainerError};
 
-use crate::{
-    alerts::{self, Printer},
-    config::Config,
-    owner,
-};
+use crate::{config::Config, owner};
 
 /// What is still at work when the time is up is left to the end of the process.
 const TIME_TO_END: Duration = Duration::from_secs(3);
@@ -24,12 +22,13 @@ const TIME_TO_END: Duration = Duration::from_secs(3);
 ///
 /// # Errors
 /// If a part cannot start or go on.
-pub async fn run(config: Config, json: bool) -> anyhow::Result<()> {
+pub async fn run(mut config: Config, json: bool) -> anyhow::Result<()> {
     let shutdown = service::shutdown::on_signal()?;
+    if std::mem::take(&mut config.bus.kind) != BusKind::Embedded {
+        tracing::warn!("`bus.kind` is for detective-producer, -trainer and -scorer: `up` keeps its records in a file");
+    }
     let bus = crate::config::open(&config).await?;
     let _owner = owner::take(&config.bus.path).await?;
-    // Only what comes from here on is printed; `alerts` shows the rest.
-    let alerts_from = bus.end(Topic::Alerts).await?;
     say(&format!(
         "watching {} every {} · data in {} · http://{}",
         config.host,
@@ -37,24 +36,25 @@ pub async fn run(config: Config, json: bool) -> anyhow::Result<()> {
         config.bus.path.display(),
         config.api.listen
     ));
-    let mut parts = start_parts(&config, &bus, &shutdown);
-    let printing = tokio::spawn({
-        let bus = Arc::clone(&bus);
-        async move { alerts::follow(bus.as_ref(), alerts_from, Printer::to_stdout(json)).await }
-    });
+    let announced: Arc<dyn Bus> = Arc::new(Announced::new(Arc::clone(&bus), Printer::to_stdout(json)));
+    let mut parts = start_parts(&config, &bus, &announced, &shutdown);
     let outcome = first_failure(&mut parts, &shutdown).await;
     shutdown.cancel();
     let rest = async { while parts.join_next().await.is_some() {} };
     let _ = tokio::time::timeout(TIME_TO_END, rest).await;
     // What was published at the end is printed too.
-    tokio::time::sleep(Duration::from_millis(200)).await;
-    printing.abort();
+    announced.close().await;
     outcome
 }
 
-fn start_parts(config: &Config, bus: &Arc<dyn Bus>, shutdown: &CancellationToken) -> JoinSet<anyhow::Result<()>> {
+fn start_parts(
+    config: &Config,
+    bus: &Arc<dyn Bus>,
+    announced: &Arc<dyn Bus>,
+    shutdown: &CancellationToken,
+) -> JoinSet<anyhow::Result<()>> {
     let mut parts = JoinSet::new();
-    let scoring = scorer::run(config.scorer(), Arc::clone(bus), shutdown.clone());
+    let scoring = scorer::run(config.scorer(), Arc::clone(announced), shutdown.clone());
     parts.spawn(async move { scoring.await.hint_from(|error: &ScorerError| error.hint().map(str::to_owned)) });
     let training = trainer::run(config.trainer(), Arc::clone(bus), shutdown.clone(), Progress::stderr());
     parts.spawn(

@@ -9,8 +9,21 @@ use std::{
 use async_trait::async_trait;
 use bus::{Bus, BusError, Cursor, Page, Positions, Record, Subscription};
 use schemas::{RootCauseEvent, Topic};
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::timeout,
+};
 
 use crate::render::{self, Colour};
+
+/// So many events wait for a reader that stands still; those beyond are in the topic alone.
+const WAITING: usize = 1024;
+const TIME_TO_PRINT: Duration = Duration::from_secs(1);
+
+/// Whether standard output is to be coloured: for people who have not said otherwise.
+pub fn colour() -> Colour {
+    if service::report::colour(&stdout()) { Colour::On } else { Colour::Off }
+}
 
 /// Writes events for people or for programs.
 #[derive(Clone, Copy, Debug)]
@@ -20,11 +33,9 @@ pub struct Printer {
 }
 
 impl Printer {
-    /// To standard output: for programs a JSON line each, for people coloured if that is a terminal and they have not
-    /// said otherwise.
+    /// To standard output: for people, or with `json` a line each for programs.
     pub fn to_stdout(json: bool) -> Printer {
-        let colour = if service::report::colour(&stdout()) { Colour::On } else { Colour::Off };
-        Printer { json, colour }
+        Printer { json, colour: colour() }
     }
 
     /// Prints an event. False means that nobody reads any more.
@@ -42,13 +53,29 @@ impl Printer {
 /// share a topic.
 pub struct Announced {
     bus: Arc<dyn Bus>,
-    printer: Printer,
+    events: mpsc::Sender<Word>,
+}
+
+enum Word {
+    Event(Box<RootCauseEvent>),
+    /// All that came before is printed.
+    Done(oneshot::Sender<()>),
 }
 
 impl Announced {
-    /// That bus, announced by that printer.
+    /// That bus, announced by that printer. Must be called within a tokio runtime.
     pub fn new(bus: Arc<dyn Bus>, printer: Printer) -> Announced {
-        Announced { bus, printer }
+        let (events, mut words) = mpsc::channel(WAITING);
+        // Whoever reads standard output slowly, or not at all, holds up nothing but this thread.
+        tokio::task::spawn_blocking(move || {
+            while let Some(word) = words.blocking_recv() {
+                match word {
+                    Word::Event(event) => drop(printer.print(&event)),
+                    Word::Done(done) => drop(done.send(())),
+                }
+            }
+        });
+        Announced { bus, events }
     }
 }
 
@@ -58,8 +85,8 @@ impl Bus for Announced {
         let alerts = records.iter().filter(|record| record.topic == Topic::Alerts);
         let events: Vec<RootCauseEvent> = alerts.filter_map(|alert| schemas::decode(&alert.value).ok()).collect();
         self.bus.publish(records, positions).await?;
-        for event in &events {
-            self.printer.print(event);
+        for event in events {
+            let _ = self.events.try_send(Word::Event(Box::new(event)));
         }
         Ok(())
     }
@@ -77,6 +104,10 @@ impl Bus for Announced {
     }
 
     async fn close(&self) {
+        let (done, printed) = oneshot::channel();
+        if self.events.try_send(Word::Done(done)).is_ok() {
+            let _ = timeout(TIME_TO_PRINT, printed).await;
+        }
         self.bus.close().await;
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{process::ExitCode, sync::Arc, time::Duration};
 
-use bus::BusError;
+use bus::{Bus, BusError};
 use scorer::{
     ScorerError,
     announce::{Announced, Printer},
@@ -43,8 +43,8 @@ async fn run(config: Config, flags: Flags, shutdown: CancellationToken) -> anyho
     let opened = waiting::answer_until(config.api.listen, opening).await;
     let Some(bus) = opened.hint_from(hint)?? else { return Ok(()) };
     tracing::info!(address = %config.api.listen, "answering");
-    let announced = Arc::new(Announced::new(Arc::clone(&bus), Printer::to_stdout(flags.json)));
-    let outcome = scorer::run(config.scorer(flags.relearn), announced, shutdown).await;
+    let bus: Arc<dyn Bus> = Arc::new(Announced::new(bus, Printer::to_stdout(flags.json)));
+    let outcome = scorer::run(config.scorer(flags.relearn), Arc::clone(&bus), shutdown).await;
     let _ = tokio::time::timeout(TIME_TO_CLOSE, bus.close()).await;
     outcome.hint_from(hint)
 }

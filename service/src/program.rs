@@ -87,13 +87,17 @@ impl CommonFlags {
     fn sources(&self) -> anyhow::Result<Sources> {
         let data = self.data.as_ref().map(std::path::absolute).transpose()?;
         let flags = data.map(|data| (DATA.to_owned(), data.to_string_lossy().into_owned()));
-        let sources = Sources::new(self.config.clone(), flags.into_iter().collect());
-        Ok(sources.fallback(DATA, state_directory().to_string_lossy()))
+        Ok(sources(self.config.clone(), flags.into_iter().collect()))
     }
 }
 
+/// A file, if any, the environment and flags; data is kept in the directory of this user where none of them says.
+pub fn sources(file: Option<PathBuf>, flags: Vec<(String, String)>) -> Sources {
+    Sources::new(file, flags).fallback(DATA, state_directory().to_string_lossy())
+}
+
 /// Where programs of this user keep what they know, after the XDG base directory specification.
-pub fn state_directory() -> PathBuf {
+fn state_directory() -> PathBuf {
     let state = std::env::var_os("XDG_STATE_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
     let home = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".local/state"));
     state.or_else(home).unwrap_or_else(|| PathBuf::from("/var/lib")).join("local-detective")

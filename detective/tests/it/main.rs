@@ -6,5 +6,6 @@ mod events;
 mod fault;
 mod manual;
 mod parity;
+mod programs;
 mod running;
 mod up;

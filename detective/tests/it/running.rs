@@ -4,7 +4,7 @@ use std::{
     io::{BufRead, BufReader, Read, Write},
     net::{SocketAddr, TcpListener, TcpStream},
     path::Path,
-    process::{Child, Command, Output, Stdio},
+    process::{Child, ChildStdout, Command, Output, Stdio},
     sync::mpsc::{Receiver, channel},
     time::{Duration, Instant},
 };
@@ -28,15 +28,15 @@ pub fn output(args: &[&str]) -> Output {
 
 /// `detective up --json`, ended by force when dropped.
 pub struct Up {
-    process: Child,
+    process: Script,
     pub address: SocketAddr,
-    events: Receiver<String>,
+    events: Events,
 }
 
 impl Up {
     /// Starts one that looks ten times a second and learns from a few snapshots.
     pub fn start(data: &Path) -> Up {
-        let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let address = free_address();
         let data = data.to_str().unwrap();
         let args =
             ["up", "--json", "--interval", "100ms", "--learn", "20", "--data", data, "--listen", &address.to_string()];
@@ -47,10 +47,8 @@ impl Up {
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        let (sender, events) = channel();
-        let lines = BufReader::new(process.stdout.take().unwrap()).lines();
-        std::thread::spawn(move || lines.map_while(Result::ok).try_for_each(|line| sender.send(line)));
-        Up { process, address, events }
+        let events = Events::of(process.stdout.take().unwrap());
+        Up { process: Script(process), address, events }
     }
 
     /// Waits until it says that it scores.
@@ -60,48 +58,65 @@ impl Up {
 
     /// Asks a path again and again until the answer is as wanted.
     pub fn wait_for(&self, path: &str, is_wanted: impl Fn(u16, &str) -> bool) -> String {
-        let begun = Instant::now();
-        loop {
-            let answer = get(self.address, path);
-            match answer {
-                Some((status, body)) if is_wanted(status, &body) => return body,
-                _ if begun.elapsed() > PATIENCE => panic!("{path} still answers {answer:?}"),
-                _ => std::thread::park_timeout(Duration::from_millis(50)),
-            }
-        }
+        wait_for(self.address, path, is_wanted)
     }
 
     /// The next event that is as wanted; others are passed over.
     pub fn event(&self, is_wanted: impl Fn(&RootCauseEvent) -> bool) -> RootCauseEvent {
+        self.events.next(is_wanted)
+    }
+
+    /// SIGKILL.
+    pub fn kill(self) {
+        drop(self.process);
+    }
+
+    /// SIGTERM, and how it ended and after how long.
+    pub fn terminate(mut self) -> (Option<i32>, Duration) {
+        self.process.terminate()
+    }
+}
+
+/// An address where nobody listens.
+pub fn free_address() -> SocketAddr {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+}
+
+/// Asks a path again and again until the answer is as wanted.
+pub fn wait_for(address: SocketAddr, path: &str, is_wanted: impl Fn(u16, &str) -> bool) -> String {
+    let begun = Instant::now();
+    loop {
+        let answer = get(address, path);
+        match answer {
+            Some((status, body)) if is_wanted(status, &body) => return body,
+            _ if begun.elapsed() > PATIENCE => panic!("{path} still answers {answer:?}"),
+            _ => std::thread::park_timeout(Duration::from_millis(50)),
+        }
+    }
+}
+
+/// The events that a process prints, as JSON lines.
+pub struct Events(Receiver<String>);
+
+impl Events {
+    /// Those on a standard output.
+    pub fn of(stdout: ChildStdout) -> Events {
+        let (sender, events) = channel();
+        let lines = BufReader::new(stdout).lines();
+        std::thread::spawn(move || lines.map_while(Result::ok).try_for_each(|line| sender.send(line)));
+        Events(events)
+    }
+
+    /// The next event that is as wanted; others are passed over.
+    pub fn next(&self, is_wanted: impl Fn(&RootCauseEvent) -> bool) -> RootCauseEvent {
         let begun = Instant::now();
         loop {
-            let line = self.events.recv_timeout(PATIENCE.saturating_sub(begun.elapsed())).expect("an event in time");
+            let line = self.0.recv_timeout(PATIENCE.saturating_sub(begun.elapsed())).expect("an event in time");
             let event: RootCauseEvent = serde_json::from_str(&line).expect("standard output carries events alone");
             if is_wanted(&event) {
                 return event;
             }
         }
-    }
-
-    /// SIGKILL.
-    pub fn kill(mut self) {
-        self.process.kill().unwrap();
-        self.process.wait().unwrap();
-    }
-
-    /// SIGTERM, and how it ended and after how long.
-    pub fn terminate(mut self) -> (Option<i32>, Duration) {
-        let begun = Instant::now();
-        let pid = rustix::process::Pid::from_child(&self.process);
-        rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
-        (self.process.wait().unwrap().code(), begun.elapsed())
-    }
-}
-
-impl Drop for Up {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
     }
 }
 
@@ -126,6 +141,14 @@ impl Script {
 
     pub fn pid(&self) -> i64 {
         i64::from(self.0.id())
+    }
+
+    /// SIGTERM, and how it ended and after how long.
+    pub fn terminate(&mut self) -> (Option<i32>, Duration) {
+        let begun = Instant::now();
+        let pid = rustix::process::Pid::from_child(&self.0);
+        rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+        (self.0.wait().unwrap().code(), begun.elapsed())
     }
 }
 

@@ -12,13 +12,24 @@ use schemas::{EventKind, RootCauseEvent};
 use crate::running::{Script, Up, output};
 
 /// One who waits for the lock of a file.
-fn waiter(path: &str) -> Script {
+pub fn waiter(path: &str) -> Script {
     // `flock` of util-linux waits in its own process.
     let waiter = Command::new("flock").args([path, "true"]).stdin(Stdio::null()).spawn().unwrap();
     Script(waiter)
 }
 
-fn blames(event: &RootCauseEvent, pid: i64) -> bool {
+/// One who holds the lock of a file, which is made for it.
+pub fn holder(path: &str) -> Script {
+    File::create(path).unwrap();
+    // Another process than this one, whose threads are many.
+    let holder = Script::shell(&format!("exec 9>{path}; flock 9; exec sleep 600"));
+    while File::open(path).is_ok_and(|file| flock(&file, FlockOperation::NonBlockingLockShared).is_ok()) {
+        std::thread::yield_now();
+    }
+    holder
+}
+
+pub fn blames(event: &RootCauseEvent, pid: i64) -> bool {
     event.initiating.as_ref().is_some_and(|suspect| suspect.pid == Some(pid))
 }
 
@@ -27,16 +38,11 @@ fn who_holds_a_lock_is_named_with_the_file_and_those_who_wait_and_a_crash_loses_
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
     let locked = folder.path().join("app.log");
-    File::create(&locked).unwrap();
     let locked = locked.to_str().unwrap();
     let up = Up::start(&data);
     up.wait_until_ready();
 
-    // The holder is another process than this one, whose threads are many.
-    let holder = Script::shell(&format!("exec 9>{locked}; flock 9; exec sleep 600"));
-    while File::open(locked).is_ok_and(|file| flock(&file, FlockOperation::NonBlockingLockShared).is_ok()) {
-        std::thread::yield_now();
-    }
+    let holder = holder(locked);
     let waiters = [waiter(locked), waiter(locked)];
     let opened = up.event(|event| event.event == EventKind::Opened && blames(event, holder.pid()));
     let suspect = opened.initiating.clone().unwrap();

@@ -1,0 +1,146 @@
+//! Producer, trainer and scorer as programs of their own, with one file of settings between them.
+
+use std::{
+    fs::File,
+    io::Write,
+    path::{Path, PathBuf},
+    process::{Command, Output, Stdio},
+    time::Duration,
+};
+
+use detective::config::Config;
+use schemas::EventKind;
+use serde_json::Value;
+use service::{ConfigError, Settings, Sources};
+
+use crate::{
+    running::{Events, Script, free_address, wait_for},
+    up::{blames, holder, waiter},
+};
+
+const PROGRAMS: [&str; 3] = ["detective-producer", "detective-trainer", "detective-scorer"];
+
+/// A program of the workspace, with no settings from outside.
+fn program(name: &str, args: &[&str]) -> Command {
+    let path = Path::new(env!("CARGO_BIN_EXE_detective")).with_file_name(name);
+    assert!(path.exists(), "`{}` is missing: `cargo test --workspace` builds it", path.display());
+    let mut command = Command::new(path);
+    command.args(args).env("NO_COLOR", "1").stdin(Stdio::null());
+    command
+}
+
+fn output(name: &str, args: &[&str]) -> Output {
+    program(name, args).output().unwrap()
+}
+
+fn write(folder: &Path, text: &str) -> PathBuf {
+    let path = folder.join("detective.toml");
+    File::create(&path).unwrap().write_all(text.as_bytes()).unwrap();
+    path
+}
+
+/// Every top-level key that there is, with what can be said of it without knowing more.
+fn all_keys() -> String {
+    let Value::Object(defaults) = serde_json::to_value(Config::default()).unwrap() else { panic!("a table") };
+    let (sections, keys): (Vec<_>, Vec<_>) = defaults.into_iter().partition(|(_, value)| value.is_object());
+    let keys = keys.into_iter().map(|(key, _)| format!("{key} = 'x'\n"));
+    keys.chain(sections.into_iter().map(|(section, _)| format!("[{section}]\n"))).collect()
+}
+
+fn load<S: Settings>(toml: &str) -> Result<S, ConfigError> {
+    let folder = tempfile::tempdir().unwrap();
+    service::load(Sources { file: Some(write(folder.path(), toml)), ..Sources::default() })
+}
+
+#[test]
+fn one_file_is_for_all_programs() {
+    let file = all_keys();
+    assert!(file.contains("host = ") && file.contains("[training]"), "{file}");
+    load::<Config>(&file).unwrap();
+    load::<producer::settings::Config>(&file).unwrap();
+    load::<trainer::settings::Config>(&file).unwrap();
+    load::<scorer::settings::Config>(&file).unwrap();
+}
+
+#[test]
+fn a_slip_is_refused_by_the_programs_that_own_its_section() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = write(
+        folder.path(),
+        "hots = 'a'\n[bus]\npaht = 'x'\n[sweep]\ninterval = '1ms'\n[training]\nepochs = 0\n[alarm]\nquiet_sweeps = 0",
+    );
+    let file = file.to_str().unwrap();
+    for (name, own, foreign) in [
+        ("detective-producer", "sweep.interval", ["training.epochs", "alarm.quiet_sweeps"]),
+        ("detective-trainer", "training.epochs", ["sweep.interval", "alarm.quiet_sweeps"]),
+        ("detective-scorer", "alarm.quiet_sweeps", ["sweep.interval", "training.epochs"]),
+    ] {
+        let output = output(name, &["--config", file]);
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{name}: {said}");
+        assert!(said.starts_with("error: 3 problems in the configuration:"), "{name}: {said}");
+        for wanted in [own, "hots", "did you mean `host`?", "bus.paht", "did you mean `bus.path`?"] {
+            assert!(said.contains(wanted), "{name}: expected `{wanted}` in:\n{said}");
+        }
+        assert!(!foreign.iter().any(|key| said.contains(key)), "{name}: {said}");
+    }
+}
+
+#[test]
+fn each_says_what_it_is_and_how_it_is_called() {
+    for name in PROGRAMS {
+        let help = String::from_utf8(output(name, &["--help"]).stdout).unwrap();
+        for wanted in ["Examples:", "--config <FILE>", "--data <DIR>", "--verbose"] {
+            assert!(help.contains(wanted), "{name}: expected `{wanted}` in:\n{help}");
+        }
+        let version = String::from_utf8(output(name, &["--version"]).stdout).unwrap();
+        assert_eq!(version, format!("{name} {}\n", env!("CARGO_PKG_VERSION")));
+    }
+}
+
+#[test]
+fn a_data_directory_below_a_file_ends_each_at_once_and_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = write(folder.path(), "[api]\nlisten = '127.0.0.1:0'");
+    for name in PROGRAMS {
+        let data = file.join("data");
+        let output = output(name, &["--config", file.to_str().unwrap(), "--data", data.to_str().unwrap()]);
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{name}: {said}");
+        assert!(said.contains(data.to_str().unwrap()) && said.contains("hint:"), "{name}: {said}");
+    }
+}
+
+#[test]
+fn three_programs_on_one_data_directory_name_who_holds_a_lock_and_end_when_they_are_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let address = free_address();
+    let settings = format!(
+        "[bus]\npath = '{}/data'\n[sweep]\ninterval = '100ms'\n[learn]\nsnapshots = 20\n[training]\nepochs = 5\n[api]\nlisten = '{address}'",
+        folder.path().display()
+    );
+    let file = write(folder.path(), &settings);
+    let start = |name, more: &[&str]| {
+        let mut command = program(name, &["--config", file.to_str().unwrap()]);
+        command.args(more).stdout(Stdio::piped()).stderr(Stdio::null());
+        Script(command.spawn().unwrap())
+    };
+    let mut scorer = start("detective-scorer", &["--json"]);
+    wait_for(address, "/livez", |status, _| status == 200);
+    let others = ["detective-trainer", "detective-producer"].map(|name| start(name, &[]));
+    wait_for(address, "/readyz", |status, _| status == 200);
+
+    let locked = folder.path().join("app.log");
+    let locked = locked.to_str().unwrap();
+    let holder = holder(locked);
+    let _waiters = [waiter(locked), waiter(locked)];
+    let events = Events::of(scorer.0.stdout.take().unwrap());
+    events.next(|event| event.event == EventKind::Opened && blames(event, holder.pid()));
+
+    let [mut trainer, mut producer] = others;
+    for (name, script) in [("scorer", &mut scorer), ("trainer", &mut trainer), ("producer", &mut producer)] {
+        let (code, took) = script.terminate();
+        assert_eq!(code, Some(0), "{name}");
+        assert!(took < Duration::from_secs(5), "{name} took {took:?} to end");
+    }
+}
