@@ -29,9 +29,12 @@ impl ScorerError {
         match self {
             ScorerError::Bus(error) => error.hint(),
             ScorerError::Listen { source, .. } if source.kind() == std::io::ErrorKind::AddrInUse => Some(
-                "another program has the port, perhaps another detective; choose one with `--listen 127.0.0.1:PORT`",
+                "another program has the port, perhaps another detective; choose one with `--listen 127.0.0.1:PORT` or \
+                 `api.listen`",
             ),
-            ScorerError::Listen { .. } => Some("choose an address of this machine with `--listen IP:PORT`"),
+            ScorerError::Listen { .. } => {
+                Some("choose an address of this machine with `--listen IP:PORT` or `api.listen`")
+            }
             ScorerError::Codec(_) => None,
         }
     }

@@ -14,7 +14,7 @@ use serde_json::Value;
 use service::{ConfigError, Settings, Sources};
 
 use crate::{
-    running::{Events, Script, free_address, wait_for},
+    running::{Events, Script, detective, free_address, wait_for},
     up::{blames, holder, waiter},
 };
 
@@ -109,6 +109,23 @@ fn a_data_directory_below_a_file_ends_each_at_once_and_is_named() {
         assert_eq!(output.status.code(), Some(1), "{name}: {said}");
         assert!(said.contains(data.to_str().unwrap()) && said.contains("hint:"), "{name}: {said}");
     }
+}
+
+#[test]
+fn up_keeps_to_its_file_where_the_programs_have_a_broker() {
+    let folder = tempfile::tempdir().unwrap();
+    let address = free_address();
+    let settings = format!("[bus]\nkind = 'kafka'\nkafka.brokers = '127.0.0.1:1'\n[api]\nlisten = '{address}'");
+    let file = write(folder.path(), &settings);
+    let data = folder.path().join("data");
+    let args = ["up", "--config", file.to_str().unwrap(), "--data", data.to_str().unwrap()];
+    let mut up = Script(detective(&args).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap());
+    let is_learning = |status, body: &str| status == 503 && body.contains("\"state\":\"learning\"");
+    wait_for(address, "/readyz", is_learning);
+    assert!(data.join("bus.sqlite").exists());
+    assert_eq!(up.terminate().0, Some(0));
+    let said = std::io::read_to_string(up.0.stderr.take().unwrap()).unwrap();
+    assert_eq!(said.matches("`up` keeps its records in a file").count(), 1, "{said}");
 }
 
 #[test]

@@ -7,3 +7,4 @@ mod fixture;
 mod incident;
 mod model;
 mod serve;
+mod waiting;

@@ -11,7 +11,7 @@ use schemas::{GraphSnapshot, Node, Timestamp, Topic, encode};
 use scorer::{ApiConfig, ScorerConfig, ScorerError};
 use tokio_util::sync::CancellationToken;
 
-fn free_address() -> SocketAddr {
+pub fn free_address() -> SocketAddr {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
 }
 
@@ -24,7 +24,7 @@ fn request(address: SocketAddr, request: &str) -> (u16, String) {
     (status, answer.split_once("\r\n\r\n").unwrap().1.to_owned())
 }
 
-async fn ask(address: SocketAddr, path: &str) -> (u16, String) {
+pub async fn ask(address: SocketAddr, path: &str) -> (u16, String) {
     let request_line = format!("GET {path}");
     tokio::task::spawn_blocking(move || request(address, &request_line)).await.unwrap()
 }
