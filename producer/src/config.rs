@@ -29,7 +29,7 @@ impl Default for SweepConfig {
             interval: Duration::from_secs(1),
             proc: PathBuf::from("/proc"),
             threads_per_sweep: 1024,
-            queue_bytes: 16 << 20,
+            queue_bytes: 64 << 20,
         }
     }
 }

@@ -3,10 +3,8 @@
 use std::{
     fs,
     path::Path,
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, Ordering::Relaxed},
-    },
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
 };
 
 use rdkafka::{
@@ -23,6 +21,8 @@ use crate::{
 
 /// A transaction that is open for longer was left by a process that died: the broker aborts it, and readers go on.
 const TRANSACTION_TIMEOUT_MS: u64 = 10_000;
+/// A client that is told of a failure so soon after an answer is behind the others.
+const LATE: Duration = Duration::from_secs(5);
 /// A consumer holds no more than this of what it fetched ahead.
 const FETCHED_AHEAD_KB: u32 = 4096;
 
@@ -135,52 +135,74 @@ pub fn member(shared: &ClientConfig, config: &KafkaConfig, group: &str) -> Clien
 pub struct Brokers {
     /// Where they should be.
     pub addresses: String,
+    heard: Mutex<Heard>,
+}
+
+#[derive(Debug, Default)]
+struct Heard {
     /// Before that, whoever opens the bus says what is wrong.
-    is_open: AtomicBool,
-    is_down: AtomicBool,
-    last_reason: Mutex<String>,
+    is_open: bool,
+    is_down: bool,
+    answered_at: Option<Instant>,
+    why: String,
 }
 
 impl Brokers {
     /// Brokers of which nothing was heard yet.
     pub fn new(addresses: &str) -> Arc<Brokers> {
-        Arc::new(Brokers {
-            addresses: addresses.to_owned(),
-            is_open: AtomicBool::new(false),
-            is_down: AtomicBool::new(false),
-            last_reason: Mutex::default(),
-        })
+        Arc::new(Brokers { addresses: addresses.to_owned(), heard: Mutex::default() })
     }
 
     /// From here on it is said when no broker can be reached.
     pub fn opened(&self) {
-        self.is_open.store(true, Relaxed);
-        self.is_down.store(false, Relaxed);
+        *self.heard() = Heard { is_open: true, ..Heard::default() };
     }
 
     /// A broker answered.
     pub fn answered(&self) {
-        if self.is_down.swap(false, Relaxed) {
+        let mut heard = self.heard();
+        if heard.is_down {
             tracing::info!(brokers = self.addresses, "Kafka answers again");
         }
+        *heard = Heard { is_open: heard.is_open, answered_at: Some(Instant::now()), ..Heard::default() };
     }
 
     /// Why no broker can be reached, in the library's words.
     pub fn unreachable(&self, error: &KafkaError) -> BusError {
-        let reason = self.last_reason.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let why = if reason.is_empty() { error.to_string() } else { reason };
-        BusError::Unreachable { brokers: self.addresses.clone(), why }
+        self.heard().unreachable(&self.addresses, error)
     }
 
     fn failed(&self, error: &KafkaError, reason: &str) {
-        if error.rdkafka_error_code() != Some(RDKafkaErrorCode::AllBrokersDown) {
-            *self.last_reason.lock().unwrap_or_else(PoisonError::into_inner) = reason.to_owned();
-            return;
+        let mut heard = self.heard();
+        match error.rdkafka_error_code() {
+            Some(RDKafkaErrorCode::AllBrokersDown) => {}
+            Some(
+                RDKafkaErrorCode::BrokerTransportFailure
+                | RDKafkaErrorCode::Resolve
+                | RDKafkaErrorCode::Authentication
+                | RDKafkaErrorCode::SaslAuthenticationFailed
+                | RDKafkaErrorCode::SSL,
+            ) => return heard.why = reason.to_owned(),
+            _ => return,
         }
-        if self.is_open.load(Relaxed) && !self.is_down.swap(true, Relaxed) {
-            let error = self.unreachable(error);
-            tracing::warn!(%error, hint = error.hint(), "trying on");
+        // Of several clients one may notice late what is over already.
+        let is_late = heard.answered_at.is_some_and(|at| at.elapsed() < LATE);
+        if heard.is_open && !heard.is_down && !is_late {
+            heard.is_down = true;
+            let error = heard.unreachable(&self.addresses, error);
+            tracing::warn!(hint = error.hint(), "{error}; trying on");
         }
+    }
+
+    fn heard(&self) -> MutexGuard<'_, Heard> {
+        self.heard.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Heard {
+    fn unreachable(&self, addresses: &str, error: &KafkaError) -> BusError {
+        let why = if self.why.is_empty() { error.to_string() } else { self.why.clone() };
+        BusError::Unreachable { brokers: addresses.to_owned(), why }
     }
 }
 

@@ -52,9 +52,9 @@ impl ConsumerContext for MemberContext {
         // The group's protocol takes all partitions back before it deals them out, so both count.
         self.epoch.fetch_add(1, Relaxed);
         match rebalance {
-            Rebalance::Assign(dealt) => tracing::info!(partitions = dealt.count(), "the group deals out partitions"),
-            Rebalance::Revoke(taken) => tracing::debug!(partitions = taken.count(), "the group takes partitions back"),
-            Rebalance::Error(error) => tracing::warn!(%error, "the group could not deal out its partitions"),
+            Rebalance::Assign(dealt) => tracing::info!(partitions = dealt.count(), "partitions were dealt out"),
+            Rebalance::Revoke(taken) => tracing::debug!(partitions = taken.count(), "partitions were taken back"),
+            Rebalance::Error(error) => tracing::warn!(%error, "the partitions could not be dealt out"),
         }
     }
 }
