@@ -203,27 +203,31 @@ struct Outcome {
 }
 
 impl Outcome {
-    /// Alerts and incidents go to the partition of their snapshot, so that a host's keep their order.
     fn into_records(self, partition: Option<i32>) -> Result<Vec<Record>, CodecError> {
         let mut records = Vec::new();
         if let Some(healthy) = self.healthy {
             records.push(record(Topic::Healthy, healthy.host.clone(), partition, healthy.time, &healthy)?);
         }
-        for Change { event, incident } in self.changes {
-            let alert = record(Topic::Alerts, event.incident.clone(), partition, event.time, &event)?;
-            let id = format!("{}/{}/{}", event.incident, event.event, event.time.0);
-            let event_type = format!("detective.incident.{}.v1", event.event);
-            records.push(cloud_event(alert, id, &event_type, &event.host, event.time));
-            records.push(record(
-                Topic::Incidents,
-                incident.incident.clone(),
-                partition,
-                incident.updated_at,
-                &incident,
-            )?);
+        for change in &self.changes {
+            records.extend(announcement(change, partition)?);
         }
         Ok(records)
     }
+}
+
+/// What consumers are told of a change: its event, and the incident as it is now. Both go to the partition of the
+/// snapshot, so that a host's keep their order.
+///
+/// # Errors
+/// If one of them cannot be encoded.
+pub fn announcement(change: &Change, partition: Option<i32>) -> Result<[Record; 2], CodecError> {
+    let Change { event, incident } = change;
+    let alert = record(Topic::Alerts, event.incident.clone(), partition, event.time, event)?;
+    let id = format!("{}/{}/{}", event.incident, event.event, event.time.0);
+    let event_type = format!("detective.incident.{}.v1", event.event);
+    let alert = cloud_event(alert, id, &event_type, &event.host, event.time);
+    let state = record(Topic::Incidents, incident.incident.clone(), partition, incident.updated_at, incident)?;
+    Ok([alert, state])
 }
 
 fn record<R: Contract>(
