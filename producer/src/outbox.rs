@@ -40,6 +40,7 @@ struct Queue {
     untold: i64,
     dropped: u64,
     is_overflowing: bool,
+    is_unwritable: bool,
     is_closed: bool,
 }
 
@@ -60,13 +61,16 @@ impl Outbox {
         match record::of(&snapshot) {
             Ok(mut record) => {
                 record.value.shrink_to_fit();
+                queue.is_unwritable = false;
                 queue.bytes += bytes(&record);
                 queue.waiting.push_back(Parcel { record, tells_of });
                 self.make_room(&mut queue);
                 self.changed.notify_one();
             }
             Err(error) => {
-                tracing::warn!(%error, sequence = snapshot.sequence, "a snapshot cannot be written, and is dropped");
+                if !std::mem::replace(&mut queue.is_unwritable, true) {
+                    tracing::warn!(%error, "snapshots cannot be written as records, and are dropped");
+                }
                 queue.note_drop(tells_of);
             }
         }

@@ -6,7 +6,10 @@ use async_trait::async_trait;
 use bus::{Bus, BusConfig, BusError, Cursor, EmbeddedBus, Page, Positions, Record, Subscription};
 use schemas::{GraphSnapshot, Topic};
 use tempfile::TempDir;
-use tokio::sync::watch;
+use tokio::{sync::watch, time::timeout};
+
+/// Longer than anything here takes on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What the bus does with records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,11 +49,15 @@ impl Moody {
     pub async fn asked(&self, times: usize) {
         let mut asked = self.asked.subscribe();
         let wanted = *asked.borrow() + times;
-        asked.wait_for(|asked| *asked >= wanted).await.unwrap();
+        timeout(PATIENCE, asked.wait_for(|asked| *asked >= wanted)).await.expect("it is asked in time").unwrap();
     }
 
     /// All snapshots that have arrived, once there are at least so many.
     pub async fn snapshots(&self, at_least: usize) -> Vec<GraphSnapshot> {
+        timeout(PATIENCE, self.find_snapshots(at_least)).await.expect("they arrive in time")
+    }
+
+    async fn find_snapshots(&self, at_least: usize) -> Vec<GraphSnapshot> {
         loop {
             let mut snapshots = Vec::new();
             bus::for_each(&self.inner, Topic::Snapshots, |delivery| {
