@@ -4,8 +4,10 @@
 mod commands;
 mod events;
 mod fault;
+mod kafka;
 mod manual;
 mod parity;
 mod programs;
+mod recording;
 mod running;
 mod up;

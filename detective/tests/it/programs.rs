@@ -21,7 +21,7 @@ use crate::{
 const PROGRAMS: [&str; 3] = ["detective-producer", "detective-trainer", "detective-scorer"];
 
 /// A program of the workspace, with no settings from outside.
-fn program(name: &str, args: &[&str]) -> Command {
+pub fn program(name: &str, args: &[&str]) -> Command {
     let path = Path::new(env!("CARGO_BIN_EXE_detective")).with_file_name(name);
     assert!(path.exists(), "`{}` is missing: `cargo test --workspace` builds it", path.display());
     let mut command = Command::new(path);
@@ -33,7 +33,7 @@ fn output(name: &str, args: &[&str]) -> Output {
     program(name, args).output().unwrap()
 }
 
-fn write(folder: &Path, text: &str) -> PathBuf {
+pub fn write(folder: &Path, text: &str) -> PathBuf {
     let path = folder.join("detective.toml");
     File::create(&path).unwrap().write_all(text.as_bytes()).unwrap();
     path
