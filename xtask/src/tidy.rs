@@ -20,11 +20,12 @@ const MAY_KNOW: [(&str, &[&str]); 9] = [
 ];
 
 /// Packages that only one room may use.
-const SOLE_USERS: [(&str, &str); 9] = [
+const SOLE_USERS: [(&str, &str); 10] = [
     ("tract-onnx", "scorer"),
     ("candle-core", "trainer"),
     ("candle-nn", "trainer"),
     ("prost", "trainer"),
+    ("rdkafka", "bus"),
     ("rusqlite", "bus"),
     ("procfs", "producer"),
     ("petgraph", "graph"),
