@@ -27,7 +27,8 @@ pub async fn deliver(outbox: &Outbox, bus: &dyn Bus, shutdown: &CancellationToke
                 trouble.delivered(outbox);
             }
             Err(BusError::Stopped) => return Err(BusError::Stopped),
-            Err(error) if is_refusal(&error) => {
+            // The record is to blame: another may be taken, this one never.
+            Err(error) if error.is_too_large() => {
                 outbox.give_up(&parcel);
                 trouble.refused(&error);
             }
@@ -39,11 +40,6 @@ pub async fn deliver(outbox: &Outbox, bus: &dyn Bus, shutdown: &CancellationToke
         }
     }
     Ok(())
-}
-
-/// Whether the record is to blame: another may be taken, this one never.
-fn is_refusal(error: &BusError) -> bool {
-    matches!(error, BusError::RecordTooLarge { .. } | BusError::Kafka { is_transient: false, .. })
 }
 
 /// Waits, but not for long once the end has come.

@@ -15,7 +15,7 @@
 //! - [`incident`]: when trouble becomes an incident, and when it is over
 //! - [`learning`]: who vouches for a snapshot to learn from
 //! - [`host`], [`engine`]: all state, and what each input makes of it
-//! - [`run`]: the loop; `releases`, `pause`: what it waits for; [`query`], [`api`]: what may be asked of it
+//! - [`run`]: the loop; `releases`, `retry`: what it waits for; [`query`], [`api`]: what may be asked of it
 //! - [`render`]: events for people; [`announce`]: on standard output, as they are published
 //! - [`settings`]: what the program `detective-scorer` reads; [`waiting`]: what it answers while there is no bus
 
@@ -31,11 +31,11 @@ pub mod incident;
 pub mod learning;
 pub mod metrics;
 pub mod model;
-mod pause;
 pub mod query;
 pub mod reasons;
 mod releases;
 pub mod render;
+mod retry;
 mod run;
 pub mod score;
 pub mod settings;

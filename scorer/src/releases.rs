@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use bus::{Bus, Cursor, Delivery};
 use tokio::sync::mpsc;
 
-use crate::pause::Pause;
+use crate::retry::Retry;
 
 /// A release is large, and the next ones can wait.
 const AT_ONCE: usize = 4;
@@ -16,12 +16,12 @@ const LOOK: Duration = Duration::from_secs(5);
 pub fn follow(bus: Arc<dyn Bus>, mut cursor: Cursor) -> mpsc::Receiver<Delivery> {
     let (sender, releases) = mpsc::channel(AT_ONCE);
     tokio::spawn(async move {
-        let mut pause = Pause::none();
+        let mut retry = Retry::none();
         while !sender.is_closed() {
-            pause.wait().await;
+            retry.wait().await;
             match bus.read(&cursor, AT_ONCE, LOOK).await {
                 Ok(page) => {
-                    std::mem::replace(&mut pause, Pause::none()).over();
+                    std::mem::replace(&mut retry, Retry::none()).over();
                     cursor = page.next;
                     for release in page.deliveries {
                         if sender.send(release).await.is_err() {
@@ -29,7 +29,7 @@ pub fn follow(bus: Arc<dyn Bus>, mut cursor: Cursor) -> mpsc::Receiver<Delivery>
                         }
                     }
                 }
-                Err(error) => pause.after(&error, "models cannot be read: trying again"),
+                Err(error) => retry.after(&error, "models cannot be read: trying again"),
             }
         }
     });

@@ -12,9 +12,9 @@ use crate::{
     config::ScorerConfig,
     engine::{Engine, dead_letter},
     error::ScorerError,
-    pause::Pause,
     query::Query,
     releases,
+    retry::Retry,
 };
 
 /// The consumer group of all scorers.
@@ -65,6 +65,7 @@ struct Scorer {
     positions: Option<Positions>,
     /// Releases that were refused, on their way to the dead letters.
     letters: Vec<Record>,
+    reading: Retry,
     /// What is under way with the bus. Until it is done, nothing further is taken, but questions are answered.
     job: Option<Job>,
 }
@@ -73,15 +74,16 @@ type Job = Pin<Box<dyn Future<Output = Done> + Send>>;
 
 /// How something with the bus ended.
 enum Done {
+    Rested,
     Published(Result<(), BusError>, Publication),
-    Incidents(Result<Vec<Incident>, BusError>, Vec<Delivery>, Pause),
+    Incidents(Result<Vec<Incident>, BusError>, Vec<Delivery>, Retry),
 }
 
 /// What goes to the bus together.
 struct Publication {
     records: Vec<Record>,
     positions: Option<Positions>,
-    pause: Pause,
+    retry: Retry,
 }
 
 impl Scorer {
@@ -100,8 +102,8 @@ impl Scorer {
         let snapshots = bus.subscribe(GROUP, &[Topic::Snapshots]).await?;
         let releases = releases::follow(Arc::clone(&bus), newest);
         let epoch = Some(snapshots.epoch());
-        let (positions, letters, job) = (None, Vec::new(), None);
-        let mut scorer = Scorer { engine, bus, snapshots, releases, epoch, positions, letters, job };
+        let (positions, letters, reading, job) = (None, Vec::new(), Retry::none(), None);
+        let mut scorer = Scorer { engine, bus, snapshots, releases, epoch, positions, letters, reading, job };
         held.iter().for_each(|release| scorer.release(release));
         Ok(scorer)
     }
@@ -122,8 +124,11 @@ impl Scorer {
                 done = finish(&mut self.job) => self.settle(done)?,
                 _ = tick.tick(), if is_idle => self.tick()?,
                 batch = self.snapshots.next(BATCH), if is_idle => match batch {
-                    Ok(batch) => self.take(batch)?,
-                    Err(error) => self.wait_after(error).await,
+                    Ok(batch) => {
+                        std::mem::replace(&mut self.reading, Retry::none()).over();
+                        self.take(batch)?;
+                    }
+                    Err(error) => self.rest_after(&error),
                 },
             }
         }
@@ -135,7 +140,7 @@ impl Scorer {
             // Others may have had these hosts meanwhile: their incidents are as the topic says.
             self.epoch = epoch;
             self.positions = None;
-            self.look_up_incidents(batch, Pause::none());
+            self.look_up_incidents(batch, Retry::none());
             return Ok(());
         }
         let mut records = std::mem::take(&mut self.letters);
@@ -162,30 +167,31 @@ impl Scorer {
     /// The positions go with all that is published: who was superseded must not speak for hosts that others have now.
     fn publish(&mut self, records: Vec<Record>) {
         let positions = self.positions.clone();
-        self.try_to_publish(Publication { records, positions, pause: Pause::none() });
+        self.try_to_publish(Publication { records, positions, retry: Retry::none() });
     }
 
     fn try_to_publish(&mut self, publication: Publication) {
         let bus = Arc::clone(&self.bus);
         self.job = Some(Box::pin(async move {
-            publication.pause.wait().await;
+            publication.retry.wait().await;
             let published = bus.publish(publication.records.clone(), publication.positions.clone()).await;
             Done::Published(published, publication)
         }));
     }
 
-    fn look_up_incidents(&mut self, batch: Vec<Delivery>, pause: Pause) {
+    fn look_up_incidents(&mut self, batch: Vec<Delivery>, retry: Retry) {
         let bus = Arc::clone(&self.bus);
         self.job = Some(Box::pin(async move {
-            pause.wait().await;
-            Done::Incidents(read_incidents(bus.as_ref()).await, batch, pause)
+            retry.wait().await;
+            Done::Incidents(read_incidents(bus.as_ref()).await, batch, retry)
         }));
     }
 
     /// What fails is tried again after a growing pause: nothing is lost and nothing overtakes it.
     fn settle(&mut self, done: Done) -> Result<(), CodecError> {
         match done {
-            Done::Published(Ok(()), publication) => publication.pause.over(),
+            Done::Rested => {}
+            Done::Published(Ok(()), publication) => publication.retry.over(),
             Done::Published(Err(error @ BusError::Superseded { .. }), _) => {
                 tracing::info!(%error, "another scorer goes on with these hosts, or this one from where it had published");
                 self.engine.hosts.clear();
@@ -193,25 +199,29 @@ impl Scorer {
             }
             Done::Published(Err(error), mut publication) => {
                 self.engine.metrics.publish_failures += 1;
-                publication.pause.after(&error, "the bus does not take records: trying again");
+                publication.retry.after(&error, "the bus does not take records: trying again");
                 self.try_to_publish(publication);
             }
-            Done::Incidents(Ok(incidents), batch, pause) => {
-                pause.over();
+            Done::Incidents(Ok(incidents), batch, retry) => {
+                retry.over();
                 self.engine.begin_anew(incidents);
                 self.take(batch)?;
             }
-            Done::Incidents(Err(error), batch, mut pause) => {
-                pause.after(&error, "incidents cannot be read: trying again");
-                self.look_up_incidents(batch, pause);
+            Done::Incidents(Err(error), batch, mut retry) => {
+                retry.after(&error, "incidents cannot be read: trying again");
+                self.look_up_incidents(batch, retry);
             }
         }
         Ok(())
     }
 
-    async fn wait_after(&mut self, error: BusError) {
-        tracing::warn!(%error, hint = error.hint(), "the bus cannot be read: trying again");
-        tokio::time::sleep(TICK).await;
+    fn rest_after(&mut self, error: &BusError) {
+        self.reading.after(error, "snapshots cannot be read: trying again");
+        let reading = self.reading.clone();
+        self.job = Some(Box::pin(async move {
+            reading.wait().await;
+            Done::Rested
+        }));
     }
 
     /// Takes a release. One that is not sound goes to the dead letters, and the last good model goes on.

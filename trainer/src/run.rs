@@ -116,7 +116,7 @@ impl Trainer {
         }
         match self.publish(letters, Some(positions.clone())).await {
             // It came with the bus's consent, and only what says why makes it too large.
-            Err(TrainerError::Bus(error @ BusError::RecordTooLarge { .. })) => {
+            Err(TrainerError::Bus(error)) if error.is_too_large() => {
                 warn!(error = %chain(&error), "records that cannot be read are dropped");
                 self.publish(Vec::new(), Some(positions)).await
             }
@@ -166,7 +166,7 @@ impl Trainer {
     async fn publish(&self, records: Vec<Record>, positions: Option<Positions>) -> Result<(), TrainerError> {
         let mut has_failed = false;
         while let Err(error) = self.bus.publish(records.clone(), positions.clone()).await {
-            if is_final(&error) || matches!(error, BusError::RecordTooLarge { .. }) {
+            if is_final(&error) || error.is_too_large() {
                 return Err(error.into());
             }
             if !std::mem::replace(&mut has_failed, true) {
