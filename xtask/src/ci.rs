@@ -28,7 +28,7 @@ pub fn run() -> anyhow::Result<()> {
 /// With TLS towards Kafka compiled in, as in the images.
 fn tests_that_need_something() -> anyhow::Result<()> {
     let mut command = [&TESTS[..], &["--locked", "--features", "tls", "--", "--ignored", "--test-threads=1"]].concat();
-    let mut variables = vec![("DETECTIVE_PYTHON", python_with_onnx()?.into_os_string())];
+    let mut variables = vec![("DETECTIVE_PYTHON", python_with_readers()?.into_os_string())];
     let lacking = kafka::lacking();
     let broker = if lacking.is_none() { Some(Kafka::start()?) } else { None };
     match &broker {
@@ -62,8 +62,8 @@ fn step_with(name: &str, command: &[&str], variables: &[(&str, OsString)]) -> an
     Ok(())
 }
 
-/// A Python that reads ONNX and Avro independently of this code, in an environment below the target directory.
-fn python_with_onnx() -> anyhow::Result<PathBuf> {
+/// A Python that reads ONNX, Avro and Kafka independently of this code, in an environment below the target directory.
+fn python_with_readers() -> anyhow::Result<PathBuf> {
     let environment = target().join("python");
     let python = environment.join("bin/python");
     if !python.exists() {
@@ -71,7 +71,8 @@ fn python_with_onnx() -> anyhow::Result<PathBuf> {
         step("a Python environment", &["python3", "-m", "venv", &folder])?;
     }
     let path = python.to_string_lossy().into_owned();
-    let packages = ["numpy==2.2.6", "onnx==1.19.0", "onnxruntime==1.22.1", "fastavro==1.12.0"];
+    let packages =
+        ["numpy==2.2.6", "onnx==1.19.0", "onnxruntime==1.22.1", "fastavro==1.12.0", "confluent-kafka==2.15.1"];
     let install =
         [&[path.as_str(), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"], &packages[..]].concat();
     step("Python packages", &install)?;

@@ -1,0 +1,140 @@
+//! Trouble on one host, as the scorer tells it.
+
+use graph::{Deviation, HostGraph, NodeScore};
+use schemas::{Edge, GraphSnapshot, Node, Timestamp};
+use scorer::{
+    AlarmConfig, blame,
+    incident::{Change, Tracker},
+    score::Judged,
+};
+
+pub const HOST: &str = "web-1";
+const BEGIN: Timestamp = Timestamp(1_767_225_600_000);
+const BLOCKED_MS: usize = 0;
+const BLOCKS_MS: usize = 1;
+
+type Process = (&'static str, i64);
+
+/// Who waits for the lock on a file, and who holds it as far as can be seen.
+struct Lock {
+    path: &'static str,
+    holder: Option<Process>,
+    waiters: &'static [Process],
+}
+
+const ONE_WAITS: Lock = Lock { path: "/var/log/app.log", holder: Some(("sh", 2003)), waiters: &[("python3", 10)] };
+const TWO_WAIT: Lock = Lock { waiters: &[("python3", 10), ("python3", 11)], ..ONE_WAITS };
+const UNSEEN_HOLDER: Lock = Lock { path: "/var/lib/app/db.lock", holder: None, waiters: &[("postgres", 40)] };
+
+/// Trouble that spreads and ends, comes back, and is left open by a host that falls silent; then another, whose
+/// culprit cannot be seen.
+pub fn changes() -> Vec<Change> {
+    let mut host = Host { tracker: Tracker::new(AlarmConfig::default(), []), sequence: 0 };
+    let mut changes = host.sweeps(2, &[ONE_WAITS]);
+    changes.extend(host.sweeps(1, &[TWO_WAIT]));
+    changes.extend(host.sweeps(15, &[]));
+    changes.extend(host.sweeps(2, &[ONE_WAITS]));
+    host.sequence += 40;
+    changes.extend(host.tracker.fall_silent(host.now()));
+    changes.extend(host.sweeps(2, &[UNSEEN_HOLDER]));
+    changes
+}
+
+struct Host {
+    tracker: Tracker,
+    sequence: i64,
+}
+
+impl Host {
+    fn sweeps(&mut self, n: usize, locks: &[Lock]) -> Vec<Change> {
+        (0..n).flat_map(|_| self.sweep(locks)).collect()
+    }
+
+    fn sweep(&mut self, locks: &[Lock]) -> Vec<Change> {
+        self.sequence += 1;
+        let mut sweep = Sweep::new(self.sequence, self.now());
+        locks.iter().for_each(|lock| sweep.add(lock));
+        let judged = sweep.judged();
+        self.tracker.sweep(&judged, &blame::cases(&judged)).0
+    }
+
+    fn now(&self) -> Timestamp {
+        Timestamp(BEGIN.0 + self.sequence * 1000)
+    }
+}
+
+struct Sweep {
+    snapshot: GraphSnapshot,
+    scores: Vec<NodeScore>,
+}
+
+impl Sweep {
+    /// One in which two processes do nothing that is not normal.
+    fn new(sequence: i64, ended_at: Timestamp) -> Sweep {
+        let (host, run) = (HOST.to_owned(), "a1b2".to_owned());
+        let snapshot = GraphSnapshot {
+            host: host.clone(),
+            cohort: host,
+            run,
+            sequence,
+            ended_at,
+            interval_ms: 1000,
+            ..GraphSnapshot::default()
+        };
+        let mut sweep = Sweep { snapshot, scores: Vec::new() };
+        sweep.process(("systemd", 1), None);
+        sweep.process(("nginx", 80), None);
+        sweep
+    }
+
+    fn add(&mut self, lock: &Lock) {
+        let file = self.node("file", lock.path, None);
+        self.snapshot.nodes[file].path = Some(lock.path.to_owned());
+        let holder = lock.holder.map(|holder| self.process(holder, Some((BLOCKS_MS, 1.5))));
+        if let Some(holder) = holder {
+            self.edge(holder, file, "holds-lock", None);
+        }
+        for waiter in lock.waiters {
+            let waiter = self.process(*waiter, Some((BLOCKED_MS, 1.8)));
+            self.edge(waiter, file, "waits-lock", Some(2000.0));
+            if let Some(holder) = holder {
+                self.edge(waiter, holder, "waits-for", Some(2000.0));
+            }
+        }
+    }
+
+    fn process(&mut self, (name, pid): Process, deviation: Option<(usize, f32)>) -> usize {
+        let at = self.node("process", name, deviation);
+        let node = &mut self.snapshot.nodes[at];
+        (node.id, node.pid, node.start_time) = (format!("p:{pid}"), Some(pid), Some(pid * 100));
+        at
+    }
+
+    fn node(&mut self, kind: &str, name: &str, deviation: Option<(usize, f32)>) -> usize {
+        let (id, role) = (format!("{kind}:{name}"), name.to_owned());
+        self.snapshot.nodes.push(Node { id, kind: kind.to_owned(), role, name: name.to_owned(), ..Node::default() });
+        let score = deviation.map_or(0.0, |(_, strength)| strength);
+        let deviations =
+            deviation.map(|(column, strength)| Deviation { column, expected: 0.0, observed: 2000.0, strength });
+        self.scores.push(NodeScore { score, is_known: true, deviations: deviations.into_iter().collect() });
+        self.snapshot.nodes.len() - 1
+    }
+
+    fn edge(&mut self, source: usize, target: usize, kind: &str, blocked_ms: Option<f32>) {
+        let index = |node: usize| i32::try_from(node).unwrap();
+        let (kind, basis) = (kind.to_owned(), "observed".to_owned());
+        self.snapshot.edges.push(Edge {
+            source: index(source),
+            target: index(target),
+            kind,
+            basis,
+            blocked_ms,
+            latency_ms: None,
+        });
+    }
+
+    fn judged(self) -> Judged {
+        let columns = ["blocked_ms", "blocks_ms"].map(|name| (name.to_owned(), "ms".to_owned())).to_vec();
+        Judged { graph: HostGraph::new(self.snapshot).unwrap(), scores: self.scores, columns }
+    }
+}

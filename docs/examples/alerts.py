@@ -1,0 +1,67 @@
+"""Prints the events of the topic `detective.alerts`, a line each.
+
+    BROKERS=127.0.0.1:9092 python3 alerts.py root_cause_event.avsc [OLDER.avsc ...]
+
+The first schema is the one to read by. The others, if any, are those that values in the topic were written with.
+"""
+
+import io
+import os
+import sys
+
+import fastavro
+from confluent_kafka import Consumer, KafkaException
+
+
+def read_schema(path):
+    """The ten bytes that a value of this schema begins with, and the schema."""
+    schema = fastavro.schema.load_schema(path)
+    canonical = fastavro.schema.to_parsing_canonical_form(schema)
+    fingerprint = fastavro.schema.fingerprint(canonical, "CRC-64-AVRO")
+    return b"\xc3\x01" + bytes.fromhex(fingerprint), schema
+
+
+def decode(value, writers, reader):
+    header, body = value[:10], io.BytesIO(value[10:])
+    if header not in writers:
+        sys.exit(f"a value begins with {header.hex(' ')}, which none of the schemas given is for")
+    return fastavro.schemaless_reader(body, writers[header], reader)
+
+
+def describe(event):
+    suspect = event["initiating"]
+    who = "initiating: inconclusive"
+    if suspect:
+        about = suspect["path"] or suspect["endpoint"] or suspect["role"]
+        who = f"initiating: {suspect['name']} pid {suspect['pid']} {about}"
+    again = f", again after {event['previous']}" if event["previous"] else ""
+    return f"{event['time']:%H:%M:%S} {event['event']:8} {event['incident']} on {event['host']}{again}, {who}"
+
+
+schemas = [read_schema(path) for path in sys.argv[1:]]
+if not schemas:
+    sys.exit(__doc__)
+writers, reader = dict(schemas), schemas[0][1]
+
+consumer = Consumer({
+    "bootstrap.servers": os.environ["BROKERS"],
+    "group.id": "print-alerts",
+    "auto.offset.reset": "earliest",
+    "isolation.level": "read_committed",
+    # An event counts as read once it has been handled, and not before.
+    "enable.auto.offset.store": False,
+})
+consumer.subscribe([os.environ.get("PREFIX", "") + "detective.alerts"])
+try:
+    while True:
+        message = consumer.poll(1.0)
+        if message is None:
+            continue
+        if message.error():
+            raise KafkaException(message.error())
+        print(describe(decode(message.value(), writers, reader)), flush=True)
+        consumer.store_offsets(message)
+except KeyboardInterrupt:
+    pass
+finally:
+    consumer.close()
