@@ -1,6 +1,6 @@
 """Prints the events of the topic `detective.alerts`, a line each.
 
-    BROKERS=127.0.0.1:9092 python3 alerts.py root_cause_event.avsc [OLDER.avsc ...]
+    BROKERS=127.0.0.1:9092 [PREFIX=...] python3 alerts.py root_cause_event.avsc [OTHER.avsc ...]
 
 The first schema is the one to read by. The others, if any, are those that values in the topic were written with.
 """

@@ -6,12 +6,12 @@ use std::{
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Output, Stdio},
     sync::mpsc::{Receiver, channel},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
-use bus::{BusConfig, BusKind, KafkaConfig, Positions, Record};
+use bus::{BusConfig, BusKind, KafkaConfig, Positions, Record, RetentionConfig};
 use rustix::process::{Pid, Signal, kill_process_group};
-use schemas::Topic;
+use schemas::{RootCauseEvent, Topic};
 use scorer::engine::announcement;
 
 use super::{page, story};
@@ -24,11 +24,13 @@ fn kcat_shows_partitions_keys_and_headers() {
     let (command, told) = page::example("kcat -C");
     let found = cluster.output(&command);
     assert_eq!(found, told);
-    for (line, change) in found.iter().zip(story::changes()) {
-        let words: Vec<&str> = line.split(' ').collect();
-        assert_eq!(words[0], cluster.partition.to_string());
-        assert_eq!(words[2..], [change.event.time.0.to_string(), change.event.incident]);
-    }
+    let as_published = |tell: fn(&RootCauseEvent) -> String| {
+        story::changes().iter().map(|change| tell(&change.event)).collect::<Vec<_>>()
+    };
+    let keys = cluster.output(&command.replace("%p %o %k", "%k"));
+    assert_eq!(keys, as_published(|event| event.incident.clone()));
+    let timestamps = cluster.output(&command.replace("%p %o %k", "%T"));
+    assert_eq!(timestamps, as_published(|event| event.time.0.to_string()));
     // What the page says of those who read otherwise.
     let uncommitted = cluster.output(&command.replace("kcat -C", "kcat -C -X isolation.level=read_uncommitted"));
     assert_eq!(uncommitted.len(), told.len() + 1);
@@ -99,7 +101,9 @@ impl Cluster {
             std::env::var("DETECTIVE_KAFKA").expect("DETECTIVE_KAFKA names a broker: see `cargo xtask kafka up`");
         let prefix = format!("page-{:x}.", rand::random::<u64>());
         let kafka = KafkaConfig { brokers, prefix, partitions: PARTITIONS, ..KafkaConfig::default() };
-        let config = BusConfig { kind: BusKind::Kafka, kafka, ..BusConfig::default() };
+        // The story was long ago, and what is old goes.
+        let retention = RetentionConfig { alerts: Duration::MAX, ..RetentionConfig::default() };
+        let config = BusConfig { kind: BusKind::Kafka, kafka, retention, ..BusConfig::default() };
         let cluster = Cluster { config, partition: bus::partition_of(story::HOST, PARTITIONS) };
         tokio::runtime::Runtime::new().unwrap().block_on(cluster.fill());
         cluster

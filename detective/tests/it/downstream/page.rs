@@ -24,7 +24,7 @@ pub fn table(head: &str) -> Vec<Vec<String>> {
     table
 }
 
-/// Indented lines that follow each other.
+/// Indented lines without a line between them that is not.
 fn blocks() -> Vec<String> {
     let mut blocks = vec![String::new()];
     for line in PAGE.lines() {
