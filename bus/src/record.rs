@@ -19,7 +19,8 @@ pub struct Record {
     pub headers: Vec<(String, Vec<u8>)>,
     /// Empty in a compacted topic means that the key is gone.
     pub value: Vec<u8>,
-    /// The record's own time, which says nothing about how long it stays.
+    /// The record's own time, which says nothing about how long it stays. What must arrive is to be in the value: Kafka's
+    /// topics tell the time of arrival instead.
     pub time: Timestamp,
 }
 
@@ -78,7 +79,7 @@ pub struct Delivery {
     pub headers: Vec<(String, Vec<u8>)>,
     /// As it was published.
     pub value: Vec<u8>,
-    /// The record's own time.
+    /// The record's own time, or that of its arrival.
     pub time: Timestamp,
 }
 

@@ -185,6 +185,7 @@ impl Tracked {
         let id = |node: usize| judged.graph.nodes()[node].id.as_str();
         if self.told.contains(id(case.root)) && !self.root.is_empty() {
             // A victim that makes up for lost time is an aftershock and not the cause.
+            self.incident.updated_at = judged.graph.snapshot().ended_at;
             return was_stale.then(|| self.change(EventKind::Updated));
         }
         let has_new_root = self.root != id(case.root);

@@ -253,12 +253,12 @@ async fn finish(job: &mut Option<Job>) -> Done {
 
 /// The latest state of each incident.
 async fn read_incidents(bus: &dyn Bus) -> Result<Vec<Incident>, BusError> {
-    let mut incidents = BTreeMap::new();
-    bus::for_each(bus, Topic::Incidents, |delivery| {
-        match schemas::decode::<Incident>(&delivery.value) {
-            Ok(incident) if !delivery.is_tombstone() => incidents.insert(delivery.key, incident),
-            _ => incidents.remove(&delivery.key),
-        };
+    let mut incidents: BTreeMap<String, Incident> = BTreeMap::new();
+    bus::for_each(bus, Topic::Incidents, |delivery| match schemas::decode::<Incident>(&delivery.value) {
+        // After partitions were added, an earlier state stays behind in another partition.
+        Ok(incident) if incidents.get(&delivery.key).is_some_and(|held| held.updated_at > incident.updated_at) => {}
+        Ok(incident) => drop(incidents.insert(delivery.key, incident)),
+        Err(_) => drop(incidents.remove(&delivery.key)),
     })
     .await?;
     Ok(incidents.into_values().collect())

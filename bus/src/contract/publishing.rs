@@ -23,7 +23,7 @@ pub async fn records_come_as_they_were_published(place: &dyn Place) {
         assert_eq!(delivery.topic, sent.topic);
         assert_eq!(delivery.partition, partition_of(&sent.key, PARTITIONS));
         assert_eq!((delivery.key, delivery.headers, delivery.value), (sent.key, sent.headers, sent.value));
-        assert_eq!(delivery.time, sent.time);
+        assert!(delivery.time >= sent.time, "{:?}", delivery.time);
     }
 }
 
@@ -136,12 +136,12 @@ pub async fn positions_move_with_the_records_or_alone(place: &dyn Place) {
 pub async fn a_large_batch_arrives_whole(place: &dyn Place) {
     const RECORDS: usize = 2500;
     let bus = place.open().await;
-    let sent: Vec<Record> =
-        (1..=RECORDS).map(|n| Record::new(Topic::Healthy, "host", vec![7; 4000], Timestamp(n as i64))).collect();
+    let value = |n: usize| [&n.to_le_bytes()[..], &[7; 4000]].concat();
+    let sent = (0..RECORDS).map(|n| Record::new(Topic::Healthy, "host", value(n), Timestamp(1))).collect();
     soon(bus.publish(sent, None)).await.unwrap();
     let mut subscription = soon(bus.subscribe("trainer", &[Topic::Healthy])).await.unwrap();
     let found = take(&mut *subscription, RECORDS).await;
-    assert!(found.iter().zip(1..).all(|(delivery, n)| delivery.time == Timestamp(n)), "a record is missing or moved");
+    assert!((0..).zip(&found).all(|(n, delivery)| delivery.value == value(n)), "a record is missing or moved");
 }
 
 #[expect(missing_docs, reason = "the name is the promise")]

@@ -80,6 +80,8 @@ fn settings(config: &BusConfig, topic: Topic) -> Vec<(&'static str, String)> {
             ("segment.ms", millis(Duration::from_secs(3600))),
         ],
     };
+    // What is replayed is old, and a host's clock may be wrong: records stay by the time of their arrival.
+    settings.push(("message.timestamp.type", "LogAppendTime".to_owned()));
     if config.kafka.replication >= ENOUGH_FOR_TWO {
         settings.push(("min.insync.replicas", "2".to_owned()));
     }
@@ -321,6 +323,7 @@ mod tests {
                 ("cleanup.policy", "delete".to_owned()),
                 ("retention.ms", "14400000".to_owned()),
                 ("segment.ms", "3600000".to_owned()),
+                ("message.timestamp.type", "LogAppendTime".to_owned()),
             ]
         );
         assert!(settings(&config, Topic::Models).contains(&("cleanup.policy", "compact".to_owned())));

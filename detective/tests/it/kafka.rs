@@ -42,8 +42,9 @@ fn scorer(number: usize, folder: &Path, settings: &str, events: Sender<(usize, R
     let mut scorer = Script(command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap());
     let lines = BufReader::new(scorer.0.stdout.take().unwrap()).lines();
     std::thread::spawn(move || {
-        let events_of = lines.map_while(Result::ok).map(|line| (number, serde_json::from_str(&line).unwrap()));
-        events_of.into_iter().try_for_each(|event| events.send(event))
+        for line in lines.map_while(Result::ok) {
+            let _ = events.send((number, serde_json::from_str(&line).unwrap()));
+        }
     });
     wait_for(address, "/livez", |status, _| status == 200);
     scorer
