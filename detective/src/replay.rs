@@ -142,24 +142,30 @@ impl Player {
         for time in [&mut snapshot.started_at, &mut snapshot.ended_at] {
             *time = Timestamp(time.0.saturating_add(self.shift));
         }
-        let (host, cohort) = (snapshot.host.clone(), snapshot.cohort.clone());
-        for copy in 1..=self.copies.unwrap_or(1) {
-            if self.copies.is_some() {
-                snapshot.host = format!("{host}-{copy}");
-            }
-            snapshot.cohort = match &self.cohort {
-                Some(cohort) => cohort.clone(),
-                None if cohort == host => snapshot.host.clone(),
-                None => cohort.clone(),
-            };
-            let record = record(&snapshot)?;
-            self.batch_bytes += record.size();
-            self.batch.push(record);
-            if self.batch.len() >= BATCH || self.batch_bytes >= BATCH_BYTES {
-                self.publish().await?;
-            }
+        let is_own_cohort = self.cohort.is_none() && snapshot.cohort == snapshot.host;
+        if let Some(cohort) = &self.cohort {
+            snapshot.cohort.clone_from(cohort);
+        }
+        let bytes = schemas::encode(&snapshot)?;
+        let Some(copies) = self.copies else {
+            let host = snapshot.host.clone();
+            return self.push(&snapshot, &host, bytes).await;
+        };
+        for copy in 1..=copies {
+            let host = format!("{}-{copy}", snapshot.host);
+            let cohort = if is_own_cohort { &host } else { &snapshot.cohort };
+            let bytes = schemas::codec::of_other_host(&bytes, &host, cohort)
+                .context("a snapshot's names cannot be replaced")?;
+            self.push(&snapshot, &host, bytes).await?;
         }
         Ok(())
+    }
+
+    async fn push(&mut self, snapshot: &GraphSnapshot, host: &str, bytes: Vec<u8>) -> anyhow::Result<()> {
+        let record = record(snapshot, host, bytes);
+        self.batch_bytes += record.size();
+        self.batch.push(record);
+        if self.batch.len() >= BATCH || self.batch_bytes >= BATCH_BYTES { self.publish().await } else { Ok(()) }
     }
 
     async fn publish(&mut self) -> anyhow::Result<()> {
@@ -184,15 +190,14 @@ impl Player {
 
 /// A snapshot as a record of the bus, in CloudEvents' binary form. The record's own time is now, however old the recording is: a
 /// broker forgets records by it.
-fn record(snapshot: &GraphSnapshot) -> Result<Record, schemas::CodecError> {
-    let GraphSnapshot { host, run, sequence, ended_at, .. } = snapshot;
-    let value = schemas::encode(snapshot)?;
-    Ok(Record::new(Topic::Snapshots, host.clone(), value, clock::now())
+fn record(snapshot: &GraphSnapshot, host: &str, bytes: Vec<u8>) -> Record {
+    let GraphSnapshot { run, sequence, ended_at, .. } = snapshot;
+    Record::new(Topic::Snapshots, host, bytes, clock::now())
         .header("ce_specversion", "1.0")
         .header("ce_id", format!("{host}/{run}/{sequence}"))
         .header("ce_type", "detective.snapshot.v1")
         .header("ce_source", format!("detective-replay/{host}"))
-        .header("ce_subject", host.as_str())
+        .header("ce_subject", host)
         .header("ce_time", ended_at.to_string())
-        .header("content-type", "application/avro"))
+        .header("content-type", "application/avro")
 }

@@ -7,7 +7,10 @@ use serde::{Serialize, de::DeserializeOwned};
 use sha2::Digest;
 use thiserror::Error;
 
-use crate::{GraphSnapshot, HealthySnapshot, Incident, ModelRelease, RootCauseEvent};
+use crate::{
+    GraphSnapshot, HealthySnapshot, Incident, ModelRelease, RootCauseEvent,
+    number::{push_long, read_number},
+};
 
 /// A larger record is refused before it is read.
 pub const MAX_RECORD_BYTES: usize = 32 << 20;
@@ -202,6 +205,29 @@ pub fn decode_versions<R: Record>(versions: &Versions, bytes: &[u8]) -> Result<R
         return Err(malformed::<R>(format!("{} bytes follow its end", datum.len())));
     }
     Ok(record)
+}
+
+/// The same snapshot as one of another host: its host and cohort, which are its first fields, are replaced. None if the bytes are no
+/// snapshot of the current version.
+///
+/// Much faster than to encode it again.
+pub fn of_other_host(snapshot: &[u8], host: &str, cohort: &str) -> Option<Vec<u8>> {
+    let (found, mut rest) = split_header(snapshot)?;
+    if found != GraphSnapshot::versions().current_fingerprint() {
+        return None;
+    }
+    for _ in [host, cohort] {
+        let length = usize::try_from(read_number(&mut rest).ok()?).ok()?;
+        rest = rest.get(length..)?;
+    }
+    let mut bytes = Vec::with_capacity(snapshot.len() + host.len() + cohort.len());
+    bytes.extend_from_slice(&snapshot[..HEADER_BYTES]);
+    for name in [host, cohort] {
+        push_long(i64::try_from(name.len()).ok()?, &mut bytes);
+        bytes.extend_from_slice(name.as_bytes());
+    }
+    bytes.extend_from_slice(rest);
+    Some(bytes)
 }
 
 fn split_header(bytes: &[u8]) -> Option<(Fingerprint, &[u8])> {

@@ -17,6 +17,7 @@ pub mod alert;
 pub mod codec;
 pub mod container;
 pub mod healthy;
+mod number;
 pub mod observation;
 pub mod release;
 pub mod time;

@@ -8,7 +8,10 @@ use std::{
 use apache_avro::{Codec, DeflateSettings, Schema, schema::Name, schema_compatibility::SchemaCompatibility};
 
 use super::{ContainerError, MAGIC, SYNC_BYTES};
-use crate::codec::{MAX_ALLOCATION_BYTES, Record, hex};
+use crate::{
+    codec::{MAX_ALLOCATION_BYTES, Record, hex},
+    number::{read_byte, read_long, read_number},
+};
 
 /// A longer header is refused: it holds a schema and little else.
 const MAX_HEADER_BYTES: u64 = 4 << 20;
@@ -265,36 +268,6 @@ fn holds_itself(schema: &Schema, within: &mut Vec<Name>) -> bool {
         }
         _ => false,
     }
-}
-
-fn read_byte(from: &mut impl Read) -> io::Result<Option<u8>> {
-    let mut byte = [0];
-    loop {
-        match from.read(&mut byte) {
-            Ok(read) => return Ok((read == 1).then_some(byte[0])),
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-}
-
-fn read_number(from: &mut impl Read) -> io::Result<i64> {
-    let first = read_byte(from)?.ok_or(io::ErrorKind::UnexpectedEof)?;
-    read_long(first, from)
-}
-
-/// Avro's form of a number, whose first byte was read already.
-fn read_long(first: u8, from: &mut impl Read) -> io::Result<i64> {
-    const BITS: u32 = 7;
-    let (mut byte, mut number) = (first, 0_u64);
-    for at in 0..10 {
-        number |= u64::from(byte & 0x7f) << (at * BITS);
-        if byte & 0x80 == 0 {
-            return Ok((number >> 1).cast_signed() ^ -(number & 1).cast_signed());
-        }
-        byte = read_byte(from)?.ok_or(io::ErrorKind::UnexpectedEof)?;
-    }
-    Err(io::Error::new(io::ErrorKind::InvalidData, "a number has more than 64 bits"))
 }
 
 /// So many bytes. A length that the file does not have takes no more memory than the file has.

@@ -8,6 +8,7 @@ use super::{ContainerError, SYNC_BYTES};
 use crate::{
     CodecError,
     codec::{MAX_RECORD_BYTES, Record},
+    number::push_long,
 };
 
 /// A block is written once its records have this many bytes.
@@ -101,14 +102,4 @@ impl<R: Record, W: Write> Writer<R, W> {
     pub fn get_ref(&self) -> &W {
         &self.out
     }
-}
-
-/// Avro's form of a number: zigzag, then seven bits a byte, the lowest first.
-fn push_long(number: i64, bytes: &mut Vec<u8>) {
-    let mut rest = (number.cast_unsigned() << 1) ^ (number >> 63).cast_unsigned();
-    while rest > 0x7f {
-        bytes.push(0x80 | (rest & 0x7f) as u8);
-        rest >>= 7;
-    }
-    bytes.push(rest as u8);
 }

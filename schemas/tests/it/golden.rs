@@ -2,7 +2,7 @@
 
 use std::{fmt::Debug, path::PathBuf};
 
-use schemas::{codec::Record, decode, encode};
+use schemas::{GraphSnapshot, codec::Record, decode, encode};
 
 use crate::samples;
 
@@ -42,6 +42,20 @@ fn an_event_of_version_1_is_read() {
 #[test]
 fn an_incident_of_version_1_is_read() {
     check(1, &samples::incident());
+}
+
+#[test]
+fn a_snapshot_of_another_host_is_the_same_but_for_its_names() {
+    let bytes = encode(&samples::snapshot()).unwrap();
+    for (host, cohort) in [("db", "db-1"), ("", ""), (&"h".repeat(300), "web")] {
+        let renamed = schemas::codec::of_other_host(&bytes, host, cohort).unwrap();
+        let expected = GraphSnapshot { host: host.into(), cohort: cohort.into(), ..samples::snapshot() };
+        assert_eq!(decode::<GraphSnapshot>(&renamed).unwrap(), expected);
+        assert_eq!(renamed, encode(&expected).unwrap());
+    }
+    let renamed = |bytes: &[u8]| schemas::codec::of_other_host(bytes, "db", "db");
+    assert_eq!(renamed(&encode(&samples::event()).unwrap()), None, "that is no snapshot");
+    assert!((0..16).all(|length| renamed(&bytes[..length]).is_none()));
 }
 
 #[test]
