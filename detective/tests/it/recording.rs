@@ -1,6 +1,7 @@
 //! Snapshots into a file and back: what is recorded is replayed, in its rhythm, and is new to a scorer.
 
 mod beside;
+mod kafka;
 mod record;
 mod refused;
 mod replay;
