@@ -52,7 +52,7 @@ async fn record(
     recording: &mut Recording,
 ) -> anyhow::Result<()> {
     let until = args.span.and_then(|span| Instant::now().checked_add(span));
-    let goes_on = args.follow || args.span.is_some();
+    let goes_on = goes_on(args);
     let mut is_failing = false;
     loop {
         let left = until.map_or(Duration::MAX, |until| until.saturating_duration_since(Instant::now()));
@@ -80,29 +80,41 @@ async fn record(
     }
 }
 
+/// Whether what comes is recorded too.
+fn goes_on(args: &RecordArgs) -> bool {
+    args.follow || args.span.is_some()
+}
+
 /// The file, and what is in it.
 struct Recording {
     writer: Writer<GraphSnapshot, File>,
     host: Option<String>,
     since: Option<Timestamp>,
+    /// What comes later is not waited for: a bus that takes snapshots faster than they are recorded would have no end.
+    until: Option<Timestamp>,
     hosts: BTreeSet<String>,
     times: Option<(Timestamp, Timestamp)>,
     /// Records that were no snapshots.
     left_out: u64,
+    /// Records that came after `until`.
+    later: u64,
 }
 
 impl Recording {
     fn create(args: &RecordArgs) -> anyhow::Result<Recording> {
         let file = create(&args.file, args.force)?;
         let writer = Writer::create(file).with_context(|| format!("cannot write `{}`", args.file.display()))?;
+        let now = clock::now();
         let ago = |since: Duration| i64::try_from(since.as_millis()).unwrap_or(i64::MAX);
         Ok(Recording {
             writer,
             host: args.host.clone(),
-            since: args.since.map(|since| Timestamp(clock::now().0.saturating_sub(ago(since)))),
+            since: args.since.map(|since| Timestamp(now.0.saturating_sub(ago(since)))),
+            until: (!goes_on(args)).then_some(now),
             hosts: BTreeSet::new(),
             times: None,
             left_out: 0,
+            later: 0,
         })
     }
 
@@ -110,6 +122,10 @@ impl Recording {
     fn take(&mut self, deliveries: &[Delivery]) -> Result<(), ContainerError> {
         for delivery in deliveries {
             if self.host.as_ref().is_some_and(|host| *host != delivery.key) {
+                continue;
+            }
+            if self.until.is_some_and(|until| delivery.time > until) {
+                self.later += 1;
                 continue;
             }
             match schemas::decode::<GraphSnapshot>(&delivery.value) {
@@ -146,6 +162,9 @@ impl Recording {
         let ended = file.set_len(whole).and_then(|()| file.sync_all());
         if self.left_out > 0 {
             eprintln!("{} records of `{}` were no snapshots and were left out", self.left_out, Topic::Snapshots);
+        }
+        if self.later > 0 {
+            eprintln!("{} snapshots that came meanwhile were left out: `--follow` takes them too", self.later);
         }
         let Some((first, last)) = self.times else {
             eprintln!("no snapshot was recorded: `{}` is empty", path.display());

@@ -15,10 +15,13 @@ async fn a_recording_takes_what_was_asked_for_and_tells_what_was_no_snapshot() {
     let recent = |host: &str, after| snapshot(host, 1, shift + after);
     publish(&folder.path("a"), &[old.clone(), recent("db", 0), recent("web-1", 10)]).await;
     let broken = Record::new(Topic::Snapshots, "db", b"broken".to_vec(), Timestamp(FIRST));
-    open(&folder.path("a")).await.publish(vec![broken], None).await.unwrap();
+    let value = schemas::encode(&recent("db", 20)).unwrap();
+    let later = Record::new(Topic::Snapshots, "db", value, Timestamp(now() + 3_600_000));
+    open(&folder.path("a")).await.publish(vec![broken, later], None).await.unwrap();
 
     let said = folder.run("record", "all.avro", "a", &[]);
     assert!(said.contains("\n1 records of `detective.snapshots` were no snapshots and were left out\n"), "{said}");
+    assert!(said.contains("\n1 snapshots that came meanwhile were left out: `--follow` takes them too\n"), "{said}");
     assert_eq!(read(&folder.path("all.avro")), [old.clone(), recent("db", 0), recent("web-1", 10)]);
     folder.run("record", "db.avro", "a", &["--host", "db"]);
     assert_eq!(read(&folder.path("db.avro")), [old, recent("db", 0)]);
