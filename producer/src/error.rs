@@ -35,6 +35,9 @@ pub enum ProducerError {
         /// What the runtime said.
         source: tokio::task::JoinError,
     },
+    /// A snapshot cannot be written as a record.
+    #[error("a snapshot cannot be written as a record")]
+    Record(#[from] schemas::CodecError),
     /// The bus has stopped for good.
     #[error(transparent)]
     Bus(#[from] bus::BusError),
@@ -52,7 +55,7 @@ impl ProducerError {
                 Some("run the producer as root, or with CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH")
             }
             ProducerError::Settings { .. } => Some("correct `[sweep]` in the configuration"),
-            ProducerError::Panicked { .. } => None,
+            ProducerError::Panicked { .. } | ProducerError::Record(_) => None,
             ProducerError::Bus(error) => error.hint(),
         }
     }

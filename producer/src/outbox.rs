@@ -9,10 +9,7 @@ use std::{
 };
 
 use bus::Record;
-use schemas::{Coverage, GraphSnapshot};
 use tokio::sync::Notify;
-
-use crate::{columns::Reason, record};
 
 /// A queue between the one who sweeps and the one who delivers.
 pub struct Outbox {
@@ -40,7 +37,6 @@ struct Queue {
     untold: i64,
     dropped: u64,
     is_overflowing: bool,
-    is_unwritable: bool,
     is_closed: bool,
 }
 
@@ -50,30 +46,24 @@ impl Outbox {
         Outbox { limit, queue: Mutex::default(), changed: Notify::new() }
     }
 
-    /// Adds a snapshot; drops the oldest that wait if there are too many bytes.
-    pub fn push(&self, mut snapshot: GraphSnapshot) {
+    /// How many were dropped that none tells of: for the next snapshot to [tell](crate::record::telling).
+    pub fn take_untold(&self) -> i64 {
+        std::mem::take(&mut self.queue().untold)
+    }
+
+    /// Adds a snapshot that tells of so many dropped ones; drops the oldest that wait if there are too many bytes.
+    pub fn push(&self, mut record: Record, tells_of: i64) {
+        record.value.shrink_to_fit();
         let mut queue = self.queue();
-        let tells_of = std::mem::take(&mut queue.untold);
-        if tells_of > 0 {
-            let reason = Reason::Gone.as_str().to_owned();
-            snapshot.coverage.push(Coverage { signal: "snapshot".to_owned(), reason, count: tells_of });
-        }
-        match record::of(&snapshot) {
-            Ok(mut record) => {
-                record.value.shrink_to_fit();
-                queue.is_unwritable = false;
-                queue.bytes += bytes(&record);
-                queue.waiting.push_back(Parcel { record, tells_of });
-                self.make_room(&mut queue);
-                self.changed.notify_one();
-            }
-            Err(error) => {
-                if !std::mem::replace(&mut queue.is_unwritable, true) {
-                    tracing::warn!(%error, "snapshots cannot be written as records, and are dropped");
-                }
-                queue.note_drop(tells_of);
-            }
-        }
+        queue.bytes += bytes(&record);
+        queue.waiting.push_back(Parcel { record, tells_of });
+        self.make_room(&mut queue);
+        self.changed.notify_one();
+    }
+
+    /// Notes that there will be no snapshot where one was expected, which would have told of so many dropped ones.
+    pub fn miss(&self, told: i64) {
+        self.queue().note_drop(told);
     }
 
     /// Waits for the oldest and takes it; none once the outbox is closed and empty. Whoever takes one says what became
@@ -177,15 +167,23 @@ fn bytes(record: &Record) -> u64 {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use schemas::GraphSnapshot;
+
     use super::*;
+    use crate::record;
 
     fn snapshot(sequence: i64) -> GraphSnapshot {
         GraphSnapshot { host: "h".into(), run: "r".into(), sequence, ..GraphSnapshot::default() }
     }
 
+    fn push(outbox: &Outbox, sequence: i64) {
+        let tells_of = outbox.take_untold();
+        outbox.push(record::telling(snapshot(sequence), tells_of).unwrap(), tells_of);
+    }
+
     /// An outbox with room for so many snapshots.
     fn outbox(room: u64) -> Outbox {
-        let bytes = bytes(&record::of(&snapshot(0)).unwrap());
+        let bytes = bytes(&record::telling(snapshot(0), 0).unwrap());
         // Half a snapshot for what some tell of drops.
         Outbox::new(room * bytes + bytes / 2)
     }
@@ -210,27 +208,27 @@ mod tests {
     #[tokio::test]
     async fn they_come_out_as_they_went_in() {
         let outbox = outbox(3);
-        (0..3).for_each(|sequence| outbox.push(snapshot(sequence)));
+        (0..3).for_each(|sequence| push(&outbox, sequence));
         assert_eq!(empty(&outbox).await, [(0, 0), (1, 0), (2, 0)]);
     }
 
     #[tokio::test]
     async fn the_oldest_makes_room_and_the_next_tells_of_it() {
         let outbox = outbox(2);
-        (0..4).for_each(|sequence| outbox.push(snapshot(sequence)));
+        (0..4).for_each(|sequence| push(&outbox, sequence));
         // The third replaced the first, and the fourth tells so; it replaced the second, which the fifth will tell.
         assert_eq!((outbox.n_dropped(), outbox.n_waiting()), (2, 2));
         let parcel = outbox.take().await.unwrap();
         assert_eq!(content(&parcel), (2, 0));
         outbox.delivered(&parcel);
-        outbox.push(snapshot(4));
+        push(&outbox, 4);
         assert_eq!(empty(&outbox).await, [(3, 1), (4, 1)]);
     }
 
     #[tokio::test]
     async fn what_a_dropped_one_would_have_told_a_later_one_tells() {
         let outbox = outbox(1);
-        (0..4).for_each(|sequence| outbox.push(snapshot(sequence)));
+        (0..4).for_each(|sequence| push(&outbox, sequence));
         let told: i64 = empty(&outbox).await.into_iter().map(|(_, told)| told).sum();
         assert_eq!(told + outbox.queue().untold, 3);
     }
@@ -238,8 +236,8 @@ mod tests {
     #[tokio::test]
     async fn one_that_was_put_back_is_still_the_oldest() {
         let outbox = outbox(2);
-        outbox.push(snapshot(0));
-        outbox.push(snapshot(1));
+        push(&outbox, 0);
+        push(&outbox, 1);
         let parcel = outbox.take().await.unwrap();
         outbox.put_back(parcel);
         assert_eq!(empty(&outbox).await, [(0, 0), (1, 0)]);
@@ -248,10 +246,10 @@ mod tests {
     #[tokio::test]
     async fn one_on_its_way_is_not_dropped_and_counts_as_waiting() {
         let outbox = outbox(2);
-        outbox.push(snapshot(0));
+        push(&outbox, 0);
         let parcel = outbox.take().await.unwrap();
-        outbox.push(snapshot(1));
-        outbox.push(snapshot(2));
+        push(&outbox, 1);
+        push(&outbox, 2);
         assert_eq!(outbox.n_dropped(), 1);
         outbox.delivered(&parcel);
         assert_eq!(empty(&outbox).await, [(2, 0)]);
@@ -260,18 +258,27 @@ mod tests {
     #[tokio::test]
     async fn the_newest_waits_whatever_its_size() {
         let outbox = Outbox::new(0);
-        outbox.push(snapshot(0));
-        outbox.push(snapshot(1));
+        push(&outbox, 0);
+        push(&outbox, 1);
         assert_eq!(empty(&outbox).await, [(1, 0)]);
     }
 
     #[tokio::test]
     async fn one_that_is_given_up_is_told_of() {
         let outbox = outbox(2);
-        outbox.push(snapshot(0));
+        push(&outbox, 0);
         let parcel = outbox.take().await.unwrap();
         outbox.give_up(&parcel);
-        outbox.push(snapshot(1));
+        push(&outbox, 1);
         assert_eq!(empty(&outbox).await, [(1, 1)]);
+    }
+
+    #[tokio::test]
+    async fn one_that_never_came_to_be_is_told_of() {
+        let outbox = outbox(2);
+        outbox.miss(outbox.take_untold());
+        outbox.miss(outbox.take_untold());
+        push(&outbox, 2);
+        assert_eq!(empty(&outbox).await, [(2, 2)]);
     }
 }

@@ -1,10 +1,21 @@
 //! A snapshot as a record of the bus, in CloudEvents' binary form.
 
 use bus::Record;
-use schemas::{CodecError, GraphSnapshot, Topic};
+use schemas::{CodecError, Coverage, GraphSnapshot, Topic};
+
+use crate::columns::Reason;
+
+/// The record of a snapshot that tells of so many dropped ones, as signal `snapshot` of its coverage.
+pub fn telling(mut snapshot: GraphSnapshot, dropped: i64) -> Result<Record, CodecError> {
+    if dropped > 0 {
+        let reason = Reason::Gone.as_str().to_owned();
+        snapshot.coverage.push(Coverage { signal: "snapshot".to_owned(), reason, count: dropped });
+    }
+    of(&snapshot)
+}
 
 /// The record of a snapshot, keyed by its host.
-pub fn of(snapshot: &GraphSnapshot) -> Result<Record, CodecError> {
+fn of(snapshot: &GraphSnapshot) -> Result<Record, CodecError> {
     let GraphSnapshot { host, run, sequence, ended_at, .. } = snapshot;
     let value = schemas::encode(snapshot)?;
     Ok(Record::new(Topic::Snapshots, host.clone(), value, *ended_at)

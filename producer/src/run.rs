@@ -1,12 +1,16 @@
 //! Sweeps at an interval until told to stop, and leaves the snapshots to the one who delivers them.
 
-use std::{fmt, pin::pin, sync::Arc, time::Duration};
+use std::{pin::pin, sync::Arc, time::Duration};
 
-use bus::Bus;
-use tokio::time::{MissedTickBehavior, timeout};
+use bus::{Bus, Record};
+use service::report::chain;
+use tokio::{
+    sync::mpsc,
+    time::{MissedTickBehavior, timeout},
+};
 use tokio_util::sync::CancellationToken;
 
-use crate::{Producer, ProducerError, Sweeper, delivery::deliver, outbox::Outbox};
+use crate::{Producer, ProducerError, Sweeper, delivery::deliver, outbox::Outbox, record};
 
 /// How long what still waits at the end is tried to be delivered.
 const TIME_TO_DELIVER: Duration = Duration::from_secs(2);
@@ -14,8 +18,8 @@ const TIME_TO_DELIVER: Duration = Duration::from_secs(2);
 /// Watches a host until `shutdown`.
 ///
 /// A sweep that fails is told once, and so is the recovery; the loop goes on. While the bus is slow or away, sweeps keep
-/// their interval, and up to `sweep.queue_bytes` of snapshots wait. Those that are dropped are counted: the next sweep's
-/// snapshot carries the count in its coverage, as signal `snapshot`.
+/// their interval, and up to `sweep.queue_bytes` of snapshots wait. Those that are dropped or never came to be are counted:
+/// the next sweep's snapshot carries the count in its coverage, as signal `snapshot`.
 ///
 /// # Errors
 /// If the settings cannot be followed, the root is no `proc` file system, a sweep panics, or the bus has stopped for
@@ -41,29 +45,44 @@ pub async fn run(producer: Producer, bus: Arc<dyn Bus>, shutdown: CancellationTo
 async fn sweep_on(producer: Producer, outbox: &Outbox, shutdown: &CancellationToken) -> Result<(), ProducerError> {
     let mut interval = tokio::time::interval(producer.sweep.interval.max(crate::SweepConfig::SHORTEST));
     interval.set_missed_tick_behavior(MissedTickBehavior::Skip);
-    let mut sweeper = on_thread(move || Sweeper::new(producer)).await??;
+    let (ask, asked) = mpsc::channel(1);
+    let (answer, mut swept) = mpsc::channel(1);
+    // All sweeps are on one thread: what the allocator keeps for the next one it keeps once, and not for each thread.
+    let sweeping = tokio::task::spawn_blocking(move || sweep_when(producer, asked, &answer));
     let mut trouble = Trouble::default();
     while shutdown.run_until_cancelled(interval.tick()).await.is_some() {
-        let (returned, swept) = on_thread(move || {
-            let swept = sweeper.sweep();
-            (sweeper, swept)
-        })
-        .await?;
-        sweeper = returned;
-        match swept {
-            Ok(snapshot) => {
+        let tells_of = outbox.take_untold();
+        if ask.send(tells_of).await.is_err() {
+            break;
+        }
+        match swept.recv().await {
+            Some(Ok(record)) => {
                 trouble.over();
-                outbox.push(snapshot);
+                outbox.push(record, tells_of);
             }
-            Err(error) => trouble.on(&error),
+            Some(Err(error)) => {
+                trouble.on(&error);
+                outbox.miss(tells_of);
+            }
+            None => break,
         }
     }
-    Ok(())
+    drop(ask);
+    sweeping.await.map_err(|source| ProducerError::Panicked { source })?
 }
 
-/// Runs what reads files on a thread that may wait for them.
-async fn on_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, ProducerError> {
-    tokio::task::spawn_blocking(work).await.map_err(|source| ProducerError::Panicked { source })
+/// Sweeps each time that it is asked to, by how many dropped snapshots are to be told of.
+fn sweep_when(
+    producer: Producer,
+    mut asked: mpsc::Receiver<i64>,
+    answer: &mpsc::Sender<Result<Record, ProducerError>>,
+) -> Result<(), ProducerError> {
+    let mut sweeper = Sweeper::new(producer)?;
+    while let Some(tells_of) = asked.blocking_recv() {
+        let swept = sweeper.sweep().and_then(|snapshot| Ok(record::telling(snapshot, tells_of)?));
+        let _ = answer.blocking_send(swept);
+    }
+    Ok(())
 }
 
 /// Sweeps that fail again and again are told once, and once that it is over.
@@ -73,9 +92,9 @@ struct Trouble {
 }
 
 impl Trouble {
-    fn on(&mut self, error: &impl fmt::Display) {
+    fn on(&mut self, error: &ProducerError) {
         if self.times == 0 {
-            tracing::warn!(%error, "a sweep failed; trying on");
+            tracing::warn!(error = %chain(error), "a sweep failed; trying on");
         }
         self.times += 1;
     }
