@@ -14,7 +14,7 @@ use serde_json::Value;
 use service::{ConfigError, Settings, Sources};
 
 use crate::{
-    running::{Events, Script, detective, free_address, wait_for},
+    running::{Events, Script, alone, detective, free_address, wait_for},
     up::{blames, holder, waiter},
 };
 
@@ -130,6 +130,7 @@ fn up_keeps_to_its_file_where_the_programs_have_a_broker() {
 
 #[test]
 fn three_programs_on_one_data_directory_name_who_holds_a_lock_and_end_when_they_are_told() {
+    let _alone = alone();
     let folder = tempfile::tempdir().unwrap();
     let address = free_address();
     let settings = format!(

@@ -5,7 +5,10 @@ use std::{
     net::{SocketAddr, TcpListener, TcpStream},
     path::Path,
     process::{Child, ChildStdout, Command, Output, Stdio},
-    sync::mpsc::{Receiver, channel},
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        mpsc::{Receiver, channel},
+    },
     time::{Duration, Instant},
 };
 
@@ -26,16 +29,26 @@ pub fn output(args: &[&str]) -> Output {
     detective(args).output().unwrap()
 }
 
+static WATCHING: Mutex<()> = Mutex::new(());
+
+/// Those who watch this host do so one after another: side by side each would be the others' trouble.
+pub fn alone() -> MutexGuard<'static, ()> {
+    // A test that failed has ended what it started.
+    WATCHING.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// `detective up --json`, ended by force when dropped.
 pub struct Up {
     process: Script,
     pub address: SocketAddr,
     events: Events,
+    _alone: MutexGuard<'static, ()>,
 }
 
 impl Up {
     /// Starts one that looks ten times a second and learns from a few snapshots.
     pub fn start(data: &Path) -> Up {
+        let _alone = alone();
         let address = free_address();
         let data = data.to_str().unwrap();
         let args =
@@ -48,7 +61,7 @@ impl Up {
             .spawn()
             .unwrap();
         let events = Events::of(process.stdout.take().unwrap());
-        Up { process: Script(process), address, events }
+        Up { process: Script(process), address, events, _alone }
     }
 
     /// Waits until it says that it scores.

@@ -154,7 +154,9 @@ async fn a_replay_that_falls_behind_says_so_once() {
     tokio::time::sleep(Duration::from_millis(1500)).await;
     let before = held(&data).await.len();
     send(&child, Signal::CONT);
+    let said = || std::fs::read_to_string(folder.path("said")).unwrap();
+    let notices = || said().matches("the bus does not take the snapshots at speed 1: ").count();
+    until("the notice", async || notices() > 0).await;
     until("what was late", async || held(&data).await.len() > before + 12).await;
-    let said = std::fs::read_to_string(folder.path("said")).unwrap();
-    assert_eq!(said.matches("the bus does not take the snapshots at speed 1: ").count(), 1, "{said}");
+    assert_eq!(notices(), 1, "{}", said());
 }
