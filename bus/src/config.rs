@@ -17,8 +17,9 @@ pub struct BusConfig {
     /// What carries the records: `embedded`, one file on this machine that needs nothing else, or `kafka`.
     /// `detective up` is always embedded.
     pub kind: BusKind,
-    /// The data directory. The embedded bus keeps `bus.sqlite` in it and creates it, for its owner alone, where it
-    /// does not exist. Every program of the machine must name the same one.
+    /// The data directory; where nothing names one, `local-detective` in `$XDG_STATE_HOME` or `~/.local/state`. The
+    /// embedded bus keeps `bus.sqlite` in it and creates it, for its owner alone, where it does not exist. Every program of
+    /// the machine must name the same one.
     pub path: PathBuf,
     /// Partitions per topic of the embedded bus. Order holds within one; more than one is of use only where several
     /// scorers share the work. A change sends the keys that come later to other partitions.

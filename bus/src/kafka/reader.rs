@@ -82,25 +82,20 @@ impl Reader {
         }
     }
 
+    /// The ends as that client sees them. A broker that has just come back may need a moment to know.
     async fn ends_by(&self, consumer: Arc<impl Consumer<Context> + Send + Sync + 'static>) -> Result<Places, BusError> {
-        let failed = |error: &KafkaError| failure::failed("find the end of a topic", error, &self.brokers);
-        let (name, partitions) = (self.name.clone(), self.partitions);
-        let ask = move || {
-            let mut newest = TopicPartitionList::with_capacity(usize::from(partitions));
-            for partition in 0..i32::from(partitions) {
-                newest.add_partition_offset(&name, partition, Offset::End)?;
-            }
-            consumer.offsets_for_times(newest, PATIENCE)
-        };
-        let found = tokio::task::spawn_blocking(ask).await.map_err(|_| BusError::Stopped)?;
-        let mut ends = Places::new();
-        for element in found.map_err(|error| failed(&error))?.elements() {
-            element.error().map_err(|error| failed(&error))?;
-            if let Offset::Offset(offset) = element.offset() {
-                ends.insert(element.partition(), offset);
+        let give_up = Instant::now() + PATIENCE;
+        loop {
+            let (name, partitions, asked) = (self.name.clone(), self.partitions, Arc::clone(&consumer));
+            let ask = move || ask_for_ends(asked.as_ref(), &name, partitions);
+            match tokio::task::spawn_blocking(ask).await.map_err(|_| BusError::Stopped)? {
+                Ok(ends) => return Ok(ends),
+                Err(error) if passes(&error) && Instant::now() < give_up => {
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                }
+                Err(error) => return Err(failure::failed("find the end of a topic", &error, &self.brokers)),
             }
         }
-        Ok(ends)
     }
 
     /// At most `max` records from the cursor on; waits up to `wait` for the first one.
@@ -193,6 +188,22 @@ impl Reader {
     fn failed(&self, error: &KafkaError) -> BusError {
         failure::failed("read", error, &self.brokers)
     }
+}
+
+/// Blocks.
+fn ask_for_ends(consumer: &impl Consumer<Context>, topic: &str, partitions: u16) -> Result<Places, KafkaError> {
+    let mut newest = TopicPartitionList::with_capacity(usize::from(partitions));
+    for partition in 0..i32::from(partitions) {
+        newest.add_partition_offset(topic, partition, Offset::End)?;
+    }
+    let mut ends = Places::new();
+    for element in consumer.offsets_for_times(newest, PATIENCE)?.elements() {
+        element.error()?;
+        if let Offset::Offset(offset) = element.offset() {
+            ends.insert(element.partition(), offset);
+        }
+    }
+    Ok(ends)
 }
 
 /// Whether there is nothing between these places and the ends.

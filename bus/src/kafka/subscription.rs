@@ -184,6 +184,10 @@ pub fn passes(error: &KafkaError) -> bool {
                     | RDKafkaErrorCode::CoordinatorNotAvailable
                     | RDKafkaErrorCode::NotLeaderForPartition
                     | RDKafkaErrorCode::LeaderNotAvailable
+                    | RDKafkaErrorCode::FencedLeaderEpoch
+                    | RDKafkaErrorCode::UnknownLeaderEpoch
+                    | RDKafkaErrorCode::OffsetNotAvailable
+                    | RDKafkaErrorCode::KafkaStorageError
             )
         )
 }
