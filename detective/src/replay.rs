@@ -126,7 +126,7 @@ impl Player {
         if late > LATE && self.speed != Speed::Max && !self.is_late {
             self.is_late = true;
             eprintln!(
-                "the bus does not take the snapshots at speed {}: {:.1} s behind, going on as fast as it does",
+                "the replay does not keep up with speed {}: {:.1} s behind, going on as fast as the bus takes it",
                 self.speed,
                 late.as_secs_f64()
             );

@@ -155,7 +155,7 @@ async fn a_replay_that_falls_behind_says_so_once() {
     let before = held(&data).await.len();
     send(&child, Signal::CONT);
     let said = || std::fs::read_to_string(folder.path("said")).unwrap();
-    let notices = || said().matches("the bus does not take the snapshots at speed 1: ").count();
+    let notices = || said().matches("the replay does not keep up with speed 1: ").count();
     until("the notice", async || notices() > 0).await;
     until("what was late", async || held(&data).await.len() > before + 12).await;
     assert_eq!(notices(), 1, "{}", said());
