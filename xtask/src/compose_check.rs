@@ -81,7 +81,7 @@ fn prove(compose: &Compose, measured: &mut Map<String, Value>) -> anyhow::Result
     let fault = Fault::start(compose)?;
     eprintln!("true: {}", fault.truth);
     let (event, seen) = wait_for_event(compose, &fault)?;
-    eprintln!("found: {event}");
+    eprintln!("found: {}", event["summary"]);
     let named = event["time"].as_str().context("the event has no time")?;
     let named = humantime::parse_rfc3339(named).with_context(|| format!("`{named}` is no time"))?;
     // An event carries the time of the sweep that it was found in.

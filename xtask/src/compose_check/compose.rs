@@ -113,8 +113,14 @@ impl Undo {
     /// # Errors
     /// If there is no shell.
     pub fn prepare(compose: &Compose) -> anyhow::Result<Undo> {
+        // `down` leaves out what `run` has started.
+        let of_project = format!("label=com.docker.compose.project={PROJECT}");
+        let undo = format!(
+            "cat >/dev/null; docker ps --all --quiet --filter {of_project} | xargs -r docker rm --force >/dev/null; \
+             exec docker \"$@\""
+        );
         let mut shell = Command::new("sh");
-        shell.args(["-c", "cat >/dev/null; exec docker \"$@\"", "undo"]);
+        shell.args(["-c", &undo, "undo"]);
         compose.complete(&mut shell, &["--profile", "tools", "down", "--volumes", "--timeout", "5"]);
         // Ctrl-C ends the process group that this process is in.
         shell.process_group(0).stdin(Stdio::piped()).stdout(std::io::stderr());
