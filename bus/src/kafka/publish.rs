@@ -2,7 +2,6 @@
 
 use std::{sync::Arc, time::Duration};
 
-use futures_util::FutureExt;
 use rdkafka::{
     ClientConfig, Offset, TopicPartitionList,
     consumer::{BaseConsumer, Consumer, ConsumerGroupMetadata},
@@ -11,6 +10,7 @@ use rdkafka::{
     producer::{DeliveryFuture, FutureProducer, FutureRecord, Producer},
 };
 use schemas::topic::Retention;
+use tokio::runtime::Handle;
 
 use super::{Shared, client, client::Context, failure};
 use crate::{BusError, Positions, Record};
@@ -103,17 +103,18 @@ impl Shared {
         if let Some(positions) = positions {
             self.send_positions(producer, positions)?;
         }
+        // A commit with records on their way would look for them ten times a second only.
+        let runtime = Handle::current();
+        for (delivery, placed) in sent {
+            if let Ok(Err((error, _))) = runtime.block_on(delivery) {
+                return Err(self.not_delivered(placed, &error));
+            }
+        }
         // What became of a commit that timed out is only known once it is asked for again.
         let committed = until_settled(|| producer.commit_transaction(STEP), None);
-        committed.map_err(|error| {
-            let refused = sent.into_iter().find_map(|(delivery, placed)| {
-                let (error, _) = delivery.now_or_never()?.ok()?.err()?;
-                Some(self.not_delivered(placed, &error))
-            });
-            match positions {
-                Some(positions) if failure::is_superseded(error.rdkafka_error_code()) => superseded(positions),
-                _ => refused.unwrap_or_else(|| failed(&error)),
-            }
+        committed.map_err(|error| match positions {
+            Some(positions) if failure::is_superseded(error.rdkafka_error_code()) => superseded(positions),
+            _ => failed(&error),
         })?;
         self.brokers.answered();
         Ok(())
