@@ -38,6 +38,20 @@ pub enum ProducerError {
     /// A snapshot cannot be written as a record.
     #[error("a snapshot cannot be written as a record")]
     Record(#[from] schemas::CodecError),
+    /// A file of raw reads cannot be written or read.
+    #[error("a file of raw reads cannot be used")]
+    Tape(#[from] schemas::container::ContainerError),
+    /// A file of raw reads answers other questions than a sweep asks.
+    #[error("the file of raw reads does not fit: expected the answer to `{expected}`, found that to `{found}`")]
+    OtherQuestion {
+        /// What the sweep asked.
+        expected: String,
+        /// What comes next in the file.
+        found: String,
+    },
+    /// A file of raw reads has no more answers.
+    #[error("the file of raw reads ends within a sweep")]
+    TapeEnds,
     /// The bus has stopped for good.
     #[error(transparent)]
     Bus(#[from] bus::BusError),
@@ -55,7 +69,13 @@ impl ProducerError {
                 Some("run the producer as root, or with CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH")
             }
             ProducerError::Settings { .. } => Some("correct `[sweep]` in the configuration"),
-            ProducerError::Panicked { .. } | ProducerError::Record(_) => None,
+            ProducerError::OtherQuestion { .. } => {
+                Some("play it with the version of Local Detective that recorded it, and the same settings")
+            }
+            ProducerError::Panicked { .. }
+            | ProducerError::Record(_)
+            | ProducerError::Tape(_)
+            | ProducerError::TapeEnds => None,
             ProducerError::Bus(error) => error.hint(),
         }
     }

@@ -146,8 +146,8 @@ impl FileTable {
         let target = fds.target(&name).here()?;
         let mode = fds.link_mode(&name).here()?;
         let (reads, writes) = (mode.contains(Mode::RUSR), mode.contains(Mode::WUSR));
-        let file = FileKey { device: (target.stx_dev_major, target.stx_dev_minor), inode: target.stx_ino };
-        match FileType::from_raw_mode(target.stx_mode.into()) {
+        let file = FileKey { device: target.device, inode: target.inode };
+        match FileType::from_raw_mode(target.mode) {
             FileType::Fifo => Some(Handle::Pipe { pipe: file, reads, writes }),
             kind @ (FileType::RegularFile | FileType::Directory) => {
                 self.remember(file, link, kind == FileType::RegularFile).then_some(Handle::File { file, writes })

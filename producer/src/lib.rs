@@ -23,6 +23,7 @@
 //! - [`run`]: sweeps at an interval; `outbox` is where snapshots wait for `delivery` to the bus, `record` their form
 //! - [`settings`]: what the program `detective-producer` reads
 //! - `rates`, `columns`, `coverage`, `builder`, `assemble`: facts to a snapshot
+//! - [`tape`]: everything that is asked of kernel and clock goes through it, to be recorded and played back
 //! - `clock`: the one place where the time is asked for
 
 pub mod config;
@@ -54,9 +55,11 @@ mod role;
 #[doc(hidden)]
 pub mod sockets;
 mod system;
+pub mod tape;
 mod waits;
 
 pub use config::{Producer, SweepConfig};
 pub use error::ProducerError;
 pub use run::run;
 pub use sweep::Sweeper;
+pub use tape::Tape;

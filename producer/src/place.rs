@@ -33,7 +33,7 @@ impl Place {
         let own = root.directory.link("self", buffer).here().and_then(parse::number);
         let own_pid = own.and_then(|pid| u32::try_from(pid).ok());
         // On another's root `net` would show this process's namespace, not the host's: process 1 has that.
-        let same_root = own_pid == Some(std::process::id());
+        let same_root = own_pid == process_id(root);
         let home = if same_root { "self" } else { "1" };
         let mut namespace = |process: &str, kind: &str| {
             let link = root.directory.link(&format!("{process}/ns/{kind}"), buffer).here()?;
@@ -69,6 +69,12 @@ impl Place {
         }
         networks.iter().filter(|network| **network != self.network).count()
     }
+}
+
+/// This process's id, as it is told itself.
+fn process_id(root: &ProcRoot) -> Option<u32> {
+    let pid = root.tape.value("own-pid", "", || Seen::Here(u64::from(std::process::id())));
+    pid.here().and_then(|pid| u32::try_from(pid).ok())
 }
 
 #[cfg(test)]

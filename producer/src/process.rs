@@ -3,7 +3,6 @@
 use std::{sync::Arc, time::Instant};
 
 use crate::{
-    clock,
     files::{FileTable, Handles},
     parse::{self, syscall::Syscall},
     read::{Directory, ProcRoot, Seen},
@@ -76,7 +75,6 @@ pub struct Process {
 }
 
 /// The part of `stat` that decides whether to go on.
-#[derive(Debug)]
 pub struct Opened {
     /// Which.
     pub identity: Identity,
@@ -96,7 +94,7 @@ pub struct Opened {
 pub fn open(root: &ProcRoot, pid: u32, buffer: &mut Vec<u8>) -> Seen<Option<Opened>> {
     root.directory.directory(&pid.to_string()).and_then(|directory| {
         let stat = directory.read_small("stat", buffer);
-        let at = clock::monotonic();
+        let at = root.tape.monotonic();
         stat.and_then(|line| {
             let Some(stat) = parse::stat::parse(line) else { return Seen::Unsupported };
             if stat.is_kernel_thread() {

@@ -8,11 +8,14 @@ use std::{
 };
 
 use rustix::{
-    fs::{AtFlags, Mode, OFlags, RawDir, SeekFrom, Statx, StatxFlags},
+    fs::{AtFlags, Mode, OFlags, RawDir, SeekFrom, StatxFlags},
     io::Errno,
 };
 
-use crate::{ProducerError, parse};
+use crate::{
+    ProducerError, parse,
+    tape::{Tape, Told},
+};
 
 /// What a read found. Processes exit between two reads, so `Gone` is an answer, not an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,16 +76,44 @@ impl<T> From<Result<T, Errno>> for Seen<T> {
     }
 }
 
+impl<T> From<io::Result<T>> for Seen<T> {
+    fn from(result: io::Result<T>) -> Self {
+        match result {
+            Ok(value) => Seen::Here(value),
+            Err(error) => Seen::from(Err::<T, _>(Errno::from_io_error(&error).unwrap_or(Errno::INVAL))),
+        }
+    }
+}
+
 /// Of no file is more than this read; `/proc/locks` of a very busy host has some megabytes.
 const LARGEST_FILE: usize = 16 << 20;
 
 /// An open directory below the root.
-#[derive(Debug)]
 pub struct Directory {
-    fd: OwnedFd,
+    // None where a recording is played back.
+    fd: Option<OwnedFd>,
+    tape: Tape,
+}
+
+/// What a link leads to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Target {
+    /// Major and minor number of its device.
+    pub device: (u32, u32),
+    /// Inode number on it.
+    pub inode: u64,
+    /// What it is, as in `st_mode`.
+    pub mode: u32,
 }
 
 impl Directory {
+    /// Opens a directory by its path.
+    pub fn open(path: &Path, tape: &Tape) -> Seen<Directory> {
+        open_directory(tape, &path.to_string_lossy(), || {
+            rustix::fs::open(path, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
+        })
+    }
+
     /// The whole file `name`, in `buffer`, which is cleared first.
     pub fn read<'b>(&self, name: &str, buffer: &'b mut Vec<u8>) -> Seen<&'b [u8]> {
         self.read_at_most(name, LARGEST_FILE, buffer)
@@ -91,46 +122,97 @@ impl Directory {
     /// The file `name`, which the kernel hands over whole in one read if that is large enough, as it does those of one
     /// process; at most 4 KiB of it, in `buffer`, which is cleared first.
     pub fn read_small<'b>(&self, name: &str, buffer: &'b mut Vec<u8>) -> Seen<&'b [u8]> {
-        buffer.clear();
-        Seen::from(read_once(self.fd.as_fd(), name, buffer)).map(|()| buffer.as_slice())
+        self.bytes("read", name, buffer, |fd, buffer| read_once(fd, name, buffer))
     }
 
     /// The first `limit` bytes of the file `name`, in `buffer`, which is cleared first.
     pub fn read_at_most<'b>(&self, name: &str, limit: usize, buffer: &'b mut Vec<u8>) -> Seen<&'b [u8]> {
-        buffer.clear();
-        Seen::from(read_into(self.fd.as_fd(), name, limit, buffer)).map(|()| buffer.as_slice())
+        self.bytes("read", name, buffer, |fd, buffer| read_into(fd, name, limit, buffer))
     }
 
     /// Where the link `name` leads, in `buffer`, which is cleared first.
     pub fn link<'b>(&self, name: &str, buffer: &'b mut Vec<u8>) -> Seen<&'b [u8]> {
-        // A kernel path has at most a page, and the result would be cut, not refused.
-        buffer.clear();
-        buffer.resize(4096, 0);
-        let length = rustix::fs::readlinkat_raw(&self.fd, name, buffer.as_mut_slice());
-        Seen::from(length).map(|length| &buffer[..length])
+        self.bytes("link", name, buffer, |fd, buffer| {
+            // A kernel path has at most a page, and the result would be cut, not refused.
+            buffer.reserve(4096);
+            rustix::fs::readlinkat_raw(fd, name, rustix::buffer::spare_capacity(buffer)).map(drop)
+        })
     }
 
     /// The permission bits of the link `name` itself.
     pub fn link_mode(&self, name: &str) -> Seen<Mode> {
-        let stat = rustix::fs::statat(&self.fd, name, AtFlags::SYMLINK_NOFOLLOW);
-        Seen::from(stat).map(|stat| Mode::from_raw_mode(stat.st_mode))
+        let mode = self.value("link-mode", name, |fd| {
+            let stat = rustix::fs::statat(fd, name, AtFlags::SYMLINK_NOFOLLOW)?;
+            Ok(u64::from(Mode::from_raw_mode(stat.st_mode).bits()))
+        });
+        mode.map(|bits| Mode::from_bits_truncate(u32::try_from(bits).unwrap_or(0)))
     }
 
     /// What the link `name` leads to. Asks no server: a dead NFS mount would hang the sweep.
-    pub fn target(&self, name: &str) -> Seen<Statx> {
-        let wanted = StatxFlags::TYPE | StatxFlags::INO;
-        Seen::from(rustix::fs::statx(&self.fd, name, AtFlags::STATX_DONT_SYNC, wanted))
+    pub fn target(&self, name: &str) -> Seen<Target> {
+        self.value("target", name, |fd| {
+            let wanted = StatxFlags::TYPE | StatxFlags::INO;
+            let stat = rustix::fs::statx(fd, name, AtFlags::STATX_DONT_SYNC, wanted)?;
+            let device = (stat.stx_dev_major, stat.stx_dev_minor);
+            Ok(Target { device, inode: stat.stx_ino, mode: u32::from(stat.stx_mode) })
+        })
     }
 
     /// The directory `name` in this one.
     pub fn directory(&self, name: &str) -> Seen<Directory> {
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        Seen::from(rustix::fs::openat(&self.fd, name, flags, Mode::empty())).map(|fd| Directory { fd })
+        open_directory(&self.tape, name, || {
+            let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+            rustix::fs::openat(self.fd()?, name, flags, Mode::empty())
+        })
     }
 
     /// The numbers among the names in this directory, in the kernel's order. Each directory tells them once.
     pub fn numbers(&self) -> Seen<Vec<u32>> {
-        Seen::from(numbers_in(self.fd.as_fd()))
+        self.value("numbers", "", numbers_in)
+    }
+
+    fn fd(&self) -> Result<BorrowedFd<'_>, Errno> {
+        self.fd.as_ref().map(OwnedFd::as_fd).ok_or(Errno::BADF)
+    }
+
+    fn bytes<'b>(
+        &self,
+        question: &str,
+        name: &str,
+        buffer: &'b mut Vec<u8>,
+        ask: impl FnOnce(BorrowedFd<'_>, &mut Vec<u8>) -> Result<(), Errno>,
+    ) -> Seen<&'b [u8]> {
+        buffer.clear();
+        let seen = self.tape.bytes(question, name, buffer, |buffer| self.fd().and_then(|fd| ask(fd, buffer)).into());
+        seen.map(|()| buffer.as_slice())
+    }
+
+    fn value<T: Told>(
+        &self,
+        question: &str,
+        name: &str,
+        ask: impl FnOnce(BorrowedFd<'_>) -> Result<T, Errno>,
+    ) -> Seen<T> {
+        self.tape.value(question, name, || self.fd().and_then(ask).into())
+    }
+}
+
+fn open_directory(tape: &Tape, name: &str, open: impl FnOnce() -> Result<OwnedFd, Errno>) -> Seen<Directory> {
+    let mut fd = None;
+    let opened = tape.value("open", name, || Seen::from(open()).map(|opened| fd = Some(opened)));
+    opened.map(|()| Directory { fd, tape: tape.clone() })
+}
+
+impl Told for Target {
+    fn numbers(&self) -> Vec<i64> {
+        let (major, minor) = self.device;
+        vec![major.into(), minor.into(), self.inode.cast_signed(), self.mode.into()]
+    }
+
+    fn of_numbers(numbers: &[i64]) -> Option<Target> {
+        let [major, minor, inode, mode] = numbers else { return None };
+        let device = (u32::try_from(*major).ok()?, u32::try_from(*minor).ok()?);
+        Some(Target { device, inode: inode.cast_unsigned(), mode: u32::try_from(*mode).ok()? })
     }
 }
 
@@ -156,7 +238,9 @@ fn read_once(dir: BorrowedFd<'_>, name: &str, buffer: &mut Vec<u8>) -> Result<()
     Ok(())
 }
 
+/// From the directory's beginning, wherever the look before ended.
 fn numbers_in(dir: BorrowedFd<'_>) -> Result<Vec<u32>, Errno> {
+    rustix::fs::seek(dir, SeekFrom::Start(0))?;
     let mut buffer = [MaybeUninit::<u8>::uninit(); 8192];
     let mut entries = RawDir::new(dir, &mut buffer);
     let mut numbers = Vec::new();
@@ -170,33 +254,41 @@ fn numbers_in(dir: BorrowedFd<'_>) -> Result<Vec<u32>, Errno> {
 }
 
 /// A `proc` file system: this host's, another's that is mounted here, or a tree in a test.
-#[derive(Debug)]
 pub struct ProcRoot {
     /// The open root.
     pub directory: Directory,
     /// Its path, for messages.
     pub path: PathBuf,
+    /// Where answers come from.
+    pub tape: Tape,
 }
 
 impl ProcRoot {
     /// Opens a root and looks whether it is one.
-    pub fn open(path: &Path) -> Result<ProcRoot, ProducerError> {
-        let not_proc = |error: Errno| ProducerError::NotProc { path: path.to_owned(), source: io::Error::from(error) };
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let fd = rustix::fs::open(path, flags, Mode::empty()).map_err(not_proc)?;
-        for name in ["stat", "self"] {
-            // `self` dangles where this process has no number in the root's PID namespace.
-            rustix::fs::statat(&fd, name, AtFlags::SYMLINK_NOFOLLOW).map_err(not_proc)?;
+    pub fn open(path: &Path, tape: Tape) -> Result<ProcRoot, ProducerError> {
+        let Seen::Here(directory) = Directory::open(path, &tape) else {
+            return Err(not_proc(path));
+        };
+        // `self` dangles where this process has no number in the root's PID namespace.
+        let is_here = |name: &str| matches!(directory.link_mode(name), Seen::Here(_));
+        if !(is_here("stat") && is_here("self")) {
+            return Err(not_proc(path));
         }
-        Ok(ProcRoot { directory: Directory { fd }, path: path.to_owned() })
+        Ok(ProcRoot { directory, path: path.to_owned(), tape })
     }
 
     /// Ids of all processes, in the kernel's order.
     pub fn pids(&self) -> Result<Vec<u32>, ProducerError> {
-        let source = |error: Errno| ProducerError::Read { path: self.path.clone(), source: io::Error::from(error) };
-        let root = self.directory.fd.as_fd();
-        // The descriptor stays where the look before ended.
-        rustix::fs::seek(root, SeekFrom::Start(0)).map_err(source)?;
-        numbers_in(root).map_err(source)
+        let pids = self.directory.numbers().here();
+        // Every host has processes; none at all means that something else is mounted here by now.
+        pids.filter(|pids| !pids.is_empty()).ok_or_else(|| ProducerError::Read {
+            path: self.path.clone(),
+            source: io::Error::from(io::ErrorKind::NotFound),
+        })
     }
+}
+
+fn not_proc(path: &Path) -> ProducerError {
+    let source = std::fs::metadata(path.join("self")).err().unwrap_or_else(|| io::ErrorKind::NotFound.into());
+    ProducerError::NotProc { path: path.to_owned(), source }
 }

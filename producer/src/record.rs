@@ -1,6 +1,6 @@
 //! A snapshot as a record of the bus, in CloudEvents' binary form.
 
-use bus::Record;
+use bus::{CloudEvent, Record};
 use schemas::{CodecError, Coverage, GraphSnapshot, Topic};
 
 use crate::columns::Reason;
@@ -18,14 +18,13 @@ pub fn telling(mut snapshot: GraphSnapshot, dropped: i64) -> Result<Record, Code
 fn of(snapshot: &GraphSnapshot) -> Result<Record, CodecError> {
     let GraphSnapshot { host, run, sequence, ended_at, .. } = snapshot;
     let value = schemas::encode(snapshot)?;
-    Ok(Record::new(Topic::Snapshots, host.clone(), value, *ended_at)
-        .header("ce_specversion", "1.0")
-        .header("ce_id", format!("{host}/{run}/{sequence}"))
-        .header("ce_type", "detective.snapshot.v1")
-        .header("ce_source", format!("detective-producer/{host}"))
-        .header("ce_subject", host.as_str())
-        .header("ce_time", ended_at.to_string())
-        .header("content-type", "application/avro"))
+    Ok(Record::new(Topic::Snapshots, host.clone(), value, *ended_at).cloud_event(CloudEvent {
+        id: format!("{host}/{run}/{sequence}"),
+        event_type: "detective.snapshot.v1",
+        source: format!("detective-producer/{host}"),
+        subject: host,
+        time: *ended_at,
+    }))
 }
 
 #[cfg(test)]

@@ -2,7 +2,6 @@
 
 use std::{
     collections::{HashMap, HashSet},
-    io,
     sync::Arc,
     time::Instant,
 };
@@ -12,7 +11,6 @@ use schemas::GraphSnapshot;
 use crate::{
     Producer, ProducerError,
     assemble::{Sighting, assemble},
-    clock,
     columns::Reason,
     connections,
     coverage::Gaps,
@@ -23,7 +21,9 @@ use crate::{
     process::{self, About, Counters, Identity, Opened, Process},
     rates::{self, Since},
     read::{ProcRoot, Seen},
-    sockets, system, waits,
+    sockets, system,
+    tape::Tape,
+    waits,
 };
 
 /// Sweeps a host, and remembers from sweep to sweep what rates and waits need.
@@ -65,13 +65,18 @@ struct Crowd {
 
 impl Sweeper {
     /// Prepares to sweep the host whose `proc` file system the settings name. The run's id is random.
-    pub fn new(mut producer: Producer) -> Result<Sweeper, ProducerError> {
+    pub fn new(producer: Producer) -> Result<Sweeper, ProducerError> {
+        Sweeper::on(producer, Tape::default())
+    }
+
+    /// Prepares to sweep the host that the tape tells of: this one, recorded or not, or one that was.
+    pub fn on(mut producer: Producer, tape: Tape) -> Result<Sweeper, ProducerError> {
         let problems = producer.sweep.problems();
         if !problems.is_empty() {
             let problems = problems.into_iter().map(|(key, problem)| format!("`sweep.{key}` {problem}")).collect();
             return Err(ProducerError::Settings { problems });
         }
-        let root = ProcRoot::open(&producer.sweep.proc)?;
+        let root = ProcRoot::open(&producer.sweep.proc, tape)?;
         let mut buffer = Vec::with_capacity(16 << 10);
         let boot_id = root.directory.read("sys/kernel/random/boot_id", &mut buffer).here();
         let boot_id = boot_id.map(|text| parse::text(text.trim_ascii())).unwrap_or_default();
@@ -79,15 +84,16 @@ impl Sweeper {
         let absolute: Vec<_> = producer.own_paths.iter().filter_map(|path| std::path::absolute(path).ok()).collect();
         producer.own_paths = absolute.iter().filter_map(|path| path.canonicalize().ok()).collect();
         producer.own_paths.extend(absolute);
+        let number = |question, live| root.tape.value(question, "", || Seen::Here(live)).here().unwrap_or(live) as f64;
         Ok(Sweeper {
             producer,
             place: Place::find(&root, &mut buffer),
-            root,
             boot_id,
-            run: uuid::Uuid::new_v4().to_string(),
+            run: root.tape.text("run", || uuid::Uuid::new_v4().to_string()),
             sequence: 0,
-            ticks_per_second: rustix::param::clock_ticks_per_second() as f64,
-            page: rustix::param::page_size() as f64,
+            ticks_per_second: number("ticks-per-second", rustix::param::clock_ticks_per_second()),
+            page: number("page-size", rustix::param::page_size() as u64),
+            root,
             remembered: HashMap::new(),
             last: None,
             waits: waits::Memory::default(),
@@ -104,7 +110,14 @@ impl Sweeper {
 
     /// Looks at the host once. The first look knows no rates.
     pub fn sweep(&mut self) -> Result<GraphSnapshot, ProducerError> {
-        let (started_at, at) = (clock::wall(), clock::monotonic());
+        let swept = self.look();
+        // What is wrong with a tape is told rather than what comes of it.
+        self.root.tape.finish_sweep()?;
+        swept
+    }
+
+    fn look(&mut self) -> Result<GraphSnapshot, ProducerError> {
+        let (started_at, at) = (self.root.tape.wall(), self.root.tape.monotonic());
         let uptime_centis = self.root.directory.read("uptime", &mut self.buffer).here();
         let uptime_centis = uptime_centis.and_then(parse::system::uptime_centis);
         let mut gaps = Gaps::default();
@@ -136,6 +149,7 @@ impl Sweeper {
         let (nodes, edges, columns, evidence) = builder.finish();
         let sequence = self.sequence;
         self.sequence += 1;
+        let ended_at = self.root.tape.wall();
         Ok(GraphSnapshot {
             host: self.producer.host.clone(),
             cohort: self.producer.cohort.clone(),
@@ -143,7 +157,7 @@ impl Sweeper {
             run: self.run.clone(),
             sequence,
             started_at,
-            ended_at: clock::wall(),
+            ended_at,
             interval_ms: i64::try_from(self.producer.sweep.interval.as_millis()).unwrap_or(i64::MAX),
             nodes,
             edges,
@@ -157,11 +171,6 @@ impl Sweeper {
     fn crowd(&mut self, files: &mut FileTable, gaps: &mut Gaps) -> Result<Crowd, ProducerError> {
         let mut crowd = Crowd::default();
         let mut pids = self.root.pids()?;
-        // Every host has processes; none at all means that something else is mounted here by now.
-        if pids.is_empty() {
-            let source = io::Error::from(io::ErrorKind::NotFound);
-            return Err(ProducerError::Read { path: self.root.path.clone(), source });
-        }
         pids.sort_unstable();
         for pid in pids {
             let seen = match process::open(&self.root, pid, &mut self.buffer) {
@@ -196,7 +205,7 @@ impl Sweeper {
 
     fn network(&mut self, crowd: &Crowd, gaps: &mut Gaps) -> connections::Network {
         let net = self.place.net(&self.root);
-        let listing = sockets::list(self.place.own_network, &net, &mut self.buffer);
+        let listing = sockets::list(self.place.own_network, &net, &self.root.tape, &mut self.buffer);
         if listing.refused {
             gaps.add("sockets-listing", Reason::Unsupported, 1);
             gaps.add_seen("sockets-net", &net);
@@ -208,7 +217,7 @@ impl Sweeper {
             listing: &listing,
             namespace: self.place.network,
             own: &crowd.own_sockets,
-            at: clock::monotonic(),
+            at: self.root.tape.monotonic(),
         });
         gaps.add("endpoint", Reason::Off, network.left_out);
         network

@@ -6,7 +6,6 @@ use std::{
 };
 
 use crate::{
-    clock,
     files::FileKey,
     locks::{self, Held, Listed, Openers, Proof},
     parse::{
@@ -109,7 +108,7 @@ impl Memory {
         let held = locks::holders(scene.root, scene.processes, &openers, &listed, &inodes, buffer);
         add_listed(scene, &openers, &listed, &mut blocked);
         let mut picture = Picture { list_readable: listed.readable, threads_left_out, ..Picture::default() };
-        let now = clock::monotonic();
+        let now = scene.root.tape.monotonic();
         let mut sightings = HashMap::with_capacity(blocked.len());
         for blocked in blocked {
             let Some(waiter) = scene.processes.get(blocked.process) else { continue };

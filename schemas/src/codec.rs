@@ -8,7 +8,7 @@ use sha2::Digest;
 use thiserror::Error;
 
 use crate::{
-    GraphSnapshot, HealthySnapshot, Incident, ModelRelease, RootCauseEvent,
+    GraphSnapshot, HealthySnapshot, Incident, ModelRelease, RawRead, RootCauseEvent,
     number::{push_long, read_number},
 };
 
@@ -268,6 +268,7 @@ records! {
     ModelRelease: "../model_release.avsc";
     RootCauseEvent: "../root_cause_event.avsc";
     Incident: "../incident.avsc";
+    RawRead: "../raw_read.avsc";
 }
 
 /// Gives an enum its text form: in records such words are strings, so that a new one does not break a reader's schema.

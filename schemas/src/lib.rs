@@ -9,6 +9,7 @@
 //! - [`healthy`]: a snapshot that may be learned from
 //! - [`release`]: a trained model and what it needs to be judged by
 //! - [`alert`]: suspects, events and incidents
+//! - [`raw`]: what a sweep read, for files alone
 //! - [`topic`]: where each record goes and how long it stays
 //! - [`codec`]: Avro single-object encoding
 //! - [`container`]: Avro object container files
@@ -19,6 +20,7 @@ pub mod container;
 pub mod healthy;
 mod number;
 pub mod observation;
+pub mod raw;
 pub mod release;
 pub mod time;
 pub mod topic;
@@ -27,6 +29,7 @@ pub use alert::{EventKind, Incident, IncidentState, Reason, RootCauseEvent, Stag
 pub use codec::{CodecError, decode, encode};
 pub use healthy::{HealthySnapshot, VouchedBy};
 pub use observation::{Column, Coverage, Edge, Evidence, GraphSnapshot, Missing, Node};
+pub use raw::RawRead;
 pub use release::{Calibration, ColumnLimit, ColumnSpec, Manifest, ModelRelease, RoleCalibration};
 pub use time::Timestamp;
 pub use topic::Topic;

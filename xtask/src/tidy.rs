@@ -106,7 +106,7 @@ fn check_sizes(room: &str, problems: &mut Vec<String>) -> anyhow::Result<()> {
 /// Every record has the bytes of every version that was released.
 fn check_golden(problems: &mut Vec<String>) -> anyhow::Result<()> {
     let golden = root().join("schemas/golden");
-    for record in ["GraphSnapshot", "HealthySnapshot", "ModelRelease", "RootCauseEvent", "Incident"] {
+    for record in ["GraphSnapshot", "HealthySnapshot", "ModelRelease", "RootCauseEvent", "Incident", "RawRead"] {
         let path = golden.join(format!("{record}.v1.avro"));
         if !path.try_exists()? {
             problems.push(format!("schemas/golden/{record}.v1.avro is missing"));

@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use crate::{
     parse,
     read::{Directory, Seen},
+    tape::Tape,
 };
 
 /// A TCP socket that listens or is connected.
@@ -67,8 +68,8 @@ pub struct Listing {
 }
 
 /// Lists the sockets of this process's own namespace, or those that `net` (a `/proc/PID/net`) tells.
-pub fn list(own_namespace: bool, net: &Seen<Directory>, buffer: &mut Vec<u8>) -> Listing {
-    if own_namespace && let Ok(sockets) = netlink::list() {
+pub fn list(own_namespace: bool, net: &Seen<Directory>, tape: &Tape, buffer: &mut Vec<u8>) -> Listing {
+    if own_namespace && let Seen::Here(sockets) = netlink::list(tape, buffer) {
         return Listing { sockets, refused: false };
     }
     let mut sockets = Sockets::default();

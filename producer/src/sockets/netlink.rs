@@ -12,63 +12,90 @@ use netlink_packet_sock_diag::{
 use netlink_sys::{Socket, SocketAddr as NetlinkAddr, protocols::NETLINK_SOCK_DIAG};
 
 use super::{Sockets, TcpSocket, UnixSocket};
-use crate::parse;
+use crate::{parse, read::Seen, tape::Tape};
 
-/// Asks for TCP over IPv4 and IPv6, and for Unix sockets.
-pub fn list() -> io::Result<Sockets> {
-    let mut netlink = Netlink::open()?;
+/// Asks for TCP over IPv4 and IPv6, and for Unix sockets. `buffer` is used for the answers.
+pub fn list(tape: &Tape, buffer: &mut Vec<u8>) -> Seen<Sockets> {
     let mut sockets = Sockets::default();
-    for (family, socket_id) in [(AF_INET, SocketId::new_v4()), (AF_INET6, SocketId::new_v6())] {
-        let states = inet::StateFlags::all() - inet::StateFlags::TIME_WAIT - inet::StateFlags::CLOSE;
-        let request =
-            InetRequest { family, protocol: IPPROTO_TCP, extensions: ExtensionFlags::INFO, states, socket_id };
-        let asked = netlink.dump(SockDiagMessage::InetRequest(request), &mut sockets);
-        // A kernel without IPv6 has no such sockets.
-        if family == AF_INET {
-            asked?;
+    let mut live = None;
+    let opened = tape.value("netlink-open", "", || Netlink::open().map(|netlink| live = Some(netlink)).into());
+    let mut netlink = Asking { live, tape, buffer };
+    let listed = opened.and_then(|()| {
+        for (name, family, socket_id) in [("tcp", AF_INET, SocketId::new_v4()), ("tcp6", AF_INET6, SocketId::new_v6())]
+        {
+            let states = inet::StateFlags::all() - inet::StateFlags::TIME_WAIT - inet::StateFlags::CLOSE;
+            let request =
+                InetRequest { family, protocol: IPPROTO_TCP, extensions: ExtensionFlags::INFO, states, socket_id };
+            let listed = netlink.dump(name, SockDiagMessage::InetRequest(request), &mut sockets);
+            // A kernel without IPv6 has no such sockets.
+            if family == AF_INET && listed != Seen::Here(()) {
+                return listed;
+            }
+        }
+        let request = UnixRequest {
+            state_flags: unix::StateFlags::all(),
+            inode: 0,
+            show_flags: ShowFlags::NAME | ShowFlags::PEER | ShowFlags::ICONS | ShowFlags::RQLEN,
+            cookie: [0; 8],
+        };
+        netlink.dump("unix", SockDiagMessage::UnixRequest(request), &mut sockets)
+    });
+    listed.map(|()| sockets)
+}
+
+/// A conversation with the kernel, or with what was recorded of one.
+struct Asking<'a> {
+    live: Option<Netlink>,
+    tape: &'a Tape,
+    buffer: &'a mut Vec<u8>,
+}
+
+impl Asking<'_> {
+    fn dump(&mut self, name: &str, request: SockDiagMessage, sockets: &mut Sockets) -> Seen<()> {
+        let live = &mut self.live;
+        let mut asked = Some(request);
+        loop {
+            let received = self.tape.bytes("netlink", name, self.buffer, |buffer| {
+                let Some(netlink) = live.as_mut() else { return Seen::Unsupported };
+                let sent = asked.take().map_or(Ok(()), |request| netlink.send(request));
+                sent.and_then(|()| netlink.receive(buffer)).into()
+            });
+            // In a recording the request is the first answer's.
+            match received.and_then(|()| take_all(self.buffer, sockets).into()) {
+                Seen::Here(false) => {}
+                listed => return listed.map(drop),
+            }
         }
     }
-    let request = UnixRequest {
-        state_flags: unix::StateFlags::all(),
-        inode: 0,
-        show_flags: ShowFlags::NAME | ShowFlags::PEER | ShowFlags::ICONS | ShowFlags::RQLEN,
-        cookie: [0; 8],
-    };
-    netlink.dump(SockDiagMessage::UnixRequest(request), &mut sockets)?;
-    Ok(sockets)
 }
 
-struct Netlink {
-    socket: Socket,
-    buffer: Vec<u8>,
-}
+struct Netlink(Socket);
 
 impl Netlink {
     fn open() -> io::Result<Netlink> {
         let mut socket = Socket::new(NETLINK_SOCK_DIAG)?;
         socket.bind_auto()?;
         socket.connect(&NetlinkAddr::new(0, 0))?;
-        // The kernel fills at most 32 KiB at once.
-        Ok(Netlink { socket, buffer: vec![0; 64 << 10] })
+        Ok(Netlink(socket))
     }
 
-    fn dump(&mut self, request: SockDiagMessage, sockets: &mut Sockets) -> io::Result<()> {
+    fn send(&self, request: SockDiagMessage) -> io::Result<()> {
         let mut header = NetlinkHeader::default();
         header.flags = NLM_F_REQUEST | NLM_F_DUMP;
         let mut message = NetlinkMessage::new(header, NetlinkPayload::from(request));
         message.finalize();
         let mut bytes = vec![0; message.buffer_len()];
         message.serialize(&mut bytes);
-        self.socket.send(&bytes, 0)?;
-        loop {
-            let received = self.socket.recv(&mut self.buffer.as_mut_slice(), 0)?;
-            if received == 0 {
-                return Err(io::ErrorKind::UnexpectedEof.into());
-            }
-            let datagram = self.buffer.get(..received).ok_or(io::ErrorKind::InvalidData)?;
-            if take_all(datagram, sockets)? {
-                return Ok(());
-            }
+        self.0.send(&bytes, 0).map(drop)
+    }
+
+    fn receive(&self, buffer: &mut Vec<u8>) -> io::Result<()> {
+        buffer.clear();
+        // The kernel fills at most 32 KiB at once.
+        buffer.reserve(64 << 10);
+        match self.0.recv(buffer, 0)? {
+            0 => Err(io::ErrorKind::UnexpectedEof.into()),
+            _ => Ok(()),
         }
     }
 }

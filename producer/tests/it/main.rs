@@ -16,3 +16,4 @@ mod reference;
 mod rights;
 mod run;
 mod states;
+mod tape;

@@ -107,11 +107,11 @@ fn the_sockets_that_the_kernel_lists_are_those_in_proc() {
     let directory = tempfile::TempDir::new().unwrap();
     let path = directory.path().join("s.sock");
     let _unix = std::os::unix::net::UnixListener::bind(&path).unwrap();
-    let root = producer::read::ProcRoot::open("/proc".as_ref()).unwrap();
+    let root = producer::read::ProcRoot::open("/proc".as_ref(), producer::Tape::default()).unwrap();
     let net = root.directory.directory("self/net");
     let mut buffer = Vec::new();
-    let listed = producer::sockets::list(true, &net, &mut buffer);
-    let told = producer::sockets::list(false, &net, &mut buffer);
+    let listed = producer::sockets::list(true, &net, &root.tape, &mut buffer);
+    let told = producer::sockets::list(false, &net, &root.tape, &mut buffer);
     for listing in [&listed, &told] {
         let tcp = listing.sockets.tcp.iter().find(|socket| socket.local.port() == port && socket.listens).unwrap();
         assert!(tcp.inode > 0);

@@ -2,7 +2,7 @@
 
 use apache_avro::{Schema, schema_compatibility::SchemaCompatibility};
 use schemas::{
-    GraphSnapshot, HealthySnapshot, Incident, ModelRelease, RootCauseEvent,
+    GraphSnapshot, HealthySnapshot, Incident, ModelRelease, RawRead, RootCauseEvent,
     codec::{Record, Versions, decode_versions},
     encode,
 };
@@ -76,4 +76,5 @@ fn every_record_reads_its_own_schema_both_ways() {
     check::<ModelRelease>();
     check::<RootCauseEvent>();
     check::<Incident>();
+    check::<RawRead>();
 }

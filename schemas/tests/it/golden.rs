@@ -45,6 +45,11 @@ fn an_incident_of_version_1_is_read() {
 }
 
 #[test]
+fn a_raw_read_of_version_1_is_read() {
+    check(1, &samples::raw_read());
+}
+
+#[test]
 fn a_snapshot_of_another_host_is_the_same_but_for_its_names() {
     let bytes = encode(&samples::snapshot()).unwrap();
     for (host, cohort) in [("db", "db-1"), ("", ""), (&"h".repeat(300), "web")] {

@@ -75,6 +75,16 @@ pub fn snapshot() -> GraphSnapshot {
     }
 }
 
+pub fn raw_read() -> RawRead {
+    RawRead {
+        question: "read".into(),
+        name: "stat".into(),
+        answer: "here".into(),
+        bytes: b"17 (sh) S 1".to_vec(),
+        numbers: vec![-1, 3],
+    }
+}
+
 pub fn healthy() -> HealthySnapshot {
     HealthySnapshot {
         host: "web-1".into(),
