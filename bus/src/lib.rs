@@ -35,7 +35,7 @@ pub use embedded::EmbeddedBus;
 pub use error::BusError;
 #[cfg(feature = "kafka")]
 pub use kafka::KafkaBus;
-pub use record::{Delivery, Positions, Record, partition_of};
+pub use record::{CloudEvent, Delivery, Positions, Record, partition_of};
 
 /// Opens the bus that `config` names. The embedded one is created where it does not exist; on Kafka the topics must be
 /// there already, as [`Topic`](schemas::Topic) says.

@@ -37,6 +37,18 @@ impl Record {
         self
     }
 
+    /// The record as a CloudEvent in binary mode whose data is Avro.
+    #[must_use]
+    pub fn cloud_event(self, event: CloudEvent<'_>) -> Self {
+        self.header("ce_specversion", "1.0")
+            .header("ce_id", event.id)
+            .header("ce_type", event.event_type)
+            .header("ce_source", event.source)
+            .header("ce_subject", event.subject)
+            .header("ce_time", event.time.to_string())
+            .header("content-type", "application/avro")
+    }
+
     /// The record with its partition chosen, whatever the key.
     #[must_use]
     pub fn to_partition(mut self, partition: i32) -> Self {
@@ -64,6 +76,22 @@ impl Record {
     }
 }
 
+/// What the headers of a CloudEvent say, as in
+/// [version 1.0](https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/spec.md).
+#[derive(Clone, Debug)]
+pub struct CloudEvent<'a> {
+    /// No two events of one source have the same.
+    pub id: String,
+    /// What happened, and the version of its form.
+    pub event_type: &'a str,
+    /// Who tells.
+    pub source: String,
+    /// Whom it is about.
+    pub subject: &'a str,
+    /// When it happened.
+    pub time: Timestamp,
+}
+
 /// A record that arrived.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Delivery {
@@ -87,6 +115,14 @@ impl Delivery {
     /// The first header of that name.
     pub fn header(&self, name: &str) -> Option<&[u8]> {
         self.headers.iter().find(|(candidate, _)| candidate == name).map(|(_, value)| value.as_slice())
+    }
+
+    /// The record for the dead letters: its raw bytes, with where they come from and why they could not be taken.
+    pub fn dead_letter(&self, why: &str) -> Record {
+        let from = format!("{}/{}/{}", self.topic, self.partition, self.offset);
+        let mut letter = Record::new(Topic::DeadLetter, self.key.clone(), self.value.clone(), self.time);
+        letter.headers.clone_from(&self.headers);
+        letter.header("from", from).header("why", why)
     }
 
     /// Whether it only says, in a compacted topic, that its key is gone.

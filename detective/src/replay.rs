@@ -6,7 +6,7 @@ mod tape;
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use anyhow::Context;
-use bus::{Bus, BusError, Record};
+use bus::{Bus, BusError, CloudEvent, Record};
 use schemas::{GraphSnapshot, Timestamp, Topic};
 use service::Hint;
 use tokio::time::Instant;
@@ -192,12 +192,11 @@ impl Player {
 /// broker forgets records by it.
 fn record(snapshot: &GraphSnapshot, host: &str, bytes: Vec<u8>) -> Record {
     let GraphSnapshot { run, sequence, ended_at, .. } = snapshot;
-    Record::new(Topic::Snapshots, host, bytes, clock::now())
-        .header("ce_specversion", "1.0")
-        .header("ce_id", format!("{host}/{run}/{sequence}"))
-        .header("ce_type", "detective.snapshot.v1")
-        .header("ce_source", format!("detective-replay/{host}"))
-        .header("ce_subject", host)
-        .header("ce_time", ended_at.to_string())
-        .header("content-type", "application/avro")
+    Record::new(Topic::Snapshots, host, bytes, clock::now()).cloud_event(CloudEvent {
+        id: format!("{host}/{run}/{sequence}"),
+        event_type: "detective.snapshot.v1",
+        source: format!("detective-replay/{host}"),
+        subject: host,
+        time: *ended_at,
+    })
 }

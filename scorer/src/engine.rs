@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use bus::{Delivery, Record};
+use bus::{CloudEvent, Delivery, Record};
 use graph::HostGraph;
 use schemas::{
     CodecError, GraphSnapshot, HealthySnapshot, Incident, ModelRelease, Timestamp, Topic, codec::Record as Contract,
@@ -95,7 +95,7 @@ impl Engine {
             Err(why) => {
                 self.metrics.refused += 1;
                 tracing::warn!(key = delivery.key, why, "snapshot refused: it goes to the dead letters");
-                Ok(vec![dead_letter(delivery, &why)])
+                Ok(vec![delivery.dead_letter(&why)])
             }
         }
     }
@@ -225,7 +225,13 @@ pub fn announcement(change: &Change, partition: Option<i32>) -> Result<[Record; 
     let alert = record(Topic::Alerts, event.incident.clone(), partition, event.time, event)?;
     let id = format!("{}/{}/{}", event.incident, event.event, event.time.0);
     let event_type = format!("detective.incident.{}.v1", event.event);
-    let alert = cloud_event(alert, id, &event_type, &event.host, event.time);
+    let alert = alert.cloud_event(CloudEvent {
+        id,
+        event_type: &event_type,
+        source: format!("detective/scorer/{}", event.host),
+        subject: &event.host,
+        time: event.time,
+    });
     let state = record(Topic::Incidents, incident.incident.clone(), partition, incident.updated_at, incident)?;
     Ok([alert, state])
 }
@@ -242,23 +248,4 @@ fn record<R: Contract>(
         Some(partition) => record.to_partition(partition),
         None => record,
     })
-}
-
-fn cloud_event(record: Record, id: String, event_type: &str, host: &str, time: Timestamp) -> Record {
-    record
-        .header("ce_specversion", "1.0")
-        .header("ce_id", id)
-        .header("ce_type", event_type)
-        .header("ce_source", format!("detective/scorer/{host}"))
-        .header("ce_subject", host)
-        .header("ce_time", time.to_string())
-        .header("content-type", "application/avro")
-}
-
-/// The raw bytes of a record that could not be taken, with where they come from and why.
-pub fn dead_letter(delivery: &Delivery, why: &str) -> Record {
-    let from = format!("{}/{}/{}", delivery.topic, delivery.partition, delivery.offset);
-    let mut letter = Record::new(Topic::DeadLetter, delivery.key.clone(), delivery.value.clone(), delivery.time);
-    letter.headers.clone_from(&delivery.headers);
-    letter.header("from", from).header("why", why)
 }

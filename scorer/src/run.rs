@@ -8,13 +8,7 @@ use tokio::{net::TcpListener, sync::mpsc};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    api, clock,
-    config::ScorerConfig,
-    engine::{Engine, dead_letter},
-    error::ScorerError,
-    query::Query,
-    releases,
-    retry::Retry,
+    api, clock, config::ScorerConfig, engine::Engine, error::ScorerError, query::Query, releases, retry::Retry,
 };
 
 /// The consumer group of all scorers.
@@ -234,7 +228,7 @@ impl Scorer {
         if let Err(why) = taken {
             tracing::warn!(cohort = delivery.key, why, "model refused: the last good one goes on");
             self.engine.metrics.releases_refused += 1;
-            self.letters.push(dead_letter(delivery, &why));
+            self.letters.push(delivery.dead_letter(&why));
         }
     }
 }

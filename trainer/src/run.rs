@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use bus::{Bus, BusError, Delivery, Positions, Record};
+use bus::{Bus, BusError, CloudEvent, Delivery, Positions, Record};
 use schemas::{GraphSnapshot, HealthySnapshot, ModelRelease, Topic};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -111,7 +111,11 @@ impl Trainer {
         for delivery in batch {
             match read(&delivery.value) {
                 Ok(record) => self.tell_learning(&record),
-                Err(why) => letters.push(dead_letter(delivery, &why)),
+                Err(why) => {
+                    let Delivery { topic, partition, offset, .. } = &delivery;
+                    warn!(%topic, partition, offset, why, "a record is set aside");
+                    letters.push(delivery.dead_letter(&why));
+                }
             }
         }
         match self.publish(letters, Some(positions.clone())).await {
@@ -204,23 +208,16 @@ fn read(value: &[u8]) -> Result<HealthySnapshot, String> {
     Ok(record)
 }
 
-fn dead_letter(delivery: Delivery, why: &str) -> Record {
-    let from = format!("{}/{}/{}", delivery.topic, delivery.partition, delivery.offset);
-    warn!(from, why, "a record is set aside");
-    let mut letter = Record::new(Topic::DeadLetter, delivery.key, delivery.value, delivery.time);
-    letter.headers = delivery.headers;
-    letter.header("from", from).header("why", why)
-}
-
 fn record_of(release: &ModelRelease) -> Result<Record, TrainerError> {
     let value = schemas::encode(release)?;
-    Ok(Record::new(Topic::Models, &release.cohort, value, release.created_at)
-        .header("ce_id", release.sha256.clone())
-        .header("ce_type", "detective.model.v1")
-        .header("ce_source", GROUP)
-        .header("ce_subject", release.cohort.clone())
-        .header("ce_time", release.created_at.to_string())
-        .header("content-type", "application/avro"))
+    let record = Record::new(Topic::Models, &release.cohort, value, release.created_at);
+    Ok(record.cloud_event(CloudEvent {
+        id: release.sha256.clone(),
+        event_type: "detective.model.v1",
+        source: GROUP.to_owned(),
+        subject: &release.cohort,
+        time: release.created_at,
+    }))
 }
 
 fn chain(error: &dyn std::error::Error) -> String {

@@ -59,9 +59,19 @@ struct Shared {
     transactions: Mutex<Option<Deliverer>>,
     /// Who this process is in each group that it reads as.
     members: Mutex<HashMap<String, Arc<ConsumerGroupMetadata>>>,
-    watcher: OnceLock<Arc<BaseConsumer<client::Context>>>,
+    watchers: OnceLock<Watchers>,
     readers: Mutex<BTreeMap<Topic, Arc<tokio::sync::Mutex<Reader>>>>,
     leaving: Mutex<Vec<JoinHandle<()>>>,
+}
+
+/// Clients that look where topics end, and never fetch: a broker answers a client's questions in turn, and a fetch that waits for
+/// records holds up those behind it.
+#[derive(Clone)]
+struct Watchers {
+    /// Sees records of transactions that are not committed too.
+    written: Arc<BaseConsumer<client::Context>>,
+    /// Sees what is decided alone.
+    decided: Arc<BaseConsumer<client::Context>>,
 }
 
 impl KafkaBus {
@@ -86,7 +96,7 @@ impl KafkaBus {
             partitions: BTreeMap::new(),
             transactions: Mutex::default(),
             members: Mutex::default(),
-            watcher: OnceLock::new(),
+            watchers: OnceLock::new(),
             readers: Mutex::default(),
             leaving: Mutex::default(),
         };
@@ -102,15 +112,15 @@ impl Shared {
         self.partitions.get(&topic).copied().unwrap_or(1)
     }
 
-    /// A client that looks where topics end, whatever is committed.
-    fn watcher(&self) -> Result<Arc<BaseConsumer<client::Context>>, BusError> {
-        if let Some(watcher) = self.watcher.get() {
-            return Ok(Arc::clone(watcher));
+    fn watchers(&self) -> Result<Watchers, BusError> {
+        if let Some(watchers) = self.watchers.get() {
+            return Ok(watchers.clone());
         }
-        let mut config = client::consumer(&self.client);
-        config.set("isolation.level", "read_uncommitted");
-        let watcher = Arc::new(self.create(&config)?);
-        Ok(Arc::clone(self.watcher.get_or_init(|| watcher)))
+        let committed = client::consumer(&self.client);
+        let mut all = committed.clone();
+        all.set("isolation.level", "read_uncommitted");
+        let watchers = Watchers { written: Arc::new(self.create(&all)?), decided: Arc::new(self.create(&committed)?) };
+        Ok(self.watchers.get_or_init(|| watchers).clone())
     }
 
     fn reader(&self, topic: Topic) -> Result<Arc<tokio::sync::Mutex<Reader>>, BusError> {

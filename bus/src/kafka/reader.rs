@@ -15,7 +15,7 @@ use rdkafka::{
 use schemas::Topic;
 
 use super::{
-    Shared, client,
+    Shared, Watchers, client,
     client::{Brokers, Context},
     failure,
     subscription::{MAX_BYTES, delivery, passes},
@@ -38,9 +38,8 @@ pub struct Reader {
     name: String,
     partitions: u16,
     brokers: Arc<Brokers>,
-    consumer: Arc<StreamConsumer<Context>>,
-    /// Sees records of transactions that are not committed too.
-    watcher: Arc<BaseConsumer<Context>>,
+    consumer: StreamConsumer<Context>,
+    watchers: Watchers,
     standing: Option<Standing>,
 }
 
@@ -59,20 +58,20 @@ impl Reader {
         config.set("enable.partition.eof", "true");
         // The library wants a name, although no group is joined.
         config.set("group.id", format!("{}detective-reader", bus.config.kafka.prefix));
-        let consumer = Arc::new(bus.create::<StreamConsumer<Context>>(&config)?);
+        let consumer = bus.create::<StreamConsumer<Context>>(&config)?;
         let (name, partitions) = (bus.config.kafka.name(topic), bus.partitions(topic));
-        let (brokers, watcher) = (Arc::clone(&bus.brokers), bus.watcher()?);
-        Ok(Reader { topic, name, partitions, brokers, consumer, watcher, standing: None })
+        let (brokers, watchers) = (Arc::clone(&bus.brokers), bus.watchers()?);
+        Ok(Reader { topic, name, partitions, brokers, consumer, watchers, standing: None })
     }
 
     /// The offset behind the last record of each partition, once it is decided for all that are there now whether they count.
     ///
     /// A transaction that was committed a moment ago may not be seen yet, so that it takes a look at what is undecided too.
     pub async fn ends(&self) -> Result<Places, BusError> {
-        let written = self.ends_by(Arc::clone(&self.watcher)).await?;
+        let written = self.ends_by(&self.watchers.written).await?;
         let give_up = Instant::now() + TIME_TO_DECIDE;
         loop {
-            let decided = self.ends_by(Arc::clone(&self.consumer)).await?;
+            let decided = self.ends_by(&self.watchers.decided).await?;
             // Who left a transaction open for so long has died, and the broker will take it back.
             if has_reached(&decided, &written) || Instant::now() > give_up {
                 self.brokers.answered();
@@ -83,11 +82,11 @@ impl Reader {
     }
 
     /// The ends as that client sees them. A broker that has just come back may need a moment to know.
-    async fn ends_by(&self, consumer: Arc<impl Consumer<Context> + Send + Sync + 'static>) -> Result<Places, BusError> {
+    async fn ends_by(&self, watcher: &Arc<BaseConsumer<Context>>) -> Result<Places, BusError> {
         let give_up = Instant::now() + PATIENCE;
         loop {
-            let (name, partitions, asked) = (self.name.clone(), self.partitions, Arc::clone(&consumer));
-            let ask = move || ask_for_ends(asked.as_ref(), &name, partitions);
+            let (name, partitions, asked) = (self.name.clone(), self.partitions, Arc::clone(watcher));
+            let ask = move || ask_for_ends(&asked, &name, partitions);
             match tokio::task::spawn_blocking(ask).await.map_err(|_| BusError::Stopped)? {
                 Ok(ends) => return Ok(ends),
                 Err(error) if passes(&error) && Instant::now() < give_up => {
@@ -191,7 +190,7 @@ impl Reader {
 }
 
 /// Blocks.
-fn ask_for_ends(consumer: &impl Consumer<Context>, topic: &str, partitions: u16) -> Result<Places, KafkaError> {
+fn ask_for_ends(consumer: &BaseConsumer<Context>, topic: &str, partitions: u16) -> Result<Places, KafkaError> {
     let mut newest = TopicPartitionList::with_capacity(usize::from(partitions));
     for partition in 0..i32::from(partitions) {
         newest.add_partition_offset(topic, partition, Offset::End)?;
