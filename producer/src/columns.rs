@@ -20,6 +20,10 @@ macro_rules! measures {
 measures! {
     /// Process: time on a CPU, of one core.
     CpuPct = "cpu_pct" "percent" "rate",
+    /// Process: of that, in kernel mode.
+    CpuSystemPct = "cpu_system_pct" "percent" "rate",
+    /// Process: time on a CPU of its children that have exited.
+    ChildrenCpuPct = "children_cpu_pct" "percent" "rate",
     /// Process: memory in use.
     MemoryRss = "memory_rss" "B" "gauge",
     /// Process: growth of its private memory.
@@ -28,16 +32,34 @@ measures! {
     Threads = "threads" "count" "gauge",
     /// Process: open file descriptors.
     Fds = "fds" "count" "gauge",
+    /// Process: open file descriptors, of those that it may have.
+    FdsPct = "fds_pct" "percent" "gauge",
     /// Process: open sockets.
     Sockets = "sockets" "count" "gauge",
+    /// Process: page faults that took no I/O.
+    MinorFaults = "minor_faults" "1/s" "rate",
     /// Process: page faults that took I/O.
     MajorFaults = "major_faults" "1/s" "rate",
     /// Process: time its main thread waited for a CPU.
     RunDelayPct = "run_delay_pct" "percent" "rate",
+    /// Process: time its main thread waited for block I/O.
+    BlockDelayPct = "block_delay_pct" "percent" "rate",
+    /// Process: turns of its main thread on a CPU.
+    Switches = "switches" "1/s" "rate",
     /// Process: fetched from storage.
     ReadBytes = "read_bytes" "B/s" "rate",
     /// Process: sent to storage.
     WriteBytes = "write_bytes" "B/s" "rate",
+    /// Process: calls that write, while none of them writes a byte.
+    FailingWrites = "failing_writes" "1/s" "rate",
+    /// Process: how soon the kernel would end it for want of memory, of 1,000.
+    OomScore = "oom_score" "count" "gauge",
+    /// Process: children.
+    Children = "children" "count" "gauge",
+    /// Process: of these, exited and not waited for.
+    Zombies = "zombies" "count" "gauge",
+    /// Process: new processes below it, each shown once it is older than a moment.
+    Forks = "forks" "1/s" "rate",
     /// Process: state R.
     Running = "running" "flag" "flag",
     /// Process: state D.
@@ -50,7 +72,17 @@ measures! {
     Zombie = "zombie" "flag" "flag",
     /// Process: how long its longest lock wait has lasted.
     BlockedMs = "blocked_ms" "ms" "gauge",
-    /// Process: the longest lock wait that others have because of it.
+    /// Process: how long a task of it has stayed in one write that nobody takes, to a pipe or socket.
+    WriteWaitMs = "write_wait_ms" "ms" "gauge",
+    /// Process: how long a task of it has stayed in one read, of a pipe or of a socket that it is the client of.
+    ReadWaitMs = "read_wait_ms" "ms" "gauge",
+    /// Process: how long a request that it sent over TCP has had no answer.
+    AnswerWaitMs = "answer_wait_ms" "ms" "gauge",
+    /// Process: how long it has owed an answer to a request that it received over TCP.
+    OwingMs = "owing_ms" "ms" "gauge",
+    /// Process: how long it has left what it received over TCP unread.
+    UnreadMs = "unread_ms" "ms" "gauge",
+    /// Process: the longest wait that others have because of it, for a lock or to be read from.
     BlocksMs = "blocks_ms" "ms" "gauge",
     /// Process: tasks that wait because of it.
     BlocksTasks = "blocks_tasks" "count" "gauge",
@@ -60,7 +92,7 @@ measures! {
     LockWaiters = "lock_waiters" "count" "gauge",
     /// File: the longest such wait.
     LockWaitMs = "lock_wait_ms" "ms" "gauge",
-    /// Endpoint: connections.
+    /// Endpoint: connections; process: those that it is the client of.
     Connections = "connections" "count" "gauge",
     /// Endpoint: the longest smoothed round-trip time.
     RttMs = "rtt_ms" "ms" "gauge",
@@ -70,6 +102,8 @@ measures! {
     SendQueue = "send_queue" "B" "gauge",
     /// Endpoint: connections that are not accepted yet.
     AcceptQueue = "accept_queue" "count" "gauge",
+    /// Endpoint: the same, of the longest queue that it allows.
+    AcceptQueuePct = "accept_queue_pct" "percent" "gauge",
     /// Endpoint: segments sent again.
     Retransmits = "retransmits" "1/s" "rate",
     /// Control group: processes.
@@ -99,7 +133,7 @@ pub enum Reason {
     Gone,
     /// This kernel does not have it.
     Unsupported,
-    /// It is left out on purpose.
+    /// It is switched off, here or in the kernel, or left out on purpose.
     Off,
     /// It takes two sweeps.
     FirstSweep,

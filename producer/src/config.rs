@@ -15,9 +15,12 @@ pub struct SweepConfig {
     pub interval: Duration,
     /// Where the `proc` file system is mounted: `/proc`, or for a producer in a container the host's (`/host/proc`).
     pub proc: PathBuf,
-    /// The most threads (main threads aside) whose system call is read in one sweep, in search of those that wait for
-    /// a lock. Threads beyond are counted as not covered.
-    pub threads_per_sweep: usize,
+    /// The most CPU time that deep reads may take, in percent of one core: a look at each thread that is not a main thread, in search
+    /// of those that wait. Threads beyond are counted as not covered and come first in the next sweep. At most `100`.
+    pub deep_cpu_percent: u32,
+    /// Whether everything is read in every sweep. Else the files of a process that has not run since the sweep before, which
+    /// cannot have changed, are read again only now and then.
+    pub reread: bool,
     /// The most bytes of snapshots that wait while the bus is slow or away. Beyond that the oldest are dropped and
     /// counted; the newest always waits.
     pub queue_bytes: u64,
@@ -28,7 +31,8 @@ impl Default for SweepConfig {
         SweepConfig {
             interval: Duration::from_secs(1),
             proc: PathBuf::from("/proc"),
-            threads_per_sweep: 1024,
+            deep_cpu_percent: 3,
+            reread: false,
             queue_bytes: 64 << 20,
         }
     }
@@ -42,6 +46,9 @@ impl SweepConfig {
         let mut problems = Vec::new();
         if self.interval < Self::SHORTEST {
             problems.push(("interval", format!("must be at least 50ms, found {:?}", self.interval)));
+        }
+        if self.deep_cpu_percent > 100 {
+            problems.push(("deep_cpu_percent", format!("must be at most 100, found {}", self.deep_cpu_percent)));
         }
         if !self.proc.is_absolute() {
             problems.push(("proc", format!("must be an absolute path, found `{}`", self.proc.display())));

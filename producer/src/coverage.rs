@@ -21,9 +21,10 @@ impl Gaps {
     /// Adds what is missing of a process.
     pub fn add_process(&mut self, process: &Process) {
         let counters = &process.counters;
-        self.add_seen("memory", &process.resident_pages);
-        self.add_seen("run-delay", &counters.run_delay);
-        self.add_seen("io", &counters.storage);
+        self.add_seen("memory", &process.memory);
+        self.add_seen("run-delay", &counters.schedule);
+        self.add_seen("io", &counters.io);
+        self.add_seen("limits", &process.limits.open_files);
         self.add_seen("fd", &process.handles);
         self.add_seen("syscall", &process.syscall);
         let links_denied = matches!(&process.handles, Seen::Here(handles) if handles.denied);

@@ -17,8 +17,9 @@
 //! - `place`: where this process is, seen from the root it looks at
 //! - `read`: bytes in; `parse`: bytes to facts
 //! - `process`, `files`, `sockets`, `system`: what there is
+//! - `young`: processes that have only begun
 //! - `role`: what a thing is, whatever its number is today
-//! - `locks`, `waits`: who holds, who waits, how long
+//! - `tasks`: where each task is in the kernel; `locks`, `waits`, `stalls`: who holds, who waits, how long
 //! - `connections`, `pipes`: who is connected to whom
 //! - [`run`]: sweeps at an interval; `outbox` is where snapshots wait for `delivery` to the bus, `record` their form
 //! - [`settings`]: what the program `detective-producer` reads
@@ -54,9 +55,12 @@ mod record;
 mod role;
 #[doc(hidden)]
 pub mod sockets;
+mod stalls;
 mod system;
 pub mod tape;
+mod tasks;
 mod waits;
+mod young;
 
 pub use config::{Producer, SweepConfig};
 pub use error::ProducerError;

@@ -1,7 +1,5 @@
 //! Where this process is, seen from the root it looks at: in the same namespaces, or beside them in a container.
 
-use std::collections::HashSet;
-
 use crate::{
     parse,
     process::About,
@@ -20,12 +18,7 @@ pub struct Place {
     pub network: u64,
     /// Whether that namespace is this process's own, so that the kernel can be asked for its sockets.
     pub own_network: bool,
-    /// Whether the kernel's list of locks can leave some out, because the root is of an inner PID namespace.
-    pub list_hides: bool,
 }
-
-/// The kernel's number of the first PID namespace, the same on every host.
-const FIRST_PID_NAMESPACE: u64 = 0xefff_fffc;
 
 impl Place {
     /// Looks where this process is.
@@ -41,8 +34,7 @@ impl Place {
         };
         let network = namespace(home, "net");
         let own_network = same_root || (network.is_some() && namespace("self", "net") == network);
-        let list_hides = namespace(home, "pid").is_none_or(|number| number != FIRST_PID_NAMESPACE);
-        Place { own_pid, home: home.to_owned(), network: network.unwrap_or(0), own_network, list_hides }
+        Place { own_pid, home: home.to_owned(), network: network.unwrap_or(0), own_network }
     }
 
     /// The directory that shows the host's network.
@@ -59,15 +51,6 @@ impl Place {
         let runs = |program: &str| about.executable.as_deref().is_none_or(|path| role::base_name(path) == program);
         let is_program = || PROGRAMS.iter().filter(|program| named(program)).any(|program| runs(program));
         self.own_pid == Some(pid) || (!about.makes_faults && is_program())
-    }
-
-    /// How many processes have sockets in a namespace that is not listed.
-    pub fn elsewhere<'a>(&self, processes: impl Iterator<Item = &'a About>) -> usize {
-        let networks: Vec<u64> = processes.filter_map(|about| about.network).collect();
-        if networks.iter().collect::<HashSet<_>>().len() < 2 {
-            return 0;
-        }
-        networks.iter().filter(|network| **network != self.network).count()
     }
 }
 
@@ -89,7 +72,7 @@ mod tests {
 
     #[test]
     fn only_our_own_programs_are_own() {
-        let place = Place { own_pid: Some(7), home: "self".into(), network: 0, own_network: true, list_hides: false };
+        let place = Place { own_pid: Some(7), home: "self".into(), network: 0, own_network: true };
         let own = |comm, executable| place.is_own(8, &about(comm, executable));
         assert!(own("detective", Some("/opt/detective")));
         assert!(own("detective-produ", Some("/opt/detective-producer")));

@@ -166,6 +166,12 @@ impl Directory {
         })
     }
 
+    /// Opens the file `name`, to be handed to somebody who is not asked through a tape himself.
+    pub fn open_file(&self, name: &str) -> io::Result<OwnedFd> {
+        let flags = OFlags::RDONLY | OFlags::CLOEXEC;
+        Ok(rustix::fs::openat(self.fd()?, name, flags, Mode::empty())?)
+    }
+
     /// The numbers among the names in this directory, in the kernel's order. Each directory tells them once.
     pub fn numbers(&self) -> Seen<Vec<u32>> {
         self.value("numbers", "", numbers_in)

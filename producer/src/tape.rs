@@ -149,6 +149,11 @@ impl Tape {
         began + since.here().unwrap_or_default()
     }
 
+    /// The time that this thread has had on a CPU.
+    pub(crate) fn thread_cpu(&self) -> Duration {
+        self.value("thread-cpu", "", || Seen::Here(clock::thread_cpu())).here().unwrap_or_default()
+    }
+
     /// To be called after each sweep: what was written down is on its way to the file, and what was played back fitted.
     ///
     /// # Errors

@@ -15,5 +15,6 @@ mod parts;
 mod reference;
 mod rights;
 mod run;
+mod stalls;
 mod states;
 mod tape;

@@ -69,6 +69,50 @@ fn a_part_is_played_for_other_tests() {
             let _ = wait();
             drop(waiting);
         }
+        "lock-open-file" => {
+            let file = std::fs::File::options().write(true).open(address).unwrap();
+            open_file_lock(&file, libc::F_OFD_SETLK);
+            say("locked");
+            let _ = wait();
+        }
+        "wait-for-open-file" => {
+            let file = std::fs::File::options().write(true).open(address).unwrap();
+            say("waiting");
+            open_file_lock(&file, libc::F_OFD_SETLKW);
+        }
+        "ask" => {
+            let mut connection = TcpStream::connect(address).unwrap();
+            connection.write_all(b"a question").unwrap();
+            say("asked");
+            let _ = connection.read(&mut [0]);
+        }
+        "fill-unix" => {
+            let mut connection = UnixStream::connect(address).unwrap();
+            say("connected");
+            while connection.write(&[0; 4096]).is_ok() {}
+        }
+        "threads" => {
+            let threads = (0..address.parse::<usize>().unwrap()).map(|_| {
+                std::thread::Builder::new().stack_size(64 << 10).spawn(std::thread::park).unwrap();
+            });
+            threads.for_each(drop);
+            say("started");
+            let _ = wait();
+        }
+        "leak-files" => {
+            let open = |_| std::fs::File::open("/etc/passwd").unwrap();
+            let _files: Vec<_> = (0..address.parse::<usize>().unwrap()).map(open).collect();
+            say("opened");
+            let _ = wait();
+        }
         _ => panic!("no such part"),
     }
+}
+
+/// Locks all of a file, owned by the open file and not by the process.
+fn open_file_lock(file: &std::fs::File, command: libc::c_int) {
+    let whole = libc::flock { l_type: libc::F_WRLCK as i16, l_whence: 0, l_start: 0, l_len: 0, l_pid: 0 };
+    // SAFETY: the descriptor is open, and the lock outlives the call.
+    let locked = unsafe { libc::fcntl(std::os::fd::AsRawFd::as_raw_fd(file), command, &whole) };
+    assert_eq!(locked, 0, "{}", std::io::Error::last_os_error());
 }

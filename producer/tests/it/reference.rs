@@ -33,29 +33,37 @@ fn stat_is_read_as_procfs_reads_it() {
         assert_eq!((ours.user_ticks, ours.system_ticks), (theirs.utime, theirs.stime));
         assert_eq!(i64::try_from(ours.threads).unwrap(), theirs.num_threads);
         assert_eq!((ours.start_time, ours.major_faults), (theirs.starttime, theirs.majflt));
+        assert_eq!(ours.minor_faults, theirs.minflt);
+        assert_eq!(i64::try_from(ours.children_ticks).unwrap(), theirs.cutime + theirs.cstime);
+        assert_eq!(ours.block_delay_ticks, theirs.delayacct_blkio_ticks);
         assert_eq!(ours.flags, u64::from(theirs.flags));
     });
 }
 
 #[test]
-fn memory_delay_io_and_switches_are_read_as_procfs_reads_them() {
+fn memory_scheduling_io_and_limits_are_read_as_procfs_reads_them() {
     each_process(|process, pid| {
         if let Some(text) = read(pid, "statm") {
             let theirs = procfs::process::StatM::from_read(text.as_slice()).unwrap();
-            let expected = (theirs.resident, theirs.resident.saturating_sub(theirs.shared));
-            assert_eq!(parse::process::statm(&text), Some(expected));
+            let ours = parse::process::statm(&text).unwrap();
+            assert_eq!((ours.resident, ours.private), (theirs.resident, theirs.resident.saturating_sub(theirs.shared)));
         }
         if let Some(text) = read(pid, "schedstat") {
             let theirs = Schedstat::from_read(text.as_slice()).unwrap();
-            assert_eq!(parse::process::run_delay(&text), Some(theirs.run_delay));
+            let ours = parse::process::schedule(&text).unwrap();
+            let expected = (theirs.sum_exec_runtime, theirs.run_delay, theirs.pcount);
+            assert_eq!((ours.ran, ours.delay, ours.turns), expected);
         }
         if let Some(text) = read(pid, "io") {
             let theirs = procfs::process::Io::from_read(text.as_slice()).unwrap();
-            assert_eq!(parse::process::storage_bytes(&text), Some((theirs.read_bytes, theirs.write_bytes)));
+            let ours = parse::process::io(&text).unwrap();
+            assert_eq!((ours.written, ours.write_calls), (theirs.wchar, theirs.syscw));
+            assert_eq!((ours.storage_read, ours.storage_written), (theirs.read_bytes, theirs.write_bytes));
         }
-        if let Some(text) = read(pid, "status") {
-            let theirs = procfs::process::Status::from_read(text.as_slice()).unwrap();
-            assert_eq!(parse::process::voluntary_switches(&text), theirs.voluntary_ctxt_switches);
+        if let Some(text) = read(pid, "limits") {
+            let theirs = procfs::process::Limits::from_read(text.as_slice()).unwrap().max_open_files.soft_limit;
+            let ours = parse::process::open_files_limit(&text);
+            assert!(matches!(theirs, procfs::process::LimitValue::Value(theirs) if ours == Some(theirs)));
         }
         if let (Some(text), Ok(theirs)) = (read(pid, "cmdline"), process.cmdline()) {
             let ours: Vec<String> = parse::process::arguments(&text).into_iter().map(parse::text).collect();
@@ -108,10 +116,12 @@ fn the_sockets_that_the_kernel_lists_are_those_in_proc() {
     let path = directory.path().join("s.sock");
     let _unix = std::os::unix::net::UnixListener::bind(&path).unwrap();
     let root = producer::read::ProcRoot::open("/proc".as_ref(), producer::Tape::default()).unwrap();
-    let net = root.directory.directory("self/net");
+    let net = || root.directory.directory("self/net");
     let mut buffer = Vec::new();
-    let listed = producer::sockets::list(true, &net, &root.tape, &mut buffer);
-    let told = producer::sockets::list(false, &net, &root.tape, &mut buffer);
+    let mut list =
+        |mut conversation| producer::sockets::list(&mut conversation, net, &root.tape, &mut buffer).here().unwrap();
+    let listed = list(producer::sockets::Conversation::begin().unwrap());
+    let told = list(producer::sockets::Conversation::recorded());
     for listing in [&listed, &told] {
         let tcp = listing.sockets.tcp.iter().find(|socket| socket.local.port() == port && socket.listens).unwrap();
         assert!(tcp.inode > 0);
