@@ -14,9 +14,16 @@ use crate::children::Kept;
 /// The environment variable that makes a test of this binary play a part for another.
 const PART: &str = "PRODUCER_TEST_PART";
 
-/// Starts this test binary again to play a part, and returns it with the line that it says.
-pub fn play(part: &str) -> (Kept, String) {
-    let mut command = Command::new(std::env::current_exe().unwrap());
+/// A process that plays a part, and the line that it says.
+pub type Play = (Kept, String);
+
+/// Starts this test binary again to play a part.
+pub fn play(part: &str) -> Play {
+    play_by(Command::new(std::env::current_exe().unwrap()), part)
+}
+
+/// Has this test binary, which is what the command runs, play a part.
+pub fn play_by(mut command: Command, part: &str) -> Play {
     command.args(["parts::a_part_is_played_for_other_tests", "--exact", "--nocapture"]).env(PART, part);
     let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
     let mut said = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
@@ -35,7 +42,7 @@ fn a_part_is_played_for_other_tests() {
     };
     match role {
         "serve" | "ignore" => {
-            let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+            let listener = TcpListener::bind(if address == "-" { "127.0.0.1:0" } else { address }).unwrap();
             say(&listener.local_addr().unwrap().to_string());
             let _accepted = (role == "serve").then(|| listener.accept().unwrap());
             let _ = wait();
