@@ -260,6 +260,7 @@ fn add_endpoint(builder: &mut Builder, endpoint: &Endpoint) -> i32 {
         (Measure::AcceptQueue, endpoint.accept_queue.map(|queue| Ok(queue as f64))),
         (Measure::AcceptQueuePct, accept_queue_pct(endpoint).map(Ok)),
         (Measure::Retransmits, endpoint.retransmits),
+        (Measure::OwingMs, endpoint.owing_ms),
     ];
     for (measure, measured) in figures {
         if let Some(measured) = measured {

@@ -6,23 +6,36 @@ use schemas::{Evidence, Reason};
 use crate::{blame::Case, score::Judged};
 
 /// A column's name in words, and the file that it is read from.
-const COLUMNS: [(&str, &str, &str); 28] = [
+const COLUMNS: [(&str, &str, &str); 45] = [
     ("accept_queue", "connections waiting to be accepted", "sock_diag"),
+    ("accept_queue_pct", "connections waiting to be accepted, of as many as may", "sock_diag"),
+    ("answer_wait_ms", "waiting for an answer", "sock_diag"),
+    ("block_delay_pct", "time spent waiting for storage", "/proc/PID/stat"),
     ("blocked_ms", "waiting for a lock", "/proc/locks"),
-    ("blocks_ms", "the longest wait for a lock that it holds", "/proc/locks"),
-    ("blocks_tasks", "tasks waiting for a lock that it holds", "/proc/locks"),
+    ("blocks_ms", "the longest wait that others have because of it", "/proc/locks"),
+    ("blocks_tasks", "tasks waiting because of it", "/proc/locks"),
+    ("children", "children", "/proc/PID/stat"),
+    ("children_cpu_pct", "CPU use of children that have exited", "/proc/PID/stat"),
     ("connections", "connections", "sock_diag"),
     ("cpu_pct", "CPU use", "/proc/PID/stat"),
+    ("cpu_system_pct", "CPU use in the kernel", "/proc/PID/stat"),
     ("disk_wait", "in uninterruptible wait", "/proc/PID/stat"),
+    ("failing_writes", "writes, none of which writes a byte", "/proc/PID/io"),
     ("fds", "open files", "/proc/PID/fd"),
+    ("fds_pct", "open files, of as many as it may have", "/proc/PID/limits"),
+    ("forks", "processes begun", "/proc/PID/stat"),
     ("lock_wait_ms", "the longest wait for its lock", "/proc/locks"),
     ("lock_waiters", "tasks waiting for its lock", "/proc/locks"),
     ("major_faults", "major page faults", "/proc/PID/stat"),
     ("memory_growth", "growth of private memory", "/proc/PID/statm"),
     ("memory_rss", "resident memory", "/proc/PID/statm"),
+    ("minor_faults", "minor page faults", "/proc/PID/stat"),
+    ("oom_score", "closeness to being killed for want of memory", "/proc/PID/oom_score"),
     ("open_by", "processes that have it open", "/proc/PID/fd"),
+    ("owing_ms", "owing an answer", "sock_diag"),
     ("processes", "processes", "/proc/PID/cgroup"),
     ("read_bytes", "reading", "/proc/PID/io"),
+    ("read_wait_ms", "waiting to read", "/proc/PID/syscall"),
     ("recv_queue", "bytes received and not read", "sock_diag"),
     ("retransmits", "TCP retransmits", "sock_diag"),
     ("rtt_ms", "TCP round-trip time", "sock_diag"),
@@ -31,10 +44,14 @@ const COLUMNS: [(&str, &str, &str); 28] = [
     ("send_queue", "bytes sent and not acknowledged", "sock_diag"),
     ("sockets", "sockets", "/proc/PID/fd"),
     ("stopped", "stopped by a signal", "/proc/PID/stat"),
+    ("switches", "turns on a CPU", "/proc/PID/schedstat"),
     ("threads", "threads", "/proc/PID/stat"),
     ("traced", "stopped by a tracer", "/proc/PID/stat"),
+    ("unread_ms", "leaving unread what it received", "sock_diag"),
     ("write_bytes", "writing", "/proc/PID/io"),
+    ("write_wait_ms", "waiting to write", "/proc/PID/syscall"),
     ("zombie", "exited and not reaped", "/proc/PID/stat"),
+    ("zombies", "children that it does not wait for", "/proc/PID/stat"),
 ];
 
 /// A value that is not as it should be.
@@ -70,6 +87,19 @@ pub fn of_lock(judged: &Judged, case: &Case) -> Option<Reason> {
         unit: "ms".to_owned(),
         source: "/proc/locks".to_owned(),
     })
+}
+
+/// That others wait for the root to read.
+pub fn of_reader(judged: &Judged, case: &Case) -> Reason {
+    let longest = longest_wait_ms(judged, case);
+    let waiting = waiting(case.victims.len());
+    Reason {
+        text: format!("does not read what is written to it; {waiting}, the longest for {}", quantity(longest, "ms")),
+        expected: Some(0.0),
+        observed: Some(longest),
+        unit: "ms".to_owned(),
+        source: "/proc/PID/syscall".to_owned(),
+    }
 }
 
 /// A raw line.
@@ -127,6 +157,7 @@ pub fn summary(judged: &Judged, case: &Case) -> String {
     };
     let what = match &*case.trouble {
         crate::blame::HOLDS_LOCK => of_lock(judged, case).map(|reason| reason.text),
+        crate::blame::DOES_NOT_READ => Some(of_reader(judged, case).text),
         trouble => judged.scores[case.root]
             .deviations
             .iter()
@@ -136,7 +167,7 @@ pub fn summary(judged: &Judged, case: &Case) -> String {
     };
     let harm = match case.victims.len() {
         0 => String::new(),
-        _ if case.trouble == crate::blame::HOLDS_LOCK => String::new(),
+        _ if [crate::blame::HOLDS_LOCK, crate::blame::DOES_NOT_READ].contains(&&*case.trouble) => String::new(),
         1 => "; 1 other suffers".to_owned(),
         n => format!("; {n} others suffer"),
     };

@@ -42,6 +42,8 @@ pub struct Endpoint {
     pub rtt_ms: Option<Result<f32, Reason>>,
     /// Segments sent again, per second; none if it has none.
     pub retransmits: Option<Measured>,
+    /// Of a remote one: for how many milliseconds it has owed an answer.
+    pub owing_ms: Option<Measured>,
 }
 
 /// What a process is linked to.

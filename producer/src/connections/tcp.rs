@@ -200,6 +200,13 @@ impl<'s> Join<'_, 's> {
         let role = format!("remote:{}", socket.remote.port());
         let at = self.network.endpoint(format!("r:{address}"), |id| Endpoint { role, ..endpoint(id, address) });
         self.count(at, placed);
+        if let Some(endpoint) = self.network.at(at) {
+            let owing = socket.talk.map(|_| answer_wait_ms(socket, None)).ok_or(Reason::Unsupported);
+            endpoint.owing_ms = Some(match (endpoint.owing_ms, owing) {
+                (Some(Ok(known)), Ok(owing)) => Ok(owing.max(known)),
+                (_, owing) => owing,
+            });
+        }
         let link = Link { observed: true, latency_ms: socket.rtt_ms, blocked_ms: None };
         self.client_of(placed, None, &[Target::Endpoint(at)], link);
     }
@@ -269,5 +276,6 @@ fn endpoint(id: String, address: String) -> Endpoint {
         accept_limit: None,
         rtt_ms: None,
         retransmits: None,
+        owing_ms: None,
     }
 }

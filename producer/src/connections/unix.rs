@@ -70,6 +70,7 @@ fn add_listener(
         accept_limit: listener.limit.map(|_| 0),
         rtt_ms: None,
         retransmits: None,
+        owing_ms: None,
     });
     if let Some(endpoint) = network.at(at) {
         *endpoint.accept_queue.get_or_insert(0) += u64::from(listener.queued);
