@@ -6,6 +6,7 @@ use schemas::Node;
 
 use crate::{
     builder::{Builder, Relation},
+    cgroups::{Groups, nodes},
     columns::{Measure, Measured, Reason},
     connections::{Endpoint, Network, Target, Tie},
     files::{FileKey, FileTable},
@@ -32,6 +33,8 @@ pub struct Sighting<'s> {
     pub locks: &'s Picture,
     /// Pairs of a reader and a writer of a pipe.
     pub pipes: &'s BTreeSet<(usize, usize)>,
+    /// Control groups.
+    pub groups: &'s Groups<'s>,
     /// The host.
     pub system: &'s System,
     /// The host's clock ticks in the sweep before.
@@ -44,7 +47,7 @@ pub struct Sighting<'s> {
 pub fn assemble(sighting: &Sighting<'_>) -> Builder {
     let mut builder = Builder::default();
     add_system(&mut builder, sighting);
-    let groups = add_cgroups(&mut builder, sighting.processes);
+    let groups = nodes::add(&mut builder, sighting.groups);
     let processes = add_processes(&mut builder, sighting);
     add_families(&mut builder, sighting.processes, &processes, &groups);
     let files = add_files(&mut builder, sighting, &processes);
@@ -70,30 +73,6 @@ fn add_system(builder: &mut Builder, sighting: &Sighting<'_>) {
     }
 }
 
-/// A node for each control group, but the root, that holds processes.
-fn add_cgroups<'p>(builder: &mut Builder, processes: &'p [Process]) -> BTreeMap<&'p str, i32> {
-    let mut counts = BTreeMap::<&str, u32>::new();
-    for path in processes.iter().filter_map(|process| process.about.cgroup.as_deref()).filter(|path| *path != "/") {
-        *counts.entry(path).or_default() += 1;
-    }
-    let add = |(path, count): (&'p str, u32)| {
-        let container = role::container(path);
-        let role =
-            container.map_or_else(|| role::fold_digits(path), |id| format!("[c:{}]", id.get(..12).unwrap_or(id)));
-        let node = builder.node(Node {
-            id: format!("c:{path}"),
-            kind: "cgroup".to_owned(),
-            role,
-            name: path.to_owned(),
-            container: container.map(str::to_owned),
-            ..Node::default()
-        });
-        builder.put(Measure::Processes, node, Ok(f64::from(count)));
-        (path, node)
-    };
-    counts.into_iter().map(add).collect()
-}
-
 /// A node for each process, in the sweep's order; returns their indices.
 fn add_processes(builder: &mut Builder, sighting: &Sighting<'_>) -> Vec<i32> {
     let blocks = Blocks::of(&sighting.locks.waits);
@@ -107,7 +86,7 @@ fn add_processes(builder: &mut Builder, sighting: &Sighting<'_>) -> Vec<i32> {
             name: process.about.comm.clone(),
             pid: Some(i64::from(identity.pid)),
             start_time: i64::try_from(identity.start_time).ok(),
-            container: process.about.cgroup.as_deref().and_then(role::container).map(str::to_owned),
+            container: process.about.container.as_ref().map(|container| container.id.clone()),
             ..Node::default()
         });
         nodes.push(node);
@@ -202,7 +181,8 @@ fn add_families(builder: &mut Builder, processes: &[Process], nodes: &[i32], gro
         if let Some(parent) = by_pid.get(&process.parent) {
             builder.edge(*node, *parent, "parent", Relation::OBSERVED);
         }
-        if let Some(group) = process.about.cgroup.as_deref().and_then(|path| groups.get(path)) {
+        let places = process.about.groups.places().iter().filter(|place| place.innermost);
+        for group in places.filter_map(|place| groups.get(place.path.as_str())) {
             builder.edge(*node, *group, "member-of", Relation::OBSERVED);
         }
     }

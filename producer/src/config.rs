@@ -15,6 +15,9 @@ pub struct SweepConfig {
     pub interval: Duration,
     /// Where the `proc` file system is mounted: `/proc`, or for a producer in a container the host's (`/host/proc`).
     pub proc: PathBuf,
+    /// Where the hierarchies of control groups are mounted: `/sys/fs/cgroup`, or for a producer in a container the host's
+    /// (`/host/sys/fs/cgroup`).
+    pub cgroup: PathBuf,
     /// The most threads (main threads aside) whose system call is read in one sweep, in search of those that wait for
     /// a lock. Threads beyond are counted as not covered.
     pub threads_per_sweep: usize,
@@ -28,6 +31,7 @@ impl Default for SweepConfig {
         SweepConfig {
             interval: Duration::from_secs(1),
             proc: PathBuf::from("/proc"),
+            cgroup: PathBuf::from("/sys/fs/cgroup"),
             threads_per_sweep: 1024,
             queue_bytes: 64 << 20,
         }
@@ -43,8 +47,10 @@ impl SweepConfig {
         if self.interval < Self::SHORTEST {
             problems.push(("interval", format!("must be at least 50ms, found {:?}", self.interval)));
         }
-        if !self.proc.is_absolute() {
-            problems.push(("proc", format!("must be an absolute path, found `{}`", self.proc.display())));
+        for (key, path) in [("proc", &self.proc), ("cgroup", &self.cgroup)] {
+            if !path.is_absolute() {
+                problems.push((key, format!("must be an absolute path, found `{}`", path.display())));
+            }
         }
         problems
     }
@@ -80,10 +86,14 @@ mod tests {
 
     #[test]
     fn every_problem_is_told_at_once() {
-        let sweep =
-            SweepConfig { interval: Duration::from_millis(1), proc: PathBuf::from("proc"), ..SweepConfig::default() };
+        let sweep = SweepConfig {
+            interval: Duration::from_millis(1),
+            proc: PathBuf::from("proc"),
+            cgroup: PathBuf::from("cgroup"),
+            ..SweepConfig::default()
+        };
         let keys: Vec<&str> = sweep.problems().into_iter().map(|(key, _)| key).collect();
-        assert_eq!(keys, ["interval", "proc"]);
+        assert_eq!(keys, ["interval", "proc", "cgroup"]);
         assert_eq!(SweepConfig::default().problems(), []);
     }
 

@@ -11,8 +11,9 @@ use schemas::GraphSnapshot;
 use crate::{
     Producer, ProducerError,
     assemble::{Sighting, assemble},
+    cgroups,
     columns::Reason,
-    connections,
+    connections, container,
     coverage::Gaps,
     files::FileTable,
     parse::{self, system::CpuTicks},
@@ -40,6 +41,8 @@ pub struct Sweeper {
     last: Option<Last>,
     waits: waits::Memory,
     connections: connections::Memory,
+    groups: cgroups::Memory,
+    containers: container::Known,
     told: HashSet<&'static str>,
     buffer: Vec<u8>,
 }
@@ -47,6 +50,15 @@ pub struct Sweeper {
 struct Remembered {
     about: Arc<About>,
     counters: Counters,
+    sweeps: u32,
+}
+
+impl Remembered {
+    /// Whether its control groups are to be read again. Most are moved right after their birth, if at all.
+    fn is_turn_of(&self, identity: Identity) -> bool {
+        const EVERY: u32 = 10;
+        self.sweeps == 1 || (self.sweeps.wrapping_add(identity.pid)).is_multiple_of(EVERY)
+    }
 }
 
 /// The sweep before.
@@ -84,7 +96,10 @@ impl Sweeper {
         let absolute: Vec<_> = producer.own_paths.iter().filter_map(|path| std::path::absolute(path).ok()).collect();
         producer.own_paths = absolute.iter().filter_map(|path| path.canonicalize().ok()).collect();
         producer.own_paths.extend(absolute);
+        let host = root.directory.read("sys/kernel/hostname", &mut buffer).here();
+        let host = host.map(|text| parse::text(text.trim_ascii())).unwrap_or_default();
         let number = |question, live| root.tape.value(question, "", || Seen::Here(live)).here().unwrap_or(live) as f64;
+        let groups = cgroups::Memory::new(&producer.sweep.cgroup, &root, &mut buffer);
         Ok(Sweeper {
             producer,
             place: Place::find(&root, &mut buffer),
@@ -98,6 +113,8 @@ impl Sweeper {
             last: None,
             waits: waits::Memory::default(),
             connections: connections::Memory::default(),
+            groups,
+            containers: container::Known::on(host),
             told: HashSet::new(),
             buffer,
         })
@@ -128,6 +145,9 @@ impl Sweeper {
         let locks = self.locks(processes, &mut gaps);
         let (pipes, left_out) = pipes::join(processes);
         gaps.add("pipes", Reason::Off, left_out);
+        let groups = self.groups.look(processes, &mut self.buffer);
+        gaps.add("cgroup", Reason::Denied, groups.denied);
+        gaps.add("cgroups", Reason::Unsupported, usize::from(groups.nowhere));
         let system = system::read(&self.root, &mut self.buffer);
         let rates: Vec<_> = processes
             .iter()
@@ -140,6 +160,7 @@ impl Sweeper {
             network: &network,
             locks: &locks,
             pipes: &pipes,
+            groups: &groups,
             system: &system,
             ticks_before: self.last.as_ref().and_then(|last| last.ticks),
             page: self.page,
@@ -194,13 +215,19 @@ impl Sweeper {
         Ok(crowd)
     }
 
-    /// What is known of a process; read anew when it is new or has another name, as after `exec`.
+    /// What is known of a process; read anew when it is new or has another name, as after `exec`, when it was moved to other control
+    /// groups, or when its container has got a name meanwhile.
     fn about(&mut self, opened: &Opened) -> Arc<About> {
         let known = self.remembered.get(&opened.identity).filter(|known| known.about.comm == opened.comm);
-        match known {
-            Some(known) => Arc::clone(&known.about),
-            None => Arc::new(opened.about(&mut self.buffer)),
+        if let Some(known) = known
+            && !self.containers.knows_more(known.about.container.as_ref())
+            && !(known.is_turn_of(opened.identity) && opened.groups(&mut self.buffer) != known.about.groups)
+        {
+            return Arc::clone(&known.about);
         }
+        let about = opened.about(&self.containers, &mut self.buffer);
+        self.containers.learn(about.container.as_ref());
+        Arc::new(about)
     }
 
     fn network(&mut self, crowd: &Crowd, gaps: &mut Gaps) -> connections::Network {
@@ -254,9 +281,11 @@ impl Sweeper {
 
     fn remember(&mut self, processes: &[Process], last: Last) {
         let known = processes.iter().map(|process| {
-            (process.identity, Remembered { about: Arc::clone(&process.about), counters: process.counters })
+            let sweeps = self.remembered.get(&process.identity).map_or(0, |known| known.sweeps) + 1;
+            (process.identity, Remembered { about: Arc::clone(&process.about), counters: process.counters, sweeps })
         });
         self.remembered = known.collect();
+        self.containers.retain(processes.iter().filter_map(|process| process.about.container.as_ref()));
         self.last = Some(last);
     }
 }
