@@ -64,7 +64,8 @@ struct Frozen<'g>(&'g Group);
 
 impl Drop for Frozen<'_> {
     fn drop(&mut self) {
-        self.0.set(("freezer.state", "THAWED"), ("cgroup.freeze", "0"));
+        let (file, text) = if self.0.is_old { ("freezer.state", "THAWED") } else { ("cgroup.freeze", "0") };
+        let _ = fs::write(self.0.directory.join(file), text);
     }
 }
 
@@ -245,4 +246,36 @@ fn a_process_in_a_container_is_called_by_its_host_name_and_tells_nothing_else() 
         ("[orders-#]", "orders-2")
     );
     assert!(!format!("{snapshot:?}").contains("hunter2"));
+}
+
+/// The environment variable that names, within a namespace of control groups, the group of another process, and one beside the own.
+const INSIDE: &str = "PRODUCER_TEST_IN_A_CGROUP_NAMESPACE";
+
+#[test]
+#[ignore = "needs root"]
+fn from_within_a_namespace_groups_are_found_from_the_top_of_what_is_mounted() {
+    if let Some(elsewhere) = std::env::var_os(INSIDE) {
+        let snapshot = sweeper().sweep().unwrap();
+        let at = group(&snapshot, &format!("../../{}", elsewhere.to_str().unwrap())).unwrap();
+        assert_eq!(value(&snapshot, "frozen", at), Some(0.0));
+        // The name of what is above both is not to be known from here.
+        let beside = group(&snapshot, "../beside").unwrap();
+        assert_eq!(missing(&snapshot, "frozen", beside), Some("denied"));
+        return;
+    }
+    let (name, elsewhere_name) = (unique("namespace"), unique("elsewhere"));
+    let (outer, elsewhere) = (Group::unified("", &name), Group::unified("", &elsewhere_name));
+    let within = |inner: &str| Group::make(outer.directory.parent().unwrap(), &format!("{name}/{inner}"), false);
+    let (own, beside) = (within("own"), within("beside"));
+    let children = [&elsewhere, &beside].map(|group| {
+        let child = Kept::start(Command::new("sleep").arg("60"));
+        group.take(&child);
+        child
+    });
+    let test = "cgroup::from_within_a_namespace_groups_are_found_from_the_top_of_what_is_mounted";
+    let script = format!("echo $$ > {}; exec unshare --cgroup \"$@\"", own.directory.join("cgroup.procs").display());
+    let mut shell = Command::new("sh");
+    shell.args(["-c", &script, "sh"]).arg(std::env::current_exe().unwrap()).args([test, "--exact", "--ignored"]);
+    assert!(shell.env(INSIDE, &elsewhere_name).status().unwrap().success());
+    drop(children);
 }

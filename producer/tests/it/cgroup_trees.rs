@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use producer::Sweeper;
+use producer::{Producer, Sweeper, Tape};
+use schemas::{RawRead, container::Reader};
 use tempfile::TempDir;
 
 use crate::{
@@ -40,11 +41,15 @@ impl Host {
         }
     }
 
-    fn sweeper(&self) -> Sweeper {
+    fn producer(&self) -> Producer {
         let mut producer = producer();
         producer.sweep.proc = self.proc.path().to_owned();
         producer.sweep.cgroup = self.cgroup.path().to_owned();
-        Sweeper::new(producer).unwrap()
+        producer
+    }
+
+    fn sweeper(&self) -> Sweeper {
+        Sweeper::new(self.producer()).unwrap()
     }
 }
 
@@ -288,6 +293,23 @@ fn a_process_that_overwrote_its_environment_is_told_by_its_neighbours() {
     let role = |pid| node(&snapshot, process(&snapshot, pid).unwrap()).role.clone();
     assert_eq!([role(17), role(18)], ["[orders-#] - api", "[orders-#] - main"]);
     assert_eq!(node(&snapshot, group(&snapshot, &path)).name, "orders-2");
+}
+
+#[test]
+fn of_an_environment_a_recording_has_the_names_alone() {
+    let path = format!("/docker/{}", id());
+    let host =
+        Host::with(&format!("0::{path}\n"), &[("cgroup.controllers", "")]).says("TOKEN=hunter2\0HOSTNAME=api-0\0");
+    let file = host.proc.path().join("recording");
+    let tape = Tape::recording(Box::new(std::fs::File::create(&file).unwrap())).unwrap();
+    Sweeper::on(host.producer(), tape).unwrap().sweep().unwrap();
+    let mut reader = Reader::<RawRead, _>::open(std::fs::File::open(&file).unwrap()).unwrap();
+    let mut kept = Vec::new();
+    while let Some(block) = reader.next_block().unwrap() {
+        kept.extend(reader.records(&block).map(|record| record.unwrap().1.bytes));
+    }
+    assert!(kept.contains(&b"HOSTNAME=api-0\0".to_vec()));
+    assert!(!kept.iter().any(|bytes| String::from_utf8_lossy(bytes).contains("hunter2")));
 }
 
 fn neighbour(proc: &Path, group: &str) {
