@@ -11,6 +11,7 @@ use schemas::Node;
 
 use crate::{
     builder::{Builder, Relation},
+    cgroups::{Groups, nodes},
     columns::{Measure, Measured},
     connections::{Endpoint, Network, Target, Tie},
     files::{FileKey, FileTable},
@@ -48,6 +49,8 @@ pub struct Sighting<'s> {
     pub stalls: &'s [Stall],
     /// Pairs of a reader and a writer of a pipe.
     pub pipes: &'s BTreeSet<(usize, usize)>,
+    /// Control groups.
+    pub groups: &'s Groups<'s>,
     /// The host.
     pub system: &'s System,
     /// The host's clock ticks in the sweep before.
@@ -60,7 +63,7 @@ pub struct Sighting<'s> {
 pub fn assemble(sighting: &Sighting<'_>) -> Builder {
     let mut builder = Builder::default();
     add_system(&mut builder, sighting);
-    let groups = add_cgroups(&mut builder, sighting.processes);
+    let groups = nodes::add(&mut builder, sighting.groups);
     let processes = processes::add(&mut builder, sighting);
     add_families(&mut builder, sighting.processes, &processes, &groups);
     let files = add_files(&mut builder, sighting, &processes);
@@ -87,30 +90,6 @@ fn add_system(builder: &mut Builder, sighting: &Sighting<'_>) {
     }
 }
 
-/// A node for each control group, but the root, that holds processes.
-fn add_cgroups<'p>(builder: &mut Builder, processes: &'p [Process]) -> BTreeMap<&'p str, i32> {
-    let mut counts = BTreeMap::<&str, u32>::new();
-    for path in processes.iter().filter_map(|process| process.about.cgroup.as_deref()).filter(|path| *path != "/") {
-        *counts.entry(path).or_default() += 1;
-    }
-    let add = |(path, count): (&'p str, u32)| {
-        let container = role::container(path);
-        let role =
-            container.map_or_else(|| role::fold_digits(path), |id| format!("[c:{}]", id.get(..12).unwrap_or(id)));
-        let node = builder.node(Node {
-            id: format!("c:{path}"),
-            kind: "cgroup".to_owned(),
-            role,
-            name: path.to_owned(),
-            container: container.map(str::to_owned),
-            ..Node::default()
-        });
-        builder.put(Measure::Processes, node, Ok(f64::from(count)));
-        (path, node)
-    };
-    counts.into_iter().map(add).collect()
-}
-
 /// Links processes to their parents and control groups.
 fn add_families(builder: &mut Builder, processes: &[Process], nodes: &[i32], groups: &BTreeMap<&str, i32>) {
     let by_pid: HashMap<u32, i32> =
@@ -123,7 +102,8 @@ fn add_families(builder: &mut Builder, processes: &[Process], nodes: &[i32], gro
             *children += 1;
             *zombies += u32::from(process.state == b'Z');
         }
-        if let Some(group) = process.about.cgroup.as_deref().and_then(|path| groups.get(path)) {
+        let places = process.about.groups.places().iter().filter(|place| place.innermost);
+        for group in places.filter_map(|place| groups.get(place.path.as_str())) {
             builder.edge(*node, *group, "member-of", Relation::OBSERVED);
         }
     }

@@ -106,8 +106,42 @@ measures! {
     AcceptQueuePct = "accept_queue_pct" "percent" "gauge",
     /// Endpoint: segments sent again.
     Retransmits = "retransmits" "1/s" "rate",
-    /// Control group: processes.
+    /// Control group: processes in it and in those inside it.
     Processes = "processes" "count" "gauge",
+    /// Control group: time for which its tasks were stopped because its CPU quota was used up, on all CPUs together.
+    ThrottledPct = "throttled_pct" "percent" "rate",
+    /// Control group: of the quota's periods in which it ran, those in which it was stopped.
+    ThrottledPeriodsPct = "throttled_periods_pct" "percent" "rate",
+    /// Control group: time on a CPU, of its quota.
+    CpuQuotaUsedPct = "cpu_quota_used_pct" "percent" "rate",
+    /// Control group: memory in use, that of files included.
+    GroupMemory = "group_memory" "B" "gauge",
+    /// Control group: memory in use, of its limit.
+    MemoryLimitUsedPct = "memory_limit_used_pct" "percent" "gauge",
+    /// Control group: times that it stood at a memory limit and something of it had to go first.
+    AtMemoryLimit = "at_memory_limit" "1/s" "rate",
+    /// Control group: processes that were killed for want of memory.
+    GroupOomKills = "group_oom_kills" "1/s" "rate",
+    /// Control group: processes and threads, of its limit.
+    PidsLimitUsedPct = "pids_limit_used_pct" "percent" "gauge",
+    /// Control group: frozen.
+    Frozen = "frozen" "flag" "flag",
+    /// Control group: fetched from storage.
+    GroupReadBytes = "group_read_bytes" "B/s" "rate",
+    /// Control group: sent to storage.
+    GroupWriteBytes = "group_write_bytes" "B/s" "rate",
+    /// Control group: some task waits for a CPU.
+    GroupPsiCpuSome = "group_psi_cpu_some" "percent" "gauge",
+    /// Control group: all tasks wait for a CPU.
+    GroupPsiCpuFull = "group_psi_cpu_full" "percent" "gauge",
+    /// Control group: some task waits for memory.
+    GroupPsiMemorySome = "group_psi_memory_some" "percent" "gauge",
+    /// Control group: all tasks wait for memory.
+    GroupPsiMemoryFull = "group_psi_memory_full" "percent" "gauge",
+    /// Control group: some task waits for I/O.
+    GroupPsiIoSome = "group_psi_io_some" "percent" "gauge",
+    /// Control group: all tasks wait for I/O.
+    GroupPsiIoFull = "group_psi_io_full" "percent" "gauge",
     /// CPU: of all cores.
     BusyPct = "busy_pct" "percent" "rate",
     /// Memory: what programs can still have.

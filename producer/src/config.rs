@@ -15,6 +15,9 @@ pub struct SweepConfig {
     pub interval: Duration,
     /// Where the `proc` file system is mounted: `/proc`, or for a producer in a container the host's (`/host/proc`).
     pub proc: PathBuf,
+    /// Where the hierarchies of control groups are mounted: `/sys/fs/cgroup`, or for a producer in a container the host's
+    /// (`/host/sys/fs/cgroup`).
+    pub cgroup: PathBuf,
     /// The most CPU time that deep reads may take, in percent of one core: a look at each thread that is not a main thread, in search
     /// of those that wait. Threads beyond are counted as not covered and come first in the next sweep. At most `100`.
     pub deep_cpu_percent: u32,
@@ -31,6 +34,7 @@ impl Default for SweepConfig {
         SweepConfig {
             interval: Duration::from_secs(1),
             proc: PathBuf::from("/proc"),
+            cgroup: PathBuf::from("/sys/fs/cgroup"),
             deep_cpu_percent: 3,
             reread: false,
             queue_bytes: 64 << 20,
@@ -50,8 +54,10 @@ impl SweepConfig {
         if self.deep_cpu_percent > 100 {
             problems.push(("deep_cpu_percent", format!("must be at most 100, found {}", self.deep_cpu_percent)));
         }
-        if !self.proc.is_absolute() {
-            problems.push(("proc", format!("must be an absolute path, found `{}`", self.proc.display())));
+        for (key, path) in [("proc", &self.proc), ("cgroup", &self.cgroup)] {
+            if !path.is_absolute() {
+                problems.push((key, format!("must be an absolute path, found `{}`", path.display())));
+            }
         }
         problems
     }
@@ -87,10 +93,14 @@ mod tests {
 
     #[test]
     fn every_problem_is_told_at_once() {
-        let sweep =
-            SweepConfig { interval: Duration::from_millis(1), proc: PathBuf::from("proc"), ..SweepConfig::default() };
+        let sweep = SweepConfig {
+            interval: Duration::from_millis(1),
+            proc: PathBuf::from("proc"),
+            cgroup: PathBuf::from("cgroup"),
+            ..SweepConfig::default()
+        };
         let keys: Vec<&str> = sweep.problems().into_iter().map(|(key, _)| key).collect();
-        assert_eq!(keys, ["interval", "proc"]);
+        assert_eq!(keys, ["interval", "proc", "cgroup"]);
         assert_eq!(SweepConfig::default().problems(), []);
     }
 

@@ -27,6 +27,9 @@ impl Gaps {
         self.add_seen("limits", &process.limits.open_files);
         self.add_seen("fd", &process.handles);
         self.add_seen("syscall", &process.syscall);
+        if let Some(container) = &process.about.container {
+            self.add_seen("environ", &container.label);
+        }
         let links_denied = matches!(&process.handles, Seen::Here(handles) if handles.denied);
         self.add("fd-link", Reason::Denied, usize::from(links_denied));
     }

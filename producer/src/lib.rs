@@ -2,14 +2,16 @@
 //!
 //! **Promises:** an edge is sent only if both its ends were seen in one sweep; what could not be read is missing with
 //! a reason, never zero; a process is told from every other by its id and its start time; a sweep never waits for a
-//! server that does not answer. Of a process's arguments only the base name of an interpreter's script is sent.
+//! server that does not answer. Of a process's arguments only the base name of an interpreter's script is sent, of its
+//! environment only the names of its container's host, pod and namespace.
 //!
 //! **Never:** no features, no models, no scores. Judgement lives downstream, so a compromised host cannot vouch for
 //! itself. Local Detective's own processes and data are not shown.
 //!
 //! Edges go from the one that depends to what it depends on: `parent` from child to parent, `opens` from a process to
 //! a file or to the endpoint that it listens at, `connects` from a client to its server's process (to the endpoint if
-//! that is all that is known), `pipes` from reader to writer, `waits-for` from the one that waits for a lock to the one
+//! that is all that is known), `pipes` from reader to writer, `member-of` from a process to its control group and from that to
+//! one around it that has limits, `waits-for` from the one that waits for a lock to the one
 //! that holds it.
 //!
 //! - [`config`]: what the producer is told
@@ -18,7 +20,8 @@
 //! - `read`: bytes in; `parse`: bytes to facts
 //! - `process`, `files`, `sockets`, `system`: what there is
 //! - `young`: processes that have only begun
-//! - `role`: what a thing is, whatever its number is today
+//! - `cgroups`: what control groups use, and whom they hold up
+//! - `container`, `role`: what a thing is, whatever its number is today
 //! - `tasks`: where each task is in the kernel; `locks`, `waits`, `stalls`: who holds, who waits, how long
 //! - `connections`, `pipes`: who is connected to whom
 //! - [`run`]: sweeps at an interval; `outbox` is where snapshots wait for `delivery` to the bus, `record` their form
@@ -35,9 +38,11 @@ pub mod sweep;
 
 mod assemble;
 mod builder;
+mod cgroups;
 mod clock;
 mod columns;
 mod connections;
+mod container;
 mod coverage;
 mod delivery;
 mod files;

@@ -3,6 +3,8 @@
 use std::{sync::Arc, time::Instant};
 
 use crate::{
+    cgroups::Membership,
+    container::{self, Container},
     files::{FileTable, Handles},
     parse::{
         self,
@@ -63,15 +65,17 @@ pub struct Limits {
     pub oom_score: Seen<u64>,
 }
 
-/// What changes at `exec` alone, and is therefore read once.
-#[derive(Clone, Debug)]
+/// What hardly changes but at `exec`, and is therefore read once.
+#[derive(Clone, Debug, Default)]
 pub struct About {
     /// The name that the process gave itself.
     pub comm: String,
     /// Path of the executable.
     pub executable: Option<String>,
-    /// The control group that says most.
-    pub cgroup: Option<String>,
+    /// Its control groups.
+    pub groups: Membership,
+    /// The container that it is in.
+    pub container: Option<Container>,
     /// What outlives restarts.
     pub role: String,
     /// The network namespace's number.
@@ -165,21 +169,31 @@ pub fn reopen(root: &ProcRoot, identity: Identity, buffer: &mut Vec<u8>) -> Seen
 }
 
 impl Opened {
+    /// Reads its control groups, which a process is often moved into shortly after it began.
+    pub fn groups(&self, buffer: &mut Vec<u8>) -> Membership {
+        self.directory.read("cgroup", buffer).here().map(Membership::parse).unwrap_or_default()
+    }
+
     /// Reads what is the same until the next `exec`.
-    pub fn about(&self, buffer: &mut Vec<u8>) -> About {
+    pub fn about(&self, containers: &container::Known, buffer: &mut Vec<u8>) -> About {
         let text = |seen: Seen<&[u8]>| seen.here().map(parse::text);
         let executable = text(self.directory.link("exe", buffer));
         let executable = executable.map(|path| path.strip_suffix(" (deleted)").unwrap_or(&path).to_owned());
-        let cgroup = self.directory.read("cgroup", buffer).here().and_then(parse::process::cgroup).map(parse::text);
+        let groups = self.groups(buffer);
+        let container = containers.container(&groups, &self.directory, buffer);
         let network =
             self.directory.link("ns/net", buffer).here().and_then(|link| parse::process::numbered(link, b"net"));
         // The script's name comes early; what follows may be megabytes, and is nobody's business.
         let arguments = self.directory.read_at_most("cmdline", 16 << 10, buffer).here().unwrap_or_default();
-        let container = cgroup.as_deref().and_then(crate::role::container);
         let arguments = parse::process::arguments(arguments);
-        let role = crate::role::of_process(container, executable.as_deref(), &self.comm, &arguments);
+        let role = crate::role::of_process(
+            container.as_ref().map(Container::role),
+            executable.as_deref(),
+            &self.comm,
+            &arguments,
+        );
         let makes_faults = arguments.iter().skip(1).any(|argument| *argument == b"fault");
-        About { comm: self.comm.clone(), executable, cgroup, role, network, makes_faults }
+        About { comm: self.comm.clone(), executable, groups, container, role, network, makes_faults }
     }
 
     /// Reads the rest. `Gone` if the process ended meanwhile. Of one that was seen `before` what cannot have changed is taken from there,

@@ -51,14 +51,14 @@ fn random_length(text: &str, word: &str) -> Option<usize> {
     Some(if is_uuid { uuid_length } else { word.len() })
 }
 
-/// The role of a process: its container (short form), its executable, and what it calls itself, digits folded.
+/// The role of a process: what its container is called, its executable, and what it calls itself, digits folded.
 ///
 /// An interpreter is told by the base name of its script instead: `/usr/bin/python3.11 worker.py`. Of the arguments
 /// nothing else is used.
 pub fn of_process(container: Option<&str>, executable: Option<&str>, comm: &str, arguments: &[&[u8]]) -> String {
     let mut role = String::new();
     if let Some(container) = container {
-        role.push_str(&format!("[c:{}] ", container.get(..12).unwrap_or(container)));
+        role.push_str(&format!("[{container}] "));
     }
     role.push_str(executable.unwrap_or("-"));
     let program = executable.map(base_name).or_else(|| std::str::from_utf8(arguments.first()?).ok().map(base_name));
@@ -203,17 +203,6 @@ pub fn of_file(path: &str) -> String {
     fold_digits(path)
 }
 
-/// The container's id that a control group's path tells: 64 hexadecimal digits in its last such part.
-pub fn container(cgroup: &str) -> Option<&str> {
-    const DIGITS: usize = 64;
-    cgroup.rsplit('/').find_map(|part| {
-        let part = part.strip_suffix(".scope").unwrap_or(part);
-        // docker-<id>, cri-containerd-<id>, crio-<id>, libpod-<id>, or the bare id.
-        let id = part.rsplit(['-', ':']).next()?;
-        (id.len() == DIGITS && id.bytes().all(|digit| digit.is_ascii_hexdigit())).then_some(id)
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -284,19 +273,8 @@ mod tests {
     }
 
     #[test]
-    fn every_container_manager_names_its_containers() {
-        let id = "0123456789abcdef".repeat(4);
-        for path in [
-            format!("/docker/{id}"),
-            format!("/system.slice/docker-{id}.scope"),
-            format!("/kubepods.slice/kubepods-pod1.slice/cri-containerd-{id}.scope"),
-            format!("/kubepods/besteffort/pod12/{id}/init.scope"),
-            format!("/a.slice:cri-containerd:{id}"),
-        ] {
-            assert_eq!(container(&path), Some(id.as_str()), "{path}");
-        }
-        assert_eq!(container("/user.slice/user-1000.slice"), None);
-        assert_eq!(of_process(Some(&id), None, "x", &[]), "[c:0123456789ab] - x");
+    fn a_process_in_a_container_is_told_by_what_the_container_is_called() {
+        assert_eq!(of_process(Some("pay/api"), None, "x-1", &[]), "[pay/api] - x-#");
     }
 
     proptest! {

@@ -11,8 +11,9 @@ use schemas::GraphSnapshot;
 use crate::{
     Producer, ProducerError, SweepConfig,
     assemble::{Sighting, assemble},
+    cgroups,
     columns::Reason,
-    connections,
+    connections, container,
     coverage::Gaps,
     files::FileTable,
     locks::{self, Listed},
@@ -48,6 +49,8 @@ pub struct Sweeper {
     stalls: stalls::Memory,
     namespaces: sockets::Namespaces,
     connections: connections::Memory,
+    groups: cgroups::Memory,
+    containers: container::Known,
     told: HashSet<&'static str>,
     buffer: Vec<u8>,
 }
@@ -90,7 +93,10 @@ impl Sweeper {
         let absolute: Vec<_> = producer.own_paths.iter().filter_map(|path| std::path::absolute(path).ok()).collect();
         producer.own_paths = absolute.iter().filter_map(|path| path.canonicalize().ok()).collect();
         producer.own_paths.extend(absolute);
+        let host = root.directory.read("sys/kernel/hostname", &mut buffer).here();
+        let host = host.map(|text| parse::text(text.trim_ascii())).unwrap_or_default();
         let number = |question, live| root.tape.value(question, "", || Seen::Here(live)).here().unwrap_or(live) as f64;
+        let groups = cgroups::Memory::new(&producer.sweep.cgroup, &root, &mut buffer);
         Ok(Sweeper {
             files: FileTable::new(producer.own_paths.clone()),
             producer,
@@ -108,6 +114,8 @@ impl Sweeper {
             stalls: stalls::Memory::default(),
             namespaces: sockets::Namespaces::default(),
             connections: connections::Memory::default(),
+            groups,
+            containers: container::Known::on(host),
             told: HashSet::new(),
             buffer,
         })
@@ -143,6 +151,9 @@ impl Sweeper {
         let locks = self.locks(processes, &tasks, &listed, &mut gaps);
         let (pipes, left_out) = ends.pairs();
         gaps.add("pipes", Reason::Off, left_out);
+        let groups = self.groups.look(processes, &mut self.buffer);
+        gaps.add("cgroup", Reason::Denied, groups.denied);
+        gaps.add("cgroups", Reason::Unsupported, usize::from(groups.nowhere));
         let counts_delays = self.counts_delays();
         let system = system::read(&self.root, &mut self.buffer);
         let rates: Vec<_> =
@@ -156,11 +167,13 @@ impl Sweeper {
             locks: &locks,
             stalls: &stalls,
             pipes: &pipes,
+            groups: &groups,
             system: &system,
             ticks_before: self.last.as_ref().and_then(|last| last.ticks),
             page: self.page,
         });
         gaps.warn_once(&mut self.told);
+        self.containers.retain(processes.iter().filter_map(|process| process.about.container.as_ref()));
         self.last = Some(Last { at, uptime_centis, ticks: system.ticks() });
         let seen = crowd.processes.into_iter().chain(young.processes);
         self.remembered = seen.map(|process| (process.identity, process)).collect();
@@ -195,13 +208,13 @@ impl Sweeper {
             let seen = match process::open(&self.root, pid, &mut self.buffer) {
                 Seen::Here(Some(opened)) => {
                     let before = self.remembered.remove(&opened.identity).ok_or_else(|| self.since(&opened.identity));
-                    let about = self.about(&opened, before.as_ref().ok());
+                    let reread = self.producer.sweep.reread
+                        || self.sequence.cast_unsigned().wrapping_add(pid.into()).is_multiple_of(REREAD_AFTER);
+                    let about = self.about(&opened, before.as_ref().ok(), reread);
                     if self.place.is_own(pid, &about) {
                         crowd.own_sockets.extend(opened.sockets(&mut self.files, &mut self.buffer));
                         continue;
                     }
-                    let reread = self.producer.sweep.reread
-                        || self.sequence.cast_unsigned().wrapping_add(pid.into()).is_multiple_of(REREAD_AFTER);
                     opened.read(about, before, reread, &mut self.files, &mut self.buffer)
                 }
                 Seen::Here(None) => continue,
@@ -216,12 +229,22 @@ impl Sweeper {
         Ok(crowd)
     }
 
-    /// What is known of a process; read anew when it is new or has another name, as after `exec`.
-    fn about(&mut self, opened: &Opened, before: Option<&Process>) -> Arc<About> {
-        match before.filter(|before| before.about.comm == opened.comm) {
-            Some(known) => Arc::clone(&known.about),
-            None => Arc::new(opened.about(&mut self.buffer)),
+    /// What is known of a process; read anew when it is new or has another name, as after `exec`, when it was moved to other control
+    /// groups, or when its container has got a name meanwhile.
+    fn about(&mut self, opened: &Opened, before: Option<&Process>, reread: bool) -> Arc<About> {
+        if let Some(before) = before.filter(|before| before.about.comm == opened.comm) {
+            let known = &before.about;
+            // Most are moved right after their birth, if at all.
+            let may_have_moved = reread || !matches!(before.since, Since::Last(_));
+            if !self.containers.knows_more(known.container.as_ref())
+                && !(may_have_moved && opened.groups(&mut self.buffer) != known.groups)
+            {
+                return Arc::clone(known);
+            }
         }
+        let about = opened.about(&self.containers, &mut self.buffer);
+        self.containers.learn(about.container.as_ref());
+        Arc::new(about)
     }
 
     fn tasks(&mut self, processes: &[Process], listed: &Listed, gaps: &mut Gaps) -> Vec<Task> {

@@ -12,7 +12,6 @@ use crate::{
     process::Process,
     rates::Rates,
     read::Seen,
-    role,
     stalls::{self, Longest, Stall},
     waits::Wait,
 };
@@ -54,7 +53,7 @@ fn node(process: &Process) -> Node {
         name: process.about.comm.clone(),
         pid: Some(i64::from(identity.pid)),
         start_time: i64::try_from(identity.start_time).ok(),
-        container: process.about.cgroup.as_deref().and_then(role::container).map(str::to_owned),
+        container: process.about.container.as_ref().map(|container| container.id.clone()),
         ..Node::default()
     }
 }

@@ -1,5 +1,7 @@
 //! Bytes to facts: pure functions, one file of the kernel each. Nothing here reads, and nothing panics.
 
+pub mod cgroup;
+pub mod environ;
 pub mod fdinfo;
 pub mod locks;
 pub mod net;

@@ -67,7 +67,7 @@ pub fn cgroup(text: &[u8]) -> Option<&[u8]> {
             let controllers = fields.nth(1)?;
             let path = fields.next()?;
             let named = controllers.split(|byte| *byte == b',').any(|controller| controller == wanted);
-            (named && path.starts_with(b"/")).then_some(path)
+            (named && path.starts_with(b"/")).then_some(path.strip_suffix(b" (deleted)").unwrap_or(path))
         })
     };
     let mut paths = PREFERRED.into_iter().filter_map(path_of).peekable();

@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used)]
 #![allow(clippy::disallowed_methods, reason = "what children do and what the kernel counts takes true time")]
 
+mod cgroup;
+mod cgroup_trees;
 mod children;
 mod fixture;
 mod host;
