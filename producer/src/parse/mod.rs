@@ -7,6 +7,7 @@ pub mod process;
 pub mod stat;
 pub mod syscall;
 pub mod system;
+pub mod title;
 
 /// A decimal number without sign, and nothing else.
 pub fn number(text: &[u8]) -> Option<u64> {
