@@ -4,6 +4,7 @@ pub mod fdinfo;
 pub mod locks;
 pub mod net;
 pub mod process;
+pub mod scrub;
 pub mod stat;
 pub mod syscall;
 pub mod system;
