@@ -111,6 +111,9 @@ fn add_processes(builder: &mut Builder, sighting: &Sighting<'_>) -> Vec<i32> {
             ..Node::default()
         });
         nodes.push(node);
+        if let Some(command) = &process.about.command {
+            builder.evidence(&format!("/proc/{}/cmdline", identity.pid), command, [node]);
+        }
         put_figures(builder, node, process, rates, sighting.page);
         put_state(builder, node, process.state);
         let blindly = !sighting.locks.list_readable && matches!(process.syscall, Seen::Denied);

@@ -99,6 +99,8 @@ pub enum Reason {
     Gone,
     /// This kernel does not have it.
     Unsupported,
+    /// It did not come in time.
+    Late,
     /// It is left out on purpose.
     Off,
     /// It takes two sweeps.
@@ -112,6 +114,7 @@ impl Reason {
             Reason::Denied => "denied",
             Reason::Gone => "gone",
             Reason::Unsupported => "unsupported",
+            Reason::Late => "late",
             Reason::Off => "off",
             Reason::FirstSweep => "first-sweep",
         }
@@ -129,6 +132,7 @@ impl<T> Seen<T> {
             Seen::Gone => Err(Reason::Gone),
             Seen::Denied => Err(Reason::Denied),
             Seen::Unsupported => Err(Reason::Unsupported),
+            Seen::Late => Err(Reason::Late),
         }
     }
 }

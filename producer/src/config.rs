@@ -18,6 +18,10 @@ pub struct SweepConfig {
     /// The most threads (main threads aside) whose system call is read in one sweep, in search of those that wait for
     /// a lock. Threads beyond are counted as not covered.
     pub threads_per_sweep: usize,
+    /// Whether the arguments of processes are sent too, as evidence: of each at most 512 bytes, without what looks like a
+    /// secret. Other words than those known to stand before secrets can stand before one, so leave it off where
+    /// snapshots go further than those who may see the arguments anyway.
+    pub arguments: bool,
     /// The most bytes of snapshots that wait while the bus is slow or away. Beyond that the oldest are dropped and
     /// counted; the newest always waits.
     pub queue_bytes: u64,
@@ -29,6 +33,7 @@ impl Default for SweepConfig {
             interval: Duration::from_secs(1),
             proc: PathBuf::from("/proc"),
             threads_per_sweep: 1024,
+            arguments: false,
             queue_bytes: 64 << 20,
         }
     }

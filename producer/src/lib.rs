@@ -2,7 +2,8 @@
 //!
 //! **Promises:** an edge is sent only if both its ends were seen in one sweep; what could not be read is missing with
 //! a reason, never zero; a process is told from every other by its id and its start time; a sweep never waits for a
-//! server that does not answer. Of a process's arguments only the base name of an interpreter's script is sent.
+//! server, or for a process's memory, that does not answer. Of a process's arguments only the base name of an
+//! interpreter's script and words from fixed lists are sent; where it is told to send them all, secrets are not.
 //!
 //! **Never:** no features, no models, no scores. Judgement lives downstream, so a compromised host cannot vouch for
 //! itself. Local Detective's own processes and data are not shown.
@@ -16,7 +17,8 @@
 //! - [`sweep`]: one sweep after another
 //! - `place`: where this process is, seen from the root it looks at
 //! - `read`: bytes in; `parse`: bytes to facts
-//! - `process`, `files`, `sockets`, `system`: what there is
+//! - `aside`: reads that may hang
+//! - `process`, `files`, `sockets`, `system`: what there is; `abouts`: what of it is not read each time
 //! - `role`: what a thing is, whatever its number is today
 //! - `locks`, `waits`: who holds, who waits, how long
 //! - `connections`, `pipes`: who is connected to whom
@@ -32,6 +34,8 @@ pub mod run;
 pub mod settings;
 pub mod sweep;
 
+mod abouts;
+mod aside;
 mod assemble;
 mod builder;
 mod clock;

@@ -84,7 +84,7 @@ mod tests {
     fn about(comm: &str, executable: Option<&str>) -> About {
         let executable = executable.map(str::to_owned);
         let comm = comm.to_owned();
-        About { comm, executable, cgroup: None, role: String::new(), network: None, makes_faults: false }
+        About { comm, executable, ..About::default() }
     }
 
     #[test]

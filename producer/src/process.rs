@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Instant};
 
 use crate::{
+    aside::Aside,
     files::{FileTable, Handles},
     parse::{self, syscall::Syscall},
     read::{Directory, ProcRoot, Seen},
@@ -34,8 +35,8 @@ pub struct Counters {
     pub private_pages: Seen<u64>,
 }
 
-/// What changes at `exec` alone, and is therefore read once.
-#[derive(Clone, Debug)]
+/// What changes little and late, and is therefore read once or a few times.
+#[derive(Clone, Debug, Default)]
 pub struct About {
     /// The name that the process gave itself.
     pub comm: String,
@@ -49,6 +50,10 @@ pub struct About {
     pub network: Option<u64>,
     /// Whether an argument says `fault`: what `detective fault` starts is trouble like any other.
     pub makes_faults: bool,
+    /// The command line without its secrets, where it is to be shown.
+    pub command: Option<String>,
+    /// Whether the arguments did not come in time, so that what is made from them is missing.
+    pub late: bool,
 }
 
 /// A process as one sweep saw it.
@@ -124,8 +129,8 @@ pub fn reopen(root: &ProcRoot, identity: Identity, buffer: &mut Vec<u8>) -> Seen
 }
 
 impl Opened {
-    /// Reads what is the same until the next `exec`.
-    pub fn about(&self, buffer: &mut Vec<u8>) -> About {
+    /// Reads what changes little. The command line is kept if it is to be shown.
+    pub fn about(&self, aside: &mut Aside, shows_arguments: bool, buffer: &mut Vec<u8>) -> About {
         let text = |seen: Seen<&[u8]>| seen.here().map(parse::text);
         let executable = text(self.directory.link("exe", buffer));
         let executable = executable.map(|path| path.strip_suffix(" (deleted)").unwrap_or(&path).to_owned());
@@ -133,12 +138,15 @@ impl Opened {
         let network =
             self.directory.link("ns/net", buffer).here().and_then(|link| parse::process::numbered(link, b"net"));
         // The script's name comes early; what follows may be megabytes, and is nobody's business.
-        let arguments = self.directory.read_at_most("cmdline", 16 << 10, buffer).here().unwrap_or_default();
+        let read = aside.read(&self.directory, (self.identity, "cmdline"), 16 << 10, buffer);
+        let arguments = parse::process::arguments(read.here().unwrap_or_default());
         let container = cgroup.as_deref().and_then(crate::role::container);
-        let arguments = parse::process::arguments(arguments);
         let role = crate::role::of_process(container, executable.as_deref(), &self.comm, &arguments);
         let makes_faults = arguments.iter().skip(1).any(|argument| *argument == b"fault");
-        About { comm: self.comm.clone(), executable, cgroup, role, network, makes_faults }
+        let shown = shows_arguments && !arguments.is_empty();
+        let command = shown.then(|| parse::scrub::command_line(&arguments));
+        let late = matches!(read, Seen::Late);
+        About { comm: self.comm.clone(), executable, cgroup, role, network, makes_faults, command, late }
     }
 
     /// Reads the rest. `Gone` if the process ended meanwhile.

@@ -28,6 +28,8 @@ pub enum Seen<T> {
     Denied,
     /// This kernel or file system does not have it.
     Unsupported,
+    /// It did not come in time.
+    Late,
 }
 
 impl<T> Seen<T> {
@@ -51,6 +53,7 @@ impl<T> Seen<T> {
             Seen::Gone => Seen::Gone,
             Seen::Denied => Seen::Denied,
             Seen::Unsupported => Seen::Unsupported,
+            Seen::Late => Seen::Late,
         }
     }
 
@@ -61,6 +64,7 @@ impl<T> Seen<T> {
             Seen::Gone => Seen::Gone,
             Seen::Denied => Seen::Denied,
             Seen::Unsupported => Seen::Unsupported,
+            Seen::Late => Seen::Late,
         }
     }
 }
@@ -71,6 +75,7 @@ impl<T> From<Result<T, Errno>> for Seen<T> {
             Ok(value) => Seen::Here(value),
             Err(Errno::NOENT | Errno::SRCH) => Seen::Gone,
             Err(Errno::ACCESS | Errno::PERM) => Seen::Denied,
+            Err(Errno::TIMEDOUT) => Seen::Late,
             Err(_) => Seen::Unsupported,
         }
     }
@@ -175,7 +180,8 @@ impl Directory {
         self.fd.as_ref().map(OwnedFd::as_fd).ok_or(Errno::BADF)
     }
 
-    fn bytes<'b>(
+    /// Asks for bytes about `name` in this directory, by this tape's word for the question.
+    pub(crate) fn bytes<'b>(
         &self,
         question: &str,
         name: &str,
@@ -216,7 +222,8 @@ impl Told for Target {
     }
 }
 
-fn read_into(dir: BorrowedFd<'_>, name: &str, limit: usize, buffer: &mut Vec<u8>) -> Result<(), Errno> {
+/// The first `limit` bytes of the file `name`, behind what `buffer` holds.
+pub(crate) fn read_into(dir: BorrowedFd<'_>, name: &str, limit: usize, buffer: &mut Vec<u8>) -> Result<(), Errno> {
     let file = rustix::fs::openat(dir, name, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
     while buffer.len() < limit {
         buffer.reserve(4096.min(limit - buffer.len()));

@@ -2,7 +2,6 @@
 
 use std::{
     collections::{HashMap, HashSet},
-    sync::Arc,
     time::Instant,
 };
 
@@ -10,6 +9,7 @@ use schemas::GraphSnapshot;
 
 use crate::{
     Producer, ProducerError,
+    abouts::Abouts,
     assemble::{Sighting, assemble},
     columns::Reason,
     connections,
@@ -18,7 +18,7 @@ use crate::{
     parse::{self, system::CpuTicks},
     pipes,
     place::Place,
-    process::{self, About, Counters, Identity, Opened, Process},
+    process::{self, Counters, Identity, Process},
     rates::{self, Since},
     read::{ProcRoot, Seen},
     sockets, system,
@@ -36,17 +36,13 @@ pub struct Sweeper {
     sequence: i64,
     ticks_per_second: f64,
     page: f64,
-    remembered: HashMap<Identity, Remembered>,
+    abouts: Abouts,
+    counters: HashMap<Identity, Counters>,
     last: Option<Last>,
     waits: waits::Memory,
     connections: connections::Memory,
     told: HashSet<&'static str>,
     buffer: Vec<u8>,
-}
-
-struct Remembered {
-    about: Arc<About>,
-    counters: Counters,
 }
 
 /// The sweep before.
@@ -85,16 +81,18 @@ impl Sweeper {
         producer.own_paths = absolute.iter().filter_map(|path| path.canonicalize().ok()).collect();
         producer.own_paths.extend(absolute);
         let number = |question, live| root.tape.value(question, "", || Seen::Here(live)).here().unwrap_or(live) as f64;
+        let ticks_per_second = number("ticks-per-second", rustix::param::clock_ticks_per_second());
         Ok(Sweeper {
+            abouts: Abouts::new(ticks_per_second, producer.sweep.arguments),
             producer,
             place: Place::find(&root, &mut buffer),
             boot_id,
             run: root.tape.text("run", || uuid::Uuid::new_v4().to_string()),
             sequence: 0,
-            ticks_per_second: number("ticks-per-second", rustix::param::clock_ticks_per_second()),
+            ticks_per_second,
             page: number("page-size", rustix::param::page_size() as u64),
             root,
-            remembered: HashMap::new(),
+            counters: HashMap::new(),
             last: None,
             waits: waits::Memory::default(),
             connections: connections::Memory::default(),
@@ -120,6 +118,7 @@ impl Sweeper {
         let (started_at, at) = (self.root.tape.wall(), self.root.tape.monotonic());
         let uptime_centis = self.root.directory.read("uptime", &mut self.buffer).here();
         let uptime_centis = uptime_centis.and_then(parse::system::uptime_centis);
+        self.abouts.begin_sweep(uptime_centis);
         let mut gaps = Gaps::default();
         let mut files = FileTable::new(self.producer.own_paths.clone());
         let crowd = self.crowd(&mut files, &mut gaps)?;
@@ -175,7 +174,7 @@ impl Sweeper {
         for pid in pids {
             let seen = match process::open(&self.root, pid, &mut self.buffer) {
                 Seen::Here(Some(opened)) => {
-                    let about = self.about(&opened);
+                    let about = self.abouts.of(&opened, &mut self.buffer);
                     if self.place.is_own(pid, &about) {
                         crowd.own_sockets.extend(opened.sockets(files, &mut self.buffer));
                         continue;
@@ -192,15 +191,6 @@ impl Sweeper {
             }
         }
         Ok(crowd)
-    }
-
-    /// What is known of a process; read anew when it is new or has another name, as after `exec`.
-    fn about(&mut self, opened: &Opened) -> Arc<About> {
-        let known = self.remembered.get(&opened.identity).filter(|known| known.about.comm == opened.comm);
-        match known {
-            Some(known) => Arc::clone(&known.about),
-            None => Arc::new(opened.about(&mut self.buffer)),
-        }
     }
 
     fn network(&mut self, crowd: &Crowd, gaps: &mut Gaps) -> connections::Network {
@@ -242,8 +232,8 @@ impl Sweeper {
 
     /// Since when a process's amounts count.
     fn since(&self, process: &Process) -> Since<'_> {
-        if let Some(known) = self.remembered.get(&process.identity) {
-            return Since::Last(&known.counters);
+        if let Some(counters) = self.counters.get(&process.identity) {
+            return Since::Last(counters);
         }
         let Some(last) = &self.last else { return Since::Unknown };
         let began = process.identity.start_time as f64 / self.ticks_per_second * 100.0;
@@ -253,10 +243,8 @@ impl Sweeper {
     }
 
     fn remember(&mut self, processes: &[Process], last: Last) {
-        let known = processes.iter().map(|process| {
-            (process.identity, Remembered { about: Arc::clone(&process.about), counters: process.counters })
-        });
-        self.remembered = known.collect();
+        self.abouts.end_sweep();
+        self.counters = processes.iter().map(|process| (process.identity, process.counters)).collect();
         self.last = Some(last);
     }
 }

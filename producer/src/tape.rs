@@ -241,6 +241,7 @@ fn word_of<T>(seen: &Seen<T>) -> &'static str {
         Seen::Gone => "gone",
         Seen::Denied => "denied",
         Seen::Unsupported => "unsupported",
+        Seen::Late => "late",
     }
 }
 
@@ -249,6 +250,7 @@ fn seen_of(word: &str) -> Seen<()> {
         "here" => Seen::Here(()),
         "gone" => Seen::Gone,
         "denied" => Seen::Denied,
+        "late" => Seen::Late,
         _ => Seen::Unsupported,
     }
 }
