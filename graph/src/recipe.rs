@@ -143,15 +143,18 @@ impl Measure {
             // Who shares a file or a group is nobody's trouble; what they do there is.
             "open_by" | "processes" => Measure { trouble: Side::Neither, ..measure },
             // More load, a start, or what the members of a group are told of themselves: context, and nobody's trouble.
-            "minor_faults" | "switches" | "host_switches" | "tasks_running" | "oom_score" | "uptime_ms" | "space_free"
-            | "cpu_quota_used_pct" | "group_memory" | "group_read_bytes" | "group_write_bytes" => {
+            "minor_faults" | "switches" | "host_switches" | "tasks_running" | "oom_score" | "uptime_ms"
+            | "space_free" | "cpu_quota_used_pct" | "group_memory" | "group_read_bytes" | "group_write_bytes" => {
                 Measure { trouble: Side::Neither, ..measure }
             }
             name if name.starts_with("group_psi_") => Measure { trouble: Side::Neither, ..measure },
-            "fds_pct" | "accept_queue_pct" | "conntrack_pct" | "space_used_pct" | "inodes_used_pct"
-            | "memory_limit_used_pct" | "pids_limit_used_pct" => {
-                Measure { curve: Curve::Fullness, floor: 0.4, relative_floor: 0.0, ..measure }
-            }
+            "fds_pct"
+            | "accept_queue_pct"
+            | "conntrack_pct"
+            | "space_used_pct"
+            | "inodes_used_pct"
+            | "memory_limit_used_pct"
+            | "pids_limit_used_pct" => Measure { curve: Curve::Fullness, floor: 0.4, relative_floor: 0.0, ..measure },
             // Every start of a program that is not in memory yet faults for a moment.
             "major_faults" => Measure { floor: 1.0, ..measure },
             // Bulk I/O by itself is somebody's backup; it is trouble when others wait.

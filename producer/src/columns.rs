@@ -167,6 +167,8 @@ pub enum Reason {
     Gone,
     /// This kernel does not have it.
     Unsupported,
+    /// It did not come in time.
+    Late,
     /// It is switched off, here or in the kernel, or left out on purpose.
     Off,
     /// It takes two sweeps.
@@ -180,6 +182,7 @@ impl Reason {
             Reason::Denied => "denied",
             Reason::Gone => "gone",
             Reason::Unsupported => "unsupported",
+            Reason::Late => "late",
             Reason::Off => "off",
             Reason::FirstSweep => "first-sweep",
         }
@@ -197,6 +200,7 @@ impl<T> Seen<T> {
             Seen::Gone => Err(Reason::Gone),
             Seen::Denied => Err(Reason::Denied),
             Seen::Unsupported => Err(Reason::Unsupported),
+            Seen::Late => Err(Reason::Late),
         }
     }
 }

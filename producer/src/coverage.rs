@@ -32,6 +32,7 @@ impl Gaps {
         }
         let links_denied = matches!(&process.handles, Seen::Here(handles) if handles.denied);
         self.add("fd-link", Reason::Denied, usize::from(links_denied));
+        self.add("cmdline", Reason::Late, usize::from(process.about.late));
     }
 
     /// Adds an answer, if it is not a value.

@@ -2,8 +2,9 @@
 //!
 //! **Promises:** an edge is sent only if both its ends were seen in one sweep; what could not be read is missing with
 //! a reason, never zero; a process is told from every other by its id and its start time; a sweep never waits for a
-//! server that does not answer. Of a process's arguments only the base name of an interpreter's script is sent, of its
-//! environment only the names of its container's host, pod and namespace.
+//! server, or for a process's memory, that does not answer. Of a process's arguments only the base name of an
+//! interpreter's script and words from fixed lists are sent, of its environment only the names of its container's host,
+//! pod and namespace; where it is told to send all arguments, secrets are not.
 //!
 //! **Never:** no features, no models, no scores. Judgement lives downstream, so a compromised host cannot vouch for
 //! itself. Local Detective's own processes and data are not shown.
@@ -18,7 +19,8 @@
 //! - [`sweep`]: one sweep after another
 //! - `place`: where this process is, seen from the root it looks at
 //! - `read`: bytes in; `parse`: bytes to facts
-//! - `process`, `files`, `sockets`, `system`: what there is
+//! - `aside`: reads that may hang
+//! - `process`, `files`, `sockets`, `system`: what there is; `abouts`: what of it is not read each time
 //! - `young`: processes that have only begun
 //! - `cgroups`: what control groups use, and whom they hold up
 //! - `container`, `role`: what a thing is, whatever its number is today
@@ -36,6 +38,8 @@ pub mod run;
 pub mod settings;
 pub mod sweep;
 
+mod abouts;
+mod aside;
 mod assemble;
 mod builder;
 mod cgroups;

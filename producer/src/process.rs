@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Instant};
 
 use crate::{
+    aside::Aside,
     cgroups::Membership,
     container::{self, Container},
     files::{FileTable, Handles},
@@ -65,7 +66,7 @@ pub struct Limits {
     pub oom_score: Seen<u64>,
 }
 
-/// What hardly changes but at `exec`, and is therefore read once.
+/// What changes little and late, and is therefore read once or a few times.
 #[derive(Clone, Debug, Default)]
 pub struct About {
     /// The name that the process gave itself.
@@ -82,6 +83,10 @@ pub struct About {
     pub network: Option<u64>,
     /// Whether an argument says `fault`: what `detective fault` starts is trouble like any other.
     pub makes_faults: bool,
+    /// The command line without its secrets, where it is to be shown.
+    pub command: Option<String>,
+    /// Whether the arguments did not come in time, so that what is made from them is missing.
+    pub late: bool,
 }
 
 /// A process as one sweep saw it.
@@ -174,18 +179,24 @@ impl Opened {
         self.directory.read("cgroup", buffer).here().map(Membership::parse).unwrap_or_default()
     }
 
-    /// Reads what is the same until the next `exec`.
-    pub fn about(&self, containers: &container::Known, buffer: &mut Vec<u8>) -> About {
+    /// Reads what changes little. The command line is kept if it is to be shown.
+    pub fn about(
+        &self,
+        aside: &mut Aside,
+        containers: &container::Known,
+        shows_arguments: bool,
+        buffer: &mut Vec<u8>,
+    ) -> About {
         let text = |seen: Seen<&[u8]>| seen.here().map(parse::text);
         let executable = text(self.directory.link("exe", buffer));
         let executable = executable.map(|path| path.strip_suffix(" (deleted)").unwrap_or(&path).to_owned());
         let groups = self.groups(buffer);
-        let container = containers.container(&groups, &self.directory, buffer);
+        let container = containers.container(&groups, self.identity, &self.directory, aside, buffer);
         let network =
             self.directory.link("ns/net", buffer).here().and_then(|link| parse::process::numbered(link, b"net"));
         // The script's name comes early; what follows may be megabytes, and is nobody's business.
-        let arguments = self.directory.read_at_most("cmdline", 16 << 10, buffer).here().unwrap_or_default();
-        let arguments = parse::process::arguments(arguments);
+        let read = aside.read(&self.directory, (self.identity, "cmdline"), 16 << 10, buffer);
+        let arguments = parse::process::arguments(read.here().unwrap_or_default());
         let role = crate::role::of_process(
             container.as_ref().map(Container::role),
             executable.as_deref(),
@@ -193,7 +204,10 @@ impl Opened {
             &arguments,
         );
         let makes_faults = arguments.iter().skip(1).any(|argument| *argument == b"fault");
-        About { comm: self.comm.clone(), executable, groups, container, role, network, makes_faults }
+        let shown = shows_arguments && !arguments.is_empty();
+        let command = shown.then(|| parse::scrub::command_line(&arguments));
+        let late = matches!(read, Seen::Late);
+        About { comm: self.comm.clone(), executable, groups, container, role, network, makes_faults, command, late }
     }
 
     /// Reads the rest. `Gone` if the process ended meanwhile. Of one that was seen `before` what cannot have changed is taken from there,

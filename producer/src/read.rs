@@ -28,6 +28,8 @@ pub enum Seen<T> {
     Denied,
     /// This kernel or file system does not have it.
     Unsupported,
+    /// It did not come in time.
+    Late,
 }
 
 impl<T> Seen<T> {
@@ -51,6 +53,7 @@ impl<T> Seen<T> {
             Seen::Gone => Seen::Gone,
             Seen::Denied => Seen::Denied,
             Seen::Unsupported => Seen::Unsupported,
+            Seen::Late => Seen::Late,
         }
     }
 
@@ -61,6 +64,7 @@ impl<T> Seen<T> {
             Seen::Gone => Seen::Gone,
             Seen::Denied => Seen::Denied,
             Seen::Unsupported => Seen::Unsupported,
+            Seen::Late => Seen::Late,
         }
     }
 }
@@ -71,6 +75,7 @@ impl<T> From<Result<T, Errno>> for Seen<T> {
             Ok(value) => Seen::Here(value),
             Err(Errno::NOENT | Errno::SRCH) => Seen::Gone,
             Err(Errno::ACCESS | Errno::PERM) => Seen::Denied,
+            Err(Errno::TIMEDOUT) => Seen::Late,
             Err(_) => Seen::Unsupported,
         }
     }
@@ -130,24 +135,6 @@ impl Directory {
         self.bytes("read", name, buffer, |fd, buffer| read_into(fd, name, limit, buffer))
     }
 
-    /// What `keep` leaves of the first `limit` bytes of the file `name`, in `buffer`, which is cleared first. The rest is nobody's
-    /// business: it is not in recordings either.
-    pub fn read_part<'b>(
-        &self,
-        name: &str,
-        limit: usize,
-        buffer: &'b mut Vec<u8>,
-        keep: impl FnOnce(&[u8]) -> Vec<u8>,
-    ) -> Seen<&'b [u8]> {
-        self.bytes("part", name, buffer, |fd, buffer| {
-            read_into(fd, name, limit, buffer)?;
-            let kept = keep(buffer);
-            buffer.clear();
-            buffer.extend_from_slice(&kept);
-            Ok(())
-        })
-    }
-
     /// Where the link `name` leads, in `buffer`, which is cleared first.
     pub fn link<'b>(&self, name: &str, buffer: &'b mut Vec<u8>) -> Seen<&'b [u8]> {
         self.bytes("link", name, buffer, |fd, buffer| {
@@ -199,7 +186,8 @@ impl Directory {
         self.fd.as_ref().map(OwnedFd::as_fd).ok_or(Errno::BADF)
     }
 
-    fn bytes<'b>(
+    /// Asks for bytes about `name` in this directory, by this tape's word for the question.
+    pub(crate) fn bytes<'b>(
         &self,
         question: &str,
         name: &str,
@@ -240,7 +228,8 @@ impl Told for Target {
     }
 }
 
-fn read_into(dir: BorrowedFd<'_>, name: &str, limit: usize, buffer: &mut Vec<u8>) -> Result<(), Errno> {
+/// The first `limit` bytes of the file `name`, behind what `buffer` holds.
+pub(crate) fn read_into(dir: BorrowedFd<'_>, name: &str, limit: usize, buffer: &mut Vec<u8>) -> Result<(), Errno> {
     let file = rustix::fs::openat(dir, name, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
     while buffer.len() < limit {
         buffer.reserve(4096.min(limit - buffer.len()));

@@ -2,7 +2,6 @@
 
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
-    sync::Arc,
     time::Instant,
 };
 
@@ -10,6 +9,7 @@ use schemas::GraphSnapshot;
 
 use crate::{
     Producer, ProducerError, SweepConfig,
+    abouts::Abouts,
     assemble::{Sighting, assemble},
     cgroups,
     columns::Reason,
@@ -20,7 +20,7 @@ use crate::{
     parse::{self, system::CpuTicks},
     pipes,
     place::Place,
-    process::{self, About, Identity, Opened, Process},
+    process::{self, Identity, Process},
     rates::{self, Since},
     read::{ProcRoot, Seen},
     sockets, stalls, system,
@@ -40,6 +40,7 @@ pub struct Sweeper {
     sequence: i64,
     ticks_per_second: f64,
     page: f64,
+    abouts: Abouts,
     // The processes of the sweep before.
     remembered: HashMap<Identity, Process>,
     files: FileTable,
@@ -50,7 +51,6 @@ pub struct Sweeper {
     namespaces: sockets::Namespaces,
     connections: connections::Memory,
     groups: cgroups::Memory,
-    containers: container::Known,
     told: HashSet<&'static str>,
     buffer: Vec<u8>,
 }
@@ -97,14 +97,16 @@ impl Sweeper {
         let host = host.map(|text| parse::text(text.trim_ascii())).unwrap_or_default();
         let number = |question, live| root.tape.value(question, "", || Seen::Here(live)).here().unwrap_or(live) as f64;
         let groups = cgroups::Memory::new(&producer.sweep.cgroup, &root, &mut buffer);
+        let ticks_per_second = number("ticks-per-second", rustix::param::clock_ticks_per_second());
         Ok(Sweeper {
+            abouts: Abouts::new(ticks_per_second, container::Known::on(host), producer.sweep.arguments),
             files: FileTable::new(producer.own_paths.clone()),
             producer,
             place: Place::find(&root, &mut buffer),
             boot_id,
             run: root.tape.text("run", || uuid::Uuid::new_v4().to_string()),
             sequence: 0,
-            ticks_per_second: number("ticks-per-second", rustix::param::clock_ticks_per_second()),
+            ticks_per_second,
             page: number("page-size", rustix::param::page_size() as u64),
             root,
             remembered: HashMap::new(),
@@ -115,7 +117,6 @@ impl Sweeper {
             namespaces: sockets::Namespaces::default(),
             connections: connections::Memory::default(),
             groups,
-            containers: container::Known::on(host),
             told: HashSet::new(),
             buffer,
         })
@@ -138,6 +139,7 @@ impl Sweeper {
         let (started_at, at) = (self.root.tape.wall(), self.root.tape.monotonic());
         let uptime_centis = self.root.directory.read("uptime", &mut self.buffer).here();
         let uptime_centis = uptime_centis.and_then(parse::system::uptime_centis);
+        self.abouts.begin_sweep(uptime_centis);
         let mut gaps = Gaps::default();
         let mut crowd = self.crowd(&mut gaps)?;
         let young = Young::take(&mut crowd.processes, uptime_centis, self.ticks_per_second);
@@ -173,7 +175,7 @@ impl Sweeper {
             page: self.page,
         });
         gaps.warn_once(&mut self.told);
-        self.containers.retain(processes.iter().filter_map(|process| process.about.container.as_ref()));
+        self.abouts.end_sweep();
         self.last = Some(Last { at, uptime_centis, ticks: system.ticks() });
         let seen = crowd.processes.into_iter().chain(young.processes);
         self.remembered = seen.map(|process| (process.identity, process)).collect();
@@ -210,7 +212,7 @@ impl Sweeper {
                     let before = self.remembered.remove(&opened.identity).ok_or_else(|| self.since(&opened.identity));
                     let reread = self.producer.sweep.reread
                         || self.sequence.cast_unsigned().wrapping_add(pid.into()).is_multiple_of(REREAD_AFTER);
-                    let about = self.about(&opened, before.as_ref().ok(), reread);
+                    let about = self.abouts.of(&opened, reread, &mut self.buffer);
                     if self.place.is_own(pid, &about) {
                         crowd.own_sockets.extend(opened.sockets(&mut self.files, &mut self.buffer));
                         continue;
@@ -227,24 +229,6 @@ impl Sweeper {
             }
         }
         Ok(crowd)
-    }
-
-    /// What is known of a process; read anew when it is new or has another name, as after `exec`, when it was moved to other control
-    /// groups, or when its container has got a name meanwhile.
-    fn about(&mut self, opened: &Opened, before: Option<&Process>, reread: bool) -> Arc<About> {
-        if let Some(before) = before.filter(|before| before.about.comm == opened.comm) {
-            let known = &before.about;
-            // Most are moved right after their birth, if at all.
-            let may_have_moved = reread || !matches!(before.since, Since::Last(_));
-            if !self.containers.knows_more(known.container.as_ref())
-                && !(may_have_moved && opened.groups(&mut self.buffer) != known.groups)
-            {
-                return Arc::clone(known);
-            }
-        }
-        let about = opened.about(&self.containers, &mut self.buffer);
-        self.containers.learn(about.container.as_ref());
-        Arc::new(about)
     }
 
     fn tasks(&mut self, processes: &[Process], listed: &Listed, gaps: &mut Gaps) -> Vec<Task> {

@@ -246,6 +246,7 @@ fn word_of<T>(seen: &Seen<T>) -> &'static str {
         Seen::Gone => "gone",
         Seen::Denied => "denied",
         Seen::Unsupported => "unsupported",
+        Seen::Late => "late",
     }
 }
 
@@ -254,6 +255,7 @@ fn seen_of(word: &str) -> Seen<()> {
         "here" => Seen::Here(()),
         "gone" => Seen::Gone,
         "denied" => Seen::Denied,
+        "late" => Seen::Late,
         _ => Seen::Unsupported,
     }
 }

@@ -24,6 +24,9 @@ pub fn add(builder: &mut Builder, sighting: &Sighting<'_>) -> Vec<i32> {
     for (at, (process, rates)) in sighting.processes.iter().zip(sighting.rates).enumerate() {
         let node = builder.node(node(process));
         nodes.push(node);
+        if let Some(command) = &process.about.command {
+            builder.evidence(&format!("/proc/{}/cmdline", process.identity.pid), command, [node]);
+        }
         put_rates(builder, node, rates, sighting.page);
         put_figures(builder, node, process, sighting.page);
         put_state(builder, node, process.state);

@@ -8,10 +8,15 @@ use std::collections::{HashMap, HashSet};
 pub use label::{Label, UNNAMED};
 
 use crate::{
+    aside::Aside,
     cgroups::Membership,
     parse::environ,
+    process::Identity,
     read::{Directory, Seen},
 };
+
+/// Of an environment no more than this is looked at.
+const LONGEST: usize = 64 << 10;
 
 /// A process's container.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,26 +57,32 @@ impl Known {
     }
 
     /// The container of the process that is in these control groups and whose directory this is, if one is a container's.
-    pub fn container(&self, groups: &Membership, directory: &Directory, buffer: &mut Vec<u8>) -> Option<Container> {
+    pub fn container(
+        &self,
+        groups: &Membership,
+        process: Identity,
+        directory: &Directory,
+        aside: &mut Aside,
+        buffer: &mut Vec<u8>,
+    ) -> Option<Container> {
         let mut groups = groups.places().iter().map(|place| place.path.as_str());
         let (group, id) = groups.find_map(|group| Some((group, path::container(group)?.id)))?;
         let known = || label::of_lxc(group).or_else(|| self.labels.get(id).cloned());
         let label = match known() {
             Some(label) => Seen::Here(Some(label)),
-            None => self.told(group, id, directory, buffer),
+            None => {
+                let text = aside.read_part(directory, (process, "environ"), LONGEST, buffer, environ::kept);
+                text.map(|text| self.told(group, id, text))
+            }
         };
         Some(Container { id: id.to_owned(), label })
     }
 
     /// What the process's own environment says, of which nothing but those names is read.
-    fn told(&self, group: &str, id: &str, directory: &Directory, buffer: &mut Vec<u8>) -> Seen<Option<Label>> {
-        const LONGEST: usize = 64 << 10;
-        let text = directory.read_part("environ", LONGEST, buffer, environ::kept);
-        text.map(|text| {
-            let names = environ::names(text);
-            let names = environ::Names { kubernetes: names.kubernetes || path::pod(group).is_some(), ..names };
-            label::of(&names, id, &self.host)
-        })
+    fn told(&self, group: &str, id: &str, environment: &[u8]) -> Option<Label> {
+        let names = environ::names(environment);
+        let names = environ::Names { kubernetes: names.kubernetes || path::pod(group).is_some(), ..names };
+        label::of(&names, id, &self.host)
     }
 
     /// Whether the name of a container that was unknown before is known by now.

@@ -6,9 +6,11 @@ pub mod fdinfo;
 pub mod locks;
 pub mod net;
 pub mod process;
+pub mod scrub;
 pub mod stat;
 pub mod syscall;
 pub mod system;
+pub mod title;
 
 /// A decimal number without sign, and nothing else.
 pub fn number(text: &[u8]) -> Option<u64> {

@@ -180,12 +180,12 @@ fn memory_in_use_is_told_in_percent_of_its_limit() {
     go_on(&mut input);
     let (snapshot, at) = sweep_until(&mut sweeper(), |snapshot| {
         let at = group(snapshot, &name)?;
-        (value(snapshot, "memory_limit_used_pct", at)? > 45.0).then_some(at)
+        // The shell, and those that it started once they are no longer young.
+        (value(snapshot, "memory_limit_used_pct", at)? > 45.0 && value(snapshot, "processes", at)? > 2.0).then_some(at)
     });
     let used = value(&snapshot, "memory_limit_used_pct", at).unwrap();
     let bytes = value(&snapshot, "group_memory", at).unwrap();
     assert!(used <= 100.0 && (bytes / 67_108_864.0 * 100.0 - used).abs() < 0.1, "{used} {bytes}");
-    assert!(value(&snapshot, "processes", at) > Some(2.0));
 }
 
 #[test]

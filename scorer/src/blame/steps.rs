@@ -143,7 +143,8 @@ fn step_to_group(judged: &Judged, node: usize, trouble: &str) -> Option<Step> {
     }
     let (mut at, mut seen) = (node, HashSet::from([node]));
     loop {
-        let (_, group) = judged.graph.dependencies(at).find(|(edge, group)| edge.kind == "member-of" && seen.insert(*group))?;
+        let (_, group) =
+            judged.graph.dependencies(at).find(|(edge, group)| edge.kind == "member-of" && seen.insert(*group))?;
         let limits = |trouble: &str| GROUP_LIMITS.iter().any(|(limit, _)| *limit == trouble);
         if judged.alarms(group) && judged.trouble(group).is_some_and(limits) {
             return Some(Step::To { node: group, file: None, is_observed: true });

@@ -259,9 +259,12 @@ fn clients_that_wait_for_an_answer_blame_the_server_that_stands_still() {
 
 #[test]
 fn a_client_whose_server_is_as_always_names_nobody() {
-    check("process client answer_wait_ms=1.6\nprocess db\nclient > db connects 3000", expect![[r#"
+    check(
+        "process client answer_wait_ms=1.6\nprocess db\nclient > db connects 3000",
+        expect![[r#"
         1.60 client initiating
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -310,9 +313,12 @@ fn who_cannot_write_blames_the_full_filesystem_and_that_the_one_that_fills_it() 
             0.70 disk impact
         "#]],
     );
-    check("process app failing_writes=1.6\nfile disk space_used_pct=1.4\napp > disk opens", expect![[r#"
+    check(
+        "process app failing_writes=1.6\nfile disk space_used_pct=1.4\napp > disk opens",
+        expect![[r#"
         file `disk`: space_used_pct: 140 %, normally 0 %; 1 other suffers
         1.76 disk initiating
         0.80 app first_failure
-    "#]]);
+    "#]],
+    );
 }
