@@ -1,12 +1,16 @@
 //! Bytes to facts: pure functions, one file of the kernel each. Nothing here reads, and nothing panics.
 
+pub mod counters;
+pub mod diskstats;
 pub mod fdinfo;
 pub mod locks;
+pub mod mounts;
 pub mod net;
 pub mod process;
 pub mod stat;
 pub mod syscall;
 pub mod system;
+pub mod thaw;
 
 /// A decimal number without sign, and nothing else.
 pub fn number(text: &[u8]) -> Option<u64> {
