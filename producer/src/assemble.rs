@@ -1,5 +1,7 @@
 //! From what a sweep saw to the snapshot's nodes, edges, columns and evidence.
 
+mod filesystems;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use schemas::Node;
@@ -9,12 +11,11 @@ use crate::{
     columns::{Measure, Measured, Reason},
     connections::{Endpoint, Network, Target, Tie},
     files::{FileKey, FileTable},
-    parse::system::CpuTicks,
     process::Process,
     rates::Rates,
     read::Seen,
     role,
-    system::{RESOURCES, System},
+    system::Resource,
     waits::{Picture, Wait},
 };
 
@@ -28,14 +29,14 @@ pub struct Sighting<'s> {
     pub files: &'s FileTable,
     /// Endpoints and who is linked to them.
     pub network: &'s Network,
+    /// Filesystems, and who waits for them.
+    pub filesystems: &'s crate::filesystems::Picture,
     /// Locks and waits.
     pub locks: &'s Picture,
     /// Pairs of a reader and a writer of a pipe.
     pub pipes: &'s BTreeSet<(usize, usize)>,
-    /// The host.
-    pub system: &'s System,
-    /// The host's clock ticks in the sweep before.
-    pub ticks_before: Option<CpuTicks>,
+    /// The host's resources.
+    pub system: &'s [Resource],
     /// Bytes of a page of memory.
     pub page: f64,
 }
@@ -43,11 +44,12 @@ pub struct Sighting<'s> {
 /// Puts the parts together.
 pub fn assemble(sighting: &Sighting<'_>) -> Builder {
     let mut builder = Builder::default();
-    add_system(&mut builder, sighting);
+    add_system(&mut builder, sighting.system);
     let groups = add_cgroups(&mut builder, sighting.processes);
     let processes = add_processes(&mut builder, sighting);
     add_families(&mut builder, sighting.processes, &processes, &groups);
-    let files = add_files(&mut builder, sighting, &processes);
+    let filesystems = filesystems::add(&mut builder, sighting.filesystems, &processes);
+    let files = add_files(&mut builder, sighting, &processes, &filesystems);
     add_locks(&mut builder, sighting.locks, &processes, &files);
     add_network(&mut builder, sighting.network, &processes);
     for (reader, writer) in sighting.pipes {
@@ -58,14 +60,12 @@ pub fn assemble(sighting: &Sighting<'_>) -> Builder {
     builder
 }
 
-fn add_system(builder: &mut Builder, sighting: &Sighting<'_>) {
-    let nodes = RESOURCES.map(|(id, name)| {
-        let (kind, role) = ("system".to_owned(), name.to_owned());
-        builder.node(Node { id: id.to_owned(), kind, role, name: name.to_owned(), ..Node::default() })
-    });
-    for (resource, measure, measured) in sighting.system.measured(sighting.ticks_before) {
-        if let Some(node) = nodes.get(resource) {
-            builder.put(measure, *node, measured);
+fn add_system(builder: &mut Builder, resources: &[Resource]) {
+    for Resource { id, role, name, figures } in resources {
+        let (kind, id, role, name) = ("system".to_owned(), id.clone(), role.clone(), name.clone());
+        let node = builder.node(Node { id, kind, role, name, ..Node::default() });
+        for (measure, measured) in figures {
+            builder.put(*measure, node, *measured);
         }
     }
 }
@@ -96,7 +96,10 @@ fn add_cgroups<'p>(builder: &mut Builder, processes: &'p [Process]) -> BTreeMap<
 
 /// A node for each process, in the sweep's order; returns their indices.
 fn add_processes(builder: &mut Builder, sighting: &Sighting<'_>) -> Vec<i32> {
-    let blocks = Blocks::of(&sighting.locks.waits);
+    let mut blocks = Blocks::of(&sighting.locks.waits);
+    for stuck in &sighting.filesystems.stuck {
+        blocks.blocked_for(stuck.process, stuck.blocked.as_secs_f64() * 1000.0);
+    }
     let mut nodes = Vec::with_capacity(sighting.processes.len());
     for (at, (process, rates)) in sighting.processes.iter().zip(sighting.rates).enumerate() {
         let identity = process.identity;
@@ -159,7 +162,7 @@ fn put_state(builder: &mut Builder, node: i32, state: u8) {
     }
 }
 
-/// What lock waits mean for each process.
+/// What waits mean for each process.
 struct Blocks {
     blocked: HashMap<usize, f64>,
     blocks: HashMap<usize, (f64, u32)>,
@@ -170,8 +173,7 @@ impl Blocks {
         let mut found = Blocks { blocked: HashMap::new(), blocks: HashMap::new() };
         for wait in waits {
             let millis = wait.blocked.as_secs_f64() * 1000.0;
-            let blocked = found.blocked.entry(wait.process).or_default();
-            *blocked = blocked.max(millis);
+            found.blocked_for(wait.process, millis);
             for holder in wait.holders.iter().filter(|holder| holder.main) {
                 let (longest, tasks) = found.blocks.entry(holder.process).or_default();
                 *longest = longest.max(millis);
@@ -179,6 +181,11 @@ impl Blocks {
             }
         }
         found
+    }
+
+    fn blocked_for(&mut self, process: usize, millis: f64) {
+        let blocked = self.blocked.entry(process).or_default();
+        *blocked = blocked.max(millis);
     }
 
     fn blocked_ms(&self, process: usize) -> f64 {
@@ -208,8 +215,14 @@ fn add_families(builder: &mut Builder, processes: &[Process], nodes: &[i32], gro
     }
 }
 
-/// A node for each file that is written, shared, locked or waited for, linked to its openers.
-fn add_files(builder: &mut Builder, sighting: &Sighting<'_>, nodes: &[i32]) -> BTreeMap<FileKey, i32> {
+/// A node for each file that is written, shared, locked or waited for, or on a filesystem in trouble, linked to its
+/// openers.
+fn add_files(
+    builder: &mut Builder,
+    sighting: &Sighting<'_>,
+    nodes: &[i32],
+    filesystems: &BTreeMap<(u32, u32), i32>,
+) -> BTreeMap<FileKey, i32> {
     let mut openers = BTreeMap::<FileKey, (BTreeSet<usize>, bool)>::new();
     for (at, process) in sighting.processes.iter().enumerate() {
         let Seen::Here(handles) = &process.handles else { continue };
@@ -224,7 +237,8 @@ fn add_files(builder: &mut Builder, sighting: &Sighting<'_>, nodes: &[i32]) -> B
     let mut added = BTreeMap::new();
     for (key, (by, written)) in &openers {
         let Some(file) = sighting.files.get(key) else { continue };
-        let shown = locked.contains(key) || (file.regular && (*written || by.len() > 1));
+        let trouble = sighting.filesystems.trouble_of(key).and_then(|device| filesystems.get(&device));
+        let shown = locked.contains(key) || (file.regular && (*written || by.len() > 1 || trouble.is_some()));
         if !shown {
             continue;
         }
@@ -244,6 +258,9 @@ fn add_files(builder: &mut Builder, sighting: &Sighting<'_>, nodes: &[i32]) -> B
         builder.put(Measure::LockWaitMs, node, Ok(longest));
         for process in by.iter().filter_map(|at| nodes.get(*at)) {
             builder.edge(*process, node, "opens", Relation::OBSERVED);
+        }
+        if let Some(filesystem) = trouble {
+            builder.edge(node, *filesystem, "member-of", Relation::OBSERVED);
         }
         added.insert(*key, node);
     }

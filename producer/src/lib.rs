@@ -10,13 +10,14 @@
 //! Edges go from the one that depends to what it depends on: `parent` from child to parent, `opens` from a process to
 //! a file or to the endpoint that it listens at, `connects` from a client to its server's process (to the endpoint if
 //! that is all that is known), `pipes` from reader to writer, `waits-for` from the one that waits for a lock to the one
-//! that holds it.
+//! that holds it, and from the one that waits to write to the frozen filesystem. A filesystem is a node of kind `file`;
+//! those who write to it `opens` link to it, and while it is full or frozen the files on it are `member-of` it.
 //!
 //! - [`config`]: what the producer is told
 //! - [`sweep`]: one sweep after another
 //! - `place`: where this process is, seen from the root it looks at
 //! - `read`: bytes in; `parse`: bytes to facts
-//! - `process`, `files`, `sockets`, `system`: what there is
+//! - `process`, `files`, `filesystems`, `sockets`, `system`: what there is
 //! - `role`: what a thing is, whatever its number is today
 //! - `locks`, `waits`: who holds, who waits, how long
 //! - `connections`, `pipes`: who is connected to whom
@@ -40,6 +41,7 @@ mod connections;
 mod coverage;
 mod delivery;
 mod files;
+mod filesystems;
 mod locks;
 mod outbox;
 #[doc(hidden)]

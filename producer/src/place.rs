@@ -50,6 +50,16 @@ impl Place {
         root.directory.directory(&format!("{}/net", self.home))
     }
 
+    /// The file that lists the host's mounts, below the root.
+    pub fn mountinfo(&self) -> String {
+        format!("{}/mountinfo", self.home)
+    }
+
+    /// The directory that the mounts' paths begin at.
+    pub fn top(&self, root: &ProcRoot) -> Seen<Directory> {
+        root.directory.directory(&format!("{}/root", self.home))
+    }
+
     /// Whether a process is of Local Detective itself, which is never shown: by the names of the program and of its file,
     /// which are the same in a container.
     pub fn is_own(&self, pid: u32, about: &About) -> bool {

@@ -15,12 +15,11 @@ use crate::{
     connections,
     coverage::Gaps,
     files::FileTable,
-    parse::{self, system::CpuTicks},
-    pipes,
+    filesystems, parse, pipes,
     place::Place,
     process::{self, About, Counters, Identity, Opened, Process},
     rates::{self, Since},
-    read::{ProcRoot, Seen},
+    read::{Directory, ProcRoot, Seen},
     sockets, system,
     tape::Tape,
     waits,
@@ -40,6 +39,8 @@ pub struct Sweeper {
     last: Option<Last>,
     waits: waits::Memory,
     connections: connections::Memory,
+    filesystems: filesystems::Memory,
+    system: system::Memory,
     told: HashSet<&'static str>,
     buffer: Vec<u8>,
 }
@@ -53,7 +54,6 @@ struct Remembered {
 struct Last {
     at: Instant,
     uptime_centis: Option<u64>,
-    ticks: Option<CpuTicks>,
 }
 
 /// The processes of a sweep, and the sockets of those that are not shown.
@@ -98,6 +98,8 @@ impl Sweeper {
             last: None,
             waits: waits::Memory::default(),
             connections: connections::Memory::default(),
+            filesystems: filesystems::Memory::default(),
+            system: system::Memory::default(),
             told: HashSet::new(),
             buffer,
         })
@@ -117,18 +119,18 @@ impl Sweeper {
     }
 
     fn look(&mut self) -> Result<GraphSnapshot, ProducerError> {
-        let (started_at, at) = (self.root.tape.wall(), self.root.tape.monotonic());
-        let uptime_centis = self.root.directory.read("uptime", &mut self.buffer).here();
-        let uptime_centis = uptime_centis.and_then(parse::system::uptime_centis);
+        let clocks = system::Clocks::look(&self.root, &mut self.buffer);
         let mut gaps = Gaps::default();
         let mut files = FileTable::new(self.producer.own_paths.clone());
         let crowd = self.crowd(&mut files, &mut gaps)?;
         let processes = crowd.processes.as_slice();
-        let network = self.network(&crowd, &mut gaps);
+        let net = self.place.net(&self.root);
+        let network = self.network(&crowd, &net, &mut gaps);
         let locks = self.locks(processes, &mut gaps);
         let (pipes, left_out) = pipes::join(processes);
         gaps.add("pipes", Reason::Off, left_out);
-        let system = system::read(&self.root, &mut self.buffer);
+        let filesystems = self.filesystems(processes, &files, &mut gaps);
+        let system = self.system(&net, clocks);
         let rates: Vec<_> = processes
             .iter()
             .map(|process| rates::of(&process.counters, self.since(process), self.ticks_per_second))
@@ -138,14 +140,14 @@ impl Sweeper {
             rates: &rates,
             files: &files,
             network: &network,
+            filesystems: &filesystems,
             locks: &locks,
             pipes: &pipes,
             system: &system,
-            ticks_before: self.last.as_ref().and_then(|last| last.ticks),
             page: self.page,
         });
         gaps.warn_once(&mut self.told);
-        self.remember(processes, Last { at, uptime_centis, ticks: system.ticks() });
+        self.remember(processes, Last { at: clocks.steady.0, uptime_centis: clocks.uptime_centis });
         let (nodes, edges, columns, evidence) = builder.finish();
         let sequence = self.sequence;
         self.sequence += 1;
@@ -156,7 +158,7 @@ impl Sweeper {
             boot_id: self.boot_id.clone(),
             run: self.run.clone(),
             sequence,
-            started_at,
+            started_at: clocks.wall,
             ended_at,
             interval_ms: i64::try_from(self.producer.sweep.interval.as_millis()).unwrap_or(i64::MAX),
             nodes,
@@ -203,12 +205,11 @@ impl Sweeper {
         }
     }
 
-    fn network(&mut self, crowd: &Crowd, gaps: &mut Gaps) -> connections::Network {
-        let net = self.place.net(&self.root);
-        let listing = sockets::list(self.place.own_network, &net, &self.root.tape, &mut self.buffer);
+    fn network(&mut self, crowd: &Crowd, net: &Seen<Directory>, gaps: &mut Gaps) -> connections::Network {
+        let listing = sockets::list(self.place.own_network, net, &self.root.tape, &mut self.buffer);
         if listing.refused {
             gaps.add("sockets-listing", Reason::Unsupported, 1);
-            gaps.add_seen("sockets-net", &net);
+            gaps.add_seen("sockets-net", net);
         }
         let elsewhere = self.place.elsewhere(crowd.processes.iter().map(|process| &*process.about));
         gaps.add("sockets-elsewhere", Reason::Unsupported, elsewhere);
@@ -221,6 +222,23 @@ impl Sweeper {
         });
         gaps.add("endpoint", Reason::Off, network.left_out);
         network
+    }
+
+    fn filesystems(&mut self, processes: &[Process], files: &FileTable, gaps: &mut Gaps) -> filesystems::Picture {
+        let scene = filesystems::Scene { root: &self.root, place: &self.place, processes, files };
+        self.filesystems.look(&scene, gaps, &mut self.buffer)
+    }
+
+    fn system(&mut self, net: &Seen<Directory>, clocks: system::Clocks) -> Vec<system::Resource> {
+        let scene = system::Scene {
+            root: &self.root,
+            net,
+            own_network: self.place.own_network,
+            mounted: &self.filesystems.devices(),
+            clocks,
+            page: self.page,
+        };
+        self.system.look(&scene, &mut self.buffer)
     }
 
     fn locks(&mut self, processes: &[Process], gaps: &mut Gaps) -> waits::Picture {

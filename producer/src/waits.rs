@@ -254,7 +254,8 @@ fn is_in_the_way(blocked: &Blocked, held: &Held) -> bool {
     held.lock.class.family() == Some(call.family) && !both_read
 }
 
-fn switches(root: &ProcRoot, identity: Identity, task: u32, buffer: &mut Vec<u8>) -> Option<u64> {
+/// How often a task has given up the CPU by itself: one that waits without an end has not meanwhile.
+pub fn switches(root: &ProcRoot, identity: Identity, task: u32, buffer: &mut Vec<u8>) -> Option<u64> {
     let directory = process::reopen(root, identity, buffer).here()?;
     let status = directory.read_small(&format!("task/{task}/status"), buffer).here()?;
     parse::process::voluntary_switches(status)

@@ -31,9 +31,9 @@ pub fn wchan(text: &[u8]) -> Verdict {
     if name.is_empty() || name == b"0" || ANY_READER.contains(&name) { Verdict::Unclear } else { Verdict::Not }
 }
 
-/// Whether a `stack` waits to be let write.
-pub fn stack(text: &[u8]) -> bool {
-    lines(text).filter_map(|line| words(line).last()).any(|frame| THAW.contains(&function(frame)))
+/// The frame of a `stack` in which the task waits to be let write, if it does.
+pub fn stack(text: &[u8]) -> Option<&[u8]> {
+    lines(text).filter_map(|line| words(line).last()).find(|frame| THAW.contains(&function(frame)))
 }
 
 /// A function's name without its offset, and without what a compiler adds to one that it has changed.
@@ -154,10 +154,11 @@ mod tests {
     #[test]
     fn a_stack_tells_what_a_common_lock_is_for() {
         let thaw = b"[<0>] rwsem_down_read_failed+0xf0/0x150\n[<0>] __percpu_down_read+0x56/0x80\n[<0>] __sb_start_write+0x6a/0x80\n";
-        assert!(stack(thaw));
-        assert!(!stack(b"[<0>] rwsem_down_read_failed+0xf0/0x150\n[<0>] down_read+0x1c/0x30\n"));
+        assert_eq!(stack(thaw), Some(b"__percpu_down_read+0x56/0x80".as_slice()));
+        assert_eq!(stack(b"[<0>] rwsem_down_read_failed+0xf0/0x150\n[<0>] down_read+0x1c/0x30\n"), None);
         // As Linux before 4.15 wrote it.
-        assert!(stack(b"[<ffffffff81206fc5>] __sb_start_write+0xa5/0x110\n[<ffffffffffffffff>] 0xffffffffffffffff\n"));
+        let old = b"[<ffffffff81206fc5>] __sb_start_write+0xa5/0x110\n[<ffffffffffffffff>] 0xffffffffffffffff\n";
+        assert_eq!(stack(old), Some(b"__sb_start_write+0xa5/0x110".as_slice()));
     }
 
     #[test]
@@ -192,7 +193,7 @@ mod tests {
             prop_assert_eq!(function(frame.as_bytes()), name.as_bytes());
             let thaw = String::from_utf8_lossy(THAW[at]).into_owned();
             let text = format!("[<0>] {name}+0x1/0x2\n[<0>] {thaw}+{offset:#x}/0xfff\n");
-            prop_assert!(stack(text.as_bytes()));
+            prop_assert!(stack(text.as_bytes()).is_some());
         }
     }
 }
