@@ -8,7 +8,7 @@ use crate::{blame::Case, score::Judged};
 /// A column's name in words, and the file that it is read from.
 const COLUMNS: [(&str, &str, &str); 54] = [
     ("accept_queue", "connections waiting to be accepted", "sock_diag"),
-    ("blocked_ms", "waiting for a lock or a frozen filesystem", "/proc/locks"),
+    ("blocked_ms", "waiting for a lock", "/proc/locks"),
     ("blocks_ms", "the longest wait for a lock that it holds", "/proc/locks"),
     ("blocks_tasks", "tasks waiting for a lock that it holds", "/proc/locks"),
     ("clock_parted_ms", "the time of day was set by", "clock"),
