@@ -4,10 +4,13 @@
 #![allow(clippy::disallowed_methods, reason = "what children do and what the kernel counts takes true time")]
 
 mod children;
+mod filesystems;
 mod fixture;
 mod host;
 mod locks;
+
 mod moody;
+mod mounts;
 mod namespace;
 mod network;
 mod own;
@@ -17,3 +20,4 @@ mod rights;
 mod run;
 mod states;
 mod tape;
+mod trouble;
