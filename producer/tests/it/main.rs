@@ -4,11 +4,11 @@
 #![allow(clippy::disallowed_methods, reason = "what children do and what the kernel counts takes true time")]
 
 mod children;
+mod container;
 mod filesystems;
 mod fixture;
 mod host;
 mod locks;
-
 mod moody;
 mod mounts;
 mod namespace;
