@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn a_disk_that_finishes_nothing_has_a_request_that_takes_ever_longer() {
+    fn a_disk_that_finishes_nothing_has_requests_that_take_as_long_as_it_was_busy() {
         let before = Done { completed: 5, waited_ms: u32::MAX, read_bytes: 0, written_bytes: 0, busy_ms: u32::MAX - 9 };
         let stuck = Done { busy_ms: 990, ..before };
         assert_eq!(request_ms(&stuck, &before, 1), 1000.0);
