@@ -1,5 +1,6 @@
 //! From what a sweep saw to the snapshot's nodes, edges, columns and evidence.
 
+mod filesystems;
 mod processes;
 
 use std::{
@@ -15,13 +16,12 @@ use crate::{
     columns::{Measure, Measured},
     connections::{Endpoint, Network, Target, Tie},
     files::{FileKey, FileTable},
-    parse::system::CpuTicks,
     process::Process,
     rates::Rates,
     read::Seen,
     role,
     stalls::Stall,
-    system::{RESOURCES, System},
+    system::Resource,
     waits::Picture,
 };
 
@@ -43,6 +43,8 @@ pub struct Sighting<'s> {
     pub files: &'s FileTable,
     /// Endpoints and who is linked to them.
     pub network: &'s Network,
+    /// Filesystems, and who waits for them.
+    pub filesystems: &'s crate::filesystems::Picture,
     /// Locks and waits.
     pub locks: &'s Picture,
     /// Reads and writes that go on.
@@ -51,10 +53,8 @@ pub struct Sighting<'s> {
     pub pipes: &'s BTreeSet<(usize, usize)>,
     /// Control groups.
     pub groups: &'s Groups<'s>,
-    /// The host.
-    pub system: &'s System,
-    /// The host's clock ticks in the sweep before.
-    pub ticks_before: Option<CpuTicks>,
+    /// The host's resources.
+    pub system: &'s [Resource],
     /// Bytes of a page of memory.
     pub page: f64,
 }
@@ -62,11 +62,12 @@ pub struct Sighting<'s> {
 /// Puts the parts together.
 pub fn assemble(sighting: &Sighting<'_>) -> Builder {
     let mut builder = Builder::default();
-    add_system(&mut builder, sighting);
+    add_system(&mut builder, sighting.system);
     let groups = nodes::add(&mut builder, sighting.groups);
     let processes = processes::add(&mut builder, sighting);
     add_families(&mut builder, sighting.processes, &processes, &groups);
-    let files = add_files(&mut builder, sighting, &processes);
+    let filesystems = filesystems::add(&mut builder, sighting.filesystems, &processes);
+    let files = add_files(&mut builder, sighting, &processes, &filesystems);
     add_locks(&mut builder, sighting.locks, &processes, &files);
     add_stalls(&mut builder, sighting.stalls, &processes);
     add_network(&mut builder, sighting.network, &processes);
@@ -78,14 +79,12 @@ pub fn assemble(sighting: &Sighting<'_>) -> Builder {
     builder
 }
 
-fn add_system(builder: &mut Builder, sighting: &Sighting<'_>) {
-    let nodes = RESOURCES.map(|(id, name)| {
-        let (kind, role) = ("system".to_owned(), name.to_owned());
-        builder.node(Node { id: id.to_owned(), kind, role, name: name.to_owned(), ..Node::default() })
-    });
-    for (resource, measure, measured) in sighting.system.measured(sighting.ticks_before) {
-        if let Some(node) = nodes.get(resource) {
-            builder.put(measure, *node, measured);
+fn add_system(builder: &mut Builder, resources: &[Resource]) {
+    for Resource { id, role, name, figures } in resources {
+        let (kind, id, role, name) = ("system".to_owned(), id.clone(), role.clone(), name.clone());
+        let node = builder.node(Node { id, kind, role, name, ..Node::default() });
+        for (measure, measured) in figures {
+            builder.put(*measure, node, *measured);
         }
     }
 }
@@ -113,8 +112,14 @@ fn add_families(builder: &mut Builder, processes: &[Process], nodes: &[i32], gro
     }
 }
 
-/// A node for each file that is written, shared, locked or waited for, linked to its openers.
-fn add_files(builder: &mut Builder, sighting: &Sighting<'_>, nodes: &[i32]) -> BTreeMap<FileKey, i32> {
+/// A node for each file that is written, shared, locked or waited for, or on a filesystem in trouble, linked to its
+/// openers.
+fn add_files(
+    builder: &mut Builder,
+    sighting: &Sighting<'_>,
+    nodes: &[i32],
+    filesystems: &BTreeMap<(u32, u32), i32>,
+) -> BTreeMap<FileKey, i32> {
     let mut openers = BTreeMap::<FileKey, (BTreeSet<usize>, bool)>::new();
     for (at, process) in sighting.processes.iter().enumerate() {
         let Seen::Here(handles) = &process.handles else { continue };
@@ -129,7 +134,8 @@ fn add_files(builder: &mut Builder, sighting: &Sighting<'_>, nodes: &[i32]) -> B
     let mut added = BTreeMap::new();
     for (key, (by, written)) in &openers {
         let Some(file) = sighting.files.get(key) else { continue };
-        let shown = locked.contains(key) || (file.regular && (*written || by.len() > 1));
+        let trouble = sighting.filesystems.trouble_of(key).and_then(|device| filesystems.get(&device));
+        let shown = locked.contains(key) || (file.regular && (*written || by.len() > 1 || trouble.is_some()));
         if !shown {
             continue;
         }
@@ -149,6 +155,9 @@ fn add_files(builder: &mut Builder, sighting: &Sighting<'_>, nodes: &[i32]) -> B
         builder.put(Measure::LockWaitMs, node, Ok(longest));
         for process in by.iter().filter_map(|at| nodes.get(*at)) {
             builder.edge(*process, node, "opens", Relation::OBSERVED);
+        }
+        if let Some(filesystem) = trouble {
+            builder.edge(node, *filesystem, "member-of", Relation::OBSERVED);
         }
         added.insert(*key, node);
     }

@@ -7,7 +7,7 @@ use crate::read::Seen;
 macro_rules! measures {
     ($($(#[$doc:meta])* $measure:ident = $name:literal $unit:literal $form:literal),+ $(,)?) => {
         /// What is measured; a column each, in this order.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
         pub enum Measure { $($(#[$doc])* $measure),+ }
 
         impl Measure {
@@ -58,7 +58,7 @@ measures! {
     Children = "children" "count" "gauge",
     /// Process: of these, exited and not waited for.
     Zombies = "zombies" "count" "gauge",
-    /// Process: new processes below it, each shown once it is older than a moment.
+    /// Process: new processes below it, each shown once it is older than a moment; CPU: processes and threads begun.
     Forks = "forks" "1/s" "rate",
     /// Process: state R.
     Running = "running" "flag" "flag",
@@ -70,7 +70,7 @@ measures! {
     Traced = "traced" "flag" "flag",
     /// Process: state Z.
     Zombie = "zombie" "flag" "flag",
-    /// Process: how long its longest lock wait has lasted.
+    /// Process: how long its longest wait for a lock or a frozen filesystem has lasted.
     BlockedMs = "blocked_ms" "ms" "gauge",
     /// Process: how long a task of it has stayed in one write that nobody takes, to a pipe or socket.
     WriteWaitMs = "write_wait_ms" "ms" "gauge",
@@ -92,6 +92,18 @@ measures! {
     LockWaiters = "lock_waiters" "count" "gauge",
     /// File: the longest such wait.
     LockWaitMs = "lock_wait_ms" "ms" "gauge",
+    /// Filesystem: used, of what is not kept for root.
+    SpaceUsedPct = "space_used_pct" "percent" "gauge",
+    /// Filesystem: inodes in use.
+    InodesUsedPct = "inodes_used_pct" "percent" "gauge",
+    /// Filesystem: what others than root can still have.
+    SpaceFree = "space_free" "B" "gauge",
+    /// Filesystem: it cannot be written to.
+    ReadOnly = "read_only" "flag" "flag",
+    /// Filesystem: who writes to it waits until it is thawed.
+    WritesFrozen = "writes_frozen" "flag" "flag",
+    /// Filesystem: tasks that wait for that.
+    StuckWriters = "stuck_writers" "count" "gauge",
     /// Endpoint: connections; process: those that it is the client of.
     Connections = "connections" "count" "gauge",
     /// Endpoint: the longest smoothed round-trip time.
@@ -156,6 +168,44 @@ measures! {
     PsiIoSome = "psi_io_some" "percent" "gauge",
     /// I/O: all tasks wait for it.
     PsiIoFull = "psi_io_full" "percent" "gauge",
+    /// CPU: tasks that run or could.
+    TasksRunning = "tasks_running" "count" "gauge",
+    /// CPU: tasks that wait for storage.
+    TasksBlocked = "tasks_blocked" "count" "gauge",
+    /// CPU: switches from one task to another.
+    HostSwitches = "host_switches" "1/s" "rate",
+    /// Memory: processes killed for want of it.
+    HostOomKills = "host_oom_kills" "1/s" "rate",
+    /// Memory: fetched from swap.
+    SwappedIn = "swapped_in" "B/s" "rate",
+    /// Memory: sent to swap.
+    SwappedOut = "swapped_out" "B/s" "rate",
+    /// Disk: time with requests under way.
+    DiskBusyPct = "disk_busy_pct" "percent" "rate",
+    /// Disk: what a request took, on average.
+    RequestMs = "request_ms" "ms" "gauge",
+    /// Disk: read from it.
+    DiskRead = "disk_read" "B/s" "rate",
+    /// Disk: written to it.
+    DiskWritten = "disk_written" "B/s" "rate",
+    /// Disk: requests under way.
+    RequestsInFlight = "requests_in_flight" "count" "gauge",
+    /// Network: TCP segments sent again.
+    SegmentsResent = "segments_resent" "1/s" "rate",
+    /// Network: acknowledgements that TCP waited for in vain.
+    TcpTimeouts = "tcp_timeouts" "1/s" "rate",
+    /// Network: connections that a listener did not take.
+    ListenDrops = "listen_drops" "1/s" "rate",
+    /// Network: of these, for its queue was full.
+    ListenOverflows = "listen_overflows" "1/s" "rate",
+    /// Network: connections begun without memory for them, as in a flood.
+    SynCookies = "syn_cookies" "1/s" "rate",
+    /// Network: tracked connections, of the most that there can be.
+    ConntrackPct = "conntrack_pct" "percent" "gauge",
+    /// Clock: by how much the time of day has moved other than time goes.
+    ClockPartedMs = "clock_parted_ms" "ms" "gauge",
+    /// Clock: since boot.
+    UptimeMs = "uptime_ms" "ms" "gauge",
 }
 
 /// Why a value is missing.

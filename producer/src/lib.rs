@@ -12,15 +12,16 @@
 //! Edges go from the one that depends to what it depends on: `parent` from child to parent, `opens` from a process to
 //! a file or to the endpoint that it listens at, `connects` from a client to its server's process (to the endpoint if
 //! that is all that is known), `pipes` from reader to writer, `member-of` from a process to its control group and from that to
-//! one around it that has limits, `waits-for` from the one that waits for a lock to the one
-//! that holds it.
+//! one around it that has limits, `waits-for` from the one that waits for a lock, or to be read from, to the one that holds it,
+//! or should read, and from the one that waits to write to the frozen filesystem. A filesystem is a node of kind `file`;
+//! those who write to it `opens` link to it, and while it is full or frozen the files on it are `member-of` it.
 //!
 //! - [`config`]: what the producer is told
 //! - [`sweep`]: one sweep after another
 //! - `place`: where this process is, seen from the root it looks at
 //! - `read`: bytes in; `parse`: bytes to facts
 //! - `aside`: reads that may hang
-//! - `process`, `files`, `sockets`, `system`: what there is; `abouts`: what of it is not read each time
+//! - `process`, `files`, `filesystems`, `sockets`, `system`: what there is; `abouts`: what of it is not read each time
 //! - `young`: processes that have only begun
 //! - `cgroups`: what control groups use, and whom they hold up
 //! - `container`, `role`: what a thing is, whatever its number is today
@@ -50,6 +51,7 @@ mod container;
 mod coverage;
 mod delivery;
 mod files;
+mod filesystems;
 mod locks;
 mod outbox;
 #[doc(hidden)]

@@ -14,6 +14,8 @@ pub struct Place {
     pub own_pid: Option<u32>,
     /// The process whose view of network and namespaces is the host's.
     home: String,
+    /// The process whose view of mounts is.
+    mounts_home: String,
     /// The number of the network namespace that is listed; 0 if it is not known.
     pub network: u64,
     /// Whether that namespace is this process's own, so that the kernel can be asked for its sockets.
@@ -34,12 +36,26 @@ impl Place {
         };
         let network = namespace(home, "net");
         let own_network = same_root || (network.is_some() && namespace("self", "net") == network);
-        Place { own_pid, home: home.to_owned(), network: network.unwrap_or(0), own_network }
+        // A service or a container with the host's processes has mounts of its own, and process 1 the host's.
+        let (own_mounts, first_mounts) = (namespace(home, "mnt"), namespace("1", "mnt"));
+        let mounts_home = if first_mounts.is_none() || first_mounts == own_mounts { home } else { "1" };
+        let (home, mounts_home) = (home.to_owned(), mounts_home.to_owned());
+        Place { own_pid, home, mounts_home, network: network.unwrap_or(0), own_network }
     }
 
     /// The directory that shows the host's network.
     pub fn net(&self, root: &ProcRoot) -> Seen<Directory> {
         root.directory.directory(&format!("{}/net", self.home))
+    }
+
+    /// The file that lists the host's mounts, below the root.
+    pub fn mountinfo(&self) -> String {
+        format!("{}/mountinfo", self.mounts_home)
+    }
+
+    /// The directory that the mounts' paths begin at.
+    pub fn top(&self, root: &ProcRoot) -> Seen<Directory> {
+        root.directory.directory(&format!("{}/root", self.mounts_home))
     }
 
     /// Whether a process is of Local Detective itself, which is never shown: by the names of the program and of its file,
@@ -72,7 +88,8 @@ mod tests {
 
     #[test]
     fn only_our_own_programs_are_own() {
-        let place = Place { own_pid: Some(7), home: "self".into(), network: 0, own_network: true };
+        let (home, mounts_home) = ("self".into(), "self".into());
+        let place = Place { own_pid: Some(7), home, mounts_home, network: 0, own_network: true };
         let own = |comm, executable| place.is_own(8, &about(comm, executable));
         assert!(own("detective", Some("/opt/detective")));
         assert!(own("detective-produ", Some("/opt/detective-producer")));

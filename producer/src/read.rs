@@ -8,7 +8,7 @@ use std::{
 };
 
 use rustix::{
-    fs::{AtFlags, Mode, OFlags, RawDir, SeekFrom, StatxFlags},
+    fs::{AtFlags, Mode, OFlags, RawDir, SeekFrom, StatVfsMountFlags, StatxFlags},
     io::Errno,
 };
 
@@ -111,6 +111,25 @@ pub struct Target {
     pub mode: u32,
 }
 
+/// How much of a filesystem is used. Blocks are counted in units of `block` bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Space {
+    /// Bytes of a block.
+    pub block: u64,
+    /// All blocks.
+    pub blocks: u64,
+    /// Those that are free.
+    pub free: u64,
+    /// Those of them that others than root can have.
+    pub available: u64,
+    /// All inodes; 0 where there is no limit to them.
+    pub inodes: u64,
+    /// Those that are free.
+    pub inodes_free: u64,
+    /// Whether it cannot be written to where it is mounted.
+    pub read_only: bool,
+}
+
 impl Directory {
     /// Opens a directory by its path.
     pub fn open(path: &Path, tape: &Tape) -> Seen<Directory> {
@@ -160,6 +179,30 @@ impl Directory {
             let stat = rustix::fs::statx(fd, name, AtFlags::STATX_DONT_SYNC, wanted)?;
             let device = (stat.stx_dev_major, stat.stx_dev_minor);
             Ok(Target { device, inode: stat.stx_ino, mode: u32::from(stat.stx_mode) })
+        })
+    }
+
+    /// The room on the filesystem that is mounted at `name`, if it is that on `device`; whichever it is if none is given.
+    /// Only to be asked of what is on this machine: a server that does not answer would hang the sweep.
+    pub fn space(&self, name: &str, device: Option<(u32, u32)>) -> Seen<Space> {
+        self.value("space", name, |fd| {
+            let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+            let file = rustix::fs::openat(fd, name, flags, Mode::empty())?;
+            let stat = rustix::fs::statx(&file, "", AtFlags::EMPTY_PATH | AtFlags::STATX_DONT_SYNC, StatxFlags::TYPE)?;
+            // Something else is mounted over it by now.
+            if device.is_some_and(|device| device != (stat.stx_dev_major, stat.stx_dev_minor)) {
+                return Err(Errno::NOENT);
+            }
+            let space = rustix::fs::fstatvfs(&file)?;
+            Ok(Space {
+                block: space.f_frsize,
+                blocks: space.f_blocks,
+                free: space.f_bfree,
+                available: space.f_bavail,
+                inodes: space.f_files,
+                inodes_free: space.f_ffree,
+                read_only: space.f_flag.contains(StatVfsMountFlags::RDONLY),
+            })
         })
     }
 
@@ -225,6 +268,19 @@ impl Told for Target {
         let [major, minor, inode, mode] = numbers else { return None };
         let device = (u32::try_from(*major).ok()?, u32::try_from(*minor).ok()?);
         Some(Target { device, inode: inode.cast_unsigned(), mode: u32::try_from(*mode).ok()? })
+    }
+}
+
+impl Told for Space {
+    fn numbers(&self) -> Vec<i64> {
+        let Space { block, blocks, free, available, inodes, inodes_free, read_only } = *self;
+        [block, blocks, free, available, inodes, inodes_free, read_only.into()].map(u64::cast_signed).to_vec()
+    }
+
+    fn of_numbers(numbers: &[i64]) -> Option<Space> {
+        let numbers = <[i64; 7]>::try_from(numbers).ok()?;
+        let [block, blocks, free, available, inodes, inodes_free, read_only] = numbers.map(i64::cast_unsigned);
+        Some(Space { block, blocks, free, available, inodes, inodes_free, read_only: read_only != 0 })
     }
 }
 

@@ -16,9 +16,9 @@ use crate::{
     connections, container,
     coverage::Gaps,
     files::FileTable,
+    filesystems,
     locks::{self, Listed},
-    parse::{self, system::CpuTicks},
-    pipes,
+    parse, pipes,
     place::Place,
     process::{self, Identity, Process},
     rates::{self, Since},
@@ -51,6 +51,8 @@ pub struct Sweeper {
     namespaces: sockets::Namespaces,
     connections: connections::Memory,
     groups: cgroups::Memory,
+    filesystems: filesystems::Memory,
+    system: system::Memory,
     told: HashSet<&'static str>,
     buffer: Vec<u8>,
 }
@@ -59,7 +61,6 @@ pub struct Sweeper {
 struct Last {
     at: Instant,
     uptime_centis: Option<u64>,
-    ticks: Option<CpuTicks>,
 }
 
 /// The processes of a sweep, and the sockets of those that are not shown.
@@ -117,6 +118,8 @@ impl Sweeper {
             namespaces: sockets::Namespaces::default(),
             connections: connections::Memory::default(),
             groups,
+            filesystems: filesystems::Memory::default(),
+            system: system::Memory::default(),
             told: HashSet::new(),
             buffer,
         })
@@ -136,9 +139,8 @@ impl Sweeper {
     }
 
     fn look(&mut self) -> Result<GraphSnapshot, ProducerError> {
-        let (started_at, at) = (self.root.tape.wall(), self.root.tape.monotonic());
-        let uptime_centis = self.root.directory.read("uptime", &mut self.buffer).here();
-        let uptime_centis = uptime_centis.and_then(parse::system::uptime_centis);
+        let clocks = system::Clocks::look(&self.root, &mut self.buffer);
+        let (at, uptime_centis) = (clocks.steady.0, clocks.uptime_centis);
         self.abouts.begin_sweep(uptime_centis);
         let mut gaps = Gaps::default();
         let mut crowd = self.crowd(&mut gaps)?;
@@ -157,7 +159,8 @@ impl Sweeper {
         gaps.add("cgroup", Reason::Denied, groups.denied);
         gaps.add("cgroups", Reason::Unsupported, usize::from(groups.nowhere));
         let counts_delays = self.counts_delays();
-        let system = system::read(&self.root, &mut self.buffer);
+        let filesystems = self.filesystems(processes, &mut gaps);
+        let system = self.system(clocks);
         let rates: Vec<_> =
             processes.iter().map(|process| rates::of(process, self.ticks_per_second, counts_delays)).collect();
         let builder = assemble(&Sighting {
@@ -166,17 +169,17 @@ impl Sweeper {
             forks: &young.per_second(processes, self.last.as_ref().map(|last| at.duration_since(last.at))),
             files: &self.files,
             network: &network,
+            filesystems: &filesystems,
             locks: &locks,
             stalls: &stalls,
             pipes: &pipes,
             groups: &groups,
             system: &system,
-            ticks_before: self.last.as_ref().and_then(|last| last.ticks),
             page: self.page,
         });
         gaps.warn_once(&mut self.told);
         self.abouts.end_sweep();
-        self.last = Some(Last { at, uptime_centis, ticks: system.ticks() });
+        self.last = Some(Last { at, uptime_centis });
         let seen = crowd.processes.into_iter().chain(young.processes);
         self.remembered = seen.map(|process| (process.identity, process)).collect();
         let (nodes, edges, columns, evidence) = builder.finish();
@@ -189,7 +192,7 @@ impl Sweeper {
             boot_id: self.boot_id.clone(),
             run: self.run.clone(),
             sequence,
-            started_at,
+            started_at: clocks.wall,
             ended_at,
             interval_ms: i64::try_from(self.producer.sweep.interval.as_millis()).unwrap_or(i64::MAX),
             nodes,
@@ -264,6 +267,23 @@ impl Sweeper {
         });
         gaps.add("endpoint", Reason::Off, network.left_out);
         network
+    }
+
+    fn filesystems(&mut self, processes: &[Process], gaps: &mut Gaps) -> filesystems::Picture {
+        let scene = filesystems::Scene { root: &self.root, place: &self.place, processes, files: &self.files };
+        self.filesystems.look(&scene, gaps, &mut self.buffer)
+    }
+
+    fn system(&mut self, clocks: system::Clocks) -> Vec<system::Resource> {
+        let scene = system::Scene {
+            root: &self.root,
+            net: &self.place.net(&self.root),
+            own_network: self.place.own_network,
+            mounted: &self.filesystems.devices(),
+            clocks,
+            page: self.page,
+        };
+        self.system.look(&scene, &mut self.buffer)
     }
 
     fn locks(&mut self, processes: &[Process], tasks: &[Task], listed: &Listed, gaps: &mut Gaps) -> waits::Picture {

@@ -18,7 +18,10 @@ use crate::{
 
 /// Adds the nodes, in the sweep's order; returns their indices.
 pub fn add(builder: &mut Builder, sighting: &Sighting<'_>) -> Vec<i32> {
-    let blocks = Blocks::of(&sighting.locks.waits, sighting.stalls);
+    let mut blocks = Blocks::of(&sighting.locks.waits, sighting.stalls);
+    for stuck in &sighting.filesystems.stuck {
+        blocks.blocked_for(stuck.process, stuck.blocked.as_secs_f64() * 1000.0);
+    }
     let stalls = stalls::longest(sighting.stalls);
     let mut nodes = Vec::with_capacity(sighting.processes.len());
     for (at, (process, rates)) in sighting.processes.iter().zip(sighting.rates).enumerate() {
@@ -176,8 +179,7 @@ impl Blocks {
         let mut blocks = Blocks(BTreeMap::new());
         for wait in waits {
             let millis = wait.blocked.as_secs_f64() * 1000.0;
-            let waiter = blocks.0.entry(wait.process).or_default();
-            waiter.blocked_ms = waiter.blocked_ms.max(millis);
+            blocks.blocked_for(wait.process, millis);
             for holder in wait.holders.iter().filter(|holder| holder.main) {
                 blocks.add(holder.process, millis);
             }
@@ -188,6 +190,11 @@ impl Blocks {
             }
         }
         blocks
+    }
+
+    fn blocked_for(&mut self, process: usize, millis: f64) {
+        let waiter = self.0.entry(process).or_default();
+        waiter.blocked_ms = waiter.blocked_ms.max(millis);
     }
 
     fn add(&mut self, process: usize, millis: f64) {

@@ -6,10 +6,13 @@
 mod cgroup;
 mod cgroup_trees;
 mod children;
+mod container;
+mod filesystems;
 mod fixture;
 mod host;
 mod locks;
 mod moody;
+mod mounts;
 mod namespace;
 mod network;
 mod own;
@@ -20,3 +23,4 @@ mod run;
 mod stalls;
 mod states;
 mod tape;
+mod trouble;

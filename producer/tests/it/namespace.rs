@@ -1,4 +1,5 @@
-//! Namespaces: one of PIDs, whose list of locks leaves out those of dead owners, and others of networks, each with sockets of its own.
+//! Namespaces: one of PIDs, whose list of locks leaves out those of dead owners, one of mounts, where the host's filesystems are not,
+//! and others of networks, each with sockets of its own.
 
 use std::{
     net::Ipv4Addr,
@@ -102,4 +103,29 @@ fn a_client_in_one_network_depends_on_its_server_in_another() {
     });
     assert_eq!(edge(&snapshot, client, "connects", server).unwrap().basis, "observed");
     assert!(value(&snapshot, "answer_wait_ms", client).unwrap() > 0.0);
+}
+
+#[test]
+#[ignore = "needs root"]
+fn what_is_mounted_for_process_1_is_seen_by_a_producer_with_mounts_of_its_own() {
+    let directory = match std::env::var(INSIDE) {
+        Ok(directory) => directory,
+        Err(_) => return assert!(again_beside_process_1().success()),
+    };
+    // The shell that is process 1 there has a file open on it.
+    let (snapshot, at) = sweep_until(&mut sweeper(), |snapshot| node_with_path(snapshot, &directory));
+    assert_eq!(value(&snapshot, "space_free", at), Some(4194304.0));
+    assert!(edge(&snapshot, process(&snapshot, 1).unwrap(), "opens", at).is_some());
+}
+
+fn again_beside_process_1() -> std::process::ExitStatus {
+    const SCRIPT: &str = r#"
+        mount -t tmpfs -o size=4M none "$2" && exec 9>"$2/log" || exit 1
+        unshare --mount sh -c 'exec 9>&-; umount "$2" && exec "$1" "$3" --exact --ignored' sh "$@""#;
+    const TEST: &str = "namespace::what_is_mounted_for_process_1_is_seen_by_a_producer_with_mounts_of_its_own";
+    let directory = tempfile::TempDir::new().unwrap();
+    let path = directory.path().canonicalize().unwrap();
+    let mut shell = Command::new("unshare");
+    shell.args(["--pid", "--fork", "--mount", "--mount-proc", "sh", "-c", SCRIPT, "sh"]);
+    shell.arg(std::env::current_exe().unwrap()).arg(&path).arg(TEST).env(INSIDE, &path).status().unwrap()
 }

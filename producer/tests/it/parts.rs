@@ -112,6 +112,24 @@ fn a_part_is_played_for_other_tests() {
             say("opened");
             let _ = wait();
         }
+        "write" => {
+            let mut file = std::fs::File::create(address).unwrap();
+            say("open");
+            let _ = wait();
+            file.write_all(b"x").unwrap();
+            let _ = wait();
+        }
+        "pour" => {
+            let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+            say(&listener.local_addr().unwrap().to_string());
+            let mut connection = listener.accept().unwrap().0;
+            while connection.write_all(&[0; 64 << 10]).is_ok() {}
+        }
+        "drain" => {
+            let mut connection = TcpStream::connect(address).unwrap();
+            say("connected");
+            let _ = std::io::copy(&mut connection, &mut std::io::sink());
+        }
         _ => panic!("no such part"),
     }
 }

@@ -1,7 +1,7 @@
 //! The parsers of hot files against the `procfs` crate, on this very host.
 
 use procfs::{
-    FromRead,
+    FromBufReadSI, FromRead,
     process::{Process, Schedstat, all_processes},
 };
 use producer::parse;
@@ -91,6 +91,62 @@ fn the_host_s_files_are_read_as_procfs_reads_them() {
         let ours = parse::system::pressure(&text);
         assert_eq!((ours.some, ours.full), (Some(theirs.some.avg10), Some(theirs.full.avg10)));
     }
+}
+
+#[test]
+fn disks_counters_and_mounts_are_read_as_procfs_reads_them() {
+    let text = std::fs::read("/proc/diskstats").unwrap();
+    let theirs = procfs::DiskStats::from_read(text.as_slice()).unwrap().0;
+    let ours: Vec<_> = parse::lines(&text).filter_map(parse::diskstats::parse).collect();
+    assert_eq!(ours.len(), theirs.len());
+    for (ours, theirs) in ours.iter().zip(theirs) {
+        assert_eq!((parse::text(ours.name), ours.in_flight), (theirs.name, theirs.in_progress));
+        let completed = [Some(theirs.reads), Some(theirs.writes), theirs.discards, theirs.flushes];
+        assert_eq!(ours.completed, completed.into_iter().flatten().sum::<u64>());
+        assert_eq!((ours.read_bytes, ours.written_bytes), (theirs.sectors_read * 512, theirs.sectors_written * 512));
+        assert_eq!(u64::from(ours.busy_ms), theirs.time_in_progress);
+    }
+    let text = std::fs::read("/proc/self/net/snmp").unwrap();
+    let theirs = procfs::net::Snmp::from_read(text.as_slice()).unwrap();
+    assert_eq!(parse::counters::counter(&text, b"Tcp:", b"RetransSegs"), Some(theirs.tcp_retrans_segs));
+    assert_eq!(parse::counters::counter(&text, b"Udp:", b"InDatagrams"), Some(theirs.udp_in_datagrams));
+    let text = std::fs::read("/proc/self/mountinfo").unwrap();
+    let theirs = procfs::process::MountInfos::from_read(text.as_slice()).unwrap().0;
+    assert_eq!(parse::mounts::parse(&text).count(), theirs.len());
+}
+
+#[test]
+fn what_the_kernel_counts_is_read_as_procfs_reads_it() {
+    let text = std::fs::read("/proc/stat").unwrap();
+    let theirs = procfs::KernelStats::from_buf_read(text.as_slice(), procfs::current_system_info()).unwrap();
+    let ours = parse::system::activity(&text);
+    assert_eq!((ours.switches, ours.forks), (Some(theirs.ctxt), Some(theirs.processes)));
+    let level = |level: Option<u64>| level.map(|level| u32::try_from(level).unwrap());
+    assert_eq!((level(ours.running), level(ours.blocked)), (theirs.procs_running, theirs.procs_blocked));
+    // It is read twice, and what it counts hardly ever happens.
+    let (theirs, text) = (procfs::vmstat().unwrap(), std::fs::read("/proc/vmstat").unwrap());
+    let ours = parse::system::paging(&text);
+    let their = |name: &str| theirs.get(name).map(|value| value.cast_unsigned());
+    assert_eq!((ours.oom_kills, ours.swapped_out), (their("oom_kill"), their("pswpout")));
+}
+
+#[test]
+fn a_filesystem_has_the_room_that_df_tells() {
+    let directory = tempfile::TempDir::new().unwrap();
+    let root = producer::read::ProcRoot::open("/proc".as_ref(), producer::Tape::default()).unwrap();
+    let top = root.directory.directory("self/root").here().unwrap();
+    let path = directory.path().canonicalize().unwrap();
+    let device = std::os::unix::fs::MetadataExt::dev(&path.metadata().unwrap());
+    let device = (rustix::fs::major(device), rustix::fs::minor(device));
+    let below = path.to_str().unwrap().trim_start_matches('/');
+    let ours = top.space(below, Some(device)).here().unwrap();
+    let output = std::process::Command::new("df").args(["-B1", "--output=size,itotal"]).arg(&path).output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    let theirs: Vec<u64> =
+        text.lines().nth(1).unwrap().split_whitespace().map(|field| field.parse().unwrap()).collect();
+    assert_eq!(theirs, [ours.blocks * ours.block, ours.inodes]);
+    assert!(ours.available <= ours.free && ours.free < ours.blocks && ours.inodes_free <= ours.inodes);
+    assert_eq!(top.space(below, Some((device.0, device.1 + 1))), producer::read::Seen::Gone);
 }
 
 #[test]
