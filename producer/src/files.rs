@@ -28,6 +28,8 @@ pub struct File {
     pub path: String,
     /// Whether it has contents of its own; a directory has not.
     pub regular: bool,
+    /// The number of the mount by which its opener reached it, if the kernel tells it.
+    pub mount: Option<u64>,
     // The number of the sweep that saw it last.
     seen: u64,
 }
@@ -177,14 +179,15 @@ impl FileTable {
         match FileType::from_raw_mode(target.mode) {
             FileType::Fifo => Some(Handle::Pipe { pipe: file, reads, writes }),
             kind @ (FileType::RegularFile | FileType::Directory) => {
-                self.remember(file, link, kind == FileType::RegularFile).then_some(Handle::File { file, writes })
+                let regular = kind == FileType::RegularFile;
+                self.remember(file, link, regular, target.mount).then_some(Handle::File { file, writes })
             }
             _ => None,
         }
     }
 
     /// False if the file is of Local Detective's own data.
-    fn remember(&mut self, file: FileKey, link: &[u8], regular: bool) -> bool {
+    fn remember(&mut self, file: FileKey, link: &[u8], regular: bool, mount: Option<u64>) -> bool {
         let sweep = self.sweep;
         if self.files.get(&file).is_some_and(|known| known.seen == sweep) {
             return true;
@@ -193,7 +196,7 @@ impl FileTable {
         if self.own_paths.iter().any(|own| Path::new(&path).starts_with(own)) {
             return false;
         }
-        self.files.insert(file, File { path, regular, seen: sweep });
+        self.files.insert(file, File { path, regular, mount, seen: sweep });
         true
     }
 }

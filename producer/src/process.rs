@@ -206,7 +206,8 @@ impl Opened {
         let makes_faults = arguments.iter().skip(1).any(|argument| *argument == b"fault");
         let shown = shows_arguments && !arguments.is_empty();
         let command = shown.then(|| parse::scrub::command_line(&arguments));
-        let late = matches!(read, Seen::Late);
+        let unnamed = container.as_ref().is_some_and(|container| matches!(container.label, Seen::Late));
+        let late = unnamed || matches!(read, Seen::Late);
         About { comm: self.comm.clone(), executable, groups, container, role, network, makes_faults, command, late }
     }
 

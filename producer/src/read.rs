@@ -109,6 +109,8 @@ pub struct Target {
     pub inode: u64,
     /// What it is, as in `st_mode`.
     pub mode: u32,
+    /// The number of the mount that it was reached by; none from kernels before 5.8.
+    pub mount: Option<u64>,
 }
 
 /// How much of a filesystem is used. Blocks are counted in units of `block` bytes.
@@ -175,10 +177,12 @@ impl Directory {
     /// What the link `name` leads to. Asks no server: a dead NFS mount would hang the sweep.
     pub fn target(&self, name: &str) -> Seen<Target> {
         self.value("target", name, |fd| {
-            let wanted = StatxFlags::TYPE | StatxFlags::INO;
+            let wanted = StatxFlags::TYPE | StatxFlags::INO | StatxFlags::MNT_ID;
             let stat = rustix::fs::statx(fd, name, AtFlags::STATX_DONT_SYNC, wanted)?;
             let device = (stat.stx_dev_major, stat.stx_dev_minor);
-            Ok(Target { device, inode: stat.stx_ino, mode: u32::from(stat.stx_mode) })
+            let tells_mount = StatxFlags::from_bits_retain(stat.stx_mask).contains(StatxFlags::MNT_ID);
+            let mount = tells_mount.then_some(stat.stx_mnt_id);
+            Ok(Target { device, inode: stat.stx_ino, mode: u32::from(stat.stx_mode), mount })
         })
     }
 
@@ -261,13 +265,15 @@ fn open_directory(tape: &Tape, name: &str, open: impl FnOnce() -> Result<OwnedFd
 impl Told for Target {
     fn numbers(&self) -> Vec<i64> {
         let (major, minor) = self.device;
-        vec![major.into(), minor.into(), self.inode.cast_signed(), self.mode.into()]
+        let mount = self.mount.map_or(-1, u64::cast_signed);
+        vec![major.into(), minor.into(), self.inode.cast_signed(), self.mode.into(), mount]
     }
 
     fn of_numbers(numbers: &[i64]) -> Option<Target> {
-        let [major, minor, inode, mode] = numbers else { return None };
+        let [major, minor, inode, mode, mount] = numbers else { return None };
         let device = (u32::try_from(*major).ok()?, u32::try_from(*minor).ok()?);
-        Some(Target { device, inode: inode.cast_unsigned(), mode: u32::try_from(*mode).ok()? })
+        let mount = u64::try_from(*mount).ok();
+        Some(Target { device, inode: inode.cast_unsigned(), mode: u32::try_from(*mode).ok()?, mount })
     }
 }
 

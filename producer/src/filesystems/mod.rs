@@ -19,6 +19,7 @@ use crate::{
 
 use condition::Condition;
 use holdings::Holdings;
+use mounted::Mounts;
 pub use stuck::Stuck;
 
 /// A filesystem that somebody writes to, or that cannot be written to.
@@ -72,7 +73,7 @@ pub struct Scene<'s> {
 /// What is remembered from sweep to sweep: the mounts, which change rarely, and the waits.
 #[derive(Debug, Default)]
 pub struct Memory {
-    mounts: BTreeMap<(u32, u32), Mount>,
+    mounts: Mounts,
     // Devices of open files that were on no filesystem when the mounts were read.
     homeless: BTreeSet<(u32, u32)>,
     // Filesystems that could be written to in a sweep before.
@@ -93,7 +94,7 @@ impl Memory {
         gaps.add_seen("filesystems", &top);
         let mountinfo = scene.root.path.join(scene.place.mountinfo()).display().to_string();
         let mut filesystems = Vec::new();
-        for (device, mount) in asked(&self.mounts, &holdings) {
+        for (device, mount) in asked(&self.mounts.local, &holdings) {
             let space = space(&top, mount);
             if matches!(top, Seen::Here(_)) {
                 gaps.add_seen("filesystem", &space);
@@ -116,7 +117,7 @@ impl Memory {
 
     /// The tasks that wait for a frozen filesystem.
     fn stuck(&mut self, scene: &Scene<'_>, holdings: &Holdings, gaps: &mut Gaps, buffer: &mut Vec<u8>) -> stuck::Found {
-        let top = self.mounts.values().find(|mount| mount.path == "/").map(|mount| mount.device);
+        let top = self.mounts.local.values().find(|mount| mount.path == "/").map(|mount| mount.device);
         let scene = stuck::Scene { root: scene.root, processes: scene.processes, holdings, top };
         let found = self.stuck.look(&scene, buffer);
         gaps.add("frozen-filesystem", Reason::Unsupported, found.unplaced);
@@ -126,7 +127,7 @@ impl Memory {
 
     /// Devices that are mounted.
     pub fn devices(&self) -> BTreeSet<(u32, u32)> {
-        self.mounts.keys().copied().collect()
+        self.mounts.local.keys().copied().collect()
     }
 
     /// Who holds files where. The mounts are read anew when it is time, or a file is on none of them.
@@ -151,8 +152,8 @@ impl Memory {
         gaps.add_seen("filesystems", &text);
         // What is refused is asked for again, so that every sweep says so.
         self.sweeps_until_read = if matches!(text, Seen::Here(_)) { SWEEPS_PER_READ } else { 0 };
-        self.mounts = mounted::local(parse::mounts::parse(text.here().unwrap_or_default()));
-        self.writable.retain(|device| self.mounts.contains_key(device));
+        self.mounts = Mounts::of(parse::mounts::parse(text.here().unwrap_or_default()));
+        self.writable.retain(|device| self.mounts.local.contains_key(device));
     }
 }
 
@@ -167,6 +168,6 @@ fn asked<'m>(
 
 fn space(top: &Seen<Directory>, mount: &Mount) -> Seen<Space> {
     let below = mount.path.trim_start_matches('/');
-    let device = (!mounted::has_many_devices(mount)).then_some(mount.device);
-    top.as_ref().and_then(|top| top.space(if below.is_empty() { "." } else { below }, device))
+    let below = if below.is_empty() { "." } else { below };
+    top.as_ref().and_then(|top| top.space(below, mounted::device_of_top(mount)))
 }

@@ -4,26 +4,45 @@ use std::collections::BTreeMap;
 
 use crate::parse::mounts::Mount;
 
-/// Filesystems by device, each by the mount that shows most of it.
-pub fn local(mounts: impl Iterator<Item = Mount>) -> BTreeMap<(u32, u32), Mount> {
-    // What is mounted over another hides it.
-    let on_top: BTreeMap<String, Mount> = mounts.map(|mount| (mount.path.clone(), mount)).collect();
-    let is_reached = |mount: &Mount| !above(&mount.path).any(|path| on_top.get(path).is_some_and(can_hang));
-    let mut local = BTreeMap::<(u32, u32), Mount>::new();
-    // In the order of paths a shorter one comes before those below it.
-    for mount in on_top.values().filter(|mount| is_local(mount) && is_reached(mount)) {
-        let known = local.entry(mount.device).or_insert_with(|| mount.clone());
-        let rank = |mount: &Mount| (mount.part != "/", mount.path.len());
-        if rank(mount) < rank(known) {
-            known.clone_from(mount);
-        }
-    }
-    local
+/// The filesystems of this machine.
+#[derive(Debug, Default)]
+pub struct Mounts {
+    /// By device, each with the mount that shows most of it.
+    pub local: BTreeMap<(u32, u32), Mount>,
+    // The device in the list is not always the one that `stat` tells of a file.
+    devices: BTreeMap<u64, (u32, u32)>,
 }
 
-/// Whether the device that `stat` tells of its files is another for each part of the filesystem.
-pub fn has_many_devices(mount: &Mount) -> bool {
-    mount.kind == "btrfs"
+impl Mounts {
+    /// The local ones of all that is mounted.
+    pub fn of(mounts: impl Iterator<Item = Mount>) -> Mounts {
+        let mounts: Vec<Mount> = mounts.collect();
+        let devices = mounts.iter().map(|mount| (mount.id, mount.device)).collect();
+        // What is mounted over another hides it.
+        let on_top: BTreeMap<&str, &Mount> = mounts.iter().map(|mount| (mount.path.as_str(), mount)).collect();
+        let is_reached =
+            |mount: &Mount| !above(&mount.path).any(|path| on_top.get(path).is_some_and(|it| can_hang(it)));
+        let mut local = BTreeMap::<(u32, u32), Mount>::new();
+        for mount in on_top.values().filter(|mount| is_local(mount) && is_reached(mount)) {
+            let known = local.entry(mount.device).or_insert_with(|| (*mount).clone());
+            let rank = |mount: &Mount| (mount.part != "/", mount.path.len());
+            if rank(mount) < rank(known) {
+                known.clone_from(mount);
+            }
+        }
+        Mounts { local, devices }
+    }
+
+    /// The device of the local filesystem that a file is on, from what `stat` tells of it.
+    pub fn home(&self, device: (u32, u32), mount: Option<u64>) -> Option<(u32, u32)> {
+        let of_mount = || mount.and_then(|mount| self.devices.get(&mount).copied());
+        Some(device).filter(|device| self.local.contains_key(device)).or_else(of_mount)
+    }
+}
+
+/// The device that its mount point must have; of some that differs from the listed one.
+pub fn device_of_top(mount: &Mount) -> Option<(u32, u32)> {
+    (mount.kind != "btrfs").then_some(mount.device)
 }
 
 /// Whether it has contents of its own on a disk or in memory of this machine. Everything else is a server's, a
@@ -65,7 +84,7 @@ mod tests {
     use crate::parse;
 
     fn reached(mountinfo: &str) -> Vec<String> {
-        local(parse::mounts::parse(mountinfo.as_bytes())).into_values().map(|mount| mount.path).collect()
+        Mounts::of(parse::mounts::parse(mountinfo.as_bytes())).local.into_values().map(|mount| mount.path).collect()
     }
 
     #[test]
@@ -104,5 +123,17 @@ mod tests {
             5 1 8:3 / /mnt rw - ext4 /dev/sda3 rw\n\
             6 5 8:4 / /mnt rw - ext4 /dev/sda4 rw\n";
         assert_eq!(reached(mounts), ["/", "/data", "/mnt"]);
+    }
+
+    #[test]
+    fn a_file_with_a_device_of_its_own_is_where_its_mount_is() {
+        let text = "7 0 8:1 / / rw - ext4 /dev/sda1 rw\n8 7 0:30 / /data rw - btrfs /dev/sdb rw\n9 7 0:40 / /home rw - nfs4 s:/ rw\n";
+        let mounts = Mounts::of(parse::mounts::parse(text.as_bytes()));
+        assert_eq!(mounts.home((8, 1), None), Some((8, 1)));
+        assert_eq!(mounts.home((0, 41), Some(8)), Some((0, 30)));
+        assert_eq!((mounts.home((0, 41), None), mounts.home((0, 41), Some(99))), (None, None));
+        // A server's is known to be there, and not asked.
+        assert_eq!(mounts.home((0, 40), Some(9)), Some((0, 40)));
+        assert!(!mounts.local.contains_key(&(0, 40)));
     }
 }

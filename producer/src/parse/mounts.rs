@@ -7,6 +7,8 @@ use super::{lines, number, text};
 /// A filesystem at one of the places where it is mounted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mount {
+    /// The mount's number.
+    pub id: u64,
     /// Major and minor number; a major number of 0 means that no block device is behind it.
     pub device: (u32, u32),
     /// The part of the filesystem that is mounted; all of it is `/`.
@@ -36,6 +38,7 @@ fn mount(line: &[u8]) -> Option<Mount> {
     let (major, minor) = info.majmin.split_once(':')?;
     let number = |digits: &str| u32::try_from(number(digits.as_bytes())?).ok();
     Some(Mount {
+        id: u64::try_from(info.mnt_id).ok()?,
         device: (number(major)?, number(minor)?),
         part: unescaped(&info.root),
         path: unescaped(info.mount_point.to_str()?),
@@ -75,7 +78,7 @@ mod tests {
     #[test]
     fn a_line_with_and_without_optional_fields_is_read() {
         let plain = one("36 35 98:0 /mnt1 /mnt2 rw,noatime - ext3 /dev/root rw,errors=continue").unwrap();
-        assert_eq!((plain.device, plain.part.as_str(), plain.path.as_str()), ((98, 0), "/mnt1", "/mnt2"));
+        assert_eq!((plain.id, plain.device, plain.part.as_str(), plain.path.as_str()), (36, (98, 0), "/mnt1", "/mnt2"));
         assert_eq!((plain.kind.as_str(), plain.writable, plain.read_only), ("ext3", true, false));
         let shared = one("36 35 0:21 / /mnt2 ro shared:7 master:1 - tmpfs tmpfs rw").unwrap();
         assert_eq!((shared.device, shared.kind.as_str(), shared.writable), ((0, 21), "tmpfs", false));

@@ -69,6 +69,20 @@ fn a_filesystem_without_inodes_is_full_however_much_space_it_has() {
 
 #[test]
 #[ignore = "needs root"]
+fn a_file_in_layers_is_on_the_filesystem_that_shows_them_though_its_device_is_another() {
+    let memory = Mounted::tmpfs("size=4M");
+    let mounted = Mounted::overlay(&memory);
+    let (shell, _input) = shell(&mounted, "true");
+    let (snapshot, at) = sweep_until(&mut sweeper(), |snapshot| filesystem(snapshot, &mounted));
+    let log = file(&snapshot, &mounted, "log").unwrap();
+    let device = |at: usize| node(&snapshot, at).id.split(':').take(3).skip(1).collect::<Vec<_>>().join(":");
+    assert_ne!(device(log), device(at));
+    assert!(edge(&snapshot, process(&snapshot, shell.pid()).unwrap(), "opens", at).is_some());
+    assert_eq!(value(&snapshot, "space_free", at), Some(4194304.0));
+}
+
+#[test]
+#[ignore = "needs root"]
 fn who_writes_to_a_frozen_filesystem_waits_for_it() {
     let mounted = Mounted::ext4("rw");
     let (by_file, mut told) = shell(&mounted, "echo more >&9");

@@ -18,6 +18,21 @@ impl Mounted {
         mounted
     }
 
+    /// One whose changes are kept on that one, over a directory that is elsewhere.
+    pub fn overlay(upper: &Mounted) -> Mounted {
+        let mounted = Mounted::new();
+        let lower = mounted.directory.path().join("lower");
+        let directories =
+            [lower.to_str().unwrap(), &format!("{}/changes", upper.path()), &format!("{}/work", upper.path())];
+        for directory in directories {
+            std::fs::create_dir(directory).unwrap();
+        }
+        let [lower, changes, work] = directories;
+        let options = format!("lowerdir={lower},upperdir={changes},workdir={work}");
+        run("mount", &["-t", "overlay", "-o", &options, "none", &mounted.path()]);
+        mounted
+    }
+
     /// One on a loop device.
     pub fn ext4(options: &str) -> Mounted {
         let mounted = Mounted::new();

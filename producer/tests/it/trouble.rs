@@ -47,12 +47,12 @@ fn what_is_lost_is_seen_to_be_sent_again_by_the_host_and_at_the_endpoint() {
     assert_eq!(value(&before, "segments_resent", network(&before)), Some(0.0));
     run("iptables", &rule);
     let (client, _) = play(&format!("drain {address}"));
-    let (snapshot, endpoint) = sweep_until(&mut sweeper, |snapshot| {
+    let (snapshot, (endpoint, client, server)) = sweep_until(&mut sweeper, |snapshot| {
         let endpoint = endpoint(snapshot, &address)?;
+        let (client, server) = (process(snapshot, client.pid())?, process(snapshot, server.pid())?);
         let of_host = value(snapshot, "segments_resent", network(snapshot))?;
-        (of_host > 5.0 && value(snapshot, "retransmits", endpoint)? > 5.0).then_some(endpoint)
+        (of_host > 5.0 && value(snapshot, "retransmits", endpoint)? > 5.0).then_some((endpoint, client, server))
     });
-    let (client, server) = (process(&snapshot, client.pid()).unwrap(), process(&snapshot, server.pid()).unwrap());
     assert!(edge(&snapshot, client, "connects", server).is_some());
     assert!(edge(&snapshot, server, "opens", endpoint).is_some());
     let tracked = value(&snapshot, "conntrack_pct", network(&snapshot)).unwrap();
