@@ -17,21 +17,24 @@
 //! - `place`: where this process is, seen from the root it looks at
 //! - `read`: bytes in; `parse`: bytes to facts
 //! - `process`, `files`, `sockets`, `system`: what there is
-//! - `role`: what a thing is, whatever its number is today
+//! - `role`: what a thing is, whatever its number is today; `arguments`: what may be read for that
 //! - `locks`, `waits`: who holds, who waits, how long
 //! - `connections`, `pipes`: who is connected to whom
 //! - [`run`]: sweeps at an interval; `outbox` is where snapshots wait for `delivery` to the bus, `record` their form
 //! - [`settings`]: what the program `detective-producer` reads
 //! - `rates`, `columns`, `coverage`, `builder`, `assemble`: facts to a snapshot
-//! - [`tape`]: everything that is asked of kernel and clock goes through it, to be recorded and played back
+//! - [`tape`]: everything that is asked of kernel and clock goes through it, to be recorded and played back; a recording
+//!   begins with a `preamble`, and [`playback`] makes its sweeps once more
 //! - `clock`: the one place where the time is asked for
 
 pub mod config;
 pub mod error;
+pub mod playback;
 pub mod run;
 pub mod settings;
 pub mod sweep;
 
+mod arguments;
 mod assemble;
 mod builder;
 mod clock;
@@ -46,6 +49,7 @@ mod outbox;
 pub mod parse;
 mod pipes;
 mod place;
+mod preamble;
 mod process;
 mod rates;
 #[doc(hidden)]
@@ -60,6 +64,7 @@ mod waits;
 
 pub use config::{Producer, SweepConfig};
 pub use error::ProducerError;
+pub use playback::Playback;
 pub use run::run;
 pub use sweep::Sweeper;
 pub use tape::Tape;

@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Instant};
 
 use crate::{
+    arguments,
     files::{FileTable, Handles},
     parse::{self, syscall::Syscall},
     read::{Directory, ProcRoot, Seen},
@@ -132,8 +133,9 @@ impl Opened {
         let cgroup = self.directory.read("cgroup", buffer).here().and_then(parse::process::cgroup).map(parse::text);
         let network =
             self.directory.link("ns/net", buffer).here().and_then(|link| parse::process::numbered(link, b"net"));
-        // The script's name comes early; what follows may be megabytes, and is nobody's business.
-        let arguments = self.directory.read_at_most("cmdline", 16 << 10, buffer).here().unwrap_or_default();
+        // The script's name comes early; what follows may be megabytes.
+        let keep = |text: &[u8]| arguments::kept(executable.as_deref(), &parse::process::arguments(text));
+        let arguments = self.directory.read_part("cmdline", 16 << 10, buffer, keep).here().unwrap_or_default();
         let container = cgroup.as_deref().and_then(crate::role::container);
         let arguments = parse::process::arguments(arguments);
         let role = crate::role::of_process(container, executable.as_deref(), &self.comm, &arguments);

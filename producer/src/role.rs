@@ -61,8 +61,8 @@ pub fn of_process(container: Option<&str>, executable: Option<&str>, comm: &str,
         role.push_str(&format!("[c:{}] ", container.get(..12).unwrap_or(container)));
     }
     role.push_str(executable.unwrap_or("-"));
-    let program = executable.map(base_name).or_else(|| std::str::from_utf8(arguments.first()?).ok().map(base_name));
-    let script = program.and_then(Interpreter::of).and_then(|interpreter| interpreter.script(arguments));
+    let program = program(executable, arguments);
+    let script = script(program, arguments);
     if let Some(script) = &script {
         role.push(' ');
         role.push_str(script);
@@ -76,6 +76,16 @@ pub fn of_process(container: Option<&str>, executable: Option<&str>, comm: &str,
         role.push_str(&fold_digits(comm));
     }
     role
+}
+
+/// The name of the program, by its executable or else its first argument.
+pub fn program<'n>(executable: Option<&'n str>, arguments: &[&'n [u8]]) -> Option<&'n str> {
+    executable.or_else(|| std::str::from_utf8(arguments.first()?).ok()).map(base_name)
+}
+
+/// The base name of the script, or the module or main class, that `program` runs if it is an interpreter.
+pub fn script(program: Option<&str>, arguments: &[&[u8]]) -> Option<String> {
+    program.and_then(Interpreter::of)?.script(arguments)
 }
 
 /// The part of a path after its last slash.

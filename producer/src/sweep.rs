@@ -18,6 +18,7 @@ use crate::{
     parse::{self, system::CpuTicks},
     pipes,
     place::Place,
+    preamble,
     process::{self, About, Counters, Identity, Opened, Process},
     rates::{self, Since},
     read::{ProcRoot, Seen},
@@ -69,21 +70,25 @@ impl Sweeper {
         Sweeper::on(producer, Tape::default())
     }
 
-    /// Prepares to sweep the host that the tape tells of: this one, recorded or not, or one that was.
-    pub fn on(mut producer: Producer, tape: Tape) -> Result<Sweeper, ProducerError> {
+    /// Prepares to sweep the host that the tape tells of: this one, recorded or not, or one that was. A recording is played with the
+    /// settings that it was made with, whatever `producer` says.
+    pub fn on(producer: Producer, tape: Tape) -> Result<Sweeper, ProducerError> {
+        let prepared = Sweeper::prepare(producer, tape.clone());
+        tape.finish_sweep()?;
+        prepared
+    }
+
+    fn prepare(producer: Producer, tape: Tape) -> Result<Sweeper, ProducerError> {
         let problems = producer.sweep.problems();
         if !problems.is_empty() {
             let problems = problems.into_iter().map(|(key, problem)| format!("`sweep.{key}` {problem}")).collect();
             return Err(ProducerError::Settings { problems });
         }
+        let producer = preamble::settings(producer, &tape)?;
         let root = ProcRoot::open(&producer.sweep.proc, tape)?;
         let mut buffer = Vec::with_capacity(16 << 10);
         let boot_id = root.directory.read("sys/kernel/random/boot_id", &mut buffer).here();
         let boot_id = boot_id.map(|text| parse::text(text.trim_ascii())).unwrap_or_default();
-        // Open files are told by their absolute and real paths.
-        let absolute: Vec<_> = producer.own_paths.iter().filter_map(|path| std::path::absolute(path).ok()).collect();
-        producer.own_paths = absolute.iter().filter_map(|path| path.canonicalize().ok()).collect();
-        producer.own_paths.extend(absolute);
         let number = |question, live| root.tape.value(question, "", || Seen::Here(live)).here().unwrap_or(live) as f64;
         Ok(Sweeper {
             producer,
