@@ -113,13 +113,22 @@ fn add_processes(builder: &mut Builder, sighting: &Sighting<'_>) -> Vec<i32> {
         nodes.push(node);
         put_figures(builder, node, process, rates, sighting.page);
         put_state(builder, node, process.state);
-        let blindly = !sighting.locks.list_readable && matches!(process.syscall, Seen::Denied);
-        let of_locks = |value: f64| if blindly { Err(Reason::Denied) } else { Ok(value) };
-        builder.put(Measure::BlockedMs, node, of_locks(blocks.blocked_ms(at)));
-        builder.put(Measure::BlocksMs, node, Ok(blocks.blocks_ms(at)));
-        builder.put(Measure::BlocksTasks, node, Ok(blocks.blocks_tasks(at)));
+        let locks = sighting.locks;
+        let (hides_wait, hides_hold) = (locks.may_hide_waits, locks.may_hide_holders);
+        let closed = process.is_closed();
+        builder.put(Measure::BlockedMs, node, unless_hidden(blocks.blocked_ms(at), closed && hides_wait));
+        builder.put(Measure::BlocksMs, node, unless_hidden(blocks.blocks_ms(at), closed && hides_hold));
+        builder.put(Measure::BlocksTasks, node, unless_hidden(blocks.blocks_tasks(at), closed && hides_hold));
     }
     nodes
+}
+
+/// What is not seen is nothing, unless something may be hidden.
+fn unless_hidden(seen: Option<f64>, may_hide: bool) -> Measured {
+    match seen {
+        None if may_hide => Err(Reason::Denied),
+        seen => Ok(seen.unwrap_or(0.0)),
+    }
 }
 
 fn put_figures(builder: &mut Builder, node: i32, process: &Process, rates: &Rates, page: f64) {
@@ -181,16 +190,16 @@ impl Blocks {
         found
     }
 
-    fn blocked_ms(&self, process: usize) -> f64 {
-        self.blocked.get(&process).copied().unwrap_or(0.0)
+    fn blocked_ms(&self, process: usize) -> Option<f64> {
+        self.blocked.get(&process).copied()
     }
 
-    fn blocks_ms(&self, process: usize) -> f64 {
-        self.blocks.get(&process).map_or(0.0, |(longest, _)| *longest)
+    fn blocks_ms(&self, process: usize) -> Option<f64> {
+        self.blocks.get(&process).map(|(longest, _)| *longest)
     }
 
-    fn blocks_tasks(&self, process: usize) -> f64 {
-        self.blocks.get(&process).map_or(0.0, |(_, tasks)| f64::from(*tasks))
+    fn blocks_tasks(&self, process: usize) -> Option<f64> {
+        self.blocks.get(&process).map(|(_, tasks)| f64::from(*tasks))
     }
 }
 
@@ -239,9 +248,11 @@ fn add_files(builder: &mut Builder, sighting: &Sighting<'_>, nodes: &[i32]) -> B
         });
         builder.put(Measure::OpenBy, node, Ok(by.len() as f64));
         let waits = || sighting.locks.waits.iter().filter(|wait| wait.file == *key);
-        let longest = waits().map(|wait| wait.blocked.as_secs_f64() * 1000.0).fold(0.0, f64::max);
-        builder.put(Measure::LockWaiters, node, Ok(waits().count() as f64));
-        builder.put(Measure::LockWaitMs, node, Ok(longest));
+        let longest = waits().map(|wait| wait.blocked.as_secs_f64() * 1000.0).reduce(f64::max);
+        let count = longest.map(|_| waits().count() as f64);
+        let may_hide = sighting.locks.may_hide_waits;
+        builder.put(Measure::LockWaiters, node, unless_hidden(count, may_hide));
+        builder.put(Measure::LockWaitMs, node, unless_hidden(longest, may_hide));
         for process in by.iter().filter_map(|at| nodes.get(*at)) {
             builder.edge(*process, node, "opens", Relation::OBSERVED);
         }

@@ -30,6 +30,7 @@
 pub mod config;
 pub mod error;
 pub mod playback;
+pub mod rights;
 pub mod run;
 pub mod settings;
 pub mod sweep;

@@ -6,6 +6,7 @@ use crate::{
     parse,
     process::About,
     read::{Directory, ProcRoot, Seen},
+    rights::{Hidepid, Rights},
     role,
 };
 
@@ -22,6 +23,8 @@ pub struct Place {
     pub own_network: bool,
     /// Whether the kernel's list of locks can leave some out, because the root is of an inner PID namespace.
     pub list_hides: bool,
+    /// Whether the root hides others' processes from this one (`hidepid`).
+    pub hides: bool,
 }
 
 /// The kernel's number of the first PID namespace, the same on every host.
@@ -42,7 +45,8 @@ impl Place {
         let network = namespace(home, "net");
         let own_network = same_root || (network.is_some() && namespace("self", "net") == network);
         let list_hides = namespace(home, "pid").is_none_or(|number| number != FIRST_PID_NAMESPACE);
-        Place { own_pid, home: home.to_owned(), network: network.unwrap_or(0), own_network, list_hides }
+        let hides = hides(root, buffer);
+        Place { own_pid, home: home.to_owned(), network: network.unwrap_or(0), own_network, list_hides, hides }
     }
 
     /// The directory that shows the host's network.
@@ -71,6 +75,12 @@ impl Place {
     }
 }
 
+fn hides(root: &ProcRoot, buffer: &mut Vec<u8>) -> bool {
+    let mounts = root.directory.read("self/mountinfo", buffer).here().map(|text| Hidepid::of(text, &root.path));
+    let rights = root.directory.read("self/status", buffer).here().and_then(Rights::parse);
+    mounts.zip(rights).is_some_and(|(hidepid, rights)| hidepid.hides_from(&rights))
+}
+
 /// This process's id, as it is told itself.
 fn process_id(root: &ProcRoot) -> Option<u32> {
     let pid = root.tape.value("own-pid", "", || Seen::Here(u64::from(std::process::id())));
@@ -84,12 +94,21 @@ mod tests {
     fn about(comm: &str, executable: Option<&str>) -> About {
         let executable = executable.map(str::to_owned);
         let comm = comm.to_owned();
-        About { comm, executable, cgroup: None, role: String::new(), network: None, makes_faults: false }
+        About {
+            comm,
+            executable,
+            cgroup: None,
+            role: String::new(),
+            network: None,
+            makes_faults: false,
+            unseen: Vec::new(),
+        }
     }
 
     #[test]
     fn only_our_own_programs_are_own() {
-        let place = Place { own_pid: Some(7), home: "self".into(), network: 0, own_network: true, list_hides: false };
+        let home = "self".into();
+        let place = Place { own_pid: Some(7), home, network: 0, own_network: true, list_hides: false, hides: false };
         let own = |comm, executable| place.is_own(8, &about(comm, executable));
         assert!(own("detective", Some("/opt/detective")));
         assert!(own("detective-produ", Some("/opt/detective-producer")));

@@ -4,6 +4,7 @@ use std::{sync::Arc, time::Instant};
 
 use crate::{
     arguments,
+    columns::Reason,
     files::{FileTable, Handles},
     parse::{self, syscall::Syscall},
     read::{Directory, ProcRoot, Seen},
@@ -50,6 +51,8 @@ pub struct About {
     pub network: Option<u64>,
     /// Whether an argument says `fault`: what `detective fault` starts is trouble like any other.
     pub makes_faults: bool,
+    /// What of this could not be read, as signals, and why.
+    pub unseen: Vec<(&'static str, Reason)>,
 }
 
 /// A process as one sweep saw it.
@@ -127,12 +130,13 @@ pub fn reopen(root: &ProcRoot, identity: Identity, buffer: &mut Vec<u8>) -> Seen
 impl Opened {
     /// Reads what is the same until the next `exec`.
     pub fn about(&self, buffer: &mut Vec<u8>) -> About {
-        let text = |seen: Seen<&[u8]>| seen.here().map(parse::text);
-        let executable = text(self.directory.link("exe", buffer));
+        let mut unseen = Vec::new();
+        let executable = noted("executable", self.directory.link("exe", buffer), &mut unseen).map(parse::text);
         let executable = executable.map(|path| path.strip_suffix(" (deleted)").unwrap_or(&path).to_owned());
-        let cgroup = self.directory.read("cgroup", buffer).here().and_then(parse::process::cgroup).map(parse::text);
-        let network =
-            self.directory.link("ns/net", buffer).here().and_then(|link| parse::process::numbered(link, b"net"));
+        let cgroup = noted("cgroup", self.directory.read("cgroup", buffer), &mut unseen);
+        let cgroup = cgroup.and_then(parse::process::cgroup).map(parse::text);
+        let network = noted("network-namespace", self.directory.link("ns/net", buffer), &mut unseen);
+        let network = network.and_then(|link| parse::process::numbered(link, b"net"));
         // The script's name comes early; what follows may be megabytes.
         let keep = |text: &[u8]| arguments::kept(executable.as_deref(), &parse::process::arguments(text));
         let arguments = self.directory.read_part("cmdline", 16 << 10, buffer, keep).here().unwrap_or_default();
@@ -140,7 +144,7 @@ impl Opened {
         let arguments = parse::process::arguments(arguments);
         let role = crate::role::of_process(container, executable.as_deref(), &self.comm, &arguments);
         let makes_faults = arguments.iter().skip(1).any(|argument| *argument == b"fault");
-        About { comm: self.comm.clone(), executable, cgroup, role, network, makes_faults }
+        About { comm: self.comm.clone(), executable, cgroup, role, network, makes_faults, unseen }
     }
 
     /// Reads the rest. `Gone` if the process ended meanwhile.
@@ -181,6 +185,15 @@ impl Opened {
 }
 
 impl Process {
+    /// Whether it keeps to itself what it has open or what it waits for.
+    pub fn is_closed(&self) -> bool {
+        let handles_denied = match &self.handles {
+            Seen::Here(handles) => handles.denied,
+            handles => matches!(handles, Seen::Denied),
+        };
+        handles_denied || self.syscall == Seen::Denied
+    }
+
     /// A file that is not there can mean that the process is not, or that this kernel has no such file.
     fn unless_gone(mut self, directory: &Directory, buffer: &mut Vec<u8>) -> Seen<Process> {
         let counters = &mut self.counters;
@@ -202,6 +215,16 @@ impl Process {
         self.handles = missing_here(self.handles);
         Seen::Here(self)
     }
+}
+
+/// The answer, if it is one. What is gone is no gap: a zombie has no executable any more.
+fn noted<'b>(signal: &'static str, seen: Seen<&'b [u8]>, unseen: &mut Vec<(&'static str, Reason)>) -> Option<&'b [u8]> {
+    match seen.measured() {
+        Ok(bytes) => return Some(bytes),
+        Err(Reason::Gone) => {}
+        Err(reason) => unseen.push((signal, reason)),
+    }
+    None
 }
 
 fn missing_here<T>(seen: Seen<T>) -> Seen<T> {

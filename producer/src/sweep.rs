@@ -129,6 +129,7 @@ impl Sweeper {
         let mut files = FileTable::new(self.producer.own_paths.clone());
         let crowd = self.crowd(&mut files, &mut gaps)?;
         let processes = crowd.processes.as_slice();
+        gaps.add("process-hidden", Reason::Denied, self.hidden_tasks(processes));
         let network = self.network(&crowd, &mut gaps);
         let locks = self.locks(processes, &mut gaps);
         let (pipes, left_out) = pipes::join(processes);
@@ -208,6 +209,16 @@ impl Sweeper {
         }
     }
 
+    /// How many of the host's tasks a `proc` that hides others' processes does not list; kernel threads are among them.
+    fn hidden_tasks(&mut self, processes: &[Process]) -> usize {
+        if !self.place.hides {
+            return 0;
+        }
+        let tasks = self.root.directory.read_small("loadavg", &mut self.buffer).here().and_then(parse::system::tasks);
+        let seen: u64 = processes.iter().map(|process| process.threads).sum();
+        usize::try_from(tasks.unwrap_or(0).saturating_sub(seen)).unwrap_or(usize::MAX).max(1)
+    }
+
     fn network(&mut self, crowd: &Crowd, gaps: &mut Gaps) -> connections::Network {
         let net = self.place.net(&self.root);
         let listing = sockets::list(self.place.own_network, &net, &self.root.tape, &mut self.buffer);
@@ -240,7 +251,12 @@ impl Sweeper {
             gaps.add("locks", Reason::Unsupported, 1);
         }
         let unknown = picture.waits.iter().filter(|wait| wait.holders.is_empty()).count();
-        gaps.add("lock-holder", Reason::Gone, unknown);
+        gaps.add("lock-holder", if picture.may_hide_holders { Reason::Denied } else { Reason::Gone }, unknown);
+        gaps.add(
+            "lock-waiter",
+            if picture.may_hide_waits { Reason::Denied } else { Reason::Gone },
+            picture.unknown_waits,
+        );
         gaps.add("threads", Reason::Off, picture.threads_left_out);
         picture
     }

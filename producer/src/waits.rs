@@ -53,6 +53,12 @@ pub struct Picture {
     pub list_readable: bool,
     /// Threads that were not looked at.
     pub threads_left_out: usize,
+    /// Waits of which only the kernel's list tells, but not whose they are.
+    pub unknown_waits: usize,
+    /// Whether others than those in `waits` may wait, because a process keeps to itself what it waits for.
+    pub may_hide_waits: bool,
+    /// Whether others than the holders in `waits` may hold what is waited for, because a process keeps to itself what it has open.
+    pub may_hide_holders: bool,
 }
 
 /// What is remembered from sweep to sweep: the waits that went on.
@@ -107,7 +113,14 @@ impl Memory {
         inodes.extend(locks::without_owner(scene.processes, &openers, &listed));
         let held = locks::holders(scene.root, scene.processes, &openers, &listed, &inodes, buffer);
         add_listed(scene, &openers, &listed, &mut blocked);
-        let mut picture = Picture { list_readable: listed.readable, threads_left_out, ..Picture::default() };
+        let told = listed.lines.iter().filter(|(line, _)| line.waits).count();
+        let found = blocked.iter().filter(|blocked| blocked.number.is_some()).count();
+        let mut picture = Picture {
+            list_readable: listed.readable,
+            threads_left_out,
+            unknown_waits: told.saturating_sub(found),
+            ..Picture::default()
+        };
         let now = scene.root.tape.monotonic();
         let mut sightings = HashMap::with_capacity(blocked.len());
         for blocked in blocked {
@@ -124,7 +137,18 @@ impl Memory {
         }
         self.waits = sightings;
         picture.held = held;
+        picture.note_what_is_hidden(scene, &listed);
         picture
+    }
+}
+
+impl Picture {
+    fn note_what_is_hidden(&mut self, scene: &Scene<'_>, listed: &Listed) {
+        let is_whole_list = listed.readable && !scene.list_hides && self.unknown_waits == 0;
+        let any_closed = scene.processes.iter().any(Process::is_closed);
+        self.may_hide_waits = any_closed && !is_whole_list;
+        let any_unknown = self.waits.iter().any(|wait| wait.holders.is_empty());
+        self.may_hide_holders = any_closed && (self.may_hide_waits || any_unknown);
     }
 }
 
