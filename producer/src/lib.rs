@@ -33,6 +33,7 @@ pub mod playback;
 pub mod rights;
 pub mod run;
 pub mod settings;
+pub mod signals;
 pub mod sweep;
 
 mod arguments;

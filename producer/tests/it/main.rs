@@ -15,5 +15,6 @@ mod parts;
 mod reference;
 mod rights;
 mod run;
+mod signals;
 mod states;
 mod tape;
