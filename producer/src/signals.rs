@@ -112,7 +112,7 @@ pub const SIGNALS: &[Signal] = &[
     },
     Signal {
         name: "locks",
-        things: "list of locks",
+        things: "the list of locks",
         total: one,
         without: "a lock's holder is named only by who has the file open, and a wait only by who waits",
         remedies: &[("denied", BOTH), ("unsupported", "a kernel with CONFIG_FILE_LOCKING")],
@@ -133,7 +133,7 @@ pub const SIGNALS: &[Signal] = &[
     },
     Signal {
         name: "sockets-net",
-        things: "network namespace",
+        things: "the sockets",
         total: one,
         without: "no endpoint and no connection is seen",
         remedies: &[
@@ -144,7 +144,7 @@ pub const SIGNALS: &[Signal] = &[
     },
     Signal {
         name: "sockets-listing",
-        things: "network namespace",
+        things: "the sockets as the kernel lists them",
         total: one,
         without: "no round-trip times, retransmissions or peers of Unix sockets are known",
         remedies: &[(
@@ -175,9 +175,9 @@ pub const SIGNALS: &[Signal] = &[
     },
     Signal {
         name: "snapshot",
-        things: "snapshots",
-        total: |_, missing| missing + 1,
-        without: "what was seen then is lost",
+        things: "the snapshots before",
+        total: |_, missing| missing,
+        without: "they were dropped, and what they showed is lost",
         remedies: &[("gone", "a bus that keeps up, or more of `sweep.queue_bytes`")],
     },
 ];

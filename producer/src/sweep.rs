@@ -150,7 +150,9 @@ impl Sweeper {
             ticks_before: self.last.as_ref().and_then(|last| last.ticks),
             page: self.page,
         });
-        gaps.warn_once(&mut self.told);
+        if !self.root.tape.is_playing() {
+            gaps.warn_once(&mut self.told);
+        }
         self.remember(processes, Last { at, uptime_centis, ticks: system.ticks() });
         let (nodes, edges, columns, evidence) = builder.finish();
         let sequence = self.sequence;
