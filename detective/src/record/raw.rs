@@ -14,6 +14,8 @@ use crate::{cli::RecordArgs, config::Config};
 
 /// For so long if nothing else was asked for.
 const SPAN: Duration = Duration::from_secs(60);
+/// What is still at work when a signal came so long ago is left to the end of the process.
+const PATIENCE: Duration = Duration::from_secs(3);
 
 /// Sweeps this host at the interval, and records what the sweeps read, until the time is up or a signal comes.
 ///
@@ -27,13 +29,26 @@ pub async fn run(config: Config, args: &RecordArgs, shutdown: &CancellationToken
     interval.set_missed_tick_behavior(MissedTickBehavior::Skip);
     let mut outcome = Ok(());
     while outcome.is_ok() && is_time(&mut interval, until, shutdown).await {
-        (recording, outcome) = tokio::task::spawn_blocking(move || {
+        let sweeping = tokio::task::spawn_blocking(move || {
             let swept = recording.sweep();
             (recording, swept)
-        })
-        .await?;
+        });
+        (recording, outcome) = tokio::select! {
+            swept = sweeping => swept?,
+            () = is_overdue(shutdown) => {
+                let name = args.file.display();
+                return Err(anyhow::anyhow!("a sweep hangs: `{name}` ends within it"))
+                    .hint("what was recorded before can be replayed");
+            }
+        };
     }
     outcome.and(recording.finish())
+}
+
+/// Waits until a sweep should have ended after a signal: the kernel can keep one waiting for a device or a server.
+async fn is_overdue(shutdown: &CancellationToken) {
+    shutdown.cancelled().await;
+    tokio::time::sleep(PATIENCE).await;
 }
 
 /// Waits for the next sweep; false if there is to be none.

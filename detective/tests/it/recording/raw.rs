@@ -121,6 +121,30 @@ async fn a_recording_that_is_ended_by_force_is_replayed_as_far_as_it_goes() {
 }
 
 #[tokio::test]
+async fn a_sweep_that_hangs_does_not_keep_a_recording_from_its_end() {
+    let folder = Folder::new();
+    let proc = folder.path("proc");
+    std::fs::create_dir_all(proc.join("17")).unwrap();
+    std::fs::write(proc.join("stat"), "cpu  10 0 5 100 0 0 0 0 0 0\n").unwrap();
+    std::os::unix::fs::symlink("99", proc.join("self")).unwrap();
+    // Nobody writes into it.
+    let pipe = proc.join("17/stat");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let settings = folder.path("settings.toml");
+    std::fs::write(&settings, format!("[sweep]\nproc = '{}'\n", proc.display())).unwrap();
+    let flags = ["--proc", "--config", settings.to_str().unwrap()];
+    let said = folder.path("said");
+    let mut child = folder.start("record", "raw.avro", "unused", &flags, File::create(&said).unwrap());
+    let raw = folder.path("raw.avro");
+    until("the file", async || raw_reads(&raw).is_some_and(|reads| !reads.is_empty())).await;
+    let (code, took) = child.terminate();
+    let said = std::fs::read_to_string(said).unwrap();
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("error: a sweep hangs: `"), "{said}");
+    assert!(took.as_secs() < 60, "{took:?}");
+}
+
+#[tokio::test]
 async fn a_recording_that_does_not_fit_is_replayed_up_to_there_and_told() {
     let folder = Folder::new();
     record(&folder, &[]);
