@@ -269,6 +269,7 @@ impl Sweeper {
         }
         let listings = self.namespaces.list(&self.place, &others, &self.root, &mut self.buffer);
         gaps.add("network-namespaces", Reason::Off, listings.left_out);
+        gaps.add_seen("sockets-net", &listings.home);
         let listings = listings.listings;
         let mut refused = listings.values().filter(|listing| listing.refused).count();
         refused += usize::from(!listings.contains_key(&self.place.network));
