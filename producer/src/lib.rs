@@ -23,6 +23,7 @@
 //! - [`run`]: sweeps at an interval; `outbox` is where snapshots wait for `delivery` to the bus, `record` their form
 //! - [`settings`]: what the program `detective-producer` reads
 //! - `rates`, `columns`, `coverage`, `builder`, `assemble`: facts to a snapshot
+//! - `listing`: the little that `ps` tells, to be measured against it
 //! - [`tape`]: everything that is asked of kernel and clock goes through it, to be recorded and played back
 //! - `clock`: the one place where the time is asked for
 
@@ -40,6 +41,8 @@ mod connections;
 mod coverage;
 mod delivery;
 mod files;
+#[doc(hidden)]
+pub mod listing;
 mod locks;
 mod outbox;
 #[doc(hidden)]
