@@ -1,6 +1,6 @@
 //! The eleven features of the original design, encoded as it did.
 
-use schemas::{GraphSnapshot, Node};
+use schemas::{Edge, GraphSnapshot, Node};
 
 use crate::{Encoded, HostGraph};
 
@@ -46,8 +46,10 @@ pub fn encode(graph: &HostGraph) -> Encoded {
 fn features(graph: &HostGraph, pressure: &Pressure, at: usize) -> [f32; 11] {
     let value = |column: &str| graph.snapshot().column(column).and_then(|column| column.value(at)).unwrap_or(0.0);
     let incident = || graph.dependencies(at).chain(graph.dependants(at)).map(|(edge, _)| edge);
+    // The original knew of waits for locks alone; that a pipe's reader waits is how pipes are.
+    let is_wait = |edge: &&Edge| edge.blocked_ms.is_some() && !matches!(edge.kind.as_str(), "pipes" | "connects");
     let longest = |times: &mut dyn Iterator<Item = f32>| times.fold(0.0, f32::max);
-    let blocked = longest(&mut incident().filter_map(|edge| edge.blocked_ms));
+    let blocked = longest(&mut incident().filter(is_wait).filter_map(|edge| edge.blocked_ms));
     let latency = longest(&mut incident().filter_map(|edge| edge.latency_ms));
     let (incoming, outgoing) = graph.degrees(at);
     let (incoming, outgoing) = (incoming as f32, outgoing as f32);
@@ -56,7 +58,7 @@ fn features(graph: &HostGraph, pressure: &Pressure, at: usize) -> [f32; 11] {
         (value("cpu_pct") / 100.0).min(1.0),
         (value("memory_rss") / BYTES_PER_MB / 1000.0).min(1.0),
         state(value),
-        if incident().any(|edge| edge.blocked_ms.is_some()) { 1.0 } else { 0.0 },
+        if incident().any(|edge| is_wait(&edge)) { 1.0 } else { 0.0 },
         (blocked / 1000.0).min(1.0),
         (latency / 10_000.0).min(1.0),
         ((incoming + outgoing) / 10.0).min(1.0),

@@ -6,7 +6,7 @@ use schemas::{ColumnSpec, GraphSnapshot};
 use serde::{Deserialize, Serialize};
 
 /// Version of the transformations below and of the encoder. A release pins it: change one, raise this.
-pub const RECIPE_VERSION: i32 = 1;
+pub const RECIPE_VERSION: i32 = 2;
 
 /// Which features a model reads.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
@@ -101,6 +101,8 @@ pub enum Side {
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Curve {
     Linear,
+    /// `-ln(1.01 - x / 100)` of a percentage of a limit: what is left counts, and half of it is a step wherever that is.
+    Fullness,
     /// `sign(x) ln(1 + min(|x|, most) / unit)`: linear far below the unit, logarithmic far above it.
     Log {
         unit: f32,
@@ -140,6 +142,19 @@ impl Measure {
             "memory_available" => Measure { trouble: Side::Low, ..measure },
             // Who shares a file or a group is nobody's trouble; what they do there is.
             "open_by" | "processes" => Measure { trouble: Side::Neither, ..measure },
+            // More load, a start, or what the members of a group are told of themselves: context, and nobody's trouble.
+            "minor_faults" | "switches" | "host_switches" | "tasks_running" | "oom_score" | "uptime_ms"
+            | "space_free" | "cpu_quota_used_pct" | "group_memory" | "group_read_bytes" | "group_write_bytes" => {
+                Measure { trouble: Side::Neither, ..measure }
+            }
+            name if name.starts_with("group_psi_") => Measure { trouble: Side::Neither, ..measure },
+            "fds_pct"
+            | "accept_queue_pct"
+            | "conntrack_pct"
+            | "space_used_pct"
+            | "inodes_used_pct"
+            | "memory_limit_used_pct"
+            | "pids_limit_used_pct" => Measure { curve: Curve::Fullness, floor: 0.4, relative_floor: 0.0, ..measure },
             // Every start of a program that is not in memory yet faults for a moment.
             "major_faults" => Measure { floor: 1.0, ..measure },
             // Bulk I/O by itself is somebody's backup; it is trouble when others wait.
@@ -152,6 +167,7 @@ impl Measure {
     pub fn transform(&self, raw: f32) -> f32 {
         match self.curve {
             Curve::Linear => raw,
+            Curve::Fullness => -(1.01 - raw.clamp(0.0, 100.0) / 100.0).ln(),
             Curve::Log { unit, most } => raw.signum() * (raw.abs().min(most) / unit).ln_1p(),
         }
     }
@@ -160,6 +176,7 @@ impl Measure {
     pub fn invert(&self, transformed: f32) -> f32 {
         match self.curve {
             Curve::Linear => transformed,
+            Curve::Fullness => (1.01 - (-transformed).exp()) * 100.0,
             Curve::Log { unit, .. } => transformed.signum() * transformed.abs().exp_m1() * unit,
         }
     }

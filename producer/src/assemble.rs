@@ -1,22 +1,35 @@
 //! From what a sweep saw to the snapshot's nodes, edges, columns and evidence.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+mod filesystems;
+mod processes;
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    time::Duration,
+};
 
 use schemas::Node;
 
 use crate::{
     builder::{Builder, Relation},
-    columns::{Measure, Measured, Reason},
+    cgroups::{Groups, nodes},
+    columns::{Measure, Measured},
     connections::{Endpoint, Network, Target, Tie},
     files::{FileKey, FileTable},
-    parse::system::CpuTicks,
     process::Process,
     rates::Rates,
     read::Seen,
     role,
-    system::{RESOURCES, System},
-    waits::{Picture, Wait},
+    stalls::Stall,
+    system::Resource,
+    waits::Picture,
 };
+
+/// With more processes at the other end of a pipe or socket nobody can be named.
+const MOST_OTHERS: usize = 4;
+
+/// A shorter read or write is one like any other.
+const WORTH_TELLING: Duration = Duration::from_millis(100);
 
 /// Everything that a sweep saw.
 pub struct Sighting<'s> {
@@ -24,18 +37,24 @@ pub struct Sighting<'s> {
     pub processes: &'s [Process],
     /// The rates of each of them.
     pub rates: &'s [Rates],
+    /// How many new processes a second there are below each of them.
+    pub forks: &'s [Measured],
     /// Files.
     pub files: &'s FileTable,
     /// Endpoints and who is linked to them.
     pub network: &'s Network,
+    /// Filesystems, and who waits for them.
+    pub filesystems: &'s crate::filesystems::Picture,
     /// Locks and waits.
     pub locks: &'s Picture,
+    /// Reads and writes that go on.
+    pub stalls: &'s [Stall],
     /// Pairs of a reader and a writer of a pipe.
     pub pipes: &'s BTreeSet<(usize, usize)>,
-    /// The host.
-    pub system: &'s System,
-    /// The host's clock ticks in the sweep before.
-    pub ticks_before: Option<CpuTicks>,
+    /// Control groups.
+    pub groups: &'s Groups<'s>,
+    /// The host's resources.
+    pub system: &'s [Resource],
     /// Bytes of a page of memory.
     pub page: f64,
 }
@@ -43,12 +62,14 @@ pub struct Sighting<'s> {
 /// Puts the parts together.
 pub fn assemble(sighting: &Sighting<'_>) -> Builder {
     let mut builder = Builder::default();
-    add_system(&mut builder, sighting);
-    let groups = add_cgroups(&mut builder, sighting.processes);
-    let processes = add_processes(&mut builder, sighting);
+    add_system(&mut builder, sighting.system);
+    let groups = nodes::add(&mut builder, sighting.groups);
+    let processes = processes::add(&mut builder, sighting);
     add_families(&mut builder, sighting.processes, &processes, &groups);
-    let files = add_files(&mut builder, sighting, &processes);
+    let filesystems = filesystems::add(&mut builder, sighting.filesystems, &processes);
+    let files = add_files(&mut builder, sighting, &processes, &filesystems);
     add_locks(&mut builder, sighting.locks, &processes, &files);
+    add_stalls(&mut builder, sighting.stalls, &processes);
     add_network(&mut builder, sighting.network, &processes);
     for (reader, writer) in sighting.pipes {
         if let (Some(reader), Some(writer)) = (processes.get(*reader), processes.get(*writer)) {
@@ -58,139 +79,13 @@ pub fn assemble(sighting: &Sighting<'_>) -> Builder {
     builder
 }
 
-fn add_system(builder: &mut Builder, sighting: &Sighting<'_>) {
-    let nodes = RESOURCES.map(|(id, name)| {
-        let (kind, role) = ("system".to_owned(), name.to_owned());
-        builder.node(Node { id: id.to_owned(), kind, role, name: name.to_owned(), ..Node::default() })
-    });
-    for (resource, measure, measured) in sighting.system.measured(sighting.ticks_before) {
-        if let Some(node) = nodes.get(resource) {
-            builder.put(measure, *node, measured);
+fn add_system(builder: &mut Builder, resources: &[Resource]) {
+    for Resource { id, role, name, figures } in resources {
+        let (kind, id, role, name) = ("system".to_owned(), id.clone(), role.clone(), name.clone());
+        let node = builder.node(Node { id, kind, role, name, ..Node::default() });
+        for (measure, measured) in figures {
+            builder.put(*measure, node, *measured);
         }
-    }
-}
-
-/// A node for each control group, but the root, that holds processes.
-fn add_cgroups<'p>(builder: &mut Builder, processes: &'p [Process]) -> BTreeMap<&'p str, i32> {
-    let mut counts = BTreeMap::<&str, u32>::new();
-    for path in processes.iter().filter_map(|process| process.about.cgroup.as_deref()).filter(|path| *path != "/") {
-        *counts.entry(path).or_default() += 1;
-    }
-    let add = |(path, count): (&'p str, u32)| {
-        let container = role::container(path);
-        let role =
-            container.map_or_else(|| role::fold_digits(path), |id| format!("[c:{}]", id.get(..12).unwrap_or(id)));
-        let node = builder.node(Node {
-            id: format!("c:{path}"),
-            kind: "cgroup".to_owned(),
-            role,
-            name: path.to_owned(),
-            container: container.map(str::to_owned),
-            ..Node::default()
-        });
-        builder.put(Measure::Processes, node, Ok(f64::from(count)));
-        (path, node)
-    };
-    counts.into_iter().map(add).collect()
-}
-
-/// A node for each process, in the sweep's order; returns their indices.
-fn add_processes(builder: &mut Builder, sighting: &Sighting<'_>) -> Vec<i32> {
-    let blocks = Blocks::of(&sighting.locks.waits);
-    let mut nodes = Vec::with_capacity(sighting.processes.len());
-    for (at, (process, rates)) in sighting.processes.iter().zip(sighting.rates).enumerate() {
-        let identity = process.identity;
-        let node = builder.node(Node {
-            id: format!("p:{}:{}", identity.pid, identity.start_time),
-            kind: "process".to_owned(),
-            role: process.about.role.clone(),
-            name: process.about.comm.clone(),
-            pid: Some(i64::from(identity.pid)),
-            start_time: i64::try_from(identity.start_time).ok(),
-            container: process.about.cgroup.as_deref().and_then(role::container).map(str::to_owned),
-            ..Node::default()
-        });
-        nodes.push(node);
-        put_figures(builder, node, process, rates, sighting.page);
-        put_state(builder, node, process.state);
-        let blindly = !sighting.locks.list_readable && matches!(process.syscall, Seen::Denied);
-        let of_locks = |value: f64| if blindly { Err(Reason::Denied) } else { Ok(value) };
-        builder.put(Measure::BlockedMs, node, of_locks(blocks.blocked_ms(at)));
-        builder.put(Measure::BlocksMs, node, Ok(blocks.blocks_ms(at)));
-        builder.put(Measure::BlocksTasks, node, Ok(blocks.blocks_tasks(at)));
-    }
-    nodes
-}
-
-fn put_figures(builder: &mut Builder, node: i32, process: &Process, rates: &Rates, page: f64) {
-    let handles = process.handles.as_ref();
-    let sockets = match process.handles.as_ref() {
-        Seen::Here(handles) if handles.denied => Err(Reason::Denied),
-        handles => handles.map(|handles| handles.sockets().count() as f64).measured(),
-    };
-    let figures: [(Measure, Measured); 10] = [
-        (Measure::CpuPct, rates.cpu_pct),
-        (Measure::MemoryRss, process.resident_pages.measured().map(|pages| pages as f64 * page)),
-        (Measure::MemoryGrowth, rates.private_pages.map(|pages| pages * page)),
-        (Measure::Threads, Ok(process.threads as f64)),
-        (Measure::Fds, handles.map(|handles| handles.count as f64).measured()),
-        (Measure::Sockets, sockets),
-        (Measure::MajorFaults, rates.major_faults),
-        (Measure::RunDelayPct, rates.run_delay_pct),
-        (Measure::ReadBytes, rates.read_bytes),
-        (Measure::WriteBytes, rates.write_bytes),
-    ];
-    for (measure, measured) in figures {
-        builder.put(measure, node, measured);
-    }
-}
-
-fn put_state(builder: &mut Builder, node: i32, state: u8) {
-    // Upper and lower case differ: a stopped process was told to, a traced one is held by its debugger.
-    let flags = [
-        (Measure::Running, b'R'),
-        (Measure::DiskWait, b'D'),
-        (Measure::Stopped, b'T'),
-        (Measure::Traced, b't'),
-        (Measure::Zombie, b'Z'),
-    ];
-    for (measure, letter) in flags {
-        builder.put(measure, node, Ok(f64::from(u8::from(state == letter))));
-    }
-}
-
-/// What lock waits mean for each process.
-struct Blocks {
-    blocked: HashMap<usize, f64>,
-    blocks: HashMap<usize, (f64, u32)>,
-}
-
-impl Blocks {
-    fn of(waits: &[Wait]) -> Blocks {
-        let mut found = Blocks { blocked: HashMap::new(), blocks: HashMap::new() };
-        for wait in waits {
-            let millis = wait.blocked.as_secs_f64() * 1000.0;
-            let blocked = found.blocked.entry(wait.process).or_default();
-            *blocked = blocked.max(millis);
-            for holder in wait.holders.iter().filter(|holder| holder.main) {
-                let (longest, tasks) = found.blocks.entry(holder.process).or_default();
-                *longest = longest.max(millis);
-                *tasks += 1;
-            }
-        }
-        found
-    }
-
-    fn blocked_ms(&self, process: usize) -> f64 {
-        self.blocked.get(&process).copied().unwrap_or(0.0)
-    }
-
-    fn blocks_ms(&self, process: usize) -> f64 {
-        self.blocks.get(&process).map_or(0.0, |(longest, _)| *longest)
-    }
-
-    fn blocks_tasks(&self, process: usize) -> f64 {
-        self.blocks.get(&process).map_or(0.0, |(_, tasks)| f64::from(*tasks))
     }
 }
 
@@ -198,18 +93,33 @@ impl Blocks {
 fn add_families(builder: &mut Builder, processes: &[Process], nodes: &[i32], groups: &BTreeMap<&str, i32>) {
     let by_pid: HashMap<u32, i32> =
         processes.iter().zip(nodes).map(|(process, node)| (process.identity.pid, *node)).collect();
+    let mut offspring: BTreeMap<i32, (u32, u32)> = nodes.iter().map(|node| (*node, (0, 0))).collect();
     for (process, node) in processes.iter().zip(nodes) {
         if let Some(parent) = by_pid.get(&process.parent) {
             builder.edge(*node, *parent, "parent", Relation::OBSERVED);
+            let (children, zombies) = offspring.entry(*parent).or_default();
+            *children += 1;
+            *zombies += u32::from(process.state == b'Z');
         }
-        if let Some(group) = process.about.cgroup.as_deref().and_then(|path| groups.get(path)) {
+        let places = process.about.groups.places().iter().filter(|place| place.innermost);
+        for group in places.filter_map(|place| groups.get(place.path.as_str())) {
             builder.edge(*node, *group, "member-of", Relation::OBSERVED);
         }
     }
+    for (node, (children, zombies)) in offspring {
+        builder.put(Measure::Children, node, Ok(f64::from(children)));
+        builder.put(Measure::Zombies, node, Ok(f64::from(zombies)));
+    }
 }
 
-/// A node for each file that is written, shared, locked or waited for, linked to its openers.
-fn add_files(builder: &mut Builder, sighting: &Sighting<'_>, nodes: &[i32]) -> BTreeMap<FileKey, i32> {
+/// A node for each file that is written, shared, locked or waited for, or on a filesystem in trouble, linked to its
+/// openers.
+fn add_files(
+    builder: &mut Builder,
+    sighting: &Sighting<'_>,
+    nodes: &[i32],
+    filesystems: &BTreeMap<(u32, u32), i32>,
+) -> BTreeMap<FileKey, i32> {
     let mut openers = BTreeMap::<FileKey, (BTreeSet<usize>, bool)>::new();
     for (at, process) in sighting.processes.iter().enumerate() {
         let Seen::Here(handles) = &process.handles else { continue };
@@ -224,7 +134,8 @@ fn add_files(builder: &mut Builder, sighting: &Sighting<'_>, nodes: &[i32]) -> B
     let mut added = BTreeMap::new();
     for (key, (by, written)) in &openers {
         let Some(file) = sighting.files.get(key) else { continue };
-        let shown = locked.contains(key) || (file.regular && (*written || by.len() > 1));
+        let trouble = sighting.filesystems.trouble_of(key).and_then(|device| filesystems.get(&device));
+        let shown = locked.contains(key) || (file.regular && (*written || by.len() > 1 || trouble.is_some()));
         if !shown {
             continue;
         }
@@ -244,6 +155,9 @@ fn add_files(builder: &mut Builder, sighting: &Sighting<'_>, nodes: &[i32]) -> B
         builder.put(Measure::LockWaitMs, node, Ok(longest));
         for process in by.iter().filter_map(|at| nodes.get(*at)) {
             builder.edge(*process, node, "opens", Relation::OBSERVED);
+        }
+        if let Some(filesystem) = trouble {
+            builder.edge(node, *filesystem, "member-of", Relation::OBSERVED);
         }
         added.insert(*key, node);
     }
@@ -277,6 +191,27 @@ fn add_locks(builder: &mut Builder, locks: &Picture, nodes: &[i32], files: &BTre
     }
 }
 
+/// A wait in a read is told on the relation that is there anyway, one in a write as a wait for who should read.
+fn add_stalls(builder: &mut Builder, stalls: &[Stall], nodes: &[i32]) {
+    for stall in stalls.iter().filter(|stall| stall.others.len() <= MOST_OTHERS && stall.blocked >= WORTH_TELLING) {
+        let Some(waiter) = nodes.get(stall.process) else { continue };
+        let blocked_ms = Some((stall.blocked.as_secs_f64() * 1000.0) as f32);
+        let observed = stall.others.len() == 1;
+        let kind = match (stall.writes, stall.is_pipe) {
+            (true, _) => "waits-for",
+            (false, true) => "pipes",
+            (false, false) => "connects",
+        };
+        let others: Vec<i32> = stall.others.iter().filter_map(|other| nodes.get(*other)).copied().collect();
+        for other in &others {
+            builder.edge(*waiter, *other, kind, Relation { observed, blocked_ms, latency_ms: None });
+        }
+        if stall.writes {
+            builder.evidence(&stall.source, &stall.text, others.into_iter().chain([*waiter]));
+        }
+    }
+}
+
 /// A node for each endpoint, linked to the processes; and the links between processes.
 fn add_network(builder: &mut Builder, network: &Network, nodes: &[i32]) {
     let endpoints: Vec<i32> = network.endpoints.iter().map(|endpoint| add_endpoint(builder, endpoint)).collect();
@@ -291,7 +226,7 @@ fn add_network(builder: &mut Builder, network: &Network, nodes: &[i32]) {
             // The server depends on its endpoint as on a file that it has open.
             Tie::Opens => "opens",
         };
-        let relation = Relation { observed: link.observed, blocked_ms: None, latency_ms: link.latency_ms };
+        let relation = Relation { observed: link.observed, blocked_ms: link.blocked_ms, latency_ms: link.latency_ms };
         builder.edge(*source, *target, kind, relation);
     }
 }
@@ -312,7 +247,9 @@ fn add_endpoint(builder: &mut Builder, endpoint: &Endpoint) -> i32 {
         (Measure::RecvQueue, Some(Ok(endpoint.recv_queue as f64))),
         (Measure::SendQueue, endpoint.send_queue.map(|bytes| Ok(bytes as f64))),
         (Measure::AcceptQueue, endpoint.accept_queue.map(|queue| Ok(queue as f64))),
+        (Measure::AcceptQueuePct, accept_queue_pct(endpoint).map(Ok)),
         (Measure::Retransmits, endpoint.retransmits),
+        (Measure::OwingMs, endpoint.owing_ms),
     ];
     for (measure, measured) in figures {
         if let Some(measured) = measured {
@@ -320,4 +257,10 @@ fn add_endpoint(builder: &mut Builder, endpoint: &Endpoint) -> i32 {
         }
     }
     node
+}
+
+/// A queue is full once it has one more than its limit.
+fn accept_queue_pct(endpoint: &Endpoint) -> Option<f64> {
+    let (queue, limit) = (endpoint.accept_queue?, endpoint.accept_limit?);
+    Some((queue as f64 / (limit as f64 + 1.0) * 100.0).min(100.0))
 }

@@ -15,9 +15,19 @@ pub struct SweepConfig {
     pub interval: Duration,
     /// Where the `proc` file system is mounted: `/proc`, or for a producer in a container the host's (`/host/proc`).
     pub proc: PathBuf,
-    /// The most threads (main threads aside) whose system call is read in one sweep, in search of those that wait for
-    /// a lock. Threads beyond are counted as not covered.
-    pub threads_per_sweep: usize,
+    /// Where the hierarchies of control groups are mounted: `/sys/fs/cgroup`, or for a producer in a container the host's
+    /// (`/host/sys/fs/cgroup`).
+    pub cgroup: PathBuf,
+    /// The most CPU time that deep reads may take, in percent of one core: a look at each thread that is not a main thread, in search
+    /// of those that wait. Threads beyond are counted as not covered and come first in the next sweep. At most `100`.
+    pub deep_cpu_percent: u32,
+    /// Whether everything is read in every sweep. Else the files of a process that has not run since the sweep before, which
+    /// cannot have changed, are read again only now and then.
+    pub reread: bool,
+    /// Whether the arguments of processes are sent too, as evidence: of each at most 512 bytes, without what looks like a
+    /// secret. Other words than those known to stand before secrets can stand before one, so leave it off where
+    /// snapshots go further than those who may see the arguments anyway.
+    pub arguments: bool,
     /// The most bytes of snapshots that wait while the bus is slow or away. Beyond that the oldest are dropped and
     /// counted; the newest always waits.
     pub queue_bytes: u64,
@@ -28,7 +38,10 @@ impl Default for SweepConfig {
         SweepConfig {
             interval: Duration::from_secs(1),
             proc: PathBuf::from("/proc"),
-            threads_per_sweep: 1024,
+            cgroup: PathBuf::from("/sys/fs/cgroup"),
+            deep_cpu_percent: 3,
+            reread: false,
+            arguments: false,
             queue_bytes: 64 << 20,
         }
     }
@@ -43,8 +56,13 @@ impl SweepConfig {
         if self.interval < Self::SHORTEST {
             problems.push(("interval", format!("must be at least 50ms, found {:?}", self.interval)));
         }
-        if !self.proc.is_absolute() {
-            problems.push(("proc", format!("must be an absolute path, found `{}`", self.proc.display())));
+        if self.deep_cpu_percent > 100 {
+            problems.push(("deep_cpu_percent", format!("must be at most 100, found {}", self.deep_cpu_percent)));
+        }
+        for (key, path) in [("proc", &self.proc), ("cgroup", &self.cgroup)] {
+            if !path.is_absolute() {
+                problems.push((key, format!("must be an absolute path, found `{}`", path.display())));
+            }
         }
         problems
     }
@@ -80,10 +98,14 @@ mod tests {
 
     #[test]
     fn every_problem_is_told_at_once() {
-        let sweep =
-            SweepConfig { interval: Duration::from_millis(1), proc: PathBuf::from("proc"), ..SweepConfig::default() };
+        let sweep = SweepConfig {
+            interval: Duration::from_millis(1),
+            proc: PathBuf::from("proc"),
+            cgroup: PathBuf::from("cgroup"),
+            ..SweepConfig::default()
+        };
         let keys: Vec<&str> = sweep.problems().into_iter().map(|(key, _)| key).collect();
-        assert_eq!(keys, ["interval", "proc"]);
+        assert_eq!(keys, ["interval", "proc", "cgroup"]);
         assert_eq!(SweepConfig::default().problems(), []);
     }
 

@@ -21,13 +21,18 @@ impl Gaps {
     /// Adds what is missing of a process.
     pub fn add_process(&mut self, process: &Process) {
         let counters = &process.counters;
-        self.add_seen("memory", &process.resident_pages);
-        self.add_seen("run-delay", &counters.run_delay);
-        self.add_seen("io", &counters.storage);
+        self.add_seen("memory", &process.memory);
+        self.add_seen("run-delay", &counters.schedule);
+        self.add_seen("io", &counters.io);
+        self.add_seen("limits", &process.limits.open_files);
         self.add_seen("fd", &process.handles);
         self.add_seen("syscall", &process.syscall);
+        if let Some(container) = &process.about.container {
+            self.add_seen("environ", &container.label);
+        }
         let links_denied = matches!(&process.handles, Seen::Here(handles) if handles.denied);
         self.add("fd-link", Reason::Denied, usize::from(links_denied));
+        self.add("cmdline", Reason::Late, usize::from(process.about.late));
     }
 
     /// Adds an answer, if it is not a value.

@@ -1,7 +1,7 @@
 //! The open files of processes, each file once, by device and inode.
 
 use std::{
-    collections::BTreeMap,
+    collections::HashMap,
     path::{Path, PathBuf},
 };
 
@@ -28,6 +28,10 @@ pub struct File {
     pub path: String,
     /// Whether it has contents of its own; a directory has not.
     pub regular: bool,
+    /// The number of the mount by which its opener reached it, if the kernel tells it.
+    pub mount: Option<u64>,
+    // The number of the sweep that saw it last.
+    seen: u64,
 }
 
 /// What a file descriptor stands for, as far as anybody else can be behind it.
@@ -81,23 +85,48 @@ impl Handles {
         })
     }
 
+    /// What descriptor `fd` stands for.
+    pub fn handle(&self, fd: u32) -> Option<Handle> {
+        self.open.iter().find_map(|(number, handle)| (*number == fd).then_some(*handle))
+    }
+
     /// The file that descriptor `fd` stands for.
     pub fn file(&self, fd: u32) -> Option<FileKey> {
-        self.files().find_map(|(number, file, _)| (number == fd).then_some(file))
+        match self.handle(fd)? {
+            Handle::File { file, .. } => Some(file),
+            _ => None,
+        }
     }
 }
 
-/// Every file that a sweep came across.
+/// Every file that the sweep came across.
 #[derive(Debug, Default)]
 pub struct FileTable {
     own_paths: Vec<PathBuf>,
-    files: BTreeMap<FileKey, File>,
+    files: HashMap<FileKey, File>,
+    sweep: u64,
 }
 
 impl FileTable {
     /// A table that leaves out what is at or below `own_paths`.
     pub fn new(own_paths: Vec<PathBuf>) -> FileTable {
-        FileTable { own_paths, files: BTreeMap::new() }
+        FileTable { own_paths, files: HashMap::new(), sweep: 0 }
+    }
+
+    /// To be called before each sweep: forgets what the last one did not come across.
+    pub fn begin_sweep(&mut self) {
+        let last = self.sweep;
+        self.files.retain(|_, file| file.seen == last);
+        self.sweep += 1;
+    }
+
+    /// Notes that files which an earlier sweep came across are still open.
+    pub fn keep(&mut self, handles: &Handles) {
+        for (_, file, _) in handles.files() {
+            if let Some(known) = self.files.get_mut(&file) {
+                known.seen = self.sweep;
+            }
+        }
     }
 
     /// What is known of a file.
@@ -150,22 +179,24 @@ impl FileTable {
         match FileType::from_raw_mode(target.mode) {
             FileType::Fifo => Some(Handle::Pipe { pipe: file, reads, writes }),
             kind @ (FileType::RegularFile | FileType::Directory) => {
-                self.remember(file, link, kind == FileType::RegularFile).then_some(Handle::File { file, writes })
+                let regular = kind == FileType::RegularFile;
+                self.remember(file, link, regular, target.mount).then_some(Handle::File { file, writes })
             }
             _ => None,
         }
     }
 
     /// False if the file is of Local Detective's own data.
-    fn remember(&mut self, file: FileKey, link: &[u8], regular: bool) -> bool {
-        if self.files.contains_key(&file) {
+    fn remember(&mut self, file: FileKey, link: &[u8], regular: bool, mount: Option<u64>) -> bool {
+        let sweep = self.sweep;
+        if self.files.get(&file).is_some_and(|known| known.seen == sweep) {
             return true;
         }
         let path = parse::text(link.strip_suffix(b" (deleted)").unwrap_or(link));
         if self.own_paths.iter().any(|own| Path::new(&path).starts_with(own)) {
             return false;
         }
-        self.files.insert(file, File { path, regular });
+        self.files.insert(file, File { path, regular, mount, seen: sweep });
         true
     }
 }

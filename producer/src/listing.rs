@@ -53,6 +53,6 @@ fn line(root: &ProcRoot, pid: u32, buffer: &mut Vec<u8>) -> Seen<Line> {
         });
         let memory = directory.read_small("statm", buffer);
         let memory = memory.and_then(|text| parse::process::statm(text).map_or(Seen::Unsupported, Seen::Here));
-        line.map(|line| Line { resident_pages: memory.map(|(resident, _)| resident), ..line })
+        line.map(|line| Line { resident_pages: memory.map(|memory| memory.resident), ..line })
     })
 }

@@ -68,6 +68,13 @@ pub struct Listed {
     pub readable: bool,
 }
 
+impl Listed {
+    /// The inodes of locks that somebody waits for.
+    pub fn waited_for(&self) -> BTreeSet<u64> {
+        self.lines.iter().filter(|(line, _)| line.waits).map(|(line, _)| line.lock.inode).collect()
+    }
+}
+
 /// Reads the kernel's list of locks.
 pub fn list(root: &ProcRoot, buffer: &mut Vec<u8>) -> Listed {
     let Seen::Here(text) = root.directory.read("locks", buffer) else { return Listed::default() };

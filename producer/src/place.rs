@@ -1,7 +1,5 @@
 //! Where this process is, seen from the root it looks at: in the same namespaces, or beside them in a container.
 
-use std::collections::HashSet;
-
 use crate::{
     parse,
     process::About,
@@ -16,16 +14,13 @@ pub struct Place {
     pub own_pid: Option<u32>,
     /// The process whose view of network and namespaces is the host's.
     home: String,
+    /// The process whose view of mounts is.
+    mounts_home: String,
     /// The number of the network namespace that is listed; 0 if it is not known.
     pub network: u64,
     /// Whether that namespace is this process's own, so that the kernel can be asked for its sockets.
     pub own_network: bool,
-    /// Whether the kernel's list of locks can leave some out, because the root is of an inner PID namespace.
-    pub list_hides: bool,
 }
-
-/// The kernel's number of the first PID namespace, the same on every host.
-const FIRST_PID_NAMESPACE: u64 = 0xefff_fffc;
 
 impl Place {
     /// Looks where this process is.
@@ -41,13 +36,26 @@ impl Place {
         };
         let network = namespace(home, "net");
         let own_network = same_root || (network.is_some() && namespace("self", "net") == network);
-        let list_hides = namespace(home, "pid").is_none_or(|number| number != FIRST_PID_NAMESPACE);
-        Place { own_pid, home: home.to_owned(), network: network.unwrap_or(0), own_network, list_hides }
+        // A service or a container with the host's processes has mounts of its own, and process 1 the host's.
+        let (own_mounts, first_mounts) = (namespace(home, "mnt"), namespace("1", "mnt"));
+        let mounts_home = if first_mounts.is_none() || first_mounts == own_mounts { home } else { "1" };
+        let (home, mounts_home) = (home.to_owned(), mounts_home.to_owned());
+        Place { own_pid, home, mounts_home, network: network.unwrap_or(0), own_network }
     }
 
     /// The directory that shows the host's network.
     pub fn net(&self, root: &ProcRoot) -> Seen<Directory> {
         root.directory.directory(&format!("{}/net", self.home))
+    }
+
+    /// The file that lists the host's mounts, below the root.
+    pub fn mountinfo(&self) -> String {
+        format!("{}/mountinfo", self.mounts_home)
+    }
+
+    /// The directory that the mounts' paths begin at.
+    pub fn top(&self, root: &ProcRoot) -> Seen<Directory> {
+        root.directory.directory(&format!("{}/root", self.mounts_home))
     }
 
     /// Whether a process is of Local Detective itself, which is never shown: by the names of the program and of its file,
@@ -59,15 +67,6 @@ impl Place {
         let runs = |program: &str| about.executable.as_deref().is_none_or(|path| role::base_name(path) == program);
         let is_program = || PROGRAMS.iter().filter(|program| named(program)).any(|program| runs(program));
         self.own_pid == Some(pid) || (!about.makes_faults && is_program())
-    }
-
-    /// How many processes have sockets in a namespace that is not listed.
-    pub fn elsewhere<'a>(&self, processes: impl Iterator<Item = &'a About>) -> usize {
-        let networks: Vec<u64> = processes.filter_map(|about| about.network).collect();
-        if networks.iter().collect::<HashSet<_>>().len() < 2 {
-            return 0;
-        }
-        networks.iter().filter(|network| **network != self.network).count()
     }
 }
 
@@ -84,12 +83,13 @@ mod tests {
     fn about(comm: &str, executable: Option<&str>) -> About {
         let executable = executable.map(str::to_owned);
         let comm = comm.to_owned();
-        About { comm, executable, cgroup: None, role: String::new(), network: None, makes_faults: false }
+        About { comm, executable, ..About::default() }
     }
 
     #[test]
     fn only_our_own_programs_are_own() {
-        let place = Place { own_pid: Some(7), home: "self".into(), network: 0, own_network: true, list_hides: false };
+        let (home, mounts_home) = ("self".into(), "self".into());
+        let place = Place { own_pid: Some(7), home, mounts_home, network: 0, own_network: true };
         let own = |comm, executable| place.is_own(8, &about(comm, executable));
         assert!(own("detective", Some("/opt/detective")));
         assert!(own("detective-produ", Some("/opt/detective-producer")));

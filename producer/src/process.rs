@@ -3,8 +3,16 @@
 use std::{sync::Arc, time::Instant};
 
 use crate::{
+    aside::Aside,
+    cgroups::Membership,
+    container::{self, Container},
     files::{FileTable, Handles},
-    parse::{self, syscall::Syscall},
+    parse::{
+        self,
+        process::{Io, Schedule},
+        syscall::Syscall,
+    },
+    rates::{Growth, Since},
     read::{Directory, ProcRoot, Seen},
 };
 
@@ -22,33 +30,63 @@ pub struct Identity {
 pub struct Counters {
     /// When `stat` was read.
     pub at: Instant,
-    /// Clock ticks on a CPU.
-    pub cpu_ticks: u64,
+    /// Clock ticks on a CPU in user mode.
+    pub user_ticks: u64,
+    /// Clock ticks on a CPU in kernel mode.
+    pub system_ticks: u64,
+    /// Clock ticks on a CPU of children that have exited.
+    pub children_ticks: u64,
+    /// Page faults that took no I/O.
+    pub minor_faults: u64,
     /// Page faults that took I/O.
     pub major_faults: u64,
-    /// Nanoseconds that the main thread waited for a CPU.
-    pub run_delay: Seen<u64>,
-    /// Bytes from and to storage.
-    pub storage: Seen<(u64, u64)>,
-    /// Private memory in pages; it shrinks as well as grows.
-    pub private_pages: Seen<u64>,
+    /// Clock ticks that the main thread waited for block I/O.
+    pub block_delay_ticks: Seen<u64>,
+    /// How the main thread was scheduled.
+    pub schedule: Seen<Schedule>,
+    /// What was read and written.
+    pub io: Seen<Io>,
 }
 
-/// What changes at `exec` alone, and is therefore read once.
-#[derive(Clone, Debug)]
+/// Memory, in pages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Memory {
+    /// In use.
+    pub resident: u64,
+    /// Of that, its own alone.
+    pub private: u64,
+}
+
+/// What changes so rarely that it is read in some sweeps only.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// How many files it may have open; none if as many as it wants.
+    pub open_files: Seen<Option<u64>>,
+    /// How soon the kernel would end it for want of memory.
+    pub oom_score: Seen<u64>,
+}
+
+/// What changes little and late, and is therefore read once or a few times.
+#[derive(Clone, Debug, Default)]
 pub struct About {
     /// The name that the process gave itself.
     pub comm: String,
     /// Path of the executable.
     pub executable: Option<String>,
-    /// The control group that says most.
-    pub cgroup: Option<String>,
+    /// Its control groups.
+    pub groups: Membership,
+    /// The container that it is in.
+    pub container: Option<Container>,
     /// What outlives restarts.
     pub role: String,
     /// The network namespace's number.
     pub network: Option<u64>,
     /// Whether an argument says `fault`: what `detective fault` starts is trouble like any other.
     pub makes_faults: bool,
+    /// The command line without its secrets, where it is to be shown.
+    pub command: Option<String>,
+    /// Whether the arguments did not come in time, so that what is made from them is missing.
+    pub late: bool,
 }
 
 /// A process as one sweep saw it.
@@ -64,8 +102,14 @@ pub struct Process {
     pub threads: u64,
     /// What only grows.
     pub counters: Counters,
-    /// Memory in use, in pages.
-    pub resident_pages: Seen<u64>,
+    /// Since when that is counted.
+    pub since: Since,
+    /// Memory.
+    pub memory: Seen<Memory>,
+    /// What its memory is compared with.
+    pub growth: Growth,
+    /// What it may have.
+    pub limits: Limits,
     /// Open files.
     pub handles: Seen<Handles>,
     /// Where its main thread is in the kernel; none if it runs.
@@ -83,9 +127,7 @@ pub struct Opened {
     parent: u32,
     state: u8,
     threads: u64,
-    cpu_ticks: u64,
-    major_faults: u64,
-    at: Instant,
+    counters: Counters,
     // Held open: once this process dies, reads through it fail, even if the kernel hands its number to another.
     directory: Directory,
 }
@@ -106,9 +148,17 @@ pub fn open(root: &ProcRoot, pid: u32, buffer: &mut Vec<u8>) -> Seen<Option<Open
                 parent: stat.parent,
                 state: stat.state,
                 threads: stat.threads,
-                cpu_ticks: stat.user_ticks.saturating_add(stat.system_ticks),
-                major_faults: stat.major_faults,
-                at,
+                counters: Counters {
+                    at,
+                    user_ticks: stat.user_ticks,
+                    system_ticks: stat.system_ticks,
+                    children_ticks: stat.children_ticks,
+                    minor_faults: stat.minor_faults,
+                    major_faults: stat.major_faults,
+                    block_delay_ticks: stat.block_delay_ticks.map_or(Seen::Unsupported, Seen::Here),
+                    schedule: Seen::Unsupported,
+                    io: Seen::Unsupported,
+                },
                 directory,
             }))
         })
@@ -124,52 +174,119 @@ pub fn reopen(root: &ProcRoot, identity: Identity, buffer: &mut Vec<u8>) -> Seen
 }
 
 impl Opened {
-    /// Reads what is the same until the next `exec`.
-    pub fn about(&self, buffer: &mut Vec<u8>) -> About {
+    /// Reads its control groups, which a process is often moved into shortly after it began.
+    pub fn groups(&self, buffer: &mut Vec<u8>) -> Membership {
+        self.directory.read("cgroup", buffer).here().map(Membership::parse).unwrap_or_default()
+    }
+
+    /// Reads what changes little. The command line is kept if it is to be shown.
+    pub fn about(
+        &self,
+        aside: &mut Aside,
+        containers: &container::Known,
+        shows_arguments: bool,
+        buffer: &mut Vec<u8>,
+    ) -> About {
         let text = |seen: Seen<&[u8]>| seen.here().map(parse::text);
         let executable = text(self.directory.link("exe", buffer));
         let executable = executable.map(|path| path.strip_suffix(" (deleted)").unwrap_or(&path).to_owned());
-        let cgroup = self.directory.read("cgroup", buffer).here().and_then(parse::process::cgroup).map(parse::text);
+        let groups = self.groups(buffer);
+        let container = containers.container(&groups, self.identity, &self.directory, aside, buffer);
         let network =
             self.directory.link("ns/net", buffer).here().and_then(|link| parse::process::numbered(link, b"net"));
         // The script's name comes early; what follows may be megabytes, and is nobody's business.
-        let arguments = self.directory.read_at_most("cmdline", 16 << 10, buffer).here().unwrap_or_default();
-        let container = cgroup.as_deref().and_then(crate::role::container);
-        let arguments = parse::process::arguments(arguments);
-        let role = crate::role::of_process(container, executable.as_deref(), &self.comm, &arguments);
+        let read = aside.read(&self.directory, (self.identity, "cmdline"), 16 << 10, buffer);
+        let arguments = parse::process::arguments(read.here().unwrap_or_default());
+        let role = crate::role::of_process(
+            container.as_ref().map(Container::role),
+            executable.as_deref(),
+            &self.comm,
+            &arguments,
+        );
         let makes_faults = arguments.iter().skip(1).any(|argument| *argument == b"fault");
-        About { comm: self.comm.clone(), executable, cgroup, role, network, makes_faults }
+        let shown = shows_arguments && !arguments.is_empty();
+        let command = shown.then(|| parse::scrub::command_line(&arguments));
+        let unnamed = container.as_ref().is_some_and(|container| matches!(container.label, Seen::Late));
+        let late = unnamed || matches!(read, Seen::Late);
+        About { comm: self.comm.clone(), executable, groups, container, role, network, makes_faults, command, late }
     }
 
-    /// Reads the rest. `Gone` if the process ended meanwhile.
-    pub fn read(self, about: Arc<About>, files: &mut FileTable, buffer: &mut Vec<u8>) -> Seen<Process> {
-        const ZOMBIE: u8 = b'Z';
-        let memory = parsed(self.directory.read_small("statm", buffer), parse::process::statm);
-        let run_delay = parsed(self.directory.read_small("schedstat", buffer), parse::process::run_delay);
-        let storage = parsed(self.directory.read_small("io", buffer), parse::process::storage_bytes);
-        let syscall = self.directory.read_small("syscall", buffer).map(parse::syscall::parse);
-        // A zombie has closed all its files; asking for them would be refused as if rights were missing.
-        let handles =
-            if self.state == ZOMBIE { Seen::Here(Handles::default()) } else { files.handles(&self.directory, buffer) };
+    /// Reads the rest. `Gone` if the process ended meanwhile. Of one that was seen `before` what cannot have changed is taken from there,
+    /// unless `reread`.
+    pub fn read(
+        mut self,
+        about: Arc<About>,
+        before: Result<Process, Since>,
+        reread: bool,
+        files: &mut FileTable,
+        buffer: &mut Vec<u8>,
+    ) -> Seen<Process> {
+        let directory = &self.directory;
+        let memory = parsed(directory.read_small("statm", buffer), parse::process::statm);
+        self.counters.schedule = parsed(directory.read_small("schedstat", buffer), parse::process::schedule);
+        let now = self.counters.at;
+        let (since, growth, limits, known) = match before {
+            Ok(before) => {
+                let growth = before.growth.next(before.counters.at, before.memory, now);
+                let known = (!reread && self.has_not_run_since(&before)).then_some((before.handles, before.syscall));
+                (Since::Last(before.counters), growth, Some(before.limits), known)
+            }
+            Err(since) => (since, Growth::default(), None, None),
+        };
+        let (handles, syscall) = match known {
+            Some((handles, syscall)) => {
+                if let Since::Last(before) = &since {
+                    self.counters.io = before.io;
+                }
+                if let Seen::Here(handles) = &handles {
+                    files.keep(handles);
+                }
+                (handles, syscall)
+            }
+            None => {
+                self.counters.io = parsed(directory.read_small("io", buffer), parse::process::io);
+                let syscall = directory.read_small("syscall", buffer).map(parse::syscall::parse);
+                (self.handles(files, buffer), syscall)
+            }
+        };
+        let limits = limits.filter(|_| !reread).unwrap_or_else(|| self.limits(buffer));
         let process = Process {
             identity: self.identity,
             parent: self.parent,
             state: self.state,
             threads: self.threads,
-            counters: Counters {
-                at: self.at,
-                cpu_ticks: self.cpu_ticks,
-                major_faults: self.major_faults,
-                run_delay,
-                storage,
-                private_pages: memory.map(|(_, private)| private),
-            },
-            resident_pages: memory.map(|(resident, _)| resident),
+            counters: self.counters,
+            since,
+            memory,
+            growth,
+            limits,
             handles,
             syscall,
             about,
         };
         process.unless_gone(&self.directory, buffer)
+    }
+
+    /// Whether its only thread has not been on a CPU since: then it has opened, read and called nothing.
+    fn has_not_run_since(&self, before: &Process) -> bool {
+        let is_single = self.threads == 1 && before.threads == 1;
+        let schedule = self.counters.schedule;
+        is_single
+            && matches!(schedule, Seen::Here(_))
+            && schedule == before.counters.schedule
+            && self.state == before.state
+    }
+
+    fn handles(&self, files: &mut FileTable, buffer: &mut Vec<u8>) -> Seen<Handles> {
+        const ZOMBIE: u8 = b'Z';
+        // A zombie has closed all its files; asking for them would be refused as if rights were missing.
+        if self.state == ZOMBIE { Seen::Here(Handles::default()) } else { files.handles(&self.directory, buffer) }
+    }
+
+    fn limits(&self, buffer: &mut Vec<u8>) -> Limits {
+        let open_files = self.directory.read_small("limits", buffer).map(parse::process::open_files_limit);
+        let oom_score = parsed(self.directory.read_small("oom_score", buffer), |text| parse::number(text.trim_ascii()));
+        Limits { open_files, oom_score }
     }
 
     /// The inodes of its sockets alone; for a process that is not to be shown.
@@ -182,9 +299,9 @@ impl Process {
     /// A file that is not there can mean that the process is not, or that this kernel has no such file.
     fn unless_gone(mut self, directory: &Directory, buffer: &mut Vec<u8>) -> Seen<Process> {
         let counters = &mut self.counters;
-        let any_gone = counters.run_delay == Seen::Gone
-            || counters.storage == Seen::Gone
-            || counters.private_pages == Seen::Gone
+        let any_gone = counters.schedule == Seen::Gone
+            || counters.io == Seen::Gone
+            || self.memory == Seen::Gone
             || matches!(self.handles, Seen::Gone)
             || self.syscall == Seen::Gone;
         if !any_gone {
@@ -193,9 +310,9 @@ impl Process {
         if directory.read_small("stat", buffer) == Seen::Gone {
             return Seen::Gone;
         }
-        counters.run_delay = missing_here(counters.run_delay);
-        counters.storage = missing_here(counters.storage);
-        counters.private_pages = missing_here(counters.private_pages);
+        counters.schedule = missing_here(counters.schedule);
+        counters.io = missing_here(counters.io);
+        self.memory = missing_here(self.memory);
         self.syscall = missing_here(self.syscall);
         self.handles = missing_here(self.handles);
         Seen::Here(self)

@@ -4,19 +4,51 @@ use std::time::{Duration, Instant};
 
 use crate::{
     columns::{Measured, Reason},
-    process::Counters,
+    parse::process::Io,
+    process::{Counters, Memory, Process},
     read::Seen,
 };
 
 /// Since when a process's amounts are counted.
 #[derive(Clone, Copy, Debug)]
-pub enum Since<'c> {
+pub enum Since {
     /// Since the sweep before, which saw these.
-    Last(&'c Counters),
+    Last(Counters),
     /// From nothing: it began after the sweep before, which was at that time.
     Birth(Instant),
     /// It is not known.
     Unknown,
+}
+
+/// Private memory at earlier times, the later one less than [`Growth::SPAN`] ago.
+///
+/// Growth is told over that span and not from sweep to sweep: a program that starts takes its memory in a moment.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Growth {
+    earlier: Option<(Instant, u64)>,
+    later: Option<(Instant, u64)>,
+}
+
+impl Growth {
+    // A second, for sweeps once a second that are a little early.
+    const SPAN: Duration = Duration::from_millis(950);
+
+    /// What the memory at `now` is to be compared with, once that of the sweep before is known.
+    pub fn next(self, at: Instant, memory: Seen<Memory>, now: Instant) -> Growth {
+        let later = self.later.or(memory.here().map(|memory| (at, memory.private)));
+        match later {
+            Some((then, _)) if now.duration_since(then) >= Self::SPAN => Growth { earlier: later, later: None },
+            later => Growth { earlier: self.earlier, later },
+        }
+    }
+
+    /// Pages a second, up to `memory` at `now`; negative if it shrinks. Memory that a new process has is no growth: it had to begin
+    /// with something.
+    fn up_to(self, now: Instant, memory: Seen<Memory>) -> Measured {
+        let memory = memory.measured()?;
+        let (then, before) = self.earlier.ok_or(Reason::FirstSweep)?;
+        Ok((memory.private as f64 - before as f64) / now.duration_since(then).as_secs_f64())
+    }
 }
 
 /// What a process did, per second.
@@ -24,102 +56,163 @@ pub enum Since<'c> {
 pub struct Rates {
     /// Time on a CPU, in percent of one core.
     pub cpu_pct: Measured,
+    /// Of that, in kernel mode.
+    pub system_pct: Measured,
+    /// Time on a CPU of children that have exited.
+    pub children_pct: Measured,
+    /// Page faults that took no I/O.
+    pub minor_faults: Measured,
     /// Page faults that took I/O.
     pub major_faults: Measured,
     /// Time its main thread waited for a CPU, in percent.
     pub run_delay_pct: Measured,
+    /// Time its main thread waited for block I/O, in percent.
+    pub block_delay_pct: Measured,
+    /// Turns of its main thread on a CPU.
+    pub switches: Measured,
     /// Bytes from storage.
     pub read_bytes: Measured,
     /// Bytes to storage.
     pub write_bytes: Measured,
+    /// Calls that write, while none of them writes a byte.
+    pub failing_writes: Measured,
     /// Private memory, in pages; negative if it shrinks.
     pub private_pages: Measured,
 }
 
-/// The rates of a process whose amounts are `now`, at `ticks_per_second` of the kernel's clock.
-pub fn of(now: &Counters, since: Since<'_>, ticks_per_second: f64) -> Rates {
-    let (before, at) = match since {
-        Since::Last(before) => (Some(before), Some(before.at)),
-        Since::Birth(at) => (None, Some(at)),
-        Since::Unknown => (None, None),
-    };
-    let elapsed = at.map(|at| now.at.duration_since(at)).filter(|elapsed| *elapsed > Duration::ZERO);
-    let rate = |now: u64, before: Option<u64>| {
-        let elapsed = elapsed.ok_or(Reason::FirstSweep)?;
-        // A process that was born meanwhile had nothing before.
-        let before = before.unwrap_or(0);
-        Ok(now.saturating_sub(before) as f64 / elapsed.as_secs_f64())
-    };
-    let seen_rate = |now: Seen<u64>, before: Option<Seen<u64>>| {
-        let now = now.measured()?;
-        match before {
-            Some(before) => rate(now, Some(before.here().ok_or(Reason::FirstSweep)?)),
-            None => rate(now, None),
-        }
-    };
-    let storage =
-        |pick: fn((u64, u64)) -> u64| seen_rate(now.storage.map(pick), before.map(|before| before.storage.map(pick)));
+/// The rates of a process, at `ticks_per_second` of the kernel's clock. `counts_delays` tells whether the kernel counts what
+/// tasks wait for block I/O.
+pub fn of(process: &Process, ticks_per_second: f64, counts_delays: bool) -> Rates {
+    let now = &process.counters;
+    let over = Over::new(now, &process.since);
+    let percent = |ticks: Measured| ticks.map(|ticks| ticks / ticks_per_second * 100.0);
+    let block_delay = over.rate_seen(|counters| counters.block_delay_ticks);
+    let storage = |pick: fn(Io) -> u64| over.rate_seen(|counters| counters.io.map(pick));
     Rates {
-        cpu_pct: rate(now.cpu_ticks, before.map(|before| before.cpu_ticks))
-            .map(|ticks| ticks / ticks_per_second * 100.0),
-        major_faults: rate(now.major_faults, before.map(|before| before.major_faults)),
-        run_delay_pct: seen_rate(now.run_delay, before.map(|before| before.run_delay)).map(|nanos| nanos / 1e9 * 100.0),
-        read_bytes: storage(|(read, _)| read),
-        write_bytes: storage(|(_, written)| written),
-        private_pages: growth(now.private_pages, before.map(|before| before.private_pages), elapsed),
+        cpu_pct: percent(over.rate(|counters| counters.user_ticks.saturating_add(counters.system_ticks))),
+        system_pct: percent(over.rate(|counters| counters.system_ticks)),
+        children_pct: percent(over.rate(|counters| counters.children_ticks)),
+        minor_faults: over.rate(|counters| counters.minor_faults),
+        major_faults: over.rate(|counters| counters.major_faults),
+        run_delay_pct: over
+            .rate_seen(|counters| counters.schedule.map(|schedule| schedule.delay))
+            .map(|nanos| nanos / 1e9 * 100.0),
+        block_delay_pct: percent(if counts_delays { block_delay } else { Err(Reason::Off) }),
+        switches: over.rate_seen(|counters| counters.schedule.map(|schedule| schedule.turns)),
+        read_bytes: storage(|io| io.storage_read),
+        write_bytes: storage(|io| io.storage_written),
+        failing_writes: failing(storage(|io| io.write_calls), storage(|io| io.written)),
+        private_pages: process.growth.up_to(now.at, process.memory),
     }
 }
 
-/// Unlike what only grows, memory that a new process has is not growth: it had to begin with something.
-fn growth(now: Seen<u64>, before: Option<Seen<u64>>, elapsed: Option<Duration>) -> Measured {
-    let now = now.measured()?;
-    let before = before.and_then(Seen::here).ok_or(Reason::FirstSweep)?;
-    let elapsed = elapsed.ok_or(Reason::FirstSweep)?;
-    Ok((now as f64 - before as f64) / elapsed.as_secs_f64())
+/// Some of a program's writes may be empty or refused; that all are is told.
+fn failing(calls: Measured, bytes: Measured) -> Measured {
+    if bytes? > 0.0 { Ok(0.0) } else { calls }
+}
+
+/// From one read of a process's amounts to the next.
+struct Over<'c> {
+    now: &'c Counters,
+    before: Option<&'c Counters>,
+    seconds: Option<f64>,
+}
+
+impl<'c> Over<'c> {
+    fn new(now: &'c Counters, since: &'c Since) -> Over<'c> {
+        let (before, at) = match since {
+            Since::Last(before) => (Some(before), Some(before.at)),
+            Since::Birth(at) => (None, Some(*at)),
+            Since::Unknown => (None, None),
+        };
+        let seconds = at.map(|at| now.at.duration_since(at).as_secs_f64()).filter(|seconds| *seconds > 0.0);
+        Over { now, before, seconds }
+    }
+
+    fn rate(&self, pick: impl Fn(&Counters) -> u64) -> Measured {
+        self.rate_seen(|counters| Seen::Here(pick(counters)))
+    }
+
+    fn rate_seen(&self, pick: impl Fn(&Counters) -> Seen<u64>) -> Measured {
+        let now = pick(self.now).measured()?;
+        // A process that was born meanwhile had nothing before.
+        let before = self.before.map_or(Some(0), |before| pick(before).here()).ok_or(Reason::FirstSweep)?;
+        let seconds = self.seconds.ok_or(Reason::FirstSweep)?;
+        Ok(now.saturating_sub(before) as f64 / seconds)
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
     use super::*;
+    use crate::parse::process::Schedule;
+
+    const PAGES: fn(u64) -> Seen<Memory> = |private| Seen::Here(Memory { resident: private, private });
 
     fn counters(at: Instant, amount: u64) -> Counters {
         Counters {
             at,
-            cpu_ticks: amount,
+            user_ticks: amount,
+            system_ticks: amount,
+            children_ticks: amount,
+            minor_faults: amount,
             major_faults: amount,
-            run_delay: Seen::Here(amount),
-            storage: Seen::Here((amount, 2 * amount)),
-            private_pages: Seen::Here(amount),
+            block_delay_ticks: Seen::Here(amount),
+            schedule: Seen::Here(Schedule { ran: amount, delay: amount, turns: amount }),
+            io: Seen::Here(Io { written: 0, write_calls: amount, storage_read: amount, storage_written: 2 * amount }),
         }
+    }
+
+    /// What is told of amounts that went from `before` to `now` in two seconds.
+    fn check(
+        before: Option<Counters>,
+        now: impl Fn(Instant) -> Counters,
+        look: impl Fn(&Over<'_>) -> Measured,
+    ) -> Measured {
+        let start = before.map_or_else(crate::clock::monotonic, |before| before.at);
+        let since = before.map_or(Since::Birth(start), Since::Last);
+        look(&Over::new(&now(start + Duration::from_secs(2)), &since))
     }
 
     #[test]
     fn rates_are_over_the_true_time_between_the_reads() {
-        let start = Instant::now();
-        let before = counters(start, 100);
-        let now = counters(start + Duration::from_secs(2), 150);
-        let rates = of(&now, Since::Last(&before), 100.0);
-        assert_eq!((rates.cpu_pct, rates.major_faults), (Ok(25.0), Ok(25.0)));
-        assert_eq!((rates.read_bytes, rates.write_bytes, rates.private_pages), (Ok(25.0), Ok(50.0), Ok(25.0)));
+        let before = counters(crate::clock::monotonic(), 100);
+        let system = |over: &Over<'_>| over.rate(|counters| counters.system_ticks);
+        assert_eq!(check(Some(before), |at| counters(at, 150), system), Ok(25.0));
+        assert_eq!(check(None, |at| counters(at, 50), system), Ok(25.0), "from nothing");
+        let now = counters(before.at, 150);
+        assert_eq!(system(&Over::new(&now, &Since::Unknown)), Err(Reason::FirstSweep));
     }
 
     #[test]
-    fn a_process_born_after_the_last_sweep_counts_from_there_but_does_not_grow() {
-        let start = Instant::now();
-        let rates = of(&counters(start + Duration::from_secs(1), 50), Since::Birth(start), 100.0);
-        assert_eq!((rates.cpu_pct, rates.private_pages), (Ok(50.0), Err(Reason::FirstSweep)));
+    fn what_was_refused_is_no_rate_and_neither_is_what_was_refused_before() {
+        let known = counters(crate::clock::monotonic(), 100);
+        let refused = Counters { io: Seen::Denied, ..known };
+        let read = |over: &Over<'_>| over.rate_seen(|counters| counters.io.map(|io| io.storage_read));
+        assert_eq!(check(Some(known), |at| Counters { at, ..refused }, read), Err(Reason::Denied));
+        assert_eq!(check(Some(refused), |at| counters(at, 150), read), Err(Reason::FirstSweep));
     }
 
     #[test]
-    fn the_first_sweep_knows_no_rates_and_shrinking_is_negative_growth() {
-        let start = Instant::now();
-        let now = counters(start + Duration::from_secs(1), 50);
-        assert_eq!(of(&now, Since::Unknown, 100.0).cpu_pct, Err(Reason::FirstSweep));
-        assert_eq!(of(&now, Since::Last(&counters(start, 60)), 100.0).private_pages, Ok(-10.0));
-        let mut denied = now;
-        denied.storage = Seen::Denied;
-        assert_eq!(of(&denied, Since::Last(&counters(start, 60)), 100.0).read_bytes, Err(Reason::Denied));
-        assert_eq!(of(&now, Since::Last(&denied), 100.0).read_bytes, Err(Reason::FirstSweep));
+    fn calls_that_write_fail_if_no_byte_is_written() {
+        assert_eq!(failing(Ok(7.0), Ok(0.0)), Ok(7.0));
+        assert_eq!(failing(Ok(7.0), Ok(1.0)), Ok(0.0));
+        assert_eq!(failing(Err(Reason::Denied), Err(Reason::Denied)), Err(Reason::Denied));
+    }
+
+    #[test]
+    fn memory_grows_over_a_second_however_often_it_is_looked_at() {
+        let start = crate::clock::monotonic();
+        let at = |millis: u64| start + Duration::from_millis(millis);
+        let mut growth = Growth::default();
+        let mut told = Vec::new();
+        for millis in (100..=2100).step_by(100) {
+            growth = growth.next(at(millis - 100), PAGES(millis - 100), at(millis));
+            told.push(growth.up_to(at(millis), PAGES(millis)));
+        }
+        assert!(told[..9].iter().all(|growth| *growth == Err(Reason::FirstSweep)), "{told:?}");
+        assert!(told[9..].iter().all(|growth| growth.is_ok_and(|pages| (pages - 1000.0).abs() < 1e-6)), "{told:?}");
+        let shrinking = growth.up_to(at(3100), PAGES(0));
+        assert!(shrinking.is_ok_and(|pages| pages < 0.0));
     }
 }

@@ -9,7 +9,7 @@ use std::{
 };
 
 use rustix::{
-    fs::{AtFlags, Mode, OFlags, RawDir, SeekFrom, StatxFlags},
+    fs::{AtFlags, Mode, OFlags, RawDir, SeekFrom, StatVfsMountFlags, StatxFlags},
     io::Errno,
 };
 
@@ -29,6 +29,8 @@ pub enum Seen<T> {
     Denied,
     /// This kernel or file system does not have it.
     Unsupported,
+    /// It did not come in time.
+    Late,
 }
 
 impl<T> Seen<T> {
@@ -52,6 +54,7 @@ impl<T> Seen<T> {
             Seen::Gone => Seen::Gone,
             Seen::Denied => Seen::Denied,
             Seen::Unsupported => Seen::Unsupported,
+            Seen::Late => Seen::Late,
         }
     }
 
@@ -62,6 +65,7 @@ impl<T> Seen<T> {
             Seen::Gone => Seen::Gone,
             Seen::Denied => Seen::Denied,
             Seen::Unsupported => Seen::Unsupported,
+            Seen::Late => Seen::Late,
         }
     }
 }
@@ -72,6 +76,7 @@ impl<T> From<Result<T, Errno>> for Seen<T> {
             Ok(value) => Seen::Here(value),
             Err(Errno::NOENT | Errno::SRCH) => Seen::Gone,
             Err(Errno::ACCESS | Errno::PERM) => Seen::Denied,
+            Err(Errno::TIMEDOUT) => Seen::Late,
             Err(_) => Seen::Unsupported,
         }
     }
@@ -107,6 +112,27 @@ pub struct Target {
     pub inode: u64,
     /// What it is, as in `st_mode`.
     pub mode: u32,
+    /// The number of the mount that it was reached by; none from kernels before 5.8.
+    pub mount: Option<u64>,
+}
+
+/// How much of a filesystem is used. Blocks are counted in units of `block` bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Space {
+    /// Bytes of a block.
+    pub block: u64,
+    /// All blocks.
+    pub blocks: u64,
+    /// Those that are free.
+    pub free: u64,
+    /// Those of them that others than root can have.
+    pub available: u64,
+    /// All inodes; 0 where there is no limit to them.
+    pub inodes: u64,
+    /// Those that are free.
+    pub inodes_free: u64,
+    /// Whether it cannot be written to where it is mounted.
+    pub read_only: bool,
 }
 
 impl Directory {
@@ -154,10 +180,36 @@ impl Directory {
     /// What the link `name` leads to. Asks no server: a dead NFS mount would hang the sweep.
     pub fn target(&self, name: &str) -> Seen<Target> {
         self.value("target", name, |fd| {
-            let wanted = StatxFlags::TYPE | StatxFlags::INO;
+            let wanted = StatxFlags::TYPE | StatxFlags::INO | StatxFlags::MNT_ID;
             let stat = rustix::fs::statx(fd, name, AtFlags::STATX_DONT_SYNC, wanted)?;
             let device = (stat.stx_dev_major, stat.stx_dev_minor);
-            Ok(Target { device, inode: stat.stx_ino, mode: u32::from(stat.stx_mode) })
+            let tells_mount = StatxFlags::from_bits_retain(stat.stx_mask).contains(StatxFlags::MNT_ID);
+            let mount = tells_mount.then_some(stat.stx_mnt_id);
+            Ok(Target { device, inode: stat.stx_ino, mode: u32::from(stat.stx_mode), mount })
+        })
+    }
+
+    /// The room on the filesystem that is mounted at `name`, if it is that on `device`; whichever it is if none is given.
+    /// Only to be asked of what is on this machine: a server that does not answer would hang the sweep.
+    pub fn space(&self, name: &str, device: Option<(u32, u32)>) -> Seen<Space> {
+        self.value("space", name, |fd| {
+            let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+            let file = rustix::fs::openat(fd, name, flags, Mode::empty())?;
+            let stat = rustix::fs::statx(&file, "", AtFlags::EMPTY_PATH | AtFlags::STATX_DONT_SYNC, StatxFlags::TYPE)?;
+            // Something else is mounted over it by now.
+            if device.is_some_and(|device| device != (stat.stx_dev_major, stat.stx_dev_minor)) {
+                return Err(Errno::NOENT);
+            }
+            let space = rustix::fs::fstatvfs(&file)?;
+            Ok(Space {
+                block: space.f_frsize,
+                blocks: space.f_blocks,
+                free: space.f_bfree,
+                available: space.f_bavail,
+                inodes: space.f_files,
+                inodes_free: space.f_ffree,
+                read_only: space.f_flag.contains(StatVfsMountFlags::RDONLY),
+            })
         })
     }
 
@@ -167,6 +219,12 @@ impl Directory {
             let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
             rustix::fs::openat(self.fd()?, name, flags, Mode::empty())
         })
+    }
+
+    /// Opens the file `name`, to be handed to somebody who is not asked through a tape himself.
+    pub fn open_file(&self, name: &str) -> io::Result<OwnedFd> {
+        let flags = OFlags::RDONLY | OFlags::CLOEXEC;
+        Ok(rustix::fs::openat(self.fd()?, name, flags, Mode::empty())?)
     }
 
     /// The numbers among the names in this directory, in the kernel's order. Each directory tells them once.
@@ -187,7 +245,8 @@ impl Directory {
         self.fd.as_ref().map(OwnedFd::as_fd).ok_or(Errno::BADF)
     }
 
-    fn bytes<'b>(
+    /// Asks for bytes about `name` in this directory, by this tape's word for the question.
+    pub(crate) fn bytes<'b>(
         &self,
         question: &str,
         name: &str,
@@ -220,17 +279,33 @@ fn open_directory(tape: &Tape, name: &str, open: impl FnOnce() -> Result<OwnedFd
 impl Told for Target {
     fn numbers(&self) -> Vec<i64> {
         let (major, minor) = self.device;
-        vec![major.into(), minor.into(), self.inode.cast_signed(), self.mode.into()]
+        let mount = self.mount.map_or(-1, u64::cast_signed);
+        vec![major.into(), minor.into(), self.inode.cast_signed(), self.mode.into(), mount]
     }
 
     fn of_numbers(numbers: &[i64]) -> Option<Target> {
-        let [major, minor, inode, mode] = numbers else { return None };
+        let [major, minor, inode, mode, mount] = numbers else { return None };
         let device = (u32::try_from(*major).ok()?, u32::try_from(*minor).ok()?);
-        Some(Target { device, inode: inode.cast_unsigned(), mode: u32::try_from(*mode).ok()? })
+        let mount = u64::try_from(*mount).ok();
+        Some(Target { device, inode: inode.cast_unsigned(), mode: u32::try_from(*mode).ok()?, mount })
     }
 }
 
-fn read_into(dir: BorrowedFd<'_>, name: &str, limit: usize, buffer: &mut Vec<u8>) -> Result<(), Errno> {
+impl Told for Space {
+    fn numbers(&self) -> Vec<i64> {
+        let Space { block, blocks, free, available, inodes, inodes_free, read_only } = *self;
+        [block, blocks, free, available, inodes, inodes_free, read_only.into()].map(u64::cast_signed).to_vec()
+    }
+
+    fn of_numbers(numbers: &[i64]) -> Option<Space> {
+        let numbers = <[i64; 7]>::try_from(numbers).ok()?;
+        let [block, blocks, free, available, inodes, inodes_free, read_only] = numbers.map(i64::cast_unsigned);
+        Some(Space { block, blocks, free, available, inodes, inodes_free, read_only: read_only != 0 })
+    }
+}
+
+/// The first `limit` bytes of the file `name`, behind what `buffer` holds.
+pub(crate) fn read_into(dir: BorrowedFd<'_>, name: &str, limit: usize, buffer: &mut Vec<u8>) -> Result<(), Errno> {
     let file = rustix::fs::openat(dir, name, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
     while buffer.len() < limit {
         buffer.reserve(4096.min(limit - buffer.len()));

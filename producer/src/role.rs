@@ -1,5 +1,7 @@
 //! What a thing is to its host, whatever its number is today: the part of its name that outlives restarts.
 
+use crate::parse::title::Title;
+
 /// Replaces each run of digits and each random-looking word (eight or more hexadecimal digits, UUIDs) by `#`, and
 /// control characters by `?`.
 pub fn fold_digits(text: &str) -> String {
@@ -51,31 +53,42 @@ fn random_length(text: &str, word: &str) -> Option<usize> {
     Some(if is_uuid { uuid_length } else { word.len() })
 }
 
-/// The role of a process: its container (short form), its executable, and what it calls itself, digits folded.
+/// The role of a process: what its container is called, its executable, and what it calls itself, digits folded.
 ///
-/// An interpreter is told by the base name of its script instead: `/usr/bin/python3.11 worker.py`. Of the arguments
-/// nothing else is used.
+/// An interpreter is told by the base name of its script instead: `/usr/bin/python3.11 worker.py`. One that has set itself
+/// a title is told by its part in its program too: `/usr/lib/postgresql/15/bin/postgres postgres checkpointer`. Of the
+/// arguments nothing else is used.
 pub fn of_process(container: Option<&str>, executable: Option<&str>, comm: &str, arguments: &[&[u8]]) -> String {
     let mut role = String::new();
     if let Some(container) = container {
-        role.push_str(&format!("[c:{}] ", container.get(..12).unwrap_or(container)));
+        role.push_str(&format!("[{container}] "));
     }
     role.push_str(executable.unwrap_or("-"));
+    role.push(' ');
+    role.push_str(&match Title::of(arguments) {
+        Some(title) => titled(&title, comm, arguments),
+        None => untitled(executable, comm, arguments),
+    });
+    role
+}
+
+fn titled(title: &Title, comm: &str, arguments: &[&[u8]]) -> String {
+    // Who sets a title often sets its first bytes as the name, with whatever stands there.
+    let repeats = arguments.first().is_some_and(|text| !comm.is_empty() && text.starts_with(comm.as_bytes()));
+    let name = if repeats || Interpreter::of(comm).is_some() { title.program.to_owned() } else { fold_digits(comm) };
+    format!("{name} {}", title.part)
+}
+
+fn untitled(executable: Option<&str>, comm: &str, arguments: &[&[u8]]) -> String {
     let program = executable.map(base_name).or_else(|| std::str::from_utf8(arguments.first()?).ok().map(base_name));
     let script = program.and_then(Interpreter::of).and_then(|interpreter| interpreter.script(arguments));
-    if let Some(script) = &script {
-        role.push(' ');
-        role.push_str(script);
-    }
+    let Some(script) = script else { return fold_digits(comm) };
     // The kernel cuts a name after 15 bytes. One that repeats the script or its interpreter says nothing new.
-    let repeats = |name: &str| !comm.is_empty() && name.starts_with(comm);
-    if script.is_none()
-        || !(script.as_deref().is_some_and(repeats) || program.is_some_and(|program| is_alias(program, comm)))
-    {
-        role.push(' ');
-        role.push_str(&fold_digits(comm));
+    let repeats_script = !comm.is_empty() && script.starts_with(comm);
+    if repeats_script || program.is_some_and(|program| is_alias(program, comm)) {
+        return script;
     }
-    role
+    format!("{script} {}", fold_digits(comm))
 }
 
 /// The part of a path after its last slash.
@@ -203,17 +216,6 @@ pub fn of_file(path: &str) -> String {
     fold_digits(path)
 }
 
-/// The container's id that a control group's path tells: 64 hexadecimal digits in its last such part.
-pub fn container(cgroup: &str) -> Option<&str> {
-    const DIGITS: usize = 64;
-    cgroup.rsplit('/').find_map(|part| {
-        let part = part.strip_suffix(".scope").unwrap_or(part);
-        // docker-<id>, cri-containerd-<id>, crio-<id>, libpod-<id>, or the bare id.
-        let id = part.rsplit(['-', ':']).next()?;
-        (id.len() == DIGITS && id.bytes().all(|digit| digit.is_ascii_hexdigit())).then_some(id)
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -227,8 +229,24 @@ mod tests {
 
     #[test]
     fn a_program_is_its_executable_and_what_it_calls_itself() {
-        check("/usr/sbin/nginx", "nginx", &["nginx: worker", "-c", "secret"], "/usr/sbin/nginx nginx");
+        check("/usr/sbin/nginx", "nginx", &["nginx: secret", "-c", "secret"], "/usr/sbin/nginx nginx");
         check("/opt/pool", "worker-17", &["pool"], "/opt/pool worker-#");
+    }
+
+    #[test]
+    fn a_title_tells_the_part_and_nothing_else() {
+        let postgres = |title: &str, expected: &str| check("/opt/bin/postgres", "postgres", &[title, "", ""], expected);
+        postgres("postgres: checkpointer ", "/opt/bin/postgres postgres checkpointer");
+        postgres("postgres: app secret [local] idle", "/opt/bin/postgres postgres backend");
+        postgres("postgres: app secret [local] COMMIT", "/opt/bin/postgres postgres backend");
+        check(
+            "/usr/bin/python3.11",
+            "gunicorn: worke",
+            &["gunicorn: worker [secret]"],
+            "/usr/bin/python3.11 gunicorn worker",
+        );
+        check("/usr/bin/ruby3.1", "ruby", &["puma: cluster worker 0: 17 [secret]"], "/usr/bin/ruby3.1 puma worker");
+        check("/usr/sbin/nginx", "nginx", &["nginx: worker process", ""], "/usr/sbin/nginx nginx worker");
     }
 
     #[test]
@@ -284,19 +302,8 @@ mod tests {
     }
 
     #[test]
-    fn every_container_manager_names_its_containers() {
-        let id = "0123456789abcdef".repeat(4);
-        for path in [
-            format!("/docker/{id}"),
-            format!("/system.slice/docker-{id}.scope"),
-            format!("/kubepods.slice/kubepods-pod1.slice/cri-containerd-{id}.scope"),
-            format!("/kubepods/besteffort/pod12/{id}/init.scope"),
-            format!("/a.slice:cri-containerd:{id}"),
-        ] {
-            assert_eq!(container(&path), Some(id.as_str()), "{path}");
-        }
-        assert_eq!(container("/user.slice/user-1000.slice"), None);
-        assert_eq!(of_process(Some(&id), None, "x", &[]), "[c:0123456789ab] - x");
+    fn a_process_in_a_container_is_told_by_what_the_container_is_called() {
+        assert_eq!(of_process(Some("pay/api"), None, "x-1", &[]), "[pay/api] - x-#");
     }
 
     proptest! {

@@ -1,29 +1,33 @@
 //! One sweep after another over one host.
 
 use std::{
-    collections::{HashMap, HashSet},
-    sync::Arc,
+    collections::{BTreeMap, HashMap, HashSet},
     time::Instant,
 };
 
 use schemas::GraphSnapshot;
 
 use crate::{
-    Producer, ProducerError,
+    Producer, ProducerError, SweepConfig,
+    abouts::Abouts,
     assemble::{Sighting, assemble},
+    cgroups,
     columns::Reason,
-    connections,
+    connections, container,
     coverage::Gaps,
     files::FileTable,
-    parse::{self, system::CpuTicks},
-    pipes,
+    filesystems,
+    locks::{self, Listed},
+    parse, pipes,
     place::Place,
-    process::{self, About, Counters, Identity, Opened, Process},
+    process::{self, Identity, Process},
     rates::{self, Since},
     read::{ProcRoot, Seen},
-    sockets, system,
+    sockets, stalls, system,
     tape::Tape,
+    tasks::{self, Task},
     waits,
+    young::Young,
 };
 
 /// Sweeps a host, and remembers from sweep to sweep what rates and waits need.
@@ -36,24 +40,27 @@ pub struct Sweeper {
     sequence: i64,
     ticks_per_second: f64,
     page: f64,
-    remembered: HashMap<Identity, Remembered>,
+    abouts: Abouts,
+    // The processes of the sweep before.
+    remembered: HashMap<Identity, Process>,
+    files: FileTable,
     last: Option<Last>,
+    turn: tasks::Turn,
     waits: waits::Memory,
+    stalls: stalls::Memory,
+    namespaces: sockets::Namespaces,
     connections: connections::Memory,
+    groups: cgroups::Memory,
+    filesystems: filesystems::Memory,
+    system: system::Memory,
     told: HashSet<&'static str>,
     buffer: Vec<u8>,
-}
-
-struct Remembered {
-    about: Arc<About>,
-    counters: Counters,
 }
 
 /// The sweep before.
 struct Last {
     at: Instant,
     uptime_centis: Option<u64>,
-    ticks: Option<CpuTicks>,
 }
 
 /// The processes of a sweep, and the sockets of those that are not shown.
@@ -62,6 +69,9 @@ struct Crowd {
     processes: Vec<Process>,
     own_sockets: HashSet<u64>,
 }
+
+/// What does not change often is read again after so many sweeps, a part of the processes in each.
+const REREAD_AFTER: u64 = 16;
 
 impl Sweeper {
     /// Prepares to sweep the host whose `proc` file system the settings name. The run's id is random.
@@ -84,20 +94,32 @@ impl Sweeper {
         let absolute: Vec<_> = producer.own_paths.iter().filter_map(|path| std::path::absolute(path).ok()).collect();
         producer.own_paths = absolute.iter().filter_map(|path| path.canonicalize().ok()).collect();
         producer.own_paths.extend(absolute);
+        let host = root.directory.read("sys/kernel/hostname", &mut buffer).here();
+        let host = host.map(|text| parse::text(text.trim_ascii())).unwrap_or_default();
         let number = |question, live| root.tape.value(question, "", || Seen::Here(live)).here().unwrap_or(live) as f64;
+        let groups = cgroups::Memory::new(&producer.sweep.cgroup, &root, &mut buffer);
+        let ticks_per_second = number("ticks-per-second", rustix::param::clock_ticks_per_second());
         Ok(Sweeper {
+            abouts: Abouts::new(ticks_per_second, container::Known::on(host), producer.sweep.arguments),
+            files: FileTable::new(producer.own_paths.clone()),
             producer,
             place: Place::find(&root, &mut buffer),
             boot_id,
             run: root.tape.text("run", || uuid::Uuid::new_v4().to_string()),
             sequence: 0,
-            ticks_per_second: number("ticks-per-second", rustix::param::clock_ticks_per_second()),
+            ticks_per_second,
             page: number("page-size", rustix::param::page_size() as u64),
             root,
             remembered: HashMap::new(),
             last: None,
+            turn: tasks::Turn::default(),
             waits: waits::Memory::default(),
+            stalls: stalls::Memory::default(),
+            namespaces: sockets::Namespaces::default(),
             connections: connections::Memory::default(),
+            groups,
+            filesystems: filesystems::Memory::default(),
+            system: system::Memory::default(),
             told: HashSet::new(),
             buffer,
         })
@@ -117,35 +139,49 @@ impl Sweeper {
     }
 
     fn look(&mut self) -> Result<GraphSnapshot, ProducerError> {
-        let (started_at, at) = (self.root.tape.wall(), self.root.tape.monotonic());
-        let uptime_centis = self.root.directory.read("uptime", &mut self.buffer).here();
-        let uptime_centis = uptime_centis.and_then(parse::system::uptime_centis);
+        let clocks = system::Clocks::look(&self.root, &mut self.buffer);
+        let (at, uptime_centis) = (clocks.steady.0, clocks.uptime_centis);
+        self.abouts.begin_sweep(uptime_centis);
         let mut gaps = Gaps::default();
-        let mut files = FileTable::new(self.producer.own_paths.clone());
-        let crowd = self.crowd(&mut files, &mut gaps)?;
+        let mut crowd = self.crowd(&mut gaps)?;
+        let young = Young::take(&mut crowd.processes, uptime_centis, self.ticks_per_second);
         let processes = crowd.processes.as_slice();
-        let network = self.network(&crowd, &mut gaps);
-        let locks = self.locks(processes, &mut gaps);
-        let (pipes, left_out) = pipes::join(processes);
+        let listed = locks::list(&self.root, &mut self.buffer);
+        let tasks = self.tasks(processes, &listed, &mut gaps);
+        let callers = stalls::callers(processes, &tasks);
+        let network = self.network(&crowd, &stalls::sockets(&callers), &mut gaps);
+        let ends = pipes::Ends::of_all(processes);
+        let stalls = self.stalls.look(&self.root, &callers, &ends, &network, &mut self.buffer);
+        let locks = self.locks(processes, &tasks, &listed, &mut gaps);
+        let (pipes, left_out) = ends.pairs();
         gaps.add("pipes", Reason::Off, left_out);
-        let system = system::read(&self.root, &mut self.buffer);
-        let rates: Vec<_> = processes
-            .iter()
-            .map(|process| rates::of(&process.counters, self.since(process), self.ticks_per_second))
-            .collect();
+        let groups = self.groups.look(processes, &mut self.buffer);
+        gaps.add("cgroup", Reason::Denied, groups.denied);
+        gaps.add("cgroups", Reason::Unsupported, usize::from(groups.nowhere));
+        let counts_delays = self.counts_delays();
+        let filesystems = self.filesystems(processes, &mut gaps);
+        let system = self.system(clocks);
+        let rates: Vec<_> =
+            processes.iter().map(|process| rates::of(process, self.ticks_per_second, counts_delays)).collect();
         let builder = assemble(&Sighting {
             processes,
             rates: &rates,
-            files: &files,
+            forks: &young.per_second(processes, self.last.as_ref().map(|last| at.duration_since(last.at))),
+            files: &self.files,
             network: &network,
+            filesystems: &filesystems,
             locks: &locks,
+            stalls: &stalls,
             pipes: &pipes,
+            groups: &groups,
             system: &system,
-            ticks_before: self.last.as_ref().and_then(|last| last.ticks),
             page: self.page,
         });
         gaps.warn_once(&mut self.told);
-        self.remember(processes, Last { at, uptime_centis, ticks: system.ticks() });
+        self.abouts.end_sweep();
+        self.last = Some(Last { at, uptime_centis });
+        let seen = crowd.processes.into_iter().chain(young.processes);
+        self.remembered = seen.map(|process| (process.identity, process)).collect();
         let (nodes, edges, columns, evidence) = builder.finish();
         let sequence = self.sequence;
         self.sequence += 1;
@@ -156,7 +192,7 @@ impl Sweeper {
             boot_id: self.boot_id.clone(),
             run: self.run.clone(),
             sequence,
-            started_at,
+            started_at: clocks.wall,
             ended_at,
             interval_ms: i64::try_from(self.producer.sweep.interval.as_millis()).unwrap_or(i64::MAX),
             nodes,
@@ -168,19 +204,23 @@ impl Sweeper {
     }
 
     /// Reads all processes but kernel threads and Local Detective's own.
-    fn crowd(&mut self, files: &mut FileTable, gaps: &mut Gaps) -> Result<Crowd, ProducerError> {
+    fn crowd(&mut self, gaps: &mut Gaps) -> Result<Crowd, ProducerError> {
         let mut crowd = Crowd::default();
+        self.files.begin_sweep();
         let mut pids = self.root.pids()?;
         pids.sort_unstable();
         for pid in pids {
             let seen = match process::open(&self.root, pid, &mut self.buffer) {
                 Seen::Here(Some(opened)) => {
-                    let about = self.about(&opened);
+                    let before = self.remembered.remove(&opened.identity).ok_or_else(|| self.since(&opened.identity));
+                    let reread = self.producer.sweep.reread
+                        || self.sequence.cast_unsigned().wrapping_add(pid.into()).is_multiple_of(REREAD_AFTER);
+                    let about = self.abouts.of(&opened, reread, &mut self.buffer);
                     if self.place.is_own(pid, &about) {
-                        crowd.own_sockets.extend(opened.sockets(files, &mut self.buffer));
+                        crowd.own_sockets.extend(opened.sockets(&mut self.files, &mut self.buffer));
                         continue;
                     }
-                    opened.read(about, files, &mut self.buffer)
+                    opened.read(about, before, reread, &mut self.files, &mut self.buffer)
                 }
                 Seen::Here(None) => continue,
                 other => other.and_then(|_| Seen::Gone),
@@ -194,28 +234,34 @@ impl Sweeper {
         Ok(crowd)
     }
 
-    /// What is known of a process; read anew when it is new or has another name, as after `exec`.
-    fn about(&mut self, opened: &Opened) -> Arc<About> {
-        let known = self.remembered.get(&opened.identity).filter(|known| known.about.comm == opened.comm);
-        match known {
-            Some(known) => Arc::clone(&known.about),
-            None => Arc::new(opened.about(&mut self.buffer)),
-        }
+    fn tasks(&mut self, processes: &[Process], listed: &Listed, gaps: &mut Gaps) -> Vec<Task> {
+        let SweepConfig { interval, deep_cpu_percent, .. } = self.producer.sweep;
+        let budget = interval * deep_cpu_percent / 100;
+        let tasks = self.turn.look(&self.root, processes, &listed.waited_for(), budget, &mut self.buffer);
+        gaps.add("threads", Reason::Off, tasks.left_out);
+        tasks.list
     }
 
-    fn network(&mut self, crowd: &Crowd, gaps: &mut Gaps) -> connections::Network {
-        let net = self.place.net(&self.root);
-        let listing = sockets::list(self.place.own_network, &net, &self.root.tape, &mut self.buffer);
-        if listing.refused {
-            gaps.add("sockets-listing", Reason::Unsupported, 1);
-            gaps.add_seen("sockets-net", &net);
+    fn network(&mut self, crowd: &Crowd, asked: &HashSet<u64>, gaps: &mut Gaps) -> connections::Network {
+        let mut others = BTreeMap::new();
+        for process in &crowd.processes {
+            if let Some(namespace) = process.about.network {
+                others.entry(namespace).or_insert(process.identity.pid);
+            }
         }
-        let elsewhere = self.place.elsewhere(crowd.processes.iter().map(|process| &*process.about));
-        gaps.add("sockets-elsewhere", Reason::Unsupported, elsewhere);
+        let listings = self.namespaces.list(&self.place, &others, &self.root, &mut self.buffer);
+        gaps.add("network-namespaces", Reason::Off, listings.left_out);
+        let listings = listings.listings;
+        let mut refused = listings.values().filter(|listing| listing.refused).count();
+        refused += usize::from(!listings.contains_key(&self.place.network));
+        gaps.add("sockets-listing", Reason::Unsupported, refused);
+        let elsewhere = crowd.processes.iter().filter_map(|process| process.about.network);
+        let elsewhere = elsewhere.filter(|namespace| !listings.contains_key(namespace)).count();
+        gaps.add("sockets-elsewhere", Reason::Denied, elsewhere);
         let network = self.connections.join(&connections::Scene {
             processes: &crowd.processes,
-            listing: &listing,
-            namespace: self.place.network,
+            listings: &listings,
+            asked,
             own: &crowd.own_sockets,
             at: self.root.tape.monotonic(),
         });
@@ -223,40 +269,45 @@ impl Sweeper {
         network
     }
 
-    fn locks(&mut self, processes: &[Process], gaps: &mut Gaps) -> waits::Picture {
-        let scene = waits::Scene {
+    fn filesystems(&mut self, processes: &[Process], gaps: &mut Gaps) -> filesystems::Picture {
+        let scene = filesystems::Scene { root: &self.root, place: &self.place, processes, files: &self.files };
+        self.filesystems.look(&scene, gaps, &mut self.buffer)
+    }
+
+    fn system(&mut self, clocks: system::Clocks) -> Vec<system::Resource> {
+        let scene = system::Scene {
             root: &self.root,
-            processes,
-            threads_budget: self.producer.sweep.threads_per_sweep,
-            list_hides: self.place.list_hides,
+            net: &self.place.net(&self.root),
+            own_network: self.place.own_network,
+            mounted: &self.filesystems.devices(),
+            clocks,
+            page: self.page,
         };
-        let picture = self.waits.look(&scene, &mut self.buffer);
+        self.system.look(&scene, &mut self.buffer)
+    }
+
+    fn locks(&mut self, processes: &[Process], tasks: &[Task], listed: &Listed, gaps: &mut Gaps) -> waits::Picture {
+        let picture = self.waits.look(&waits::Scene { root: &self.root, processes, tasks, listed }, &mut self.buffer);
         if !picture.list_readable {
             gaps.add("locks", Reason::Unsupported, 1);
         }
         let unknown = picture.waits.iter().filter(|wait| wait.holders.is_empty()).count();
         gaps.add("lock-holder", Reason::Gone, unknown);
-        gaps.add("threads", Reason::Off, picture.threads_left_out);
         picture
     }
 
-    /// Since when a process's amounts count.
-    fn since(&self, process: &Process) -> Since<'_> {
-        if let Some(known) = self.remembered.get(&process.identity) {
-            return Since::Last(&known.counters);
-        }
+    /// Since when the amounts of a process count that the sweep before did not see.
+    fn since(&self, identity: &Identity) -> Since {
         let Some(last) = &self.last else { return Since::Unknown };
-        let began = process.identity.start_time as f64 / self.ticks_per_second * 100.0;
+        let began = identity.start_time as f64 / self.ticks_per_second * 100.0;
         // Both clocks are cut to hundredths. One that began earlier was there and was missed, refused for instance.
         let is_new = last.uptime_centis.is_some_and(|uptime| began + 1.0 >= uptime as f64);
         if is_new { Since::Birth(last.at) } else { Since::Unknown }
     }
 
-    fn remember(&mut self, processes: &[Process], last: Last) {
-        let known = processes.iter().map(|process| {
-            (process.identity, Remembered { about: Arc::clone(&process.about), counters: process.counters })
-        });
-        self.remembered = known.collect();
-        self.last = Some(last);
+    /// Whether the kernel counts what tasks wait for block I/O. One that cannot be asked always did.
+    fn counts_delays(&mut self) -> bool {
+        let setting = self.root.directory.read_small("sys/kernel/task_delayacct", &mut self.buffer);
+        setting.here().is_none_or(|setting| setting.trim_ascii() != b"0")
     }
 }

@@ -154,6 +154,11 @@ impl Tape {
         began + since.here().unwrap_or_default()
     }
 
+    /// The time that this thread has had on a CPU.
+    pub(crate) fn thread_cpu(&self) -> Duration {
+        self.value("thread-cpu", "", || Seen::Here(clock::thread_cpu())).here().unwrap_or_default()
+    }
+
     /// To be called after each sweep: what was written down is on its way to the file, and what was played back fitted.
     ///
     /// # Errors
@@ -246,6 +251,7 @@ fn word_of<T>(seen: &Seen<T>) -> &'static str {
         Seen::Gone => "gone",
         Seen::Denied => "denied",
         Seen::Unsupported => "unsupported",
+        Seen::Late => "late",
     }
 }
 
@@ -254,6 +260,7 @@ fn seen_of(word: &str) -> Seen<()> {
         "here" => Seen::Here(()),
         "gone" => Seen::Gone,
         "denied" => Seen::Denied,
+        "late" => Seen::Late,
         _ => Seen::Unsupported,
     }
 }

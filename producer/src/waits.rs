@@ -8,12 +8,10 @@ use std::{
 use crate::{
     files::FileKey,
     locks::{self, Held, Listed, Openers, Proof},
-    parse::{
-        self,
-        syscall::{Family, LockCall},
-    },
-    process::{self, Identity, Process},
-    read::{ProcRoot, Seen},
+    parse::syscall::{Family, LockCall},
+    process::{Identity, Process},
+    read::ProcRoot,
+    tasks::{self, Task},
 };
 
 /// A task that waits for a lock.
@@ -51,8 +49,6 @@ pub struct Picture {
     pub proofs: BTreeSet<Proof>,
     /// Whether the kernel's list of locks could be read.
     pub list_readable: bool,
-    /// Threads that were not looked at.
-    pub threads_left_out: usize,
 }
 
 /// What is remembered from sweep to sweep: the waits that went on.
@@ -63,8 +59,8 @@ pub struct Memory {
 
 #[derive(Clone, Copy, Debug)]
 struct Sighting {
-    // A task that was woken and waits again has switched; its wait is a new one.
-    switches: Option<u64>,
+    // A task that was woken and waits again has had a turn on a CPU; its wait is a new one.
+    turns: Option<u64>,
     since: Instant,
 }
 
@@ -74,10 +70,10 @@ pub struct Scene<'s> {
     pub root: &'s ProcRoot,
     /// The sweep's processes.
     pub processes: &'s [Process],
-    /// The most threads whose system call is read.
-    pub threads_budget: usize,
-    /// Whether the list can hide locks because this is not the first PID namespace.
-    pub list_hides: bool,
+    /// Its tasks.
+    pub tasks: &'s [Task],
+    /// The kernel's list of locks.
+    pub listed: &'s Listed,
 }
 
 /// A task in a lock call.
@@ -96,27 +92,24 @@ impl Memory {
     /// Looks at the locks of the host.
     pub fn look(&mut self, scene: &Scene<'_>, buffer: &mut Vec<u8>) -> Picture {
         let openers = Openers::of(scene.processes);
-        let listed = locks::list(scene.root, buffer);
-        let mut blocked = in_main_threads(scene);
-        let waited = listed.lines.iter().filter(|(line, _)| line.waits).map(|(line, _)| line.lock.inode);
-        let mut inodes: BTreeSet<u64> = waited.collect();
-        inodes.extend(blocked.iter().map(|blocked| blocked.file.inode));
-        let threads_left_out = in_other_threads(scene, &inodes, &mut blocked, buffer);
+        let listed = scene.listed;
+        let mut blocked: Vec<Blocked> = scene.tasks.iter().filter_map(|task| blocked_in(scene, task)).collect();
+        let mut inodes = listed.waited_for();
         inodes.extend(blocked.iter().map(|blocked| blocked.file.inode));
         // Of a lock that nobody waits for, an owner that is there is answer enough: most locks are such.
-        inodes.extend(locks::without_owner(scene.processes, &openers, &listed));
-        let held = locks::holders(scene.root, scene.processes, &openers, &listed, &inodes, buffer);
-        add_listed(scene, &openers, &listed, &mut blocked);
-        let mut picture = Picture { list_readable: listed.readable, threads_left_out, ..Picture::default() };
+        inodes.extend(locks::without_owner(scene.processes, &openers, listed));
+        let held = locks::holders(scene.root, scene.processes, &openers, listed, &inodes, buffer);
+        add_listed(scene, &openers, listed, &mut blocked);
+        let mut picture = Picture { list_readable: listed.readable, ..Picture::default() };
         let now = scene.root.tape.monotonic();
         let mut sightings = HashMap::with_capacity(blocked.len());
         for blocked in blocked {
             let Some(waiter) = scene.processes.get(blocked.process) else { continue };
             let key = (waiter.identity, blocked.task, blocked.file);
-            let switches = switches(scene.root, waiter.identity, blocked.task, buffer);
-            let before = self.waits.get(&key).filter(|before| before.switches == switches);
+            let turns = tasks::turns(scene.root, waiter.identity, blocked.task, buffer);
+            let before = self.waits.get(&key).filter(|before| before.turns == turns);
             let since = before.map_or(now, |before| before.since);
-            sightings.insert(key, Sighting { switches, since });
+            sightings.insert(key, Sighting { turns, since });
             let (holders, proofs) = blockers(&blocked, &held);
             picture.proofs.extend(proofs.into_iter().chain(blocked.proofs));
             let blocked_for = now.duration_since(since);
@@ -128,51 +121,8 @@ impl Memory {
     }
 }
 
-fn in_main_threads(scene: &Scene<'_>) -> Vec<Blocked> {
-    let blocked = scene.processes.iter().enumerate().filter_map(|(at, process)| {
-        let Seen::Here(Some(call)) = process.syscall else { return None };
-        blocked_in(scene, at, process.identity.pid, &call)
-    });
-    blocked.collect()
-}
-
-/// Looks at the other threads of processes that have such a file open: a process's `syscall` tells of its main
-/// thread alone. Returns how many threads it left out.
-fn in_other_threads(
-    scene: &Scene<'_>,
-    inodes: &BTreeSet<u64>,
-    blocked: &mut Vec<Blocked>,
-    buffer: &mut Vec<u8>,
-) -> usize {
-    let has_open = |process: &Process, wanted: &dyn Fn(u64) -> bool| match &process.handles {
-        Seen::Here(handles) => handles.files().any(|(_, file, _)| wanted(file.inode)),
-        _ => false,
-    };
-    let threaded = || scene.processes.iter().enumerate().filter(|(_, process)| process.threads > 1);
-    let concerned = threaded().filter(|(_, process)| has_open(process, &|inode| inodes.contains(&inode)));
-    // Where the list hides locks, a wait for one can be in any process with an open file.
-    let others = threaded().filter(|(_, process)| {
-        scene.list_hides && !has_open(process, &|inode| inodes.contains(&inode)) && has_open(process, &|_| true)
-    });
-    let (mut budget, mut left_out) = (scene.threads_budget, 0);
-    for (at, process) in concerned.chain(others) {
-        let Seen::Here(directory) = process::reopen(scene.root, process.identity, buffer) else { continue };
-        let Seen::Here(tasks) = directory.directory("task") else { continue };
-        let ids = tasks.numbers().here().unwrap_or_default();
-        let ids: Vec<u32> = ids.into_iter().filter(|task| *task != process.identity.pid).collect();
-        left_out += ids.len().saturating_sub(budget);
-        for task in ids.into_iter().take(budget) {
-            budget -= 1;
-            let text = tasks.read_small(&format!("{task}/syscall"), buffer).here();
-            if let Some(call) = text.and_then(parse::syscall::parse) {
-                blocked.extend(blocked_in(scene, at, task, &call));
-            }
-        }
-    }
-    left_out
-}
-
-fn blocked_in(scene: &Scene<'_>, at: usize, task: u32, syscall: &parse::syscall::Syscall) -> Option<Blocked> {
+fn blocked_in(scene: &Scene<'_>, task: &Task) -> Option<Blocked> {
+    let Task { process: at, id: task, syscall } = *task;
     let call = syscall.lock_call()?;
     let process = scene.processes.get(at)?;
     let file = process.handles.as_ref().here()?.file(call.fd)?;
@@ -252,10 +202,4 @@ fn is_in_the_way(blocked: &Blocked, held: &Held) -> bool {
     let Some(call) = blocked.call else { return false };
     let both_read = held.lock.shared && call.shared == Some(true);
     held.lock.class.family() == Some(call.family) && !both_read
-}
-
-fn switches(root: &ProcRoot, identity: Identity, task: u32, buffer: &mut Vec<u8>) -> Option<u64> {
-    let directory = process::reopen(root, identity, buffer).here()?;
-    let status = directory.read_small(&format!("task/{task}/status"), buffer).here()?;
-    parse::process::voluntary_switches(status)
 }

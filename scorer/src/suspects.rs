@@ -4,7 +4,7 @@ use graph::anomaly::may_be_suspect;
 use schemas::{Reason, Stage, Suspect};
 
 use crate::{
-    blame::{Case, HOLDS_LOCK},
+    blame::{Case, DOES_NOT_READ, HOLDS_LOCK},
     reasons,
     score::Judged,
 };
@@ -77,8 +77,10 @@ pub fn impact(judged: &Judged, case: &Case, most: usize) -> Vec<Suspect> {
 
 fn why(judged: &Judged, case: Option<&Case>, node: usize) -> Vec<Reason> {
     let mut why = Vec::new();
-    if let Some(case) = case.filter(|case| case.trouble == HOLDS_LOCK) {
-        why.extend(reasons::of_lock(judged, case));
+    match case {
+        Some(case) if case.trouble == HOLDS_LOCK => why.extend(reasons::of_lock(judged, case)),
+        Some(case) if case.trouble == DOES_NOT_READ => why.push(reasons::of_reader(judged, case)),
+        _ => {}
     }
     let deviations = &judged.scores[node].deviations;
     why.extend(deviations.iter().filter_map(|deviation| reasons::of_deviation(judged, deviation)));

@@ -69,7 +69,7 @@ impl Dump {
     }
 
     /// Asks for a listing and receives all of it.
-    pub fn receive(&mut self, listing: Listing, buffer: &mut [u8]) -> io::Result<()> {
+    pub fn receive(&self, listing: Listing, buffer: &mut [u8]) -> io::Result<()> {
         let mut header = NetlinkHeader::default();
         header.flags = NLM_F_REQUEST | NLM_F_DUMP;
         let mut message = NetlinkMessage::new(header, NetlinkPayload::from(listing.request()));

@@ -29,8 +29,8 @@ fn main() -> anyhow::Result<()> {
 }
 
 /// A producer of this host; one that rereads reads in every sweep all that is ever read.
-fn producer(_reread: bool) -> Producer {
-    Producer::new("", "", SweepConfig::default(), Vec::new())
+fn producer(reread: bool) -> Producer {
+    Producer::new("", "", SweepConfig { reread, ..SweepConfig::default() }, Vec::new())
 }
 
 fn print_columns() -> anyhow::Result<()> {

@@ -7,10 +7,15 @@ use std::{
 };
 
 use producer::{Producer, Sweeper, Tape};
-use schemas::{RawRead, container::Reader};
+use schemas::{
+    RawRead,
+    container::{Block, Reader},
+};
 
 /// A sweeper whose questions are known.
 pub struct Recorded {
+    /// The directories that it has opened before what it was asked for; some of them are open still.
+    pub opened: BTreeSet<String>,
     sweeper: Sweeper,
     file: Shared,
 }
@@ -25,7 +30,11 @@ impl Recorded {
         let file = Shared::default();
         let mut sweeper = Sweeper::on(producer, Tape::recording(Box::new(file.clone()))?)?;
         sweeper.sweep()?;
-        Ok(Recorded { sweeper, file })
+        let mut reader = Reader::<RawRead, _>::open(Cursor::new(file.bytes()))?;
+        let first = reader.next_block()?;
+        let opened = all(&mut reader, first)?.into_iter().filter(|asked| asked.question == "open");
+        let opened = opened.map(|asked| asked.name).collect();
+        Ok(Recorded { opened, sweeper, file })
     }
 
     /// What the next sweep asks, in its order, with what was answered.
@@ -33,16 +42,21 @@ impl Recorded {
         let begin = self.file.bytes().len() as u64;
         self.sweeper.sweep()?;
         let mut reader = Reader::<RawRead, _>::open(Cursor::new(self.file.bytes()))?;
-        let mut questions = Vec::new();
-        let mut next = Some(reader.block_at(begin)?);
-        while let Some(block) = next {
-            for record in reader.records(&block) {
-                questions.push(record?.1);
-            }
-            next = reader.next_block()?;
-        }
-        Ok(questions)
+        let first = reader.block_at(begin)?;
+        all(&mut reader, Some(first))
     }
+}
+
+/// The records from this block on.
+fn all(reader: &mut Reader<RawRead, Cursor<Vec<u8>>>, mut block: Option<Block>) -> anyhow::Result<Vec<RawRead>> {
+    let mut questions = Vec::new();
+    while let Some(known) = block {
+        for record in reader.records(&known) {
+            questions.push(record?.1);
+        }
+        block = reader.next_block()?;
+    }
+    Ok(questions)
 }
 
 impl Shared {

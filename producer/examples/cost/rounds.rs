@@ -29,7 +29,7 @@ pub fn measure(rounds: usize) -> anyhow::Result<Value> {
     let mut milliseconds = NAMES.map(|_| Vec::new());
     for round in 0..WARMING_UP + rounds {
         // Anew each time: processes come and go.
-        let mut floor = Floor::of(&recorded.questions()?, &root)?;
+        let mut floor = Floor::of(&recorded.questions()?, &recorded.opened, &root)?;
         // Each begins in turn: one that follows upon another finds some of its own in the caches, or less of it.
         for which in (0..NAMES.len()).map(|at| (round + at) % NAMES.len()) {
             let took = match which {
@@ -55,10 +55,10 @@ pub fn measure(rounds: usize) -> anyhow::Result<Value> {
     Ok(answer)
 }
 
-/// Milliseconds of a CPU: by the clock on the wall it would be told what else the machine does.
+/// Milliseconds of a CPU, of all threads together: by the clock on the wall it would be told what else the machine does.
 fn timed(work: impl FnOnce()) -> f64 {
     let used = || {
-        let time = clock_gettime(ClockId::ThreadCPUTime);
+        let time = clock_gettime(ClockId::ProcessCPUTime);
         time.tv_sec as f64 * 1e3 + time.tv_nsec as f64 / 1e6
     };
     let before = used();

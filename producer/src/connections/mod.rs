@@ -4,7 +4,7 @@ mod tcp;
 mod unix;
 
 use std::{
-    collections::{BTreeMap, HashMap, HashSet},
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
     time::Instant,
 };
 
@@ -12,7 +12,7 @@ use crate::{
     columns::{Measured, Reason},
     process::Process,
     read::Seen,
-    sockets::Listing,
+    sockets::{Listing, TcpSocket},
 };
 
 /// A listening or a remote endpoint.
@@ -36,10 +36,14 @@ pub struct Endpoint {
     pub send_queue: Option<u64>,
     /// Of a listening one: connections that are not accepted yet.
     pub accept_queue: Option<u64>,
+    /// Of a listening one: as many as it lets wait; none if it is not told.
+    pub accept_limit: Option<u64>,
     /// The longest round-trip time in milliseconds; none if it has none.
     pub rtt_ms: Option<Result<f32, Reason>>,
     /// Segments sent again, per second; none if it has none.
     pub retransmits: Option<Measured>,
+    /// Of a remote one: for how many milliseconds it has owed an answer.
+    pub owing_ms: Option<Measured>,
 }
 
 /// What a process is linked to.
@@ -67,6 +71,37 @@ pub struct Link {
     pub observed: bool,
     /// The longest round-trip time in milliseconds.
     pub latency_ms: Option<f32>,
+    /// For how many milliseconds the client has waited for an answer.
+    pub blocked_ms: Option<f32>,
+}
+
+impl Link {
+    /// A link without times.
+    pub fn of(observed: bool) -> Link {
+        Link { observed, latency_ms: None, blocked_ms: None }
+    }
+}
+
+/// What the connections of a process say of it.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Standing {
+    /// Those that it is the client of.
+    pub clients: u64,
+    /// For how many milliseconds it has waited for an answer over TCP.
+    pub answer_wait_ms: f64,
+    /// For how many milliseconds it has owed one.
+    pub owing_ms: f64,
+    /// For how many milliseconds it has left what it received over TCP unread.
+    pub unread_ms: f64,
+}
+
+/// Who is at the other end of a socket.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct OtherEnd {
+    /// Indices of processes in the sweep.
+    pub processes: Vec<usize>,
+    /// Whether they depend on this end: it serves them.
+    pub are_clients: bool,
 }
 
 /// All endpoints and links of a sweep.
@@ -76,25 +111,40 @@ pub struct Network {
     pub endpoints: Vec<Endpoint>,
     /// From a process to what it depends on.
     pub links: BTreeMap<(usize, Target, Tie), Link>,
+    /// What is known of each process that has connections.
+    pub standings: BTreeMap<usize, Standing>,
+    /// The other ends of those sockets that were asked for, by inode.
+    pub other_ends: HashMap<u64, OtherEnd>,
+    /// The namespaces whose sockets the kernel listed itself.
+    pub listed: BTreeSet<u64>,
     /// Remote endpoints that are too many to show.
     pub left_out: usize,
 }
 
-/// What is remembered from sweep to sweep: how often each connection has sent again.
+/// What is remembered from sweep to sweep of each connection, by namespace and cookie.
 #[derive(Debug, Default)]
 pub struct Memory {
-    retransmits: HashMap<u64, u32>,
+    connections: HashMap<(u64, u64), Remembered>,
     at: Option<Instant>,
+}
+
+/// What is remembered of a connection.
+#[derive(Clone, Copy, Debug)]
+struct Remembered {
+    retransmits: u32,
+    // Bytes that were read from it, and since when it has been so many with more to read.
+    taken: u64,
+    unread_since: Option<Instant>,
 }
 
 /// What a look at the sockets needs.
 pub struct Scene<'s> {
     /// The sweep's processes.
     pub processes: &'s [Process],
-    /// The sockets of the network namespace.
-    pub listing: &'s Listing,
-    /// The namespace's number.
-    pub namespace: u64,
+    /// The sockets of each network namespace, by its number.
+    pub listings: &'s BTreeMap<u64, Listing>,
+    /// The inodes of sockets whose other end is asked for.
+    pub asked: &'s HashSet<u64>,
     /// Sockets of Local Detective's own processes, which are not shown, nor what is connected to them.
     pub own: &'s HashSet<u64>,
     /// When the listing was made.
@@ -107,12 +157,36 @@ impl Memory {
         let owners = Owners::of(scene.processes);
         let mut network = Building::default();
         let elapsed = self.at.map(|at| scene.at.duration_since(at).as_secs_f64()).filter(|seconds| *seconds > 0.0);
-        tcp::join(scene, &owners, &Resent { before: &self.retransmits, elapsed }, &mut network);
+        let now = self.connections(scene);
+        tcp::join(
+            scene,
+            &owners,
+            &Earlier { before: &self.connections, now: &now, elapsed, at: scene.at },
+            &mut network,
+        );
         unix::join(scene, &owners, &mut network);
-        let sockets = scene.listing.sockets.tcp.iter();
-        self.retransmits = sockets.filter_map(|socket| Some((socket.cookie?, socket.retransmits?))).collect();
+        self.connections = now;
+        let listed = scene.listings.iter().filter(|(_, listing)| !listing.refused);
+        network.network.listed = listed.map(|(namespace, _)| *namespace).collect();
         self.at = Some(scene.at);
         network.finish()
+    }
+
+    /// What is to be remembered of the connections of this sweep.
+    fn connections(&self, scene: &Scene<'_>) -> HashMap<(u64, u64), Remembered> {
+        let sockets = scene
+            .listings
+            .iter()
+            .flat_map(|(namespace, listing)| listing.sockets.tcp.iter().map(|socket| (*namespace, socket)));
+        let remember = |(namespace, socket): (u64, &TcpSocket)| {
+            let key = (namespace, socket.cookie?);
+            let taken = socket.talk?.received.saturating_sub(u64::from(socket.recv_queue));
+            let before = self.connections.get(&key).filter(|before| before.taken == taken);
+            let since = before.and_then(|before| before.unread_since).unwrap_or(scene.at);
+            let unread_since = (socket.recv_queue > 0).then_some(since);
+            Some((key, Remembered { retransmits: socket.retransmits?, taken, unread_since }))
+        };
+        sockets.filter(|(_, socket)| !socket.listens).filter_map(remember).collect()
     }
 }
 
@@ -149,18 +223,28 @@ impl Owners {
     }
 }
 
-/// How often connections sent again since the sweep before.
-struct Resent<'m> {
-    before: &'m HashMap<u64, u32>,
+/// What connections are compared with.
+struct Earlier<'m> {
+    before: &'m HashMap<(u64, u64), Remembered>,
+    now: &'m HashMap<(u64, u64), Remembered>,
     elapsed: Option<f64>,
+    at: Instant,
 }
 
-impl Resent<'_> {
-    fn per_second(&self, cookie: Option<u64>, now: Option<u32>) -> Measured {
-        let (Some(cookie), Some(now)) = (cookie, now) else { return Err(Reason::Unsupported) };
+impl Earlier<'_> {
+    /// How many segments a second the connection sent again.
+    fn resent(&self, namespace: u64, socket: &TcpSocket) -> Measured {
+        let (Some(cookie), Some(now)) = (socket.cookie, socket.retransmits) else { return Err(Reason::Unsupported) };
         let elapsed = self.elapsed.ok_or(Reason::FirstSweep)?;
-        let before = self.before.get(&cookie).copied().unwrap_or(0);
+        let before = self.before.get(&(namespace, cookie)).map_or(0, |before| before.retransmits);
         Ok(f64::from(now.saturating_sub(before)) / elapsed)
+    }
+
+    /// For how many milliseconds what it received has not been read.
+    fn unread_ms(&self, namespace: u64, socket: &TcpSocket) -> f64 {
+        let known = socket.cookie.and_then(|cookie| self.now.get(&(namespace, cookie)));
+        let since = known.and_then(|known| known.unread_since);
+        since.map_or(0.0, |since| self.at.duration_since(since).as_secs_f64() * 1000.0)
     }
 }
 
@@ -194,6 +278,11 @@ impl Building {
         let known = self.network.links.entry((source, target, tie)).or_insert(link);
         known.observed |= link.observed;
         known.latency_ms = larger(known.latency_ms, link.latency_ms);
+        known.blocked_ms = larger(known.blocked_ms, link.blocked_ms);
+    }
+
+    fn standing(&mut self, process: usize) -> &mut Standing {
+        self.network.standings.entry(process).or_default()
     }
 
     /// Drops the remote endpoints with the fewest connections if there are too many.

@@ -1,75 +1,109 @@
 //! TCP: listeners, connections within this host, and connections to others.
 
 use std::{
-    collections::{BTreeMap, HashMap, HashSet},
+    collections::{BTreeMap, BTreeSet, HashMap},
     net::{IpAddr, SocketAddr},
 };
 
-use super::{Building, Endpoint, Link, Owners, Resent, Scene, Target, Tie, larger};
+use super::{Building, Earlier, Endpoint, Link, OtherEnd, Owners, Scene, Target, Tie, larger};
 use crate::{columns::Reason, sockets::TcpSocket};
 
+/// A wait for an answer that is shorter is that of any request under way.
+const WORTH_TELLING_MS: f32 = 100.0;
+
 /// Adds all TCP sockets to the network.
-pub(super) fn join(scene: &Scene<'_>, owners: &Owners, resent: &Resent<'_>, network: &mut Building) {
-    let ends = Ends::of(&scene.listing.sockets.tcp);
-    let mut join = Join { scene, owners, resent, ends, network };
+pub(super) fn join(scene: &Scene<'_>, owners: &Owners, earlier: &Earlier<'_>, network: &mut Building) {
+    let ends = Ends::of(scene);
+    let mut join = Join { scene, owners, earlier, ends, network };
     join.listeners();
-    let sockets = scene.listing.sockets.tcp.iter().filter(|socket| !socket.listens);
-    sockets.for_each(|socket| join.connection(socket));
+    for (namespace, listing) in scene.listings {
+        for socket in listing.sockets.tcp.iter().filter(|socket| !socket.listens) {
+            join.connection(&Placed { namespace: *namespace, socket });
+        }
+    }
+}
+
+/// A socket in its network namespace.
+#[derive(Clone, Copy)]
+struct Placed<'s> {
+    namespace: u64,
+    socket: &'s TcpSocket,
 }
 
 /// The sockets by their ends.
 struct Ends<'s> {
-    listeners: BTreeMap<u16, Vec<&'s TcpSocket>>,
-    connected: HashMap<(SocketAddr, SocketAddr), &'s TcpSocket>,
-    here: HashSet<IpAddr>,
+    listeners: BTreeMap<(u64, u16), Vec<Placed<'s>>>,
+    connected: HashMap<(Option<u64>, SocketAddr, SocketAddr), Placed<'s>>,
+    // In which namespaces an address is.
+    homes: HashMap<IpAddr, BTreeSet<u64>>,
+}
+
+/// Loopback addresses are other ones in each namespace.
+fn scope(namespace: u64, address: SocketAddr) -> Option<u64> {
+    address.ip().is_loopback().then_some(namespace)
 }
 
 impl<'s> Ends<'s> {
-    fn of(sockets: &'s [TcpSocket]) -> Ends<'s> {
-        let mut ends = Ends { listeners: BTreeMap::new(), connected: HashMap::new(), here: HashSet::new() };
-        for socket in sockets {
-            ends.here.insert(socket.local.ip());
-            if socket.listens {
-                ends.listeners.entry(socket.local.port()).or_default().push(socket);
-            } else {
-                ends.connected.insert((socket.local, socket.remote), socket);
+    fn of(scene: &Scene<'s>) -> Ends<'s> {
+        let mut ends = Ends { listeners: BTreeMap::new(), connected: HashMap::new(), homes: HashMap::new() };
+        for (namespace, listing) in scene.listings {
+            for socket in &listing.sockets.tcp {
+                let placed = Placed { namespace: *namespace, socket };
+                ends.homes.entry(socket.local.ip()).or_default().insert(*namespace);
+                if socket.listens {
+                    ends.listeners.entry((*namespace, socket.local.port())).or_default().push(placed);
+                } else {
+                    ends.connected.insert((scope(*namespace, socket.local), socket.local, socket.remote), placed);
+                }
             }
         }
         ends
     }
 
-    /// The listener that takes connections to that address of this host.
-    fn listener(&self, address: SocketAddr) -> Option<&'s TcpSocket> {
-        let listeners = self.listeners.get(&address.port())?;
-        let exact = listeners.iter().find(|listener| listener.local.ip() == address.ip());
-        exact.or_else(|| listeners.iter().find(|listener| listener.local.ip().is_unspecified())).copied()
+    /// The listener that takes connections to that address of that namespace.
+    fn listener(&self, namespace: u64, address: SocketAddr) -> Option<Placed<'s>> {
+        let listeners = self.listeners.get(&(namespace, address.port()))?;
+        let exact = listeners.iter().find(|listener| listener.socket.local.ip() == address.ip());
+        let any = || listeners.iter().find(|listener| listener.socket.local.ip().is_unspecified());
+        exact.or_else(any).copied()
+    }
+
+    /// The listener at the other end, if that is on this host.
+    fn remote_listener(&self, placed: &Placed<'s>) -> Option<Placed<'s>> {
+        let remote = placed.socket.remote;
+        let homes = self.homes.get(&remote.ip());
+        let is_here = |namespace: u64| homes.is_some_and(|homes| homes.contains(&namespace));
+        if remote.ip().is_loopback() || is_here(placed.namespace) {
+            return self.listener(placed.namespace, remote);
+        }
+        // Separate networks may use the same address; then it is not known whose this is.
+        let mut homes = homes?.iter();
+        let only = homes.next().filter(|_| homes.next().is_none())?;
+        self.listener(*only, remote)
     }
 
     /// The other end of a connection within this host.
-    fn peer(&self, socket: &TcpSocket) -> Option<&'s TcpSocket> {
-        self.connected.get(&(socket.remote, socket.local)).copied()
-    }
-
-    fn is_here(&self, ip: IpAddr) -> bool {
-        ip.is_loopback() || self.here.contains(&ip)
+    fn peer(&self, placed: &Placed<'s>) -> Option<Placed<'s>> {
+        let Placed { namespace, socket } = placed;
+        self.connected.get(&(scope(*namespace, socket.remote), socket.remote, socket.local)).copied()
     }
 }
 
 struct Join<'j, 's> {
     scene: &'j Scene<'s>,
     owners: &'j Owners,
-    resent: &'j Resent<'j>,
+    earlier: &'j Earlier<'j>,
     ends: Ends<'s>,
     network: &'j mut Building,
 }
 
-impl Join<'_, '_> {
-    fn is_own(&self, socket: Option<&TcpSocket>) -> bool {
-        socket.is_some_and(|socket| self.scene.own.contains(&socket.inode))
+impl<'s> Join<'_, 's> {
+    fn is_own(&self, placed: Option<Placed<'_>>) -> bool {
+        placed.is_some_and(|placed| self.scene.own.contains(&placed.socket.inode))
     }
 
     fn listeners(&mut self) {
-        let listeners: Vec<&TcpSocket> = self.ends.listeners.values().flatten().copied().collect();
+        let listeners: Vec<Placed<'_>> = self.ends.listeners.values().flatten().copied().collect();
         for listener in listeners {
             if self.is_own(Some(listener)) {
                 continue;
@@ -77,55 +111,72 @@ impl Join<'_, '_> {
             let at = self.listening(listener);
             if let Some(endpoint) = self.network.at(at) {
                 // Several sockets may listen at one address (`SO_REUSEPORT`); what waits, waits at all of them.
-                *endpoint.accept_queue.get_or_insert(0) += u64::from(listener.recv_queue);
+                *endpoint.accept_queue.get_or_insert(0) += u64::from(listener.socket.recv_queue);
+                *endpoint.accept_limit.get_or_insert(0) += u64::from(listener.socket.send_queue);
             }
-            for owner in self.owners.of_socket(listener.inode) {
-                let link = Link { observed: true, latency_ms: None };
-                self.network.link(*owner, Target::Endpoint(at), Tie::Opens, link);
+            for owner in self.owners.of_socket(listener.socket.inode) {
+                self.network.link(*owner, Target::Endpoint(at), Tie::Opens, Link::of(true));
             }
         }
     }
 
-    fn listening(&mut self, listener: &TcpSocket) -> usize {
-        let Scene { processes, namespace, .. } = *self.scene;
-        let address = listener.local.to_string();
-        let owners = self.owners;
+    fn listening(&mut self, listener: Placed<'_>) -> usize {
+        let Placed { namespace, socket } = listener;
+        let (address, processes, owners) = (socket.local.to_string(), self.scene.processes, self.owners);
         self.network.endpoint(format!("e:{namespace}:tcp:{address}"), |id| Endpoint {
-            role: format!("{}:{}", owners.role(processes, listener.inode), listener.local.port()),
+            role: format!("{}:{}", owners.role(processes, socket.inode), socket.local.port()),
             accept_queue: Some(0),
             ..endpoint(id, address)
         })
     }
 
-    fn connection(&mut self, socket: &TcpSocket) {
-        let peer = self.ends.peer(socket);
-        let listener = self.ends.listener(socket.local);
+    fn connection(&mut self, placed: &Placed<'s>) {
+        let Placed { namespace, socket } = *placed;
+        let peer = self.ends.peer(placed);
         // A connection's own listener, if it still listens, tells that this is the server's end.
-        if let Some(listener) = listener {
-            if !self.is_own(Some(listener)) && !self.is_own(peer) && !self.is_own(Some(socket)) {
-                let at = self.listening(listener);
-                self.count(at, socket);
+        if let Some(listener) = self.ends.listener(namespace, socket.local) {
+            if !self.is_own(Some(listener)) && !self.is_own(peer) && !self.is_own(Some(*placed)) {
+                self.serving(placed, listener, peer);
             }
             return;
         }
-        let here = self.ends.is_here(socket.remote.ip());
-        let remote_listener = if here { self.ends.listener(socket.remote) } else { None };
-        if self.is_own(Some(socket)) || self.is_own(peer) || self.is_own(remote_listener) {
+        let remote_listener = self.ends.remote_listener(placed);
+        if self.is_own(Some(*placed)) || self.is_own(peer) || self.is_own(remote_listener) {
             return;
         }
         match (peer, remote_listener) {
-            (None, None) => self.remote(socket),
+            (None, None) => self.remote(placed),
             // Neither end listens any more: clients are given the high ports.
             (Some(_), None) if socket.local.port() < socket.remote.port() => {}
-            (peer, listener) => self.within_host(socket, peer, listener),
+            (peer, listener) => self.within_host(placed, peer, listener),
         }
     }
 
-    fn within_host(&mut self, socket: &TcpSocket, peer: Option<&TcpSocket>, listener: Option<&TcpSocket>) {
+    /// The server's end of a connection.
+    fn serving(&mut self, placed: &Placed<'_>, listener: Placed<'_>, peer: Option<Placed<'_>>) {
+        let Placed { namespace, socket } = *placed;
+        let at = self.listening(listener);
+        self.count(at, placed);
+        let owing = f64::from(socket.owing_ms().unwrap_or(0));
+        let unread = self.earlier.unread_ms(namespace, socket);
         let owners = self.owners;
-        let accepted = peer.map_or(&[][..], |peer| owners.of_socket(peer.inode));
+        let accepted = owners.of_socket(socket.inode);
+        // Nobody has accepted it yet: that is up to whoever listens.
+        let servers = if accepted.is_empty() { owners.of_socket(listener.socket.inode) } else { accepted };
+        for server in servers {
+            let standing = self.network.standing(*server);
+            standing.owing_ms = standing.owing_ms.max(owing);
+            standing.unread_ms = standing.unread_ms.max(unread);
+        }
+        let clients = peer.map_or(&[][..], |peer| owners.of_socket(peer.socket.inode));
+        self.note_other_end(socket.inode, clients, true);
+    }
+
+    fn within_host(&mut self, placed: &Placed<'_>, peer: Option<Placed<'_>>, listener: Option<Placed<'_>>) {
+        let (socket, owners) = (placed.socket, self.owners);
+        let accepted = peer.map_or(&[][..], |peer| owners.of_socket(peer.socket.inode));
         // Until somebody accepts the connection it waits for whoever listens.
-        let listening = listener.map_or(&[][..], |listener| owners.of_socket(listener.inode));
+        let listening = listener.map_or(&[][..], |listener| owners.of_socket(listener.socket.inode));
         let servers = if accepted.is_empty() { listening.get(..1).unwrap_or_default() } else { accepted };
         let mut targets: Vec<Target> = servers.iter().copied().map(Target::Process).collect();
         if targets.is_empty()
@@ -133,32 +184,60 @@ impl Join<'_, '_> {
         {
             targets.push(Target::Endpoint(self.listening(listener)));
         }
-        let latency_ms = larger(socket.rtt_ms, peer.and_then(|peer| peer.rtt_ms));
-        for client in owners.of_socket(socket.inode) {
-            for target in &targets {
-                self.network.link(*client, *target, Tie::Connects, Link { observed: listener.is_some(), latency_ms });
-            }
-        }
+        let latency_ms = larger(socket.rtt_ms, peer.and_then(|peer| peer.socket.rtt_ms));
+        let link = Link { observed: listener.is_some(), latency_ms, blocked_ms: None };
+        self.client_of(placed, peer, &targets, link);
+        self.note_other_end(socket.inode, servers, false);
     }
 
-    fn remote(&mut self, socket: &TcpSocket) {
-        let clients = self.owners.of_socket(socket.inode);
+    fn remote(&mut self, placed: &Placed<'_>) {
+        let socket = placed.socket;
         // Nobody here is seen to depend on it.
-        if clients.is_empty() {
+        if self.owners.of_socket(socket.inode).is_empty() {
             return;
         }
         let address = socket.remote.to_string();
         let role = format!("remote:{}", socket.remote.port());
         let at = self.network.endpoint(format!("r:{address}"), |id| Endpoint { role, ..endpoint(id, address) });
-        self.count(at, socket);
-        for client in clients {
-            let link = Link { observed: true, latency_ms: socket.rtt_ms };
-            self.network.link(*client, Target::Endpoint(at), Tie::Connects, link);
+        self.count(at, placed);
+        if let Some(endpoint) = self.network.at(at) {
+            let owing = socket.talk.map(|_| answer_wait_ms(socket, None)).ok_or(Reason::Unsupported);
+            endpoint.owing_ms = Some(match (endpoint.owing_ms, owing) {
+                (Some(Ok(known)), Ok(owing)) => Ok(owing.max(known)),
+                (_, owing) => owing,
+            });
+        }
+        let link = Link { observed: true, latency_ms: socket.rtt_ms, blocked_ms: None };
+        self.client_of(placed, None, &[Target::Endpoint(at)], link);
+    }
+
+    /// The client's end of a connection.
+    fn client_of(&mut self, placed: &Placed<'_>, peer: Option<Placed<'_>>, targets: &[Target], link: Link) {
+        let Placed { namespace, socket } = *placed;
+        let answer_wait_ms = answer_wait_ms(socket, peer);
+        let blocked_ms = Some(answer_wait_ms as f32).filter(|millis| *millis >= WORTH_TELLING_MS);
+        let unread = self.earlier.unread_ms(namespace, socket);
+        for client in self.owners.of_socket(socket.inode) {
+            let standing = self.network.standing(*client);
+            standing.clients += 1;
+            standing.answer_wait_ms = standing.answer_wait_ms.max(answer_wait_ms);
+            standing.unread_ms = standing.unread_ms.max(unread);
+            for target in targets {
+                self.network.link(*client, *target, Tie::Connects, Link { blocked_ms, ..link });
+            }
         }
     }
 
-    fn count(&mut self, at: usize, socket: &TcpSocket) {
-        let resent = self.resent.per_second(socket.cookie, socket.retransmits);
+    fn note_other_end(&mut self, inode: u64, processes: &[usize], are_clients: bool) {
+        if self.scene.asked.contains(&inode) {
+            let other_end = OtherEnd { processes: processes.to_vec(), are_clients };
+            self.network.network.other_ends.insert(inode, other_end);
+        }
+    }
+
+    fn count(&mut self, at: usize, placed: &Placed<'_>) {
+        let Placed { namespace, socket } = *placed;
+        let resent = self.earlier.resent(namespace, socket);
         let Some(endpoint) = self.network.at(at) else { return };
         endpoint.connections += 1;
         endpoint.recv_queue += u64::from(socket.recv_queue);
@@ -176,6 +255,13 @@ impl Join<'_, '_> {
     }
 }
 
+/// For how many milliseconds a client has waited for an answer. What its server has not read has none, whatever the clocks say.
+fn answer_wait_ms(socket: &TcpSocket, peer: Option<Placed<'_>>) -> f64 {
+    let unread = || peer.is_some_and(|peer| peer.socket.recv_queue > 0);
+    let since_sent = || socket.talk.filter(|_| unread()).map(|talk| talk.since_sent);
+    f64::from(socket.unanswered_ms().or_else(since_sent).unwrap_or(0))
+}
+
 fn endpoint(id: String, address: String) -> Endpoint {
     Endpoint {
         id,
@@ -187,7 +273,9 @@ fn endpoint(id: String, address: String) -> Endpoint {
         recv_queue: 0,
         send_queue: Some(0),
         accept_queue: None,
+        accept_limit: None,
         rtt_ms: None,
         retransmits: None,
+        owing_ms: None,
     }
 }

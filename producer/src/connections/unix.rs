@@ -1,30 +1,51 @@
 //! Unix sockets: listeners, and the two ends of each connection.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
-use super::{Building, Endpoint, Link, Owners, Scene, Target, Tie};
+use super::{Building, Endpoint, Link, OtherEnd, Owners, Scene, Target, Tie};
 use crate::{role, sockets::UnixSocket};
 
 /// Adds all Unix sockets to the network.
 pub(super) fn join(scene: &Scene<'_>, owners: &Owners, network: &mut Building) {
-    let sockets = &scene.listing.sockets.unix;
-    let by_inode: HashMap<u64, &UnixSocket> = sockets.iter().map(|socket| (socket.inode, socket)).collect();
-    let mut listening = HashMap::<&str, usize>::new();
-    for listener in sockets.iter().filter(|socket| socket.listens && !scene.own.contains(&socket.inode)) {
-        if let Some(name) = listener.name.as_deref() {
-            listening.insert(name, add_listener(scene, owners, network, listener, name));
+    let placed = scene
+        .listings
+        .iter()
+        .flat_map(|(namespace, listing)| listing.sockets.unix.iter().map(|socket| (*namespace, socket)));
+    let sockets: Vec<(u64, &UnixSocket)> = placed.collect();
+    let by_inode: HashMap<u64, &UnixSocket> = sockets.iter().map(|(_, socket)| (socket.inode, *socket)).collect();
+    let mut listening = HashMap::<Address<'_>, usize>::new();
+    for (namespace, listener) in
+        sockets.iter().filter(|(_, socket)| socket.listens && !scene.own.contains(&socket.inode))
+    {
+        if let Some(address) = Address::of(*namespace, listener) {
+            listening.insert(address, add_listener(scene, owners, network, *namespace, listener, address.name));
         }
     }
-    let services: HashSet<&str> = listening.keys().copied().collect();
-    for socket in sockets.iter().filter(|socket| !socket.listens) {
+    for (namespace, socket) in sockets.iter().filter(|(_, socket)| !socket.listens) {
         let Some(peer) = socket.peer.and_then(|peer| by_inode.get(&peer)) else { continue };
         if scene.own.contains(&socket.inode) || scene.own.contains(&peer.inode) {
             continue;
         }
-        if let Some(endpoint) = socket.name.as_deref().and_then(|name| listening.get(name)) {
-            count(network, *endpoint, socket);
+        let serves = |socket| Address::of(*namespace, socket).and_then(|address| listening.get(&address).copied());
+        if let Some(endpoint) = serves(socket) {
+            count(network, endpoint, socket);
         }
-        join_pair(scene, owners, network, &services, socket, peer);
+        let pair = Pair { socket, serves: serves(socket).is_some(), peer, is_served: serves(peer).is_some() };
+        pair.join(scene, owners, network);
+    }
+}
+
+/// Where a socket is bound. Abstract names are other ones in each namespace, paths are not.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+struct Address<'s> {
+    namespace: Option<u64>,
+    name: &'s str,
+}
+
+impl<'s> Address<'s> {
+    fn of(namespace: u64, socket: &'s UnixSocket) -> Option<Address<'s>> {
+        let name = socket.name.as_deref()?;
+        Some(Address { namespace: name.starts_with('@').then_some(namespace), name })
     }
 }
 
@@ -32,10 +53,11 @@ fn add_listener(
     scene: &Scene<'_>,
     owners: &Owners,
     network: &mut Building,
+    namespace: u64,
     listener: &UnixSocket,
     name: &str,
 ) -> usize {
-    let at = network.endpoint(format!("e:{}:unix:{name}", scene.namespace), |id| Endpoint {
+    let at = network.endpoint(format!("e:{namespace}:unix:{name}"), |id| Endpoint {
         id,
         role: format!("{}:{}", owners.role(scene.processes, listener.inode), role::fold_digits(name)),
         name: name.to_owned(),
@@ -45,21 +67,30 @@ fn add_listener(
         recv_queue: 0,
         send_queue: None,
         accept_queue: Some(0),
+        accept_limit: listener.limit.map(|_| 0),
         rtt_ms: None,
         retransmits: None,
+        owing_ms: None,
     });
     if let Some(endpoint) = network.at(at) {
         *endpoint.accept_queue.get_or_insert(0) += u64::from(listener.queued);
+        if let Some(limit) = listener.limit {
+            *endpoint.accept_limit.get_or_insert(0) += u64::from(limit);
+        }
     }
     let listeners = owners.of_socket(listener.inode);
     for owner in listeners {
-        network.link(*owner, Target::Endpoint(at), Tie::Opens, Link { observed: true, latency_ms: None });
+        network.link(*owner, Target::Endpoint(at), Tie::Opens, Link::of(true));
     }
     // Clients that nobody has accepted yet wait for whoever listens.
     for client in listener.pending.iter().filter(|client| !scene.own.contains(client)) {
         let target = listeners.first().map_or(Target::Endpoint(at), |server| Target::Process(*server));
-        for client in owners.of_socket(*client) {
-            network.link(*client, target, Tie::Connects, Link { observed: true, latency_ms: None });
+        for owner in owners.of_socket(*client) {
+            network.link(*owner, target, Tie::Connects, Link::of(true));
+        }
+        if scene.asked.contains(client) {
+            let processes = listeners.get(..1).unwrap_or_default().to_vec();
+            network.network.other_ends.insert(*client, OtherEnd { processes, are_clients: false });
         }
     }
     at
@@ -72,32 +103,50 @@ fn count(network: &mut Building, at: usize, socket: &UnixSocket) {
     }
 }
 
-/// Links the owners of a socket to those of its peer, if it is the client of the two.
-fn join_pair(
-    scene: &Scene<'_>,
-    owners: &Owners,
-    network: &mut Building,
-    services: &HashSet<&str>,
-    socket: &UnixSocket,
-    peer: &UnixSocket,
-) {
-    let serves = |socket: &UnixSocket| socket.name.as_deref().is_some_and(|name| services.contains(name));
-    let (clients, servers) = (owners.of_socket(socket.inode), owners.of_socket(peer.inode));
-    let is_client = match (serves(socket), serves(peer)) {
-        (true, false) => return,
-        (false, true) => true,
+/// The two ends of a connection, and whether others can find each by name.
+struct Pair<'s> {
+    socket: &'s UnixSocket,
+    serves: bool,
+    peer: &'s UnixSocket,
+    is_served: bool,
+}
+
+impl Pair<'_> {
+    /// Links the owners of the socket to those of its peer, if it is the client of the two.
+    fn join(&self, scene: &Scene<'_>, owners: &Owners, network: &mut Building) {
+        let (clients, servers) = (owners.of_socket(self.socket.inode), owners.of_socket(self.peer.inode));
+        if scene.asked.contains(&self.socket.inode) {
+            let other_end = OtherEnd { processes: servers.to_vec(), are_clients: !self.is_client() };
+            network.network.other_ends.insert(self.socket.inode, other_end);
+        }
+        if self.serves && !self.is_served {
+            return;
+        }
         // Nobody listens: only the one that others can find by name can serve.
-        _ if socket.name.is_some() && peer.name.is_none() => return,
-        _ => socket.name.is_none() && peer.name.is_some(),
-    };
-    let age = |at: usize| scene.processes.get(at).map(|process| (process.identity.start_time, process.identity.pid));
-    for client in clients {
-        for server in servers {
-            // Of a pair without names the younger was most likely started by, and for, the older.
-            if is_client || age(*client) > age(*server) {
-                let link = Link { observed: is_client, latency_ms: None };
-                network.link(*client, Target::Process(*server), Tie::Connects, link);
+        if self.serves == self.is_served && self.socket.name.is_some() && self.peer.name.is_none() {
+            return;
+        }
+        let age =
+            |at: usize| scene.processes.get(at).map(|process| (process.identity.start_time, process.identity.pid));
+        for client in clients {
+            for server in servers {
+                // Of a pair without names the younger was most likely started by, and for, the older.
+                if self.is_client() || age(*client) > age(*server) {
+                    if self.is_client() {
+                        network.standing(*client).clients += 1;
+                    }
+                    network.link(*client, Target::Process(*server), Tie::Connects, Link::of(self.is_client()));
+                }
             }
+        }
+    }
+
+    /// Whether the names leave no doubt that the socket is the client's.
+    fn is_client(&self) -> bool {
+        match (self.serves, self.is_served) {
+            (false, true) => true,
+            (true, false) => false,
+            _ => self.socket.name.is_none() && self.peer.name.is_some(),
         }
     }
 }

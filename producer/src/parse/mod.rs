@@ -1,12 +1,20 @@
 //! Bytes to facts: pure functions, one file of the kernel each. Nothing here reads, and nothing panics.
 
+pub mod cgroup;
+pub mod counters;
+pub mod diskstats;
+pub mod environ;
 pub mod fdinfo;
 pub mod locks;
+pub mod mounts;
 pub mod net;
 pub mod process;
+pub mod scrub;
 pub mod stat;
 pub mod syscall;
 pub mod system;
+pub mod thaw;
+pub mod title;
 
 /// A decimal number without sign, and nothing else.
 pub fn number(text: &[u8]) -> Option<u64> {

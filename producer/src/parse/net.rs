@@ -31,6 +31,7 @@ pub fn tcp(line: &[u8]) -> Option<TcpSocket> {
         send_queue: u32::try_from(send_queue).unwrap_or(u32::MAX),
         rtt_ms: None,
         retransmits: None,
+        talk: None,
     })
 }
 
@@ -41,7 +42,15 @@ pub fn unix(line: &[u8]) -> Option<UnixSocket> {
     let flags = hex(fields.nth(3)?)?;
     let inode = number(fields.nth(2)?)?;
     let name = fields.next().map(text);
-    Some(UnixSocket { inode, peer: None, name, listens: flags & ACCEPTS != 0, pending: Vec::new(), queued: 0 })
+    Some(UnixSocket {
+        inode,
+        peer: None,
+        name,
+        listens: flags & ACCEPTS != 0,
+        pending: Vec::new(),
+        queued: 0,
+        limit: None,
+    })
 }
 
 fn address(field: &[u8]) -> Option<SocketAddr> {

@@ -1,28 +1,60 @@
-//! The short files below `/proc/PID`: `statm`, `schedstat`, `io`, `status`, `cgroup`, `cmdline`, and links.
+//! The short files below `/proc/PID`: `statm`, `schedstat`, `io`, `limits`, `cgroup`, `cmdline`, and links.
 
 use super::{lines, number, value_of, words};
+use crate::process::Memory;
 
-/// Resident and private memory from `statm`, in pages.
-pub fn statm(text: &[u8]) -> Option<(u64, u64)> {
+/// Memory from `statm`.
+pub fn statm(text: &[u8]) -> Option<Memory> {
     let mut fields = words(text).skip(1);
     let resident = number(fields.next()?)?;
     let shared = number(fields.next()?)?;
-    Some((resident, resident.saturating_sub(shared)))
+    Some(Memory { resident, private: resident.saturating_sub(shared) })
 }
 
-/// Nanoseconds that the main thread has waited for a CPU, from `schedstat`.
-pub fn run_delay(text: &[u8]) -> Option<u64> {
-    number(words(text).nth(1)?)
+/// How a task was scheduled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Schedule {
+    /// Nanoseconds on a CPU.
+    pub ran: u64,
+    /// Nanoseconds that it waited for a CPU.
+    pub delay: u64,
+    /// How often it was given one. A task that has stayed in one wait has the same number still.
+    pub turns: u64,
 }
 
-/// Bytes that were fetched from and sent to storage, from `io`.
-pub fn storage_bytes(text: &[u8]) -> Option<(u64, u64)> {
-    Some((number(value_of(text, b"read_bytes:")?)?, number(value_of(text, b"write_bytes:")?)?))
+/// How a task was scheduled, from its `schedstat`.
+pub fn schedule(text: &[u8]) -> Option<Schedule> {
+    let mut fields = words(text).map(number);
+    Some(Schedule { ran: fields.next()??, delay: fields.next()??, turns: fields.next()?? })
 }
 
-/// How often the task gave up the CPU by itself, from `status`.
-pub fn voluntary_switches(text: &[u8]) -> Option<u64> {
-    number(value_of(text, b"voluntary_ctxt_switches:")?)
+/// What a process read and wrote.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Io {
+    /// Bytes written by calls, to whatever.
+    pub written: u64,
+    /// Calls that write.
+    pub write_calls: u64,
+    /// Bytes fetched from storage.
+    pub storage_read: u64,
+    /// Bytes sent to storage.
+    pub storage_written: u64,
+}
+
+/// What a process read and wrote, from `io`.
+pub fn io(text: &[u8]) -> Option<Io> {
+    let value = |key: &[u8]| number(value_of(text, key)?);
+    Some(Io {
+        written: value(b"wchar:")?,
+        write_calls: value(b"syscw:")?,
+        storage_read: value(b"read_bytes:")?,
+        storage_written: value(b"write_bytes:")?,
+    })
+}
+
+/// How many files a process may have open, from `limits`; none if there is no limit.
+pub fn open_files_limit(text: &[u8]) -> Option<u64> {
+    number(words(value_of(text, b"Max open files")?).next()?)
 }
 
 /// The path in `cgroup` that says most: the unified hierarchy's, or where that is the root, of the old hierarchies
@@ -35,7 +67,7 @@ pub fn cgroup(text: &[u8]) -> Option<&[u8]> {
             let controllers = fields.nth(1)?;
             let path = fields.next()?;
             let named = controllers.split(|byte| *byte == b',').any(|controller| controller == wanted);
-            (named && path.starts_with(b"/")).then_some(path)
+            (named && path.starts_with(b"/")).then_some(path.strip_suffix(b" (deleted)").unwrap_or(path))
         })
     };
     let mut paths = PREFERRED.into_iter().filter_map(path_of).peekable();
@@ -79,7 +111,7 @@ mod tests {
     proptest! {
         #[test]
         fn no_bytes_make_it_panic(text in prop::collection::vec(any::<u8>(), 0..300)) {
-            let _ = (statm(&text), run_delay(&text), storage_bytes(&text), voluntary_switches(&text));
+            let _ = (statm(&text), schedule(&text), io(&text), open_files_limit(&text));
             let _ = (cgroup(&text), arguments(&text), numbered(&text, b"pipe"));
         }
 
@@ -87,12 +119,17 @@ mod tests {
         fn written_numbers_read_back(resident in any::<u32>(), shared in any::<u32>(), n in any::<u64>(), m in any::<u64>()) {
             let (resident, shared) = (u64::from(resident), u64::from(shared));
             let text = format!("9 {resident} {shared} 1 0 2 0\n");
-            prop_assert_eq!(statm(text.as_bytes()), Some((resident, resident.saturating_sub(shared))));
-            prop_assert_eq!(run_delay(format!("{m} {n} 3\n").as_bytes()), Some(n));
-            let io = format!("rchar: 1\nsyscr: 2\nread_bytes: {n}\nwrite_bytes: {m}\ncancelled_write_bytes: 0\n");
-            prop_assert_eq!(storage_bytes(io.as_bytes()), Some((n, m)));
-            let status = format!("Name:\tx\nvoluntary_ctxt_switches:\t{n}\nnonvoluntary_ctxt_switches:\t{m}\n");
-            prop_assert_eq!(voluntary_switches(status.as_bytes()), Some(n));
+            let private = resident.saturating_sub(shared);
+            prop_assert_eq!(statm(text.as_bytes()), Some(Memory { resident, private }));
+            prop_assert_eq!(schedule(format!("{m} {n} 3\n").as_bytes()), Some(Schedule { ran: m, delay: n, turns: 3 }));
+            let text = format!(
+                "rchar: 1\nwchar: {resident}\nsyscr: 2\nsyscw: {shared}\nread_bytes: {n}\nwrite_bytes: {m}\n\
+                 cancelled_write_bytes: 0\n"
+            );
+            let expected = Io { written: resident, write_calls: shared, storage_read: n, storage_written: m };
+            prop_assert_eq!(io(text.as_bytes()), Some(expected));
+            let limits = format!("Limit  Soft Limit  Hard Limit  Units\nMax open files            {n}   {m}   files\n");
+            prop_assert_eq!(open_files_limit(limits.as_bytes()), Some(n));
             prop_assert_eq!(numbered(format!("socket:[{n}]").as_bytes(), b"socket"), Some(n));
         }
     }

@@ -15,16 +15,22 @@ pub struct Stat<'t> {
     pub parent: u32,
     /// The kernel's `PF_` flags.
     pub flags: u64,
+    /// Page faults that took no I/O.
+    pub minor_faults: u64,
     /// Page faults that took I/O.
     pub major_faults: u64,
     /// Clock ticks in user mode.
     pub user_ticks: u64,
     /// Clock ticks in kernel mode.
     pub system_ticks: u64,
+    /// Clock ticks of children that have exited and were waited for, in either mode.
+    pub children_ticks: u64,
     /// Threads.
     pub threads: u64,
     /// Clock ticks after boot.
     pub start_time: u64,
+    /// Clock ticks that the main thread waited for block I/O; older kernels have no such field.
+    pub block_delay_ticks: Option<u64>,
 }
 
 impl Stat<'_> {
@@ -61,11 +67,15 @@ pub fn parse(line: &[u8]) -> Option<Stat<'_>> {
         state,
         parent: u32::try_from(signed(at(4)?)?).unwrap_or(0),
         flags: number(at(9)?)?,
+        minor_faults: number(at(10)?)?,
         major_faults: number(at(12)?)?,
         user_ticks: number(at(14)?)?,
         system_ticks: number(at(15)?)?,
+        // The kernel writes these two as signed numbers.
+        children_ticks: number(at(16)?).unwrap_or(0).saturating_add(number(at(17)?).unwrap_or(0)),
         threads: number(at(20)?)?,
         start_time: number(at(22)?)?,
+        block_delay_ticks: at(42).and_then(number),
     })
 }
 
@@ -97,19 +107,29 @@ mod tests {
             pid in any::<u32>(),
             comm in prop::collection::vec(any::<u8>(), 0..16),
             parent in any::<u32>(),
-            numbers in prop::array::uniform6(any::<u64>()),
+            numbers in prop::array::uniform8(any::<u64>()),
+            children in prop::array::uniform2(0_u64..1 << 62),
         ) {
-            let [flags, major_faults, user_ticks, system_ticks, threads, start_time] = numbers;
+            let [flags, minor_faults, major_faults, user_ticks, system_ticks, threads, start_time, delay] = numbers;
             let mut line = format!("{pid} (").into_bytes();
             line.extend_from_slice(&comm);
             line.extend_from_slice(
-                format!(") t {parent} 1 1 0 -1 {flags} 5 0 {major_faults} 0 {user_ticks} {system_ticks} 0 0 20 -19 {threads} 0 {start_time} 9 9\n")
-                    .as_bytes(),
+                format!(
+                    ") t {parent} 1 1 0 -1 {flags} {minor_faults} 0 {major_faults} 0 {user_ticks} {system_ticks} \
+                     {} {} 20 -19 {threads} 0 {start_time} 9 9",
+                    children[0], children[1],
+                )
+                .as_bytes(),
             );
+            let children_ticks = children[0] + children[1];
             let expected = Stat {
-                pid, comm: &comm, state: b't', parent, flags, major_faults, user_ticks, system_ticks, threads, start_time,
+                pid, comm: &comm, state: b't', parent, flags, minor_faults, major_faults, user_ticks, system_ticks,
+                children_ticks, threads, start_time, block_delay_ticks: None,
             };
             prop_assert_eq!(parse(&line), Some(expected));
+            let rest = (25..42).map(|field| format!(" {field}")).collect::<String>();
+            line.extend_from_slice(format!("{rest} {delay} 0 0\n").as_bytes());
+            prop_assert_eq!(parse(&line), Some(Stat { block_delay_ticks: Some(delay), ..expected }));
         }
     }
 }

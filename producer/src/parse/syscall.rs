@@ -42,15 +42,60 @@ pub struct LockCall {
     pub shared: Option<bool>,
 }
 
+/// A blocking call that reads from or writes to a descriptor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ChannelCall {
+    /// The file descriptor.
+    pub fd: u32,
+    /// What a programmer calls it.
+    pub name: &'static str,
+    /// Whether it writes.
+    pub writes: bool,
+}
+
 struct Numbers {
     flock: u64,
     fcntl: u64,
+    /// Number, name, and whether it writes, of calls whose first argument is the descriptor.
+    channel: [(u64, &'static str, bool); 11],
 }
 
 #[cfg(target_arch = "x86_64")]
-const NUMBERS: Option<Numbers> = Some(Numbers { flock: 73, fcntl: 72 });
+const NUMBERS: Option<Numbers> = Some(Numbers {
+    flock: 73,
+    fcntl: 72,
+    channel: [
+        (0, "read", false),
+        (1, "write", true),
+        (19, "readv", false),
+        (20, "writev", true),
+        (40, "sendfile", true),
+        (44, "sendto", true),
+        (45, "recvfrom", false),
+        (46, "sendmsg", true),
+        (47, "recvmsg", false),
+        (299, "recvmmsg", false),
+        (307, "sendmmsg", true),
+    ],
+});
 #[cfg(any(target_arch = "aarch64", target_arch = "riscv64", target_arch = "loongarch64"))]
-const NUMBERS: Option<Numbers> = Some(Numbers { flock: 32, fcntl: 25 });
+const NUMBERS: Option<Numbers> = Some(Numbers {
+    flock: 32,
+    fcntl: 25,
+    channel: [
+        (63, "read", false),
+        (64, "write", true),
+        (65, "readv", false),
+        (66, "writev", true),
+        (71, "sendfile", true),
+        (206, "sendto", true),
+        (207, "recvfrom", false),
+        (211, "sendmsg", true),
+        (212, "recvmsg", false),
+        (243, "recvmmsg", false),
+        (269, "sendmmsg", true),
+    ],
+});
 #[cfg(not(any(
     target_arch = "x86_64",
     target_arch = "aarch64",
@@ -81,6 +126,14 @@ impl Syscall {
         }
         let waits = matches!(operation & 0xffff_ffff, F_SETLKW | F_OFD_SETLKW);
         (self.number == numbers.fcntl && waits).then_some(LockCall { family: Family::Fcntl, fd, shared: None })
+    }
+
+    /// The read or write that the call is, if it is one.
+    pub fn channel_call(&self) -> Option<ChannelCall> {
+        let channel = NUMBERS?.channel;
+        let (_, name, writes) = channel.into_iter().find(|(number, ..)| *number == self.number)?;
+        let fd = u32::try_from(self.arguments[0] & 0xffff_ffff).ok()?;
+        Some(ChannelCall { fd, name, writes })
     }
 }
 
@@ -126,10 +179,20 @@ mod tests {
         assert_eq!(call("0 0x3 0x7 0x7ffd10 0x0 0x0 0x0 0x7ffd 0x7f3a"), None);
     }
 
+    #[cfg(target_arch = "x86_64")]
+    #[test]
+    fn reads_and_writes_name_their_descriptor() {
+        let call =
+            |line: &str| parse(line.as_bytes()).unwrap().channel_call().map(|call| (call.fd, call.name, call.writes));
+        assert_eq!(call("1 0x3 0x7f 0x10 0x0 0x0 0x0 0x7ffd 0x7f3a"), Some((3, "write", true)));
+        assert_eq!(call("45 0x4 0x7f 0x10 0x0 0x0 0x0 0x7ffd 0x7f3a"), Some((4, "recvfrom", false)));
+        assert_eq!(call("202 0x4 0x7f 0x10 0x0 0x0 0x0 0x7ffd 0x7f3a"), None);
+    }
+
     proptest! {
         #[test]
         fn no_bytes_make_it_panic(text in prop::collection::vec(any::<u8>(), 0..200)) {
-            let _ = parse(&text).map(|call| call.lock_call());
+            let _ = parse(&text).map(|call| (call.lock_call(), call.channel_call()));
         }
 
         #[test]

@@ -1,6 +1,6 @@
-//! The host's own files: `pressure/*`, `stat`, `uptime`.
+//! The host's own files: `pressure/*`, `stat`, `uptime`, `vmstat`.
 
-use super::{lines, number, words};
+use super::{lines, number, value_of, words};
 
 /// The ten-second averages of a `pressure` file, in percent.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -50,6 +50,54 @@ pub fn cpu_ticks(text: &[u8]) -> Option<CpuTicks> {
     Some(CpuTicks { busy, total: [idle, waiting, stolen].into_iter().fold(busy, u64::saturating_add) })
 }
 
+/// What the host's `stat` tells beside clock ticks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Activity {
+    /// Processes and threads begun since boot.
+    pub forks: Option<u64>,
+    /// Switches from one task to another since boot.
+    pub switches: Option<u64>,
+    /// Tasks that run or could.
+    pub running: Option<u64>,
+    /// Tasks that wait for storage.
+    pub blocked: Option<u64>,
+}
+
+/// Reads `stat`.
+pub fn activity(text: &[u8]) -> Activity {
+    let mut activity = Activity::default();
+    // One look at each line: that of interrupts is long.
+    for line in lines(text) {
+        let mut fields = words(line);
+        let value = match fields.next() {
+            Some(b"processes") => &mut activity.forks,
+            Some(b"ctxt") => &mut activity.switches,
+            Some(b"procs_running") => &mut activity.running,
+            Some(b"procs_blocked") => &mut activity.blocked,
+            _ => continue,
+        };
+        *value = fields.next().and_then(number);
+    }
+    activity
+}
+
+/// What `vmstat` tells, since boot.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Paging {
+    /// Processes killed for want of memory; told from Linux 4.13 on.
+    pub oom_kills: Option<u64>,
+    /// Pages fetched from swap.
+    pub swapped_in: Option<u64>,
+    /// Pages sent to swap; neither is told by a kernel without swap.
+    pub swapped_out: Option<u64>,
+}
+
+/// Reads `vmstat`.
+pub fn paging(text: &[u8]) -> Paging {
+    let value = |key: &[u8]| number(value_of(text, key)?);
+    Paging { oom_kills: value(b"oom_kill "), swapped_in: value(b"pswpin "), swapped_out: value(b"pswpout ") }
+}
+
 /// Hundredths of a second since boot, from `uptime`.
 pub fn uptime_centis(text: &[u8]) -> Option<u64> {
     let first = words(text).next()?;
@@ -82,10 +130,33 @@ mod tests {
         assert_eq!(ticks, Some(CpuTicks { busy: 19, total: 153 }));
     }
 
+    #[test]
+    fn what_a_kernel_does_not_tell_is_not_zero() {
+        let text = b"cpu  1 2 3 4\nintr 9 0 0\nctxt 500\nbtime 3\nprocesses 7\nprocs_running 2\n";
+        let expected = Activity { forks: Some(7), switches: Some(500), running: Some(2), blocked: None };
+        assert_eq!(activity(text), expected);
+        let old = b"nr_free_pages 5\npswpin 3\npswpout 4\n";
+        assert_eq!(paging(old), Paging { oom_kills: None, swapped_in: Some(3), swapped_out: Some(4) });
+    }
+
     proptest! {
         #[test]
         fn no_bytes_make_it_panic(text in prop::collection::vec(any::<u8>(), 0..200)) {
-            let _ = (pressure(&text), cpu_ticks(&text), uptime_centis(&text));
+            let _ = (pressure(&text), cpu_ticks(&text), uptime_centis(&text), activity(&text), paging(&text));
+        }
+
+        #[test]
+        fn written_amounts_read_back(forks: u64, switches: u64, running: u64, blocked: u64) {
+            let text = format!(
+                "cpu  1 2 3 4\nctxt {switches}\nbtime 3\nprocesses {forks}\nprocs_running {running}\nprocs_blocked {blocked}\nsoftirq 9 9\n"
+            );
+            let expected = [forks, switches, running, blocked].map(Some);
+            let Activity { forks, switches, running, blocked } = activity(text.as_bytes());
+            prop_assert_eq!([forks, switches, running, blocked], expected);
+            let [Some(kills), Some(swapped_in), Some(swapped_out), _] = expected else { return Ok(()) };
+            let text = format!("oom_kill_disable 0\npswpin {swapped_in}\npswpout {swapped_out}\noom_kill {kills}\n");
+            let Paging { oom_kills, swapped_in: came, swapped_out: went } = paging(text.as_bytes());
+            prop_assert_eq!([oom_kills, came, went], [Some(kills), Some(swapped_in), Some(swapped_out)]);
         }
 
         #[test]

@@ -1,8 +1,12 @@
 //! The sockets of one network namespace, from the kernel's listing or, if it is refused, from `/proc/PID/net`.
 
+mod namespaces;
 mod netlink;
 
 use std::net::SocketAddr;
+
+pub use namespaces::Namespaces;
+pub use netlink::Conversation;
 
 use crate::{
     parse,
@@ -31,6 +35,42 @@ pub struct TcpSocket {
     pub rtt_ms: Option<f32>,
     /// Segments sent again, since the connection began.
     pub retransmits: Option<u32>,
+    /// What was said when.
+    pub talk: Option<Talk>,
+}
+
+/// When a connection's ends last heard of each other.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Talk {
+    /// Milliseconds since data was last sent.
+    pub since_sent: u32,
+    /// Milliseconds since data was last received.
+    pub since_received: u32,
+    /// Bytes that the other end has acknowledged, one for the beginning included.
+    pub acknowledged: u64,
+    /// Bytes that were received.
+    pub received: u64,
+}
+
+impl TcpSocket {
+    /// For how many milliseconds what this end said has had no answer; none if the other end spoke last.
+    pub fn unanswered_ms(&self) -> Option<u32> {
+        let talk = self.talk?;
+        // What came within one tick of the kernel's clock is told as of one time: then it is taken for a question and its answer.
+        let is_last = talk.received == 0 || talk.since_sent < talk.since_received;
+        (self.has_spoken(talk) && is_last).then_some(talk.since_sent)
+    }
+
+    /// For how many milliseconds this end has owed an answer; none if it spoke last.
+    pub fn owing_ms(&self) -> Option<u32> {
+        let talk = self.talk?;
+        let is_last = !self.has_spoken(talk) || self.recv_queue > 0 || talk.since_received < talk.since_sent;
+        (talk.received > 0 && is_last).then_some(talk.since_received)
+    }
+
+    fn has_spoken(&self, talk: Talk) -> bool {
+        talk.acknowledged > 1 || self.send_queue > 0
+    }
 }
 
 /// A Unix socket.
@@ -48,6 +88,8 @@ pub struct UnixSocket {
     pub pending: Vec<u64>,
     /// Of a listener connections, else bytes that are not taken yet.
     pub queued: u32,
+    /// Of a listener: the longest queue that it allows.
+    pub limit: Option<u32>,
 }
 
 /// All sockets of a network namespace.
@@ -59,7 +101,7 @@ pub struct Sockets {
     pub unix: Vec<UnixSocket>,
 }
 
-/// The sockets, and whether they came from the listing, which alone tells round-trip times and Unix peers.
+/// The sockets of a namespace, and whether they came from the kernel's listing, which alone tells times and Unix peers.
 pub struct Listing {
     /// What there is.
     pub sockets: Sockets,
@@ -67,13 +109,19 @@ pub struct Listing {
     pub refused: bool,
 }
 
-/// Lists the sockets of this process's own namespace, or those that `net` (a `/proc/PID/net`) tells.
-pub fn list(own_namespace: bool, net: &Seen<Directory>, tape: &Tape, buffer: &mut Vec<u8>) -> Listing {
-    if own_namespace && let Seen::Here(sockets) = netlink::list(tape, buffer) {
-        return Listing { sockets, refused: false };
+/// Lists the sockets of the namespace that `conversation` is held in or, if the kernel refuses, those that `net` (a `/proc/PID/net`)
+/// tells.
+pub fn list(
+    conversation: &mut Conversation,
+    net: impl FnOnce() -> Seen<Directory>,
+    tape: &Tape,
+    buffer: &mut Vec<u8>,
+) -> Seen<Listing> {
+    if let Seen::Here(sockets) = conversation.list(tape, buffer) {
+        return Seen::Here(Listing { sockets, refused: false });
     }
-    let mut sockets = Sockets::default();
-    if let Seen::Here(net) = net {
+    net().map(|net| {
+        let mut sockets = Sockets::default();
         for name in ["tcp", "tcp6"] {
             if let Seen::Here(text) = net.read(name, buffer) {
                 sockets.tcp.extend(parse::lines(text).filter_map(parse::net::tcp));
@@ -82,6 +130,6 @@ pub fn list(own_namespace: bool, net: &Seen<Directory>, tape: &Tape, buffer: &mu
         if let Seen::Here(text) = net.read("unix", buffer) {
             sockets.unix.extend(parse::lines(text).filter_map(parse::net::unix));
         }
-    }
-    Listing { sockets, refused: true }
+        Listing { sockets, refused: true }
+    })
 }

@@ -11,25 +11,38 @@ use netlink_packet_sock_diag::{
 };
 use netlink_sys::{Socket, SocketAddr as NetlinkAddr, protocols::NETLINK_SOCK_DIAG};
 
-use super::{Sockets, TcpSocket, UnixSocket};
+use super::{Sockets, Talk, TcpSocket, UnixSocket};
 use crate::{parse, read::Seen, tape::Tape};
 
-/// Asks for TCP over IPv4 and IPv6, and for Unix sockets. `buffer` is used for the answers.
-pub fn list(tape: &Tape, buffer: &mut Vec<u8>) -> Seen<Sockets> {
-    let mut sockets = Sockets::default();
-    let mut live = None;
-    let opened = tape.value("netlink-open", "", || Netlink::open().map(|netlink| live = Some(netlink)).into());
-    let mut netlink = Asking { live, tape, buffer };
-    let listed = opened.and_then(|()| {
+/// A conversation with the kernel about the sockets of one network namespace, or with what was recorded of one.
+pub struct Conversation(Option<Netlink>);
+
+impl Conversation {
+    /// Begins one in the namespace of the thread that calls this.
+    ///
+    /// # Errors
+    /// What the kernel says.
+    pub fn begin() -> io::Result<Conversation> {
+        Netlink::open().map(|netlink| Conversation(Some(netlink)))
+    }
+
+    /// One with a recording.
+    pub fn recorded() -> Conversation {
+        Conversation(None)
+    }
+
+    /// Asks for TCP over IPv4 and IPv6, and for Unix sockets. `buffer` is used for the answers.
+    pub fn list(&mut self, tape: &Tape, buffer: &mut Vec<u8>) -> Seen<Sockets> {
+        let mut sockets = Sockets::default();
         for (name, family, socket_id) in [("tcp", AF_INET, SocketId::new_v4()), ("tcp6", AF_INET6, SocketId::new_v6())]
         {
             let states = inet::StateFlags::all() - inet::StateFlags::TIME_WAIT - inet::StateFlags::CLOSE;
             let request =
                 InetRequest { family, protocol: IPPROTO_TCP, extensions: ExtensionFlags::INFO, states, socket_id };
-            let listed = netlink.dump(name, SockDiagMessage::InetRequest(request), &mut sockets);
+            let listed = self.dump(name, SockDiagMessage::InetRequest(request), &mut sockets, tape, buffer);
             // A kernel without IPv6 has no such sockets.
             if family == AF_INET && listed != Seen::Here(()) {
-                return listed;
+                return listed.and_then(|()| Seen::Gone);
             }
         }
         let request = UnixRequest {
@@ -38,30 +51,26 @@ pub fn list(tape: &Tape, buffer: &mut Vec<u8>) -> Seen<Sockets> {
             show_flags: ShowFlags::NAME | ShowFlags::PEER | ShowFlags::ICONS | ShowFlags::RQLEN,
             cookie: [0; 8],
         };
-        netlink.dump("unix", SockDiagMessage::UnixRequest(request), &mut sockets)
-    });
-    listed.map(|()| sockets)
-}
+        self.dump("unix", SockDiagMessage::UnixRequest(request), &mut sockets, tape, buffer).map(|()| sockets)
+    }
 
-/// A conversation with the kernel, or with what was recorded of one.
-struct Asking<'a> {
-    live: Option<Netlink>,
-    tape: &'a Tape,
-    buffer: &'a mut Vec<u8>,
-}
-
-impl Asking<'_> {
-    fn dump(&mut self, name: &str, request: SockDiagMessage, sockets: &mut Sockets) -> Seen<()> {
-        let live = &mut self.live;
+    fn dump(
+        &mut self,
+        name: &str,
+        request: SockDiagMessage,
+        sockets: &mut Sockets,
+        tape: &Tape,
+        buffer: &mut Vec<u8>,
+    ) -> Seen<()> {
         let mut asked = Some(request);
         loop {
-            let received = self.tape.bytes("netlink", name, self.buffer, |buffer| {
-                let Some(netlink) = live.as_mut() else { return Seen::Unsupported };
+            // Asked within the first answer, of which a recording has all that is needed.
+            let received = tape.bytes("netlink", name, buffer, |buffer| {
+                let Some(netlink) = self.0.as_mut() else { return Seen::Unsupported };
                 let sent = asked.take().map_or(Ok(()), |request| netlink.send(request));
                 sent.and_then(|()| netlink.receive(buffer)).into()
             });
-            // In a recording the request is the first answer's.
-            match received.and_then(|()| take_all(self.buffer, sockets).into()) {
+            match received.and_then(|()| take_all(buffer, sockets).into()) {
                 Seen::Here(false) => {}
                 listed => return listed.map(drop),
             }
@@ -145,22 +154,41 @@ fn tcp_socket(response: &InetResponse) -> TcpSocket {
         send_queue: header.send_queue,
         rtt_ms: info.and_then(|info| field(info, TCPI_RTT)).map(|micros| micros as f32 / 1000.0),
         retransmits: info.and_then(|info| field(info, TCPI_TOTAL_RETRANS)),
+        talk: info.and_then(talk),
     }
 }
 
 // Where they are in `struct tcp_info`, which only ever grows at its end.
+const TCPI_LAST_DATA_SENT: usize = 44;
+const TCPI_LAST_DATA_RECV: usize = 52;
 const TCPI_RTT: usize = 68;
 const TCPI_TOTAL_RETRANS: usize = 100;
+const TCPI_BYTES_ACKED: usize = 120;
+const TCPI_BYTES_RECEIVED: usize = 128;
+
+fn talk(info: &[u8]) -> Option<Talk> {
+    Some(Talk {
+        since_sent: field(info, TCPI_LAST_DATA_SENT)?,
+        since_received: field(info, TCPI_LAST_DATA_RECV)?,
+        acknowledged: long_field(info, TCPI_BYTES_ACKED)?,
+        received: long_field(info, TCPI_BYTES_RECEIVED)?,
+    })
+}
 
 fn field(info: &[u8], offset: usize) -> Option<u32> {
     info.get(offset..)?.first_chunk::<4>().map(|bytes| u32::from_ne_bytes(*bytes))
 }
 
+fn long_field(info: &[u8], offset: usize) -> Option<u64> {
+    info.get(offset..)?.first_chunk::<8>().map(|bytes| u64::from_ne_bytes(*bytes))
+}
+
 fn unix_socket(response: &UnixResponse) -> UnixSocket {
-    let queued = response.nlas.iter().find_map(|nla| match nla {
-        unix::nlas::Nla::ReceiveQueueLength(queued, _) => Some(*queued),
+    let queues = response.nlas.iter().find_map(|nla| match nla {
+        unix::nlas::Nla::ReceiveQueueLength(queued, limit) => Some((*queued, *limit)),
         _ => None,
     });
+    let listens = response.header.state == TCP_LISTEN;
     let name = response.name().map(|name| match name {
         UnixDiagName::Pathname(path) => path.to_string_lossy().into_owned(),
         UnixDiagName::Abstract(name) => format!("@{}", parse::text(name).replace('\0', "@")),
@@ -169,9 +197,10 @@ fn unix_socket(response: &UnixResponse) -> UnixSocket {
         inode: u64::from(response.header.inode),
         peer: response.peer().map(u64::from),
         name,
-        listens: response.header.state == TCP_LISTEN,
+        listens,
         pending: response.pending_connections().unwrap_or_default().iter().copied().map(u64::from).collect(),
-        queued: queued.unwrap_or(0),
+        queued: queues.map_or(0, |(queued, _)| queued),
+        limit: queues.map(|(_, limit)| limit).filter(|_| listens),
     }
 }
 

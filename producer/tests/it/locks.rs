@@ -66,16 +66,16 @@ pub fn a_lock_of_a_dead_owner_is_found() {
     let (shell, _input) = Kept::ready(&format!("exec 9>{path}; flock 9; echo ready; sleep 60 & read line; kill $!"));
     let waiter = waiter(&path);
     let mut sweeper = sweeper();
-    let (snapshot, (shell, waiter)) = sweep_until(&mut sweeper, |snapshot| {
-        let waiter = process(snapshot, waiter.pid())?;
+    let (snapshot, (shell, waiter, sleeper)) = sweep_until(&mut sweeper, |snapshot| {
+        let (shell, waiter) = (process(snapshot, shell.pid())?, process(snapshot, waiter.pid())?);
         value(snapshot, "blocked_ms", waiter).filter(|millis| *millis > 0.0)?;
-        Some((process(snapshot, shell.pid())?, waiter))
+        let is_child = |at: &usize| edge(snapshot, *at, "parent", shell).is_some();
+        let sleeper = (0..snapshot.nodes.len()).find(|at| node(snapshot, *at).name == "sleep" && is_child(at))?;
+        Some((shell, waiter, sleeper))
     });
     assert_eq!(edge(&snapshot, waiter, "waits-for", shell).unwrap().basis, "observed");
     assert_eq!(value(&snapshot, "blocks_tasks", shell), Some(1.0));
     // The sleeper inherited the open file and with it the lock: it is named, but marked as not the one.
-    let parent = |at: usize| edge(&snapshot, at, "parent", shell).is_some();
-    let sleeper = (0..snapshot.nodes.len()).find(|at| node(&snapshot, *at).name == "sleep" && parent(*at)).unwrap();
     assert_eq!(edge(&snapshot, waiter, "waits-for", sleeper).unwrap().basis, "inferred");
     assert_eq!(value(&snapshot, "blocks_tasks", sleeper), Some(0.0));
 }
@@ -129,4 +129,48 @@ fn files_below_own_paths_are_never_shown() {
     watched.own_paths = vec![directory.path().to_owned()];
     let unseen = producer::Sweeper::new(watched.clone()).unwrap().sweep().unwrap();
     assert!(node_with_path(&unseen, &path).is_none());
+}
+
+#[test]
+fn a_chain_of_three_leads_to_its_first_holder() {
+    let (_one, first) = locked_file();
+    let (_two, second) = locked_file();
+    let (holder, _input) = Kept::ready(&format!("exec flock --no-fork {first} sh -c 'echo ready; read line'"));
+    let middle = Kept::start(std::process::Command::new("flock").args(["--no-fork", &second]).args([
+        "flock",
+        "--no-fork",
+        &first,
+        "true",
+    ]));
+    let mut sweeper = sweeper();
+    sweep_until(&mut sweeper, |snapshot| {
+        edge(snapshot, process(snapshot, middle.pid())?, "waits-for", process(snapshot, holder.pid())?).map(drop)
+    });
+    let last = waiter(&second);
+    let (snapshot, (middle, last)) = sweep_until(&mut sweeper, |snapshot| {
+        let (middle, last) = (process(snapshot, middle.pid())?, process(snapshot, last.pid())?);
+        edge(snapshot, last, "waits-for", middle)?;
+        Some((middle, last))
+    });
+    let holder = process(&snapshot, holder.pid()).unwrap();
+    assert!(edge(&snapshot, middle, "waits-for", holder).is_some());
+    assert!(edge(&snapshot, last, "waits-for", holder).is_none());
+    assert_eq!(value(&snapshot, "blocks_tasks", middle), Some(1.0));
+    assert_eq!(value(&snapshot, "blocks_tasks", holder), Some(1.0));
+}
+
+#[test]
+fn a_lock_of_an_open_file_has_its_holder() {
+    let (_directory, path) = locked_file();
+    std::fs::write(&path, "").unwrap();
+    let (holder, _) = play(&format!("lock-open-file {path}"));
+    let (waiter, _) = play(&format!("wait-for-open-file {path}"));
+    let (snapshot, (waiter, holder)) = sweep_until(&mut sweeper(), |snapshot| {
+        let (waiter, holder) = (process(snapshot, waiter.pid())?, process(snapshot, holder.pid())?);
+        edge(snapshot, waiter, "waits-for", holder)?;
+        Some((waiter, holder))
+    });
+    let file = node_with_path(&snapshot, &path).unwrap();
+    assert!(edge(&snapshot, holder, "holds-lock", file).is_some());
+    assert!(edge(&snapshot, waiter, "waits-lock", file).is_some());
 }

@@ -3,11 +3,16 @@
 #![allow(clippy::unwrap_used)]
 #![allow(clippy::disallowed_methods, reason = "what children do and what the kernel counts takes true time")]
 
+mod cgroup;
+mod cgroup_trees;
 mod children;
+mod container;
+mod filesystems;
 mod fixture;
 mod host;
 mod locks;
 mod moody;
+mod mounts;
 mod namespace;
 mod network;
 mod own;
@@ -15,5 +20,7 @@ mod parts;
 mod reference;
 mod rights;
 mod run;
+mod stalls;
 mod states;
 mod tape;
+mod trouble;

@@ -1,6 +1,15 @@
-//! A PID namespace, whose list of locks leaves out those of dead owners.
+//! Namespaces: one of PIDs, whose list of locks leaves out those of dead owners, one of mounts, where the host's filesystems are not,
+//! and others of networks, each with sockets of its own.
 
-use std::process::Command;
+use std::{
+    net::Ipv4Addr,
+    process::{Command, Stdio},
+};
+
+use crate::{
+    children::*,
+    parts::{self, Play},
+};
 
 /// The environment variable that says that this process is in the namespace already.
 const INSIDE: &str = "PRODUCER_TEST_INSIDE";
@@ -20,4 +29,103 @@ fn in_a_pid_namespace_waiters_still_point_at_the_holder() {
         return;
     }
     super::locks::a_lock_of_a_dead_owner_is_found();
+}
+
+/// A network namespace, held by a process that sleeps in it.
+struct Network(Kept);
+
+impl Network {
+    fn new() -> Network {
+        let network = Network(Kept::start(Command::new("unshare").args(["--net", "sleep", "60"])));
+        // It is another one once `unshare` has become the sleeper.
+        while !std::fs::read_to_string(format!("/proc/{}/comm", network.0.pid())).unwrap().starts_with("sleep") {
+            std::thread::sleep(std::time::Duration::from_millis(5));
+        }
+        network.run(&["ip", "link", "set", "lo", "up"]);
+        network
+    }
+
+    fn enter(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
+        let mut command = Command::new("nsenter");
+        command.args(["--net", "--target", &self.0.pid().to_string(), "--"]).arg(program).stdin(Stdio::null());
+        command
+    }
+
+    fn run(&self, command: &[&str]) {
+        assert!(self.enter(command[0]).args(&command[1..]).status().unwrap().success(), "{command:?}");
+    }
+
+    fn play(&self, part: &str) -> Play {
+        parts::play_by(self.enter(std::env::current_exe().unwrap()), part)
+    }
+}
+
+#[test]
+#[ignore = "needs root"]
+fn in_two_networks_with_the_same_addresses_each_client_has_its_own_server() {
+    let networks = [Network::new(), Network::new()];
+    let pairs = [&networks[0], &networks[1]].map(|network| {
+        let (server, address) = network.play("serve 127.0.0.1:7070");
+        let (client, _) = network.play(&format!("ask {address}"));
+        (client, server)
+    });
+    let (snapshot, _) = sweep_until(&mut sweeper(), |snapshot| {
+        let at = |kept: &Kept| process(snapshot, kept.pid());
+        let is_tied = |(client, server): &(Kept, Kept)| edge(snapshot, at(client)?, "connects", at(server)?).map(drop);
+        pairs.iter().map(is_tied).collect::<Option<()>>()
+    });
+    let at = |kept: &Kept| process(&snapshot, kept.pid()).unwrap();
+    for (one, other) in [(&pairs[0], &pairs[1]), (&pairs[1], &pairs[0])] {
+        assert!(edge(&snapshot, at(&one.0), "connects", at(&other.1)).is_none());
+        assert_eq!(missing(&snapshot, "answer_wait_ms", at(&one.0)), None);
+    }
+    let endpoints = snapshot.nodes.iter().filter(|node| node.endpoint.as_deref() == Some("127.0.0.1:7070"));
+    assert_eq!(endpoints.count(), 2);
+}
+
+#[test]
+#[ignore = "needs root"]
+fn a_client_in_one_network_depends_on_its_server_in_another() {
+    let (clients, servers) = (Network::new(), Network::new());
+    let address = |end: u8| Ipv4Addr::new(198, 18, 77, end).to_string();
+    let peer = servers.0.pid().to_string();
+    clients.run(&["ip", "link", "add", "veth0", "type", "veth", "peer", "name", "veth0", "netns", &peer]);
+    for (network, end) in [(&clients, 1), (&servers, 2)] {
+        network.run(&["ip", "address", "add", &format!("{}/24", address(end)), "dev", "veth0"]);
+        network.run(&["ip", "link", "set", "veth0", "up"]);
+    }
+    let (server, listening) = servers.play(&format!("serve {}:7070", address(2)));
+    let (client, _) = clients.play(&format!("ask {listening}"));
+    let (snapshot, (client, server)) = sweep_until(&mut sweeper(), |snapshot| {
+        let (client, server) = (process(snapshot, client.pid())?, process(snapshot, server.pid())?);
+        edge(snapshot, client, "connects", server)?.blocked_ms?;
+        Some((client, server))
+    });
+    assert_eq!(edge(&snapshot, client, "connects", server).unwrap().basis, "observed");
+    assert!(value(&snapshot, "answer_wait_ms", client).unwrap() > 0.0);
+}
+
+#[test]
+#[ignore = "needs root"]
+fn what_is_mounted_for_process_1_is_seen_by_a_producer_with_mounts_of_its_own() {
+    let directory = match std::env::var(INSIDE) {
+        Ok(directory) => directory,
+        Err(_) => return assert!(again_beside_process_1().success()),
+    };
+    // The shell that is process 1 there has a file open on it.
+    let (snapshot, at) = sweep_until(&mut sweeper(), |snapshot| node_with_path(snapshot, &directory));
+    assert_eq!(value(&snapshot, "space_free", at), Some(4194304.0));
+    assert!(edge(&snapshot, process(&snapshot, 1).unwrap(), "opens", at).is_some());
+}
+
+fn again_beside_process_1() -> std::process::ExitStatus {
+    const SCRIPT: &str = r#"
+        mount -t tmpfs -o size=4M none "$2" && exec 9>"$2/log" || exit 1
+        unshare --mount sh -c 'exec 9>&-; umount "$2" && exec "$1" "$3" --exact --ignored' sh "$@""#;
+    const TEST: &str = "namespace::what_is_mounted_for_process_1_is_seen_by_a_producer_with_mounts_of_its_own";
+    let directory = tempfile::TempDir::new().unwrap();
+    let path = directory.path().canonicalize().unwrap();
+    let mut shell = Command::new("unshare");
+    shell.args(["--pid", "--fork", "--mount", "--mount-proc", "sh", "-c", SCRIPT, "sh"]);
+    shell.arg(std::env::current_exe().unwrap()).arg(&path).arg(TEST).env(INSIDE, &path).status().unwrap()
 }

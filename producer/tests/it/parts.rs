@@ -14,9 +14,16 @@ use crate::children::Kept;
 /// The environment variable that makes a test of this binary play a part for another.
 const PART: &str = "PRODUCER_TEST_PART";
 
-/// Starts this test binary again to play a part, and returns it with the line that it says.
-pub fn play(part: &str) -> (Kept, String) {
-    let mut command = Command::new(std::env::current_exe().unwrap());
+/// A process that plays a part, and the line that it says.
+pub type Play = (Kept, String);
+
+/// Starts this test binary again to play a part.
+pub fn play(part: &str) -> Play {
+    play_by(Command::new(std::env::current_exe().unwrap()), part)
+}
+
+/// Has this test binary, which is what the command runs, play a part.
+pub fn play_by(mut command: Command, part: &str) -> Play {
     command.args(["parts::a_part_is_played_for_other_tests", "--exact", "--nocapture"]).env(PART, part);
     let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
     let mut said = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
@@ -35,7 +42,7 @@ fn a_part_is_played_for_other_tests() {
     };
     match role {
         "serve" | "ignore" => {
-            let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+            let listener = TcpListener::bind(if address == "-" { "127.0.0.1:0" } else { address }).unwrap();
             say(&listener.local_addr().unwrap().to_string());
             let _accepted = (role == "serve").then(|| listener.accept().unwrap());
             let _ = wait();
@@ -69,6 +76,68 @@ fn a_part_is_played_for_other_tests() {
             let _ = wait();
             drop(waiting);
         }
+        "lock-open-file" => {
+            let file = std::fs::File::options().write(true).open(address).unwrap();
+            open_file_lock(&file, libc::F_OFD_SETLK);
+            say("locked");
+            let _ = wait();
+        }
+        "wait-for-open-file" => {
+            let file = std::fs::File::options().write(true).open(address).unwrap();
+            say("waiting");
+            open_file_lock(&file, libc::F_OFD_SETLKW);
+        }
+        "ask" => {
+            let mut connection = TcpStream::connect(address).unwrap();
+            connection.write_all(b"a question").unwrap();
+            say("asked");
+            let _ = connection.read(&mut [0]);
+        }
+        "fill-unix" => {
+            let mut connection = UnixStream::connect(address).unwrap();
+            say("connected");
+            while connection.write(&[0; 4096]).is_ok() {}
+        }
+        "threads" => {
+            let threads = (0..address.parse::<usize>().unwrap()).map(|_| {
+                std::thread::Builder::new().stack_size(64 << 10).spawn(std::thread::park).unwrap();
+            });
+            threads.for_each(drop);
+            say("started");
+            let _ = wait();
+        }
+        "leak-files" => {
+            let open = |_| std::fs::File::open("/etc/passwd").unwrap();
+            let _files: Vec<_> = (0..address.parse::<usize>().unwrap()).map(open).collect();
+            say("opened");
+            let _ = wait();
+        }
+        "write" => {
+            let mut file = std::fs::File::create(address).unwrap();
+            say("open");
+            let _ = wait();
+            file.write_all(b"x").unwrap();
+            let _ = wait();
+        }
+        "pour" => {
+            let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+            say(&listener.local_addr().unwrap().to_string());
+            let mut connection = listener.accept().unwrap().0;
+            while connection.write_all(&[0; 64 << 10]).is_ok() {}
+        }
+        "drain" => {
+            let mut connection = TcpStream::connect(address).unwrap();
+            say("connected");
+            let _ = std::io::copy(&mut connection, &mut std::io::sink());
+        }
         _ => panic!("no such part"),
     }
+}
+
+/// Locks all of a file, owned by the open file and not by the process.
+fn open_file_lock(file: &std::fs::File, command: libc::c_int) {
+    let whole = libc::flock { l_type: libc::F_WRLCK as i16, l_whence: 0, l_start: 0, l_len: 0, l_pid: 0 };
+    // SAFETY: the descriptor is open, and the lock outlives the call.
+    let locked = unsafe { libc::fcntl(std::os::fd::AsRawFd::as_raw_fd(file), command, &whole) };
+    assert_eq!(locked, 0, "{}", std::io::Error::last_os_error());
 }

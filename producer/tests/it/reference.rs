@@ -1,7 +1,7 @@
 //! The parsers of hot files against the `procfs` crate, on this very host.
 
 use procfs::{
-    FromRead,
+    FromBufReadSI, FromRead,
     process::{Process, Schedstat, all_processes},
 };
 use producer::parse;
@@ -33,29 +33,37 @@ fn stat_is_read_as_procfs_reads_it() {
         assert_eq!((ours.user_ticks, ours.system_ticks), (theirs.utime, theirs.stime));
         assert_eq!(i64::try_from(ours.threads).unwrap(), theirs.num_threads);
         assert_eq!((ours.start_time, ours.major_faults), (theirs.starttime, theirs.majflt));
+        assert_eq!(ours.minor_faults, theirs.minflt);
+        assert_eq!(i64::try_from(ours.children_ticks).unwrap(), theirs.cutime + theirs.cstime);
+        assert_eq!(ours.block_delay_ticks, theirs.delayacct_blkio_ticks);
         assert_eq!(ours.flags, u64::from(theirs.flags));
     });
 }
 
 #[test]
-fn memory_delay_io_and_switches_are_read_as_procfs_reads_them() {
+fn memory_scheduling_io_and_limits_are_read_as_procfs_reads_them() {
     each_process(|process, pid| {
         if let Some(text) = read(pid, "statm") {
             let theirs = procfs::process::StatM::from_read(text.as_slice()).unwrap();
-            let expected = (theirs.resident, theirs.resident.saturating_sub(theirs.shared));
-            assert_eq!(parse::process::statm(&text), Some(expected));
+            let ours = parse::process::statm(&text).unwrap();
+            assert_eq!((ours.resident, ours.private), (theirs.resident, theirs.resident.saturating_sub(theirs.shared)));
         }
         if let Some(text) = read(pid, "schedstat") {
             let theirs = Schedstat::from_read(text.as_slice()).unwrap();
-            assert_eq!(parse::process::run_delay(&text), Some(theirs.run_delay));
+            let ours = parse::process::schedule(&text).unwrap();
+            let expected = (theirs.sum_exec_runtime, theirs.run_delay, theirs.pcount);
+            assert_eq!((ours.ran, ours.delay, ours.turns), expected);
         }
         if let Some(text) = read(pid, "io") {
             let theirs = procfs::process::Io::from_read(text.as_slice()).unwrap();
-            assert_eq!(parse::process::storage_bytes(&text), Some((theirs.read_bytes, theirs.write_bytes)));
+            let ours = parse::process::io(&text).unwrap();
+            assert_eq!((ours.written, ours.write_calls), (theirs.wchar, theirs.syscw));
+            assert_eq!((ours.storage_read, ours.storage_written), (theirs.read_bytes, theirs.write_bytes));
         }
-        if let Some(text) = read(pid, "status") {
-            let theirs = procfs::process::Status::from_read(text.as_slice()).unwrap();
-            assert_eq!(parse::process::voluntary_switches(&text), theirs.voluntary_ctxt_switches);
+        if let Some(text) = read(pid, "limits") {
+            let theirs = procfs::process::Limits::from_read(text.as_slice()).unwrap().max_open_files.soft_limit;
+            let ours = parse::process::open_files_limit(&text);
+            assert!(matches!(theirs, procfs::process::LimitValue::Value(theirs) if ours == Some(theirs)));
         }
         if let (Some(text), Ok(theirs)) = (read(pid, "cmdline"), process.cmdline()) {
             let ours: Vec<String> = parse::process::arguments(&text).into_iter().map(parse::text).collect();
@@ -86,6 +94,62 @@ fn the_host_s_files_are_read_as_procfs_reads_them() {
 }
 
 #[test]
+fn disks_counters_and_mounts_are_read_as_procfs_reads_them() {
+    let text = std::fs::read("/proc/diskstats").unwrap();
+    let theirs = procfs::DiskStats::from_read(text.as_slice()).unwrap().0;
+    let ours: Vec<_> = parse::lines(&text).filter_map(parse::diskstats::parse).collect();
+    assert_eq!(ours.len(), theirs.len());
+    for (ours, theirs) in ours.iter().zip(theirs) {
+        assert_eq!((parse::text(ours.name), ours.in_flight), (theirs.name, theirs.in_progress));
+        let completed = [Some(theirs.reads), Some(theirs.writes), theirs.discards, theirs.flushes];
+        assert_eq!(ours.completed, completed.into_iter().flatten().sum::<u64>());
+        assert_eq!((ours.read_bytes, ours.written_bytes), (theirs.sectors_read * 512, theirs.sectors_written * 512));
+        assert_eq!(u64::from(ours.busy_ms), theirs.time_in_progress);
+    }
+    let text = std::fs::read("/proc/self/net/snmp").unwrap();
+    let theirs = procfs::net::Snmp::from_read(text.as_slice()).unwrap();
+    assert_eq!(parse::counters::counter(&text, b"Tcp:", b"RetransSegs"), Some(theirs.tcp_retrans_segs));
+    assert_eq!(parse::counters::counter(&text, b"Udp:", b"InDatagrams"), Some(theirs.udp_in_datagrams));
+    let text = std::fs::read("/proc/self/mountinfo").unwrap();
+    let theirs = procfs::process::MountInfos::from_read(text.as_slice()).unwrap().0;
+    assert_eq!(parse::mounts::parse(&text).count(), theirs.len());
+}
+
+#[test]
+fn what_the_kernel_counts_is_read_as_procfs_reads_it() {
+    let text = std::fs::read("/proc/stat").unwrap();
+    let theirs = procfs::KernelStats::from_buf_read(text.as_slice(), procfs::current_system_info()).unwrap();
+    let ours = parse::system::activity(&text);
+    assert_eq!((ours.switches, ours.forks), (Some(theirs.ctxt), Some(theirs.processes)));
+    let level = |level: Option<u64>| level.map(|level| u32::try_from(level).unwrap());
+    assert_eq!((level(ours.running), level(ours.blocked)), (theirs.procs_running, theirs.procs_blocked));
+    // It is read twice, and what it counts hardly ever happens.
+    let (theirs, text) = (procfs::vmstat().unwrap(), std::fs::read("/proc/vmstat").unwrap());
+    let ours = parse::system::paging(&text);
+    let their = |name: &str| theirs.get(name).map(|value| value.cast_unsigned());
+    assert_eq!((ours.oom_kills, ours.swapped_out), (their("oom_kill"), their("pswpout")));
+}
+
+#[test]
+fn a_filesystem_has_the_room_that_df_tells() {
+    let directory = tempfile::TempDir::new().unwrap();
+    let root = producer::read::ProcRoot::open("/proc".as_ref(), producer::Tape::default()).unwrap();
+    let top = root.directory.directory("self/root").here().unwrap();
+    let path = directory.path().canonicalize().unwrap();
+    let device = std::os::unix::fs::MetadataExt::dev(&path.metadata().unwrap());
+    let device = (rustix::fs::major(device), rustix::fs::minor(device));
+    let below = path.to_str().unwrap().trim_start_matches('/');
+    let ours = top.space(below, Some(device)).here().unwrap();
+    let output = std::process::Command::new("df").args(["-B1", "--output=size,itotal"]).arg(&path).output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    let theirs: Vec<u64> =
+        text.lines().nth(1).unwrap().split_whitespace().map(|field| field.parse().unwrap()).collect();
+    assert_eq!(theirs, [ours.blocks * ours.block, ours.inodes]);
+    assert!(ours.available <= ours.free && ours.free < ours.blocks && ours.inodes_free <= ours.inodes);
+    assert_eq!(top.space(below, Some((device.0, device.1 + 1))), producer::read::Seen::Gone);
+}
+
+#[test]
 fn a_held_lock_is_listed_as_procfs_lists_it() {
     let file = tempfile::NamedTempFile::new().unwrap();
     rustix::fs::flock(&file, rustix::fs::FlockOperation::LockExclusive).unwrap();
@@ -108,10 +172,12 @@ fn the_sockets_that_the_kernel_lists_are_those_in_proc() {
     let path = directory.path().join("s.sock");
     let _unix = std::os::unix::net::UnixListener::bind(&path).unwrap();
     let root = producer::read::ProcRoot::open("/proc".as_ref(), producer::Tape::default()).unwrap();
-    let net = root.directory.directory("self/net");
+    let net = || root.directory.directory("self/net");
     let mut buffer = Vec::new();
-    let listed = producer::sockets::list(true, &net, &root.tape, &mut buffer);
-    let told = producer::sockets::list(false, &net, &root.tape, &mut buffer);
+    let mut list =
+        |mut conversation| producer::sockets::list(&mut conversation, net, &root.tape, &mut buffer).here().unwrap();
+    let listed = list(producer::sockets::Conversation::begin().unwrap());
+    let told = list(producer::sockets::Conversation::recorded());
     for listing in [&listed, &told] {
         let tcp = listing.sockets.tcp.iter().find(|socket| socket.local.port() == port && socket.listens).unwrap();
         assert!(tcp.inode > 0);

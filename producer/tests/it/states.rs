@@ -2,7 +2,7 @@
 
 use std::{process::Command, time::Duration};
 
-use crate::children::*;
+use crate::{children::*, parts::play};
 
 #[test]
 fn a_stopped_child_is_stopped_and_not_traced() {
@@ -40,15 +40,105 @@ fn a_busy_child_uses_a_core_and_a_resting_one_none() {
 }
 
 #[test]
-fn a_child_that_was_born_after_the_last_sweep_has_a_rate_at_once() {
+fn a_child_that_has_just_begun_is_counted_and_one_that_stays_is_shown_with_its_rates() {
+    let (parent, mut input) = Kept::ready("echo ready; read line; sh -c 'while :; do :; done' & wait");
     let mut sweeper = sweeper();
     sweeper.sweep().unwrap();
-    let child = Kept::start(Command::new("sh").args(["-c", "while :; do :; done"]));
-    std::thread::sleep(Duration::from_millis(300));
+    go_on(&mut input);
+    let (first, at) = sweep_until(&mut sweeper, |snapshot| {
+        let at = process(snapshot, parent.pid())?;
+        (value(snapshot, "forks", at)? > 0.0).then_some(at)
+    });
+    assert_eq!(value(&first, "children", at), Some(0.0));
+    std::thread::sleep(Duration::from_millis(100));
     let second = sweeper.sweep().unwrap();
-    let at = process(&second, child.pid()).unwrap();
-    assert!(value(&second, "cpu_pct", at).is_some());
-    assert_eq!(missing(&second, "memory_growth", at), Some("first-sweep"));
+    let at = process(&second, parent.pid()).unwrap();
+    assert_eq!((value(&second, "forks", at), value(&second, "children", at)), (Some(0.0), Some(1.0)));
+    let child = second.edges.iter().find(|edge| edge.kind == "parent" && edge.target as usize == at).unwrap().source;
+    assert!(value(&second, "cpu_pct", child as usize).is_some());
+    assert_eq!(missing(&second, "memory_growth", child as usize), Some("first-sweep"));
+    let child = second.nodes[child as usize].pid.unwrap();
+    rustix::process::kill_process(rustix::process::Pid::from_raw(child as i32).unwrap(), rustix::process::Signal::KILL)
+        .unwrap();
+}
+
+#[test]
+fn commands_that_are_over_in_a_moment_are_no_nodes() {
+    let mut sweeper = sweeper();
+    let (shell, _input) = Kept::ready("echo ready; while :; do sleep 0.2; done");
+    let mut seen = (0.0, 0.0);
+    for _ in 0..6 {
+        std::thread::sleep(Duration::from_millis(400));
+        let snapshot = sweeper.sweep().unwrap();
+        let Some(at) = process(&snapshot, shell.pid()) else { continue };
+        seen.0 += value(&snapshot, "forks", at).unwrap_or(0.0);
+        seen.1 += value(&snapshot, "children", at).unwrap();
+    }
+    let (forks, shown) = seen;
+    // On a crowded host one may live on until the next sweep.
+    assert!(forks > 1.0 && shown <= 2.0, "{seen:?}");
+}
+
+#[test]
+fn children_that_nobody_waits_for_are_zombies_of_their_parent() {
+    let (parent, _input) = Kept::ready("sleep 0.05 & sleep 0.05 & echo ready; exec sleep 60");
+    let (_, at) = sweep_until(&mut sweeper(), |snapshot| {
+        let at = process(snapshot, parent.pid())?;
+        (value(snapshot, "zombies", at) == Some(2.0)).then_some(at)
+    });
+    assert!(at > 0);
+}
+
+#[test]
+fn three_hundred_threads_are_counted() {
+    let (child, _) = play("threads 300");
+    let snapshot = sweeper().sweep().unwrap();
+    let at = process(&snapshot, child.pid()).unwrap();
+    assert!(value(&snapshot, "threads", at).unwrap() >= 300.0);
+}
+
+#[test]
+fn open_files_are_counted_against_what_the_process_may_have() {
+    let (child, _) = play("leak-files 200");
+    let snapshot = sweeper().sweep().unwrap();
+    let at = process(&snapshot, child.pid()).unwrap();
+    let (fds, part) = (value(&snapshot, "fds", at).unwrap(), value(&snapshot, "fds_pct", at).unwrap());
+    assert!(fds >= 200.0);
+    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current.unwrap() as f32;
+    assert!((part - fds / limit * 100.0).abs() < 0.1, "{part} {fds} of {limit}");
+}
+
+#[test]
+fn writes_that_all_fail_are_told() {
+    let (child, _input) = Kept::ready("echo ready; exec >/dev/full 2>&1; while :; do echo more; done");
+    let (snapshot, at) = sweep_until(&mut sweeper(), |snapshot| {
+        let at = process(snapshot, child.pid())?;
+        (value(snapshot, "failing_writes", at)? > 100.0).then_some(at)
+    });
+    assert!(value(&snapshot, "cpu_system_pct", at).unwrap() <= value(&snapshot, "cpu_pct", at).unwrap());
+}
+
+#[test]
+fn what_a_child_used_is_its_parents_once_it_has_exited() {
+    let spin = "i=0; while [ $i -lt 200000 ]; do i=$((i+1)); done";
+    let (parent, mut input) = Kept::ready(&format!("echo ready; read line; sh -c '{spin}'; read line"));
+    let mut sweeper = sweeper();
+    sweeper.sweep().unwrap();
+    go_on(&mut input);
+    sweep_until(&mut sweeper, |snapshot| {
+        (value(snapshot, "children_cpu_pct", process(snapshot, parent.pid())?)? > 5.0).then_some(())
+    });
+}
+
+#[test]
+fn a_process_that_has_not_run_is_not_read_again_and_one_that_has_is() {
+    let (child, mut input) = Kept::ready("echo ready; read line; exec 7</etc/passwd; read line");
+    let mut sweeper = sweeper();
+    let fds = |snapshot: &schemas::GraphSnapshot| value(snapshot, "fds", process(snapshot, child.pid()).unwrap());
+    let before = fds(&sweeper.sweep().unwrap());
+    assert_eq!(fds(&sweeper.sweep().unwrap()), before);
+    go_on(&mut input);
+    sweep_until(&mut sweeper, |snapshot| (fds(snapshot) == before.map(|fds| fds + 1.0)).then_some(()));
 }
 
 #[test]

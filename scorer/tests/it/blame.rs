@@ -202,3 +202,123 @@ fn workers_of_one_pool_that_all_run_away_are_one_case() {
 fn pressure_is_felt_by_a_system_and_never_started_by_it() {
     check("system cpu error_rate=3\nprocess a", expect![[""]]);
 }
+
+#[test]
+fn who_does_not_read_is_blamed_by_those_who_write_to_it() {
+    check(
+        "process feeder write_wait_ms=1.4
+         process sink blocks_ms=1.3
+         feeder > sink waits-for 4000",
+        expect![[r#"
+            sink (pid 101): does not read what is written to it; 1 process waits, the longest for 4.0 s
+            1.54 sink initiating
+            0.70 feeder first_failure
+        "#]],
+    );
+}
+
+#[test]
+fn a_server_that_owes_answers_because_it_waits_for_a_lock_is_not_the_cause() {
+    check(
+        "process client answer_wait_ms=1.8
+         process server owing_ms=1.7 blocked_ms=1.6
+         process rotator blocks_ms=1.2
+         file app.log lock_wait_ms=1.4
+         client > server connects 5000
+         server > app.log waits-lock 5000
+         server > rotator waits-for 5000
+         rotator > app.log holds-lock",
+        expect![[r#"
+            rotator (pid 102): holds the lock on /var/app.log that 2 processes wait for, the longest for 5.0 s
+            1.98 rotator initiating
+            0.90 client first_failure
+            0.85 server impact
+            0.70 app.log impact
+        "#]],
+    );
+}
+
+#[test]
+fn clients_that_wait_for_an_answer_blame_the_server_that_stands_still() {
+    check(
+        "process client1 answer_wait_ms=1.6
+         process client2 answer_wait_ms=0.4
+         process db stopped=1.3 owing_ms=1.2
+         process cache
+         client1 > db connects 3000
+         client2 > db connects 2000
+         client1 > cache connects",
+        expect![[r#"
+            db (pid 102): stopped by a signal; 2 others suffer
+            1.76 db initiating
+            0.80 client1 first_failure
+            0.20 client2 impact
+        "#]],
+    );
+}
+
+#[test]
+fn a_client_whose_server_is_as_always_names_nobody() {
+    check(
+        "process client answer_wait_ms=1.6\nprocess db\nclient > db connects 3000",
+        expect![[r#"
+        1.60 client initiating
+    "#]],
+    );
+}
+
+#[test]
+fn who_is_held_up_by_its_group_blames_the_group_and_that_the_one_that_used_it_up() {
+    check(
+        "process web run_delay_pct=1.6
+         process hog cpu_pct=0.7
+         cgroup pod throttled_pct=1.5
+         cgroup inner
+         web > inner member-of
+         inner > pod member-of
+         hog > pod member-of",
+        expect![[r#"
+            hog (pid 101): CPU use: 70 %, normally 0 %; 2 others suffer
+            1.76 hog initiating
+            0.80 web first_failure
+            0.75 pod impact
+        "#]],
+    );
+    check(
+        "process web owing_ms=1.6
+         cgroup pod frozen=1.5
+         web > pod member-of",
+        expect![[r#"
+            cgroup `pod`: frozen; 1 other suffers
+            1.76 pod initiating
+            0.80 web first_failure
+        "#]],
+    );
+}
+
+#[test]
+fn who_cannot_write_blames_the_full_filesystem_and_that_the_one_that_fills_it() {
+    check(
+        "process app failing_writes=1.6
+         process filler write_bytes=0.9
+         process other write_bytes=0.8
+         file disk space_used_pct=1.4
+         app > disk opens
+         filler > disk opens",
+        expect![[r#"
+            filler (pid 101): writing: 90 B/s, normally 0 B/s; 1 other suffers
+            1.76 filler initiating
+            0.80 app first_failure
+            0.80 other initiating
+            0.70 disk impact
+        "#]],
+    );
+    check(
+        "process app failing_writes=1.6\nfile disk space_used_pct=1.4\napp > disk opens",
+        expect![[r#"
+        file `disk`: space_used_pct: 140 %, normally 0 %; 1 other suffers
+        1.76 disk initiating
+        0.80 app first_failure
+    "#]],
+    );
+}

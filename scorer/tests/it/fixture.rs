@@ -5,7 +5,16 @@ use schemas::{Edge, GraphSnapshot, Node, Timestamp};
 use scorer::score::Judged;
 
 /// The columns that deviations may name.
-const COLUMNS: [(&str, &str); 9] = [
+const COLUMNS: [(&str, &str); 18] = [
+    ("answer_wait_ms", "ms"),
+    ("at_memory_limit", "1/s"),
+    ("failing_writes", "1/s"),
+    ("frozen", "flag"),
+    ("owing_ms", "ms"),
+    ("space_used_pct", "percent"),
+    ("throttled_pct", "percent"),
+    ("write_bytes", "B/s"),
+    ("write_wait_ms", "ms"),
     ("blocked_ms", "ms"),
     ("blocks_ms", "ms"),
     ("cpu_pct", "percent"),

@@ -1,0 +1,209 @@
+//! A node for each process, and what is measured of it.
+
+use std::collections::BTreeMap;
+
+use schemas::Node;
+
+use super::{MOST_OTHERS, Sighting};
+use crate::{
+    builder::Builder,
+    columns::{Measure, Measured, Reason},
+    connections::Standing,
+    process::Process,
+    rates::Rates,
+    read::Seen,
+    stalls::{self, Longest, Stall},
+    waits::Wait,
+};
+
+/// Adds the nodes, in the sweep's order; returns their indices.
+pub fn add(builder: &mut Builder, sighting: &Sighting<'_>) -> Vec<i32> {
+    let mut blocks = Blocks::of(&sighting.locks.waits, sighting.stalls);
+    for stuck in &sighting.filesystems.stuck {
+        blocks.blocked_for(stuck.process, stuck.blocked.as_secs_f64() * 1000.0);
+    }
+    let stalls = stalls::longest(sighting.stalls);
+    let mut nodes = Vec::with_capacity(sighting.processes.len());
+    for (at, (process, rates)) in sighting.processes.iter().zip(sighting.rates).enumerate() {
+        let node = builder.node(node(process));
+        nodes.push(node);
+        if let Some(command) = &process.about.command {
+            builder.evidence(&format!("/proc/{}/cmdline", process.identity.pid), command, [node]);
+        }
+        put_rates(builder, node, rates, sighting.page);
+        put_figures(builder, node, process, sighting.page);
+        put_state(builder, node, process.state);
+        if let Some(forks) = sighting.forks.get(at) {
+            builder.put(Measure::Forks, node, *forks);
+        }
+        let has_list = sighting.locks.list_readable;
+        put_waits(
+            builder,
+            node,
+            process,
+            has_list,
+            &blocks.of_process(at),
+            &stalls.get(&at).copied().unwrap_or_default(),
+        );
+        put_connections(builder, node, standing(sighting, at, process));
+    }
+    nodes
+}
+
+fn node(process: &Process) -> Node {
+    let identity = process.identity;
+    Node {
+        id: format!("p:{}:{}", identity.pid, identity.start_time),
+        kind: "process".to_owned(),
+        role: process.about.role.clone(),
+        name: process.about.comm.clone(),
+        pid: Some(i64::from(identity.pid)),
+        start_time: i64::try_from(identity.start_time).ok(),
+        container: process.about.container.as_ref().map(|container| container.id.clone()),
+        ..Node::default()
+    }
+}
+
+fn put_rates(builder: &mut Builder, node: i32, rates: &Rates, page: f64) {
+    let figures: [(Measure, Measured); 12] = [
+        (Measure::CpuPct, rates.cpu_pct),
+        (Measure::CpuSystemPct, rates.system_pct),
+        (Measure::ChildrenCpuPct, rates.children_pct),
+        (Measure::MemoryGrowth, rates.private_pages.map(|pages| pages * page)),
+        (Measure::MinorFaults, rates.minor_faults),
+        (Measure::MajorFaults, rates.major_faults),
+        (Measure::RunDelayPct, rates.run_delay_pct),
+        (Measure::BlockDelayPct, rates.block_delay_pct),
+        (Measure::Switches, rates.switches),
+        (Measure::ReadBytes, rates.read_bytes),
+        (Measure::WriteBytes, rates.write_bytes),
+        (Measure::FailingWrites, rates.failing_writes),
+    ];
+    for (measure, measured) in figures {
+        builder.put(measure, node, measured);
+    }
+}
+
+fn put_figures(builder: &mut Builder, node: i32, process: &Process, page: f64) {
+    let handles = process.handles.as_ref();
+    let sockets = match process.handles.as_ref() {
+        Seen::Here(handles) if handles.denied => Err(Reason::Denied),
+        handles => handles.map(|handles| handles.sockets().count() as f64).measured(),
+    };
+    let fds = handles.map(|handles| handles.count as f64).measured();
+    let figures: [(Measure, Measured); 6] = [
+        (Measure::MemoryRss, process.memory.measured().map(|memory| memory.resident as f64 * page)),
+        (Measure::Threads, Ok(process.threads as f64)),
+        (Measure::Fds, fds),
+        (Measure::FdsPct, part_of(fds, process.limits.open_files)),
+        (Measure::Sockets, sockets),
+        (Measure::OomScore, process.limits.oom_score.measured().map(|score| score as f64)),
+    ];
+    for (measure, measured) in figures {
+        builder.put(measure, node, measured);
+    }
+}
+
+/// In percent of a limit; nothing is much of what has none.
+fn part_of(used: Measured, limit: Seen<Option<u64>>) -> Measured {
+    let used = used?;
+    Ok(limit.measured()?.map_or(0.0, |limit| used / (limit as f64).max(1.0) * 100.0))
+}
+
+fn put_state(builder: &mut Builder, node: i32, state: u8) {
+    // Upper and lower case differ: a stopped process was told to, a traced one is held by its debugger.
+    let flags = [
+        (Measure::Running, b'R'),
+        (Measure::DiskWait, b'D'),
+        (Measure::Stopped, b'T'),
+        (Measure::Traced, b't'),
+        (Measure::Zombie, b'Z'),
+    ];
+    for (measure, letter) in flags {
+        builder.put(measure, node, Ok(f64::from(u8::from(state == letter))));
+    }
+}
+
+fn put_waits(builder: &mut Builder, node: i32, process: &Process, has_list: bool, blocks: &Blocked, stalls: &Longest) {
+    let is_blind = matches!(process.syscall, Seen::Denied);
+    let unless = |hidden: bool, value: f64| if hidden { Err(Reason::Denied) } else { Ok(value) };
+    let figures: [(Measure, Measured); 5] = [
+        (Measure::BlockedMs, unless(is_blind && !has_list, blocks.blocked_ms)),
+        (Measure::WriteWaitMs, unless(is_blind, stalls.write_ms)),
+        (Measure::ReadWaitMs, unless(is_blind, stalls.read_ms)),
+        (Measure::BlocksMs, Ok(blocks.blocks_ms)),
+        (Measure::BlocksTasks, Ok(blocks.blocks_tasks)),
+    ];
+    for (measure, measured) in figures {
+        builder.put(measure, node, measured);
+    }
+}
+
+/// What the connections of a process say of it; only the kernel's listing tells it all.
+fn standing(sighting: &Sighting<'_>, at: usize, process: &Process) -> Result<Standing, Reason> {
+    match (process.about.network, &process.handles) {
+        (_, Seen::Denied) | (None, _) => Err(Reason::Denied),
+        (_, Seen::Here(handles)) if handles.denied => Err(Reason::Denied),
+        (Some(namespace), _) if sighting.network.listed.contains(&namespace) => {
+            Ok(sighting.network.standings.get(&at).copied().unwrap_or_default())
+        }
+        _ => Err(Reason::Unsupported),
+    }
+}
+
+fn put_connections(builder: &mut Builder, node: i32, standing: Result<Standing, Reason>) {
+    let figures: [(Measure, Measured); 4] = [
+        (Measure::Connections, standing.map(|standing| standing.clients as f64)),
+        (Measure::AnswerWaitMs, standing.map(|standing| standing.answer_wait_ms)),
+        (Measure::OwingMs, standing.map(|standing| standing.owing_ms)),
+        (Measure::UnreadMs, standing.map(|standing| standing.unread_ms)),
+    ];
+    for (measure, measured) in figures {
+        builder.put(measure, node, measured);
+    }
+}
+
+/// What waits mean for each process.
+struct Blocks(BTreeMap<usize, Blocked>);
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Blocked {
+    blocked_ms: f64,
+    blocks_ms: f64,
+    blocks_tasks: f64,
+}
+
+impl Blocks {
+    /// Of waits for locks, and of writes that nobody reads.
+    fn of(waits: &[Wait], stalls: &[Stall]) -> Blocks {
+        let mut blocks = Blocks(BTreeMap::new());
+        for wait in waits {
+            let millis = wait.blocked.as_secs_f64() * 1000.0;
+            blocks.blocked_for(wait.process, millis);
+            for holder in wait.holders.iter().filter(|holder| holder.main) {
+                blocks.add(holder.process, millis);
+            }
+        }
+        for stall in stalls.iter().filter(|stall| stall.writes && stall.others.len() <= MOST_OTHERS) {
+            for reader in &stall.others {
+                blocks.add(*reader, stall.blocked.as_secs_f64() * 1000.0);
+            }
+        }
+        blocks
+    }
+
+    fn blocked_for(&mut self, process: usize, millis: f64) {
+        let waiter = self.0.entry(process).or_default();
+        waiter.blocked_ms = waiter.blocked_ms.max(millis);
+    }
+
+    fn add(&mut self, process: usize, millis: f64) {
+        let blocker = self.0.entry(process).or_default();
+        blocker.blocks_ms = blocker.blocks_ms.max(millis);
+        blocker.blocks_tasks += 1.0;
+    }
+
+    fn of_process(&self, process: usize) -> Blocked {
+        self.0.get(&process).copied().unwrap_or_default()
+    }
+}

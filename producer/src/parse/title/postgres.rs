@@ -1,0 +1,260 @@
+//! The titles of PostgreSQL's processes, as of its versions 13 to 18.
+//!
+//! A backend's title is its user, its database, where its client is, and what it is doing. Names may hold spaces and anything else, so
+//! the title is read from its end.
+
+use super::{Title, is_like};
+use crate::parse::words;
+
+/// Processes that serve no client: a pattern, the part, and the words of the activity.
+const PARTS: [(&str, &str, &[&str]); 44] = [
+    ("checkpointer", "checkpointer", &[]),
+    ("checkpointer performing * checkpoint", "checkpointer", &["performing checkpoint"]),
+    ("checkpointer performing * restartpoint", "checkpointer", &["performing restartpoint"]),
+    ("background writer", "background writer", &[]),
+    ("walwriter", "walwriter", &[]),
+    ("walsummarizer", "walsummarizer", &[]),
+    ("autovacuum launcher", "autovacuum launcher", &[]),
+    ("autovacuum worker waiting", "autovacuum worker", &["waiting"]),
+    ("autovacuum worker", "autovacuum worker", &[]),
+    ("autovacuum worker * waiting", "autovacuum worker", &["waiting"]),
+    ("autovacuum worker *", "autovacuum worker", &[]),
+    ("stats collector", "stats collector", &[]),
+    ("logger", "logger", &[]),
+    ("archiver", "archiver", &[]),
+    ("archiver archiving *", "archiver", &["archiving"]),
+    ("archiver failed on *", "archiver", &["failed"]),
+    ("archiver last was *", "archiver", &[]),
+    ("startup", "startup", &[]),
+    ("startup recovering * waiting", "startup", &["recovering", "waiting"]),
+    ("startup recovering *", "startup", &["recovering"]),
+    ("startup waiting for *", "startup", &["waiting"]),
+    ("startup performing * checkpoint", "startup", &["performing checkpoint"]),
+    ("startup *waiting", "startup", &["waiting"]),
+    ("walreceiver", "walreceiver", &[]),
+    ("walreceiver idle", "walreceiver", &["idle"]),
+    ("walreceiver streaming *", "walreceiver", &["streaming"]),
+    ("walreceiver restarting at *", "walreceiver", &["restarting"]),
+    ("slotsync worker", "slotsync worker", &[]),
+    ("io worker", "io worker", &[]),
+    ("io worker *", "io worker", &[]),
+    ("logical replication launcher", "logical replication launcher", &[]),
+    ("logical replication worker for subscription *", "logical replication worker", &[]),
+    ("logical replication apply worker for subscription * waiting", "logical replication apply worker", &["waiting"]),
+    ("logical replication apply worker for subscription *", "logical replication apply worker", &[]),
+    ("logical replication parallel apply worker for subscription *", "logical replication parallel apply worker", &[]),
+    ("logical replication tablesync worker for subscription *", "logical replication tablesync worker", &[]),
+    ("parallel worker for PID * waiting", "parallel worker", &["waiting"]),
+    ("parallel worker for PID *", "parallel worker", &[]),
+    ("autoprewarm leader", "autoprewarm leader", &[]),
+    ("autoprewarm worker", "autoprewarm worker", &[]),
+    ("pg_cron launcher", "pg_cron launcher", &[]),
+    ("TimescaleDB Background Worker Launcher", "TimescaleDB launcher", &[]),
+    ("TimescaleDB Background Worker Scheduler", "TimescaleDB scheduler", &[]),
+    ("Citus Maintenance Daemon*", "Citus maintenance daemon", &[]),
+];
+
+/// What a backend says when it is in no command, or in one of the protocol's.
+const STATES: [&str; 18] = [
+    "idle",
+    "idle in transaction",
+    "idle in transaction (aborted)",
+    "initializing",
+    "authentication",
+    "startup",
+    "notify interrupt",
+    "catchup interrupt",
+    "PARSE",
+    "BIND",
+    "<FASTPATH>",
+    "IDENTIFY_SYSTEM",
+    "BASE_BACKUP",
+    "CREATE_REPLICATION_SLOT",
+    "DROP_REPLICATION_SLOT",
+    "READ_REPLICATION_SLOT",
+    "START_REPLICATION",
+    "TIMELINE_HISTORY",
+];
+
+/// How the name of a command begins.
+const VERBS: &str = "ALTER ANALYZE BEGIN CALL CHECKPOINT CLOSE CLUSTER COMMENT COMMIT COPY CREATE DEALLOCATE DECLARE DELETE DISCARD DO \
+                     DROP EXECUTE EXPLAIN FETCH GRANT IMPORT INSERT LISTEN LOAD LOCK MERGE MOVE NOTIFY PREPARE REASSIGN REFRESH \
+                     REINDEX RELEASE RESET REVOKE ROLLBACK SAVEPOINT SECURITY SELECT SET SHOW START TRUNCATE UNLISTEN UPDATE VACUUM";
+
+/// The words that can follow in its name.
+const OBJECTS: &str = "ACCESS AGGREGATE ALL AS CAST CLASS COLLATION CONFIGURATION CONSTRAINT CONSTRAINTS CONVERSION CURSOR DATA DATABASE \
+                       DEFAULT DICTIONARY DOMAIN EVENT EXTENSION FAMILY FOR FOREIGN FROM FUNCTION INDEX INTO KEY LABEL LANGUAGE LARGE \
+                       MAPPING MATERIALIZED METHOD NO OBJECT OPERATOR OWNED PARSER PLANS POLICY PREPARED PRIVILEGES PROCEDURE \
+                       PUBLICATION ROLE ROUTINE RULE SCHEMA SEARCH SEQUENCE SEQUENCES SERVER SHARE STATISTICS SUBSCRIPTION SYSTEM \
+                       TABLE TABLESPACE TEMP TEMPLATE TEXT TRANSACTION TRANSFORM TRIGGER TYPE UPDATE USER VIEW WRAPPER";
+
+/// The title, if it is one of PostgreSQL's.
+pub fn title(text: &[u8]) -> Option<Title> {
+    let mut rest = text.strip_prefix(b"postgres: ")?;
+    // A cluster that has a name has it in front: `postgres: 14/main: checkpointer`.
+    loop {
+        if let Some((part, activity)) = client(rest).or_else(|| helper(rest)) {
+            return Some(Title { program: "postgres", part, activity });
+        }
+        let colon = rest.windows(2).position(|window| window == b": ")?;
+        rest = rest.get(colon + 2..)?;
+    }
+}
+
+type Found = (&'static str, Vec<&'static str>);
+
+fn helper(text: &[u8]) -> Option<Found> {
+    let (_, part, activity) = PARTS.iter().find(|(pattern, ..)| is_like(text, pattern))?;
+    Some((part, activity.to_vec()))
+}
+
+/// A process that serves a client: the last word that says where a client is ends the names.
+fn client(text: &[u8]) -> Option<Found> {
+    let words: Vec<&[u8]> = words(text).collect();
+    let host = words.iter().rposition(|word| is_host(word)).filter(|host| *host > 0)?;
+    let doing = words.get(host + 1..).unwrap_or_default();
+    if words.first() == Some(&b"walsender".as_slice()) {
+        let activity = match doing {
+            [b"streaming", ..] => vec!["streaming"],
+            [b"sending", b"backup", ..] => vec!["sending backup"],
+            _ => activity(doing).unwrap_or_default(),
+        };
+        return Some(("walsender", activity));
+    }
+    Some(("backend", activity(doing).unwrap_or_default()))
+}
+
+/// `[local]`, or an address with its port.
+fn is_host(word: &[u8]) -> bool {
+    let port = || {
+        let open = word.iter().rposition(|byte| *byte == b'(')?;
+        word.get(open + 1..)?.strip_suffix(b")").filter(|_| open > 0)
+    };
+    word == b"[local]" || port().is_some_and(|port| crate::parse::number(port).is_some())
+}
+
+fn activity(doing: &[&[u8]]) -> Option<Vec<&'static str>> {
+    // A wait for a lock, or for a replica to have what was written.
+    let (doing, waits) = match doing {
+        [doing @ .., b"waiting"] => (doing, Some("waiting")),
+        [doing @ .., b"waiting", b"for", _] => (doing, Some("waiting for a replica")),
+        doing => (doing, None),
+    };
+    let mut activity = if doing.is_empty() { Vec::new() } else { state(doing).or_else(|| command(doing))? };
+    activity.extend(waits);
+    Some(activity)
+}
+
+fn state(doing: &[&[u8]]) -> Option<Vec<&'static str>> {
+    let is_this = |state: &&&str| state.split(' ').map(str::as_bytes).eq(doing.iter().copied());
+    STATES.iter().find(is_this).map(|state| vec![*state])
+}
+
+fn command(doing: &[&[u8]]) -> Option<Vec<&'static str>> {
+    let (verb, objects) = doing.split_first()?;
+    let objects = objects.iter().map(|object| known(object, OBJECTS));
+    std::iter::once(known(verb, VERBS)).chain(objects).collect()
+}
+
+fn known(word: &[u8], words: &'static str) -> Option<&'static str> {
+    words.split(' ').find(|known| known.as_bytes() == word)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn check(text: &str, part: &'static str, activity: &str) {
+        let title = title(text.as_bytes());
+        let found = title.as_ref().map(|title| (title.part, title.activity().unwrap_or_default()));
+        assert_eq!(found, Some((part, activity.to_owned())), "{text}");
+    }
+
+    #[test]
+    fn a_backend_is_told_by_what_it_does_and_not_by_whom_it_serves() {
+        check("postgres: app shop [local] idle", "backend", "idle");
+        check("postgres: app shop [local] idle in transaction", "backend", "idle in transaction");
+        check(
+            "postgres: app shop ::1(41236) idle in transaction (aborted)",
+            "backend",
+            "idle in transaction (aborted)",
+        );
+        check("postgres: app shop 10.0.0.7(51234) INSERT waiting", "backend", "INSERT waiting");
+        check("postgres: app shop [local] COMMIT waiting for 0/3000148", "backend", "COMMIT waiting for a replica");
+        check(
+            "postgres: app shop db7.example(51234) ALTER TEXT SEARCH CONFIGURATION",
+            "backend",
+            "ALTER TEXT SEARCH CONFIGURATION",
+        );
+        check("postgres: app shop [local] SELECT FOR UPDATE waiting", "backend", "SELECT FOR UPDATE waiting");
+        check("postgres: app shop [local] VACUUM", "backend", "VACUUM");
+        check("postgres: app shop [local] startup waiting", "backend", "startup waiting");
+        check("postgres: app shop [local]", "backend", "");
+        check("postgres: app shop [local] hunter2", "backend", "");
+        check("postgres: 14/main: app shop [local] BIND", "backend", "BIND");
+        check("postgres: eu: 1: app my db [local] authentication", "backend", "authentication");
+    }
+
+    #[test]
+    fn a_name_that_imitates_a_title_does_not_mislead() {
+        check("postgres: checkpointer shop [local] idle", "backend", "idle");
+        check("postgres: app DROP TABLE [local] idle [local] SELECT", "backend", "SELECT");
+        check("postgres: startup shop [local] INSERT waiting", "backend", "INSERT waiting");
+        check("postgres: x(1) idle db [local] idle in transaction", "backend", "idle in transaction");
+    }
+
+    #[test]
+    fn every_helper_is_its_own_part() {
+        check("postgres: checkpointer", "checkpointer", "");
+        check("postgres: checkpointer performing end-of-recovery checkpoint", "checkpointer", "performing checkpoint");
+        check("postgres: 14/main: background writer", "background writer", "");
+        check("postgres: walwriter", "walwriter", "");
+        check("postgres: autovacuum launcher", "autovacuum launcher", "");
+        check("postgres: autovacuum worker shop", "autovacuum worker", "");
+        check("postgres: autovacuum worker shop waiting", "autovacuum worker", "waiting");
+        check("postgres: stats collector", "stats collector", "");
+        check("postgres: archiver failed on 000000010000000000000003", "archiver", "failed");
+        check("postgres: startup recovering 000000010000000000000003", "startup", "recovering");
+        check("postgres: startup recovering 000000010000000000000003 waiting", "startup", "recovering waiting");
+        check("postgres: walreceiver streaming 0/3000148", "walreceiver", "streaming");
+        check("postgres: walsender repl 10.0.0.8(40112) streaming 0/3000148", "walsender", "streaming");
+        check("postgres: walsender repl [local] sending backup \"nightly secret\"", "walsender", "sending backup");
+        check("postgres: walsender repl shop [local] START_REPLICATION", "walsender", "START_REPLICATION");
+        check("postgres: logical replication launcher", "logical replication launcher", "");
+        check(
+            "postgres: logical replication apply worker for subscription 16390",
+            "logical replication apply worker",
+            "",
+        );
+        check(
+            "postgres: logical replication tablesync worker for subscription 16390 sync 16385",
+            "logical replication tablesync worker",
+            "",
+        );
+        check("postgres: parallel worker for PID 4711", "parallel worker", "");
+        check("postgres: walsummarizer", "walsummarizer", "");
+        check("postgres: slotsync worker", "slotsync worker", "");
+        check("postgres: io worker 2", "io worker", "");
+    }
+
+    #[test]
+    fn a_worker_of_an_extension_that_is_not_known_has_no_title() {
+        assert_eq!(title(b"postgres: some extension's worker"), None);
+        assert_eq!(title(b"postgres -D /srv/data"), None);
+    }
+
+    proptest! {
+        #[test]
+        fn whoever_is_served_the_activity_is_found(
+            user in "[a-z_@. -]{1,20}", database in "[a-z_ -]{0,20}", address in prop::sample::select(vec!["[local]", "::1(7)", "h.example(65535)"]),
+            state in prop::sample::select(STATES.to_vec()), waits in any::<bool>(),
+        ) {
+            let waiting = if waits { " waiting" } else { "" };
+            let text = format!("postgres: u{user} {database} {address} {state}{waiting}");
+            let title = title(text.as_bytes()).map(|title| title.to_string());
+            prop_assert_eq!(title, Some(format!("postgres: backend: {state}{waiting}")));
+        }
+    }
+}

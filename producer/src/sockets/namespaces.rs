@@ -1,0 +1,96 @@
+//! The network namespaces of a host, each asked once a sweep.
+
+use std::{collections::BTreeMap, io, os::fd::OwnedFd};
+
+use super::{Conversation, Listing, list};
+use crate::{
+    place::Place,
+    read::{ProcRoot, Seen},
+};
+
+/// So many are listed at most.
+const MOST: usize = 256;
+
+/// The conversations that are held, by the number of the namespace. A socket stays in the namespace that it was made in, whoever uses it.
+#[derive(Default)]
+pub struct Namespaces {
+    conversations: BTreeMap<u64, Conversation>,
+    // Entering a namespace takes a right that does not come by itself.
+    is_refused: bool,
+}
+
+/// The sockets of all namespaces, by number, and how many namespaces were left out.
+pub struct Listings {
+    /// Those that could be listed.
+    pub listings: BTreeMap<u64, Listing>,
+    /// How many could not be, because they are too many.
+    pub left_out: usize,
+}
+
+impl Namespaces {
+    /// Lists the namespace of `place` and those of `others`, which names a process in each.
+    pub fn list(
+        &mut self,
+        place: &Place,
+        others: &BTreeMap<u64, u32>,
+        root: &ProcRoot,
+        buffer: &mut Vec<u8>,
+    ) -> Listings {
+        self.conversations.retain(|number, _| *number == place.network || others.contains_key(number));
+        let mut listings = BTreeMap::new();
+        let begin =
+            || if place.own_network { Conversation::begin() } else { Err(io::ErrorKind::PermissionDenied.into()) };
+        if let Seen::Here(listing) = self.list_one(place.network, begin, || place.net(root), root, buffer) {
+            listings.insert(place.network, listing);
+        }
+        let others: Vec<_> = others.iter().filter(|(number, _)| **number != place.network).collect();
+        for (number, pid) in others.iter().copied().take(MOST) {
+            let may_enter = !self.is_refused;
+            let begin =
+                || if may_enter { begin_within(root, *pid) } else { Err(io::ErrorKind::PermissionDenied.into()) };
+            let net = || root.directory.directory(&format!("{pid}/net"));
+            if let Seen::Here(listing) = self.list_one(*number, begin, net, root, buffer) {
+                self.is_refused |= listing.refused;
+                listings.insert(*number, listing);
+            }
+        }
+        Listings { listings, left_out: others.len().saturating_sub(MOST) }
+    }
+
+    fn list_one(
+        &mut self,
+        number: u64,
+        begin: impl FnOnce() -> io::Result<Conversation>,
+        net: impl FnOnce() -> Seen<crate::read::Directory>,
+        root: &ProcRoot,
+        buffer: &mut Vec<u8>,
+    ) -> Seen<Listing> {
+        let mut conversation = match self.conversations.remove(&number) {
+            Some(conversation) => conversation,
+            None => {
+                let mut begun = Conversation::recorded();
+                let name = number.to_string();
+                let _ =
+                    root.tape.value("netlink-open", &name, || begin().map(|conversation| begun = conversation).into());
+                begun
+            }
+        };
+        let listing = list(&mut conversation, net, &root.tape, buffer);
+        if matches!(&listing, Seen::Here(listing) if !listing.refused) {
+            self.conversations.insert(number, conversation);
+        }
+        listing
+    }
+}
+
+/// Begins a conversation in the namespace of a process. A thread of its own enters it, and ends there.
+fn begin_within(root: &ProcRoot, pid: u32) -> io::Result<Conversation> {
+    let namespace = root.directory.open_file(&format!("{pid}/ns/net"))?;
+    let enter = move |namespace: OwnedFd| {
+        let kind = Some(rustix::thread::LinkNameSpaceType::Network);
+        rustix::thread::move_into_link_name_space(std::os::fd::AsFd::as_fd(&namespace), kind)?;
+        Conversation::begin()
+    };
+    let entering = std::thread::Builder::new().name("namespace".to_owned()).spawn(move || enter(namespace))?;
+    entering.join().unwrap_or_else(|_| Err(io::ErrorKind::Other.into()))
+}

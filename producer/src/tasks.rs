@@ -1,0 +1,102 @@
+//! Where the tasks of all processes are in the kernel: main threads, which a process tells of itself, and other threads, which each
+//! take a look of their own.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use crate::{
+    parse::{self, syscall::Syscall},
+    process::{self, Identity, Process},
+    read::{ProcRoot, Seen},
+};
+
+/// A task in a system call.
+#[derive(Clone, Copy, Debug)]
+pub struct Task {
+    /// Index of its process in the sweep.
+    pub process: usize,
+    /// Its id; of a main thread the process's.
+    pub id: u32,
+    /// The call.
+    pub syscall: Syscall,
+}
+
+/// The tasks of a sweep.
+#[derive(Debug, Default)]
+pub struct Tasks {
+    /// Those in a system call.
+    pub list: Vec<Task>,
+    /// How many threads were not looked at for want of time.
+    pub left_out: usize,
+}
+
+/// Who is looked at first in the next sweep.
+#[derive(Debug, Default)]
+pub struct Turn {
+    next: Option<Identity>,
+}
+
+impl Turn {
+    /// Looks at the tasks of a sweep. Threads of processes that have one of the files `wanted` open come first: of these a lock is waited
+    /// for. The others take turns when `budget`, which is time on a CPU, is used up.
+    pub fn look(
+        &mut self,
+        root: &ProcRoot,
+        processes: &[Process],
+        wanted: &BTreeSet<u64>,
+        budget: Duration,
+        buffer: &mut Vec<u8>,
+    ) -> Tasks {
+        let mut tasks = Tasks { list: main_threads(processes), left_out: 0 };
+        let (concerned, mut others): (Vec<usize>, Vec<usize>) = (0..processes.len())
+            .filter(|at| processes.get(*at).is_some_and(|process| process.threads > 1))
+            .partition(|at| processes.get(*at).is_some_and(|process| has_open(process, wanted)));
+        let is_next = |at: &usize| processes.get(*at).is_some_and(|process| Some(process.identity) >= self.next);
+        let turn = others.iter().position(is_next).unwrap_or(0);
+        others.rotate_left(turn);
+        self.next = None;
+        let began = root.tape.thread_cpu();
+        for at in concerned.into_iter().chain(others) {
+            let Some(process) = processes.get(at) else { continue };
+            if root.tape.thread_cpu().saturating_sub(began) > budget {
+                tasks.left_out += usize::try_from(process.threads).unwrap_or(usize::MAX).saturating_sub(1);
+                self.next.get_or_insert(process.identity);
+                continue;
+            }
+            other_threads(root, at, process.identity, &mut tasks.list, buffer);
+        }
+        tasks
+    }
+}
+
+fn main_threads(processes: &[Process]) -> Vec<Task> {
+    let in_call = processes.iter().enumerate().filter_map(|(at, process)| match process.syscall {
+        Seen::Here(Some(syscall)) => Some(Task { process: at, id: process.identity.pid, syscall }),
+        _ => None,
+    });
+    in_call.collect()
+}
+
+fn has_open(process: &Process, wanted: &BTreeSet<u64>) -> bool {
+    match &process.handles {
+        Seen::Here(handles) => handles.files().any(|(_, file, _)| wanted.contains(&file.inode)),
+        _ => false,
+    }
+}
+
+fn other_threads(root: &ProcRoot, at: usize, identity: Identity, list: &mut Vec<Task>, buffer: &mut Vec<u8>) {
+    let Seen::Here(directory) = process::reopen(root, identity, buffer) else { return };
+    let Seen::Here(threads) = directory.directory("task") else { return };
+    for id in threads.numbers().here().unwrap_or_default().into_iter().filter(|id| *id != identity.pid) {
+        let text = threads.read_small(&format!("{id}/syscall"), buffer).here();
+        if let Some(syscall) = text.and_then(parse::syscall::parse) {
+            list.push(Task { process: at, id, syscall });
+        }
+    }
+}
+
+/// How often a task has been on a CPU. One that has stayed in its wait has the same number still.
+pub fn turns(root: &ProcRoot, identity: Identity, task: u32, buffer: &mut Vec<u8>) -> Option<u64> {
+    let directory = process::reopen(root, identity, buffer).here()?;
+    let text = directory.read_small(&format!("task/{task}/schedstat"), buffer).here()?;
+    parse::process::schedule(text).map(|schedule| schedule.turns)
+}

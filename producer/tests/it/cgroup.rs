@@ -1,0 +1,280 @@
+//! Real control groups of the test's own, in whatever hierarchy this host has the controller.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+    time::Duration,
+};
+
+use rustix::process::{Pid, Signal, kill_process};
+use schemas::GraphSnapshot;
+
+use crate::children::*;
+
+const MOUNTED: &str = "/sys/fs/cgroup";
+const UNIFIED: &str = "/sys/fs/cgroup/unified";
+
+/// A group in one hierarchy that ends with the test, and so do the processes in it.
+struct Group {
+    directory: PathBuf,
+    is_old: bool,
+}
+
+impl Group {
+    /// In the old hierarchy of that controller, else in the unified one.
+    fn of(controller: &str, path: &str) -> Group {
+        let old = Path::new(MOUNTED).join(controller);
+        let is_old = old.join("cgroup.procs").exists();
+        if is_old { Group::make(&old, path, true) } else { Group::unified(&format!("+{controller}"), path) }
+    }
+
+    fn unified(controllers: &str, path: &str) -> Group {
+        let beside = Path::new(UNIFIED);
+        let top = if beside.exists() { beside } else { Path::new(MOUNTED) };
+        if !controllers.is_empty() {
+            fs::write(top.join("cgroup.subtree_control"), controllers).unwrap();
+        }
+        Group::make(top, path, false)
+    }
+
+    fn make(top: &Path, path: &str, is_old: bool) -> Group {
+        let directory = top.join(path);
+        fs::create_dir(&directory).unwrap();
+        Group { directory, is_old }
+    }
+
+    fn set(&self, old: (&str, &str), unified: (&str, &str)) {
+        let (file, text) = if self.is_old { old } else { unified };
+        fs::write(self.directory.join(file), text).unwrap();
+    }
+
+    fn take(&self, child: &Kept) {
+        fs::write(self.directory.join("cgroup.procs"), child.pid().to_string()).unwrap();
+    }
+
+    fn freeze(&self) -> Frozen<'_> {
+        self.set(("freezer.state", "FROZEN"), ("cgroup.freeze", "1"));
+        Frozen(self)
+    }
+}
+
+/// What is frozen does not end, so it thaws first whatever happens.
+struct Frozen<'g>(&'g Group);
+
+impl Drop for Frozen<'_> {
+    fn drop(&mut self) {
+        let (file, text) = if self.0.is_old { ("freezer.state", "THAWED") } else { ("cgroup.freeze", "0") };
+        let _ = fs::write(self.0.directory.join(file), text);
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        for _ in 0..100 {
+            let members = fs::read_to_string(self.directory.join("cgroup.procs")).unwrap_or_default();
+            for pid in members.lines().filter_map(|pid| Pid::from_raw(pid.parse().ok()?)) {
+                let _ = kill_process(pid, Signal::KILL);
+            }
+            if fs::remove_dir(&self.directory).is_ok() {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+}
+
+/// A name that no other test has.
+fn unique(name: &str) -> String {
+    format!("detective-test-{name}-{}", std::process::id())
+}
+
+fn group(snapshot: &GraphSnapshot, path: &str) -> Option<usize> {
+    let id = format!("c:/{path}");
+    snapshot.nodes.iter().position(|node| node.id == id)
+}
+
+fn busy() -> Kept {
+    Kept::start(Command::new("sh").args(["-c", "while :; do :; done"]))
+}
+
+#[test]
+#[ignore = "needs root"]
+fn a_busy_child_is_throttled_by_the_group_around_its_own() {
+    let name = unique("throttled");
+    let inner_name = format!("{name}/inner");
+    let outer = Group::of("cpu", &name);
+    outer.set(("cpu.cfs_quota_us", "10000"), ("cpu.max", "10000 100000"));
+    // Where CPU use is counted in a hierarchy of its own the group is there too, as every container manager makes it.
+    let counting =
+        (outer.is_old && !outer.directory.join("cpuacct.usage").exists()).then(|| Group::of("cpuacct", &name));
+    let inner = Group::make(outer.directory.parent().unwrap(), &inner_name, outer.is_old);
+    let child = busy();
+    inner.take(&child);
+    let counted =
+        counting.as_ref().map(|counting| Group::make(counting.directory.parent().unwrap(), &inner_name, true));
+    counted.iter().for_each(|counted| counted.take(&child));
+    let mut sweeper = sweeper();
+    let (snapshot, outer_at) = sweep_until(&mut sweeper, |snapshot| {
+        let at = group(snapshot, &name)?;
+        (value(snapshot, "throttled_pct", at)? > 10.0).then_some(at)
+    });
+    assert!(value(&snapshot, "throttled_periods_pct", outer_at) > Some(0.0));
+    let process = process(&snapshot, child.pid()).unwrap();
+    let inner_at = group(&snapshot, &inner_name).unwrap();
+    assert_eq!(edge(&snapshot, process, "member-of", inner_at).unwrap().basis, "observed");
+    assert!(edge(&snapshot, inner_at, "member-of", outer_at).is_some());
+    assert_eq!(value(&snapshot, "cpu_quota_used_pct", inner_at), None, "it has no quota of its own");
+    let is_proof = |text: &str| text.contains("nr_throttled");
+    assert!(snapshot.evidence.iter().any(|proof| proof.nodes == [outer_at as i32] && is_proof(&proof.text)));
+    std::thread::sleep(Duration::from_millis(1000));
+    let snapshot = sweeper.sweep().unwrap();
+    let used = value(&snapshot, "cpu_quota_used_pct", group(&snapshot, &name).unwrap()).unwrap();
+    assert!((30.0..160.0).contains(&used), "{used}");
+}
+
+fn a_frozen_child_is_seen_in(group_of_test: &Group, name: &str) {
+    let child = Kept::start(Command::new("sleep").arg("60"));
+    group_of_test.take(&child);
+    let mut sweeper = sweeper();
+    let frozen_is = |wanted: f32| {
+        move |snapshot: &GraphSnapshot| {
+            let at = group(snapshot, name)?;
+            (value(snapshot, "frozen", at) == Some(wanted)).then_some(at)
+        }
+    };
+    sweep_until(&mut sweeper, frozen_is(0.0));
+    let frozen = group_of_test.freeze();
+    let (snapshot, at) = sweep_until(&mut sweeper, frozen_is(1.0));
+    drop(frozen);
+    assert!(edge(&snapshot, process(&snapshot, child.pid()).unwrap(), "member-of", at).is_some());
+    assert!(snapshot.evidence.iter().any(|proof| proof.nodes == [at as i32]));
+    sweep_until(&mut sweeper, frozen_is(0.0));
+}
+
+#[test]
+#[ignore = "needs root"]
+fn a_frozen_group_is_frozen_and_thaws() {
+    let name = unique("frozen");
+    let group = Group::of("freezer", &name);
+    a_frozen_child_is_seen_in(&group, &name);
+}
+
+#[test]
+#[ignore = "needs root"]
+fn a_group_that_the_unified_hierarchy_froze_is_frozen() {
+    let name = unique("frozen-unified");
+    let group = Group::unified("", &name);
+    a_frozen_child_is_seen_in(&group, &name);
+}
+
+#[test]
+#[ignore = "needs root"]
+fn memory_in_use_is_told_in_percent_of_its_limit() {
+    let name = unique("memory");
+    let limited = Group::of("memory", &name);
+    limited.set(("memory.limit_in_bytes", "67108864"), ("memory.max", "67108864"));
+    let hold = "echo ready; read line; { head -c 33554432 /dev/zero; exec sleep 60; } | tail -c 33554432";
+    let (child, mut input) = Kept::ready(hold);
+    limited.take(&child);
+    go_on(&mut input);
+    let (snapshot, at) = sweep_until(&mut sweeper(), |snapshot| {
+        let at = group(snapshot, &name)?;
+        // The shell, and those that it started once they are no longer young.
+        (value(snapshot, "memory_limit_used_pct", at)? > 45.0 && value(snapshot, "processes", at)? > 2.0).then_some(at)
+    });
+    let used = value(&snapshot, "memory_limit_used_pct", at).unwrap();
+    let bytes = value(&snapshot, "group_memory", at).unwrap();
+    assert!(used <= 100.0 && (bytes / 67_108_864.0 * 100.0 - used).abs() < 0.1, "{used} {bytes}");
+}
+
+#[test]
+#[ignore = "needs root"]
+fn a_process_that_outgrows_its_group_is_counted_as_killed() {
+    let name = unique("oom");
+    let limited = Group::of("memory", &name);
+    limited.set(("memory.limit_in_bytes", "33554432"), ("memory.max", "33554432"));
+    let (child, mut input) = Kept::ready("echo ready; read line; tail /dev/zero; read line");
+    limited.take(&child);
+    let mut sweeper = sweeper();
+    let before = sweeper.sweep().unwrap();
+    assert_eq!(missing(&before, "group_oom_kills", group(&before, &name).unwrap()), Some("first-sweep"));
+    go_on(&mut input);
+    let (snapshot, at) = sweep_until(&mut sweeper, |snapshot| {
+        let at = group(snapshot, &name)?;
+        (value(snapshot, "group_oom_kills", at)? > 0.0).then_some(at)
+    });
+    let is_proof = |text: &str| text == "oom_kill 1";
+    assert!(snapshot.evidence.iter().any(|proof| proof.nodes == [at as i32] && is_proof(&proof.text)));
+    assert!(process(&snapshot, child.pid()).is_some(), "the shell that waits is small");
+}
+
+#[test]
+#[ignore = "needs root"]
+fn two_children_on_one_cpu_are_under_pressure() {
+    let name = unique("pressure");
+    let group_of_test = Group::unified("", &name);
+    let children =
+        [(); 2].map(|()| Kept::start(Command::new("taskset").args(["-c", "0", "sh", "-c", "while :; do :; done"])));
+    children.iter().for_each(|child| group_of_test.take(child));
+    let (snapshot, at) = sweep_until(&mut sweeper(), |snapshot| {
+        let at = group(snapshot, &name)?;
+        (value(snapshot, "group_psi_cpu_some", at)? > 1.0).then_some(at)
+    });
+    assert_eq!(value(&snapshot, "group_psi_memory_full", at), Some(0.0));
+}
+
+#[test]
+#[ignore = "needs root"]
+fn a_process_in_a_container_is_called_by_its_host_name_and_tells_nothing_else() {
+    let (name, id) = (unique("container"), "0123456789abcdef".repeat(4));
+    let outer = Group::of("pids", &name);
+    let container = Group::make(outer.directory.parent().unwrap(), &format!("{name}/docker-{id}.scope"), outer.is_old);
+    let mut command = Command::new("sh");
+    command.args(["-c", "kill -STOP $$; exec sleep 60"]).env("HOSTNAME", "orders-2").env("API_KEY", "hunter2");
+    let child = Kept::start(&mut command);
+    container.take(&child);
+    let (snapshot, at) = sweep_until(&mut sweeper(), |snapshot| {
+        let at = process(snapshot, child.pid())?;
+        node(snapshot, at).role.starts_with("[orders-#] /").then_some(at)
+    });
+    assert_eq!(node(&snapshot, at).container.as_deref(), Some(id.as_str()));
+    let container = group(&snapshot, &format!("{name}/docker-{id}.scope")).unwrap();
+    assert_eq!(
+        (node(&snapshot, container).role.as_str(), node(&snapshot, container).name.as_str()),
+        ("[orders-#]", "orders-2")
+    );
+    assert!(!format!("{snapshot:?}").contains("hunter2"));
+}
+
+/// The environment variable that names, within a namespace of control groups, the group of another process, and one beside the own.
+const INSIDE: &str = "PRODUCER_TEST_IN_A_CGROUP_NAMESPACE";
+
+#[test]
+#[ignore = "needs root"]
+fn from_within_a_namespace_groups_are_found_from_the_top_of_what_is_mounted() {
+    if let Some(elsewhere) = std::env::var_os(INSIDE) {
+        let snapshot = sweeper().sweep().unwrap();
+        let at = group(&snapshot, &format!("../../{}", elsewhere.to_str().unwrap())).unwrap();
+        assert_eq!(value(&snapshot, "frozen", at), Some(0.0));
+        // The name of what is above both is not to be known from here.
+        let beside = group(&snapshot, "../beside").unwrap();
+        assert_eq!(missing(&snapshot, "frozen", beside), Some("denied"));
+        return;
+    }
+    let (name, elsewhere_name) = (unique("namespace"), unique("elsewhere"));
+    let (outer, elsewhere) = (Group::unified("", &name), Group::unified("", &elsewhere_name));
+    let within = |inner: &str| Group::make(outer.directory.parent().unwrap(), &format!("{name}/{inner}"), false);
+    let (own, beside) = (within("own"), within("beside"));
+    let children = [&elsewhere, &beside].map(|group| {
+        let child = Kept::start(Command::new("sleep").arg("60"));
+        group.take(&child);
+        child
+    });
+    let test = "cgroup::from_within_a_namespace_groups_are_found_from_the_top_of_what_is_mounted";
+    let script = format!("echo $$ > {}; exec unshare --cgroup \"$@\"", own.directory.join("cgroup.procs").display());
+    let mut shell = Command::new("sh");
+    shell.args(["-c", &script, "sh"]).arg(std::env::current_exe().unwrap()).args([test, "--exact", "--ignored"]);
+    assert!(shell.env(INSIDE, &elsewhere_name).status().unwrap().success());
+    drop(children);
+}

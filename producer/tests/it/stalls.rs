@@ -1,0 +1,93 @@
+//! Who waits at a pipe or a socket, and for whom.
+
+use std::process::{Command, Stdio};
+
+use rustix::process::{Pid, Signal, kill_process};
+use schemas::GraphSnapshot;
+
+use crate::{children::*, parts::play};
+
+/// Sweeps until `waiter` is seen to have waited for a while, as that column tells.
+fn waits(column: &str, waiter: &Kept) -> (GraphSnapshot, usize) {
+    sweep_until(&mut sweeper(), |snapshot| {
+        let waiter = process(snapshot, waiter.pid())?;
+        (value(snapshot, column, waiter)? > 200.0).then_some(waiter)
+    })
+}
+
+#[test]
+fn a_writer_to_a_full_pipe_waits_for_its_reader() {
+    let (reader, writer) = std::io::pipe().unwrap();
+    let reader = Kept(Command::new("sleep").arg("60").stdin(reader).stdout(Stdio::null()).spawn().unwrap());
+    let writer = Kept(Command::new("yes").stdin(Stdio::null()).stdout(writer).spawn().unwrap());
+    let (snapshot, waiter) = waits("write_wait_ms", &writer);
+    let reader = process(&snapshot, reader.pid()).unwrap();
+    let wait = edge(&snapshot, waiter, "waits-for", reader).unwrap();
+    assert_eq!(wait.basis, "observed");
+    assert_eq!(wait.blocked_ms, value(&snapshot, "write_wait_ms", waiter));
+    assert_eq!(value(&snapshot, "blocks_ms", reader), wait.blocked_ms);
+    assert_eq!(value(&snapshot, "read_wait_ms", waiter), Some(0.0));
+    let proof = snapshot.evidence.iter().find(|proof| proof.nodes.contains(&(waiter as i32))).unwrap();
+    assert!(proof.source.ends_with("/syscall") && proof.text.contains("write(1), pipe:["), "{proof:?}");
+}
+
+#[test]
+fn a_reader_of_an_empty_pipe_waits_for_its_writer_and_that_is_nobodys_fault() {
+    let (reader, writer) = std::io::pipe().unwrap();
+    let writer = Kept(Command::new("sleep").arg("60").stdin(Stdio::null()).stdout(writer).spawn().unwrap());
+    let reader = Kept(Command::new("cat").stdin(reader).stdout(Stdio::null()).spawn().unwrap());
+    let (snapshot, waiter) = waits("read_wait_ms", &reader);
+    let writer = process(&snapshot, writer.pid()).unwrap();
+    assert_eq!(edge(&snapshot, waiter, "pipes", writer).unwrap().blocked_ms, value(&snapshot, "read_wait_ms", waiter));
+    assert!(edge(&snapshot, waiter, "waits-for", writer).is_none());
+    assert_eq!(value(&snapshot, "blocks_ms", writer), Some(0.0));
+}
+
+#[test]
+fn a_writer_to_a_full_unix_socket_waits_for_its_server() {
+    let directory = tempfile::TempDir::new().unwrap();
+    let path = directory.path().join("service.sock").to_str().unwrap().to_owned();
+    let (server, _) = play(&format!("serve-unix {path}"));
+    let (client, _) = play(&format!("fill-unix {path}"));
+    let (snapshot, client) = waits("write_wait_ms", &client);
+    let server = process(&snapshot, server.pid()).unwrap();
+    assert!(edge(&snapshot, client, "waits-for", server).is_some());
+    assert!(value(&snapshot, "blocks_ms", server).unwrap() > 200.0);
+}
+
+#[test]
+fn a_stopped_server_is_found_from_its_waiting_clients() {
+    let (server, address) = play("ignore -");
+    kill_process(Pid::from_raw(server.0.id() as i32).unwrap(), Signal::STOP).unwrap();
+    let clients: Vec<_> = (0..3).map(|_| play(&format!("ask {address}")).0).collect();
+    let (snapshot, client) = waits("answer_wait_ms", &clients[2]);
+    let server = process(&snapshot, server.pid()).unwrap();
+    assert_eq!(value(&snapshot, "stopped", server), Some(1.0));
+    assert!(value(&snapshot, "owing_ms", server).unwrap() > 200.0);
+    assert!(edge(&snapshot, client, "connects", server).unwrap().blocked_ms.unwrap() > 200.0);
+    let endpoint = snapshot.nodes.iter().position(|node| node.endpoint.as_deref() == Some(&address)).unwrap();
+    assert_eq!(value(&snapshot, "accept_queue", endpoint), Some(3.0));
+    assert!(value(&snapshot, "accept_queue_pct", endpoint).unwrap() > 0.0);
+    assert_eq!(value(&snapshot, "connections", client), Some(1.0));
+}
+
+#[test]
+fn a_server_that_does_not_read_is_told_for_how_long() {
+    let (server, address) = play("serve -");
+    let (_client, _) = play(&format!("ask {address}"));
+    let (snapshot, server) = waits("unread_ms", &server);
+    assert!(value(&snapshot, "owing_ms", server).unwrap() >= value(&snapshot, "unread_ms", server).unwrap());
+}
+
+#[test]
+fn an_idle_connection_owes_nothing() {
+    let (server, address) = play("serve -");
+    let (client, _) = play(&format!("connect {address}"));
+    std::thread::sleep(std::time::Duration::from_millis(300));
+    let snapshot = sweeper().sweep().unwrap();
+    let (client, server) = (process(&snapshot, client.pid()).unwrap(), process(&snapshot, server.pid()).unwrap());
+    assert_eq!(
+        (value(&snapshot, "answer_wait_ms", client), value(&snapshot, "owing_ms", server)),
+        (Some(0.0), Some(0.0))
+    );
+}

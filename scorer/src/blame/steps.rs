@@ -1,0 +1,205 @@
+//! The steps of blame: from a node to what it waits for, lacks or depends on.
+
+use std::collections::HashSet;
+
+use schemas::Edge;
+
+use crate::score::Judged;
+
+/// What a process lacks, and what the one uses who took it.
+const CONTENTION: [(&str, &[&str]); 4] = [
+    ("run_delay_pct", &["cpu_pct"]),
+    ("major_faults", &["memory_growth", "memory_rss"]),
+    ("disk_wait", &["write_bytes", "read_bytes"]),
+    ("block_delay_pct", &["write_bytes", "read_bytes"]),
+];
+
+/// Lacks that are nobody's own trouble: without one who took the resource there is nobody to name.
+pub(super) const ONLY_SUFFERED: [&str; 5] =
+    ["run_delay_pct", "major_faults", "block_delay_pct", "answer_wait_ms", "read_wait_ms"];
+
+/// One who takes a resource from others is blamed from this score on, below the alarm threshold: that others starve speaks too.
+pub(super) const TAKES_FROM_OTHERS: f32 = 0.5;
+
+/// The troubles of nodes that wait or are waited for, at a lock or to be read from.
+pub(super) const WAITING: [&str; 8] = [
+    "blocked_ms",
+    "blocks_ms",
+    "blocks_tasks",
+    "lock_wait_ms",
+    "lock_waiters",
+    "write_wait_ms",
+    "has_blocked",
+    "blocked_duration",
+];
+
+/// The troubles of those who keep others waiting, which they may do because they wait themselves.
+pub(super) const LATE: [&str; 5] = ["owing_ms", "unread_ms", "answer_wait_ms", "read_wait_ms", "disk_wait"];
+
+/// What a control group does to the processes in it, and what the one of them uses that brought it about.
+const GROUP_LIMITS: [(&str, &[&str]); 6] = [
+    ("frozen", &[]),
+    ("throttled_pct", &["cpu_pct"]),
+    ("throttled_periods_pct", &["cpu_pct"]),
+    ("at_memory_limit", &["memory_growth", "memory_rss"]),
+    ("memory_limit_used_pct", &["memory_growth", "memory_rss"]),
+    ("group_oom_kills", &["memory_growth", "memory_rss"]),
+];
+
+/// What is wrong with a filesystem that cannot be written to.
+const FULL: [&str; 3] = ["space_used_pct", "inodes_used_pct", "read_only"];
+
+/// Relations along which a failure does not travel from the one depended on.
+const NOT_BLAMED: [&str; 6] = ["parent", "opens", "member-of", "holds-lock", "waits-lock", "waits-for"];
+
+/// Where blame went from one who suffers.
+pub(super) struct Walk {
+    /// The node at its end.
+    pub end: usize,
+    /// False if what it ends at is due to someone who cannot be seen.
+    pub is_known: bool,
+    /// Whether every step was observed and none inferred.
+    pub is_observed: bool,
+    /// The last file whose lock it went along.
+    pub file: Option<usize>,
+}
+
+/// One step of a walk.
+enum Step {
+    /// Blame goes on to this node.
+    To { node: usize, file: Option<usize>, is_observed: bool },
+    /// It is due to someone who cannot be seen; this file is all that is known.
+    Unknown { file: usize },
+    /// It ends here.
+    End,
+}
+
+/// Walks from a node along what it waits for.
+pub(super) fn walk(judged: &Judged, from: usize) -> Walk {
+    let mut walk = Walk { end: from, is_known: true, is_observed: true, file: None };
+    let mut seen = HashSet::from([from]);
+    loop {
+        match step(judged, walk.end) {
+            Step::To { node, file, is_observed } if seen.insert(node) => {
+                walk.end = node;
+                walk.file = file.or(walk.file);
+                walk.is_observed &= is_observed;
+            }
+            Step::Unknown { file } => {
+                return Walk { end: file, is_known: false, is_observed: walk.is_observed, file: Some(file) };
+            }
+            // In a ring of waiters nobody is further on than the one where it closes.
+            Step::To { .. } | Step::End => return walk,
+        }
+    }
+}
+
+fn step(judged: &Judged, node: usize) -> Step {
+    let trouble = judged.trouble(node).unwrap_or_default();
+    let is_waiting = !judged.alarms(node) || WAITING.contains(&trouble) || LATE.contains(&trouble);
+    if is_waiting && let Some(step) = step_to_holder(judged, node) {
+        return step;
+    }
+    step_to_group(judged, node, trouble)
+        .or_else(|| step_to_filesystem(judged, node, trouble))
+        .or_else(|| step_to_member(judged, node, trouble))
+        .or_else(|| step_to_consumer(judged, node, trouble))
+        .or_else(|| step_to_failed_dependency(judged, node))
+        .unwrap_or(Step::End)
+}
+
+fn step_to_holder(judged: &Judged, node: usize) -> Option<Step> {
+    if judged.graph.nodes()[node].kind == "file" {
+        return judged.alarms(node).then(|| holder_of(judged, node).unwrap_or(Step::End));
+    }
+    let longest = |kind: &str| {
+        let waits = judged.graph.dependencies(node).filter(|(edge, _)| edge.kind == kind && edge.blocked_ms.is_some());
+        waits.max_by(|(a, _), (b, _)| wait_order(a).total_cmp(&wait_order(b)))
+    };
+    let file = longest("waits-lock").map(|(_, file)| file);
+    if let Some((edge, holder)) = longest("waits-for") {
+        return Some(Step::To { node: holder, file, is_observed: edge.basis == "observed" });
+    }
+    let file = file?;
+    Some(holder_of(judged, file).unwrap_or(Step::Unknown { file }))
+}
+
+/// A longer wait first, and what was observed before what was inferred.
+fn wait_order(edge: &Edge) -> f32 {
+    edge.blocked_ms.unwrap_or(0.0) + if edge.basis == "observed" { 0.5 } else { 0.0 }
+}
+
+fn holder_of(judged: &Judged, file: usize) -> Option<Step> {
+    let holds = |(edge, _): &(&Edge, usize)| edge.kind == "holds-lock";
+    let (edge, holder) = judged.graph.dependants(file).find(holds)?;
+    Some(Step::To { node: holder, file: Some(file), is_observed: edge.basis == "observed" })
+}
+
+/// A process that is held up blames the control group, its own or one around that, which holds it up.
+fn step_to_group(judged: &Judged, node: usize, trouble: &str) -> Option<Step> {
+    let is_held_up = LATE.contains(&trouble) || CONTENTION.iter().any(|(lacked, _)| *lacked == trouble);
+    if !is_held_up {
+        return None;
+    }
+    let (mut at, mut seen) = (node, HashSet::from([node]));
+    loop {
+        let (_, group) =
+            judged.graph.dependencies(at).find(|(edge, group)| edge.kind == "member-of" && seen.insert(*group))?;
+        let limits = |trouble: &str| GROUP_LIMITS.iter().any(|(limit, _)| *limit == trouble);
+        if judged.alarms(group) && judged.trouble(group).is_some_and(limits) {
+            return Some(Step::To { node: group, file: None, is_observed: true });
+        }
+        at = group;
+    }
+}
+
+/// Who cannot write blames the filesystem that is full.
+fn step_to_filesystem(judged: &Judged, node: usize, trouble: &str) -> Option<Step> {
+    if trouble != "failing_writes" {
+        return None;
+    }
+    let is_full = |filesystem: usize| judged.trouble(filesystem).is_some_and(|trouble| FULL.contains(&trouble));
+    let filesystems = judged.graph.dependencies(node).filter(|(edge, _)| edge.kind == "opens").map(|(_, other)| other);
+    let filesystem = filesystems.filter(|other| judged.alarms(*other)).find(|other| is_full(*other))?;
+    Some(Step::To { node: filesystem, file: None, is_observed: true })
+}
+
+/// A group at its limit, or a filesystem that is full, blames the one of those who use it that uses much more than is normal.
+fn step_to_member(judged: &Judged, node: usize, trouble: &str) -> Option<Step> {
+    let limit = GROUP_LIMITS.iter().find(|(limit, _)| *limit == trouble);
+    let (relation, consumed): (&str, &[&str]) = match limit {
+        Some((_, consumed)) => ("member-of", consumed),
+        None if FULL.contains(&trouble) => ("opens", &["write_bytes"]),
+        None => return None,
+    };
+    let users = judged.graph.dependants(node).filter(|(edge, _)| edge.kind == relation).map(|(_, user)| user);
+    let user = worst(judged, users, consumed)?;
+    Some(Step::To { node: user, file: None, is_observed: true })
+}
+
+/// The one of them that deviates most, if it does so by using more of that.
+fn worst(judged: &Judged, nodes: impl Iterator<Item = usize>, consumed: &[&str]) -> Option<usize> {
+    nodes
+        .filter(|&node| judged.scores[node].score > TAKES_FROM_OTHERS)
+        .filter(|&node| judged.trouble(node).is_some_and(|trouble| consumed.contains(&trouble)))
+        .max_by(|&a, &b| judged.scores[a].score.total_cmp(&judged.scores[b].score))
+}
+
+/// Who starves for a resource blames the one that uses much more of it than is normal.
+fn step_to_consumer(judged: &Judged, node: usize, trouble: &str) -> Option<Step> {
+    let (_, consumed) = CONTENTION.iter().find(|(lacked, _)| *lacked == trouble)?;
+    let others = (0..judged.graph.nodes().len()).filter(|&other| other != node);
+    let consumer = worst(judged, others, consumed)?;
+    Some(Step::To { node: consumer, file: None, is_observed: false })
+}
+
+/// Who depends on one that has failed too blames that one.
+fn step_to_failed_dependency(judged: &Judged, node: usize) -> Option<Step> {
+    let failed = |(edge, other): &(&Edge, usize)| !NOT_BLAMED.contains(&edge.kind.as_str()) && judged.alarms(*other);
+    let (_, other) = judged
+        .graph
+        .dependencies(node)
+        .filter(failed)
+        .max_by(|(_, a), (_, b)| judged.scores[*a].score.total_cmp(&judged.scores[*b].score))?;
+    Some(Step::To { node: other, file: None, is_observed: false })
+}
