@@ -30,6 +30,7 @@
 //! - [`run`]: sweeps at an interval; `outbox` is where snapshots wait for `delivery` to the bus, `record` their form
 //! - [`settings`]: what the program `detective-producer` reads
 //! - `rates`, `columns`, `coverage`, `builder`, `assemble`: facts to a snapshot
+//! - `listing`: the little that `ps` tells, to be measured against it
 //! - [`tape`]: everything that is asked of kernel and clock goes through it, to be recorded and played back; a recording
 //!   begins with a `preamble`, and [`playback`] makes its sweeps once more
 //! - `clock`: the one place where the time is asked for
@@ -57,6 +58,8 @@ mod coverage;
 mod delivery;
 mod files;
 mod filesystems;
+#[doc(hidden)]
+pub mod listing;
 mod locks;
 mod outbox;
 #[doc(hidden)]

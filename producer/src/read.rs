@@ -1,6 +1,7 @@
 //! Bytes in: reads below one `proc` root, relative to open directories.
 
 use std::{
+    borrow::Cow,
     io,
     mem::MaybeUninit,
     os::fd::{AsFd, BorrowedFd, OwnedFd},
@@ -97,6 +98,8 @@ const LARGEST_FILE: usize = 16 << 20;
 pub struct Directory {
     // None where a recording is played back.
     fd: Option<OwnedFd>,
+    // Only for the tape, which tells by it what each name is relative to; empty where there is none.
+    path: String,
     tape: Tape,
 }
 
@@ -230,7 +233,7 @@ impl Directory {
 
     /// The directory `name` in this one.
     pub fn directory(&self, name: &str) -> Seen<Directory> {
-        open_directory(&self.tape, name, || {
+        open_directory(&self.tape, &self.told(name), || {
             let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
             rustix::fs::openat(self.fd()?, name, flags, Mode::empty())
         })
@@ -247,6 +250,15 @@ impl Directory {
         self.value("numbers", "", numbers_in)
     }
 
+    /// The name that a question has on the tape: the whole path, so that each can be asked again by itself.
+    fn told<'n>(&self, name: &'n str) -> Cow<'n, str> {
+        match (self.path.as_str(), name) {
+            ("", name) => Cow::Borrowed(name),
+            (path, "") => Cow::Owned(path.to_owned()),
+            (path, name) => Cow::Owned(format!("{path}/{name}")),
+        }
+    }
+
     fn fd(&self) -> Result<BorrowedFd<'_>, Errno> {
         self.fd.as_ref().map(OwnedFd::as_fd).ok_or(Errno::BADF)
     }
@@ -260,7 +272,8 @@ impl Directory {
         ask: impl FnOnce(BorrowedFd<'_>, &mut Vec<u8>) -> Result<(), Errno>,
     ) -> Seen<&'b [u8]> {
         buffer.clear();
-        let seen = self.tape.bytes(question, name, buffer, |buffer| self.fd().and_then(|fd| ask(fd, buffer)).into());
+        let name = self.told(name);
+        let seen = self.tape.bytes(question, &name, buffer, |buffer| self.fd().and_then(|fd| ask(fd, buffer)).into());
         seen.map(|()| buffer.as_slice())
     }
 
@@ -270,14 +283,15 @@ impl Directory {
         name: &str,
         ask: impl FnOnce(BorrowedFd<'_>) -> Result<T, Errno>,
     ) -> Seen<T> {
-        self.tape.value(question, name, || self.fd().and_then(ask).into())
+        self.tape.value(question, &self.told(name), || self.fd().and_then(ask).into())
     }
 }
 
 fn open_directory(tape: &Tape, name: &str, open: impl FnOnce() -> Result<OwnedFd, Errno>) -> Seen<Directory> {
     let mut fd = None;
     let opened = tape.value("open", name, || Seen::from(open()).map(|opened| fd = Some(opened)));
-    opened.map(|()| Directory { fd, tape: tape.clone() })
+    let path = || if tape.is_live() { String::new() } else { name.to_owned() };
+    opened.map(|()| Directory { fd, path: path(), tape: tape.clone() })
 }
 
 impl Told for Target {

@@ -84,6 +84,11 @@ impl Tape {
         Tape::playing(file)
     }
 
+    /// Whether nothing is written down or played back.
+    pub(crate) fn is_live(&self) -> bool {
+        matches!(self.0, Mode::Live)
+    }
+
     /// An answer in bytes, which are put into `buffer`.
     pub(crate) fn bytes(
         &self,

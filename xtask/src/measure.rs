@@ -12,6 +12,7 @@ use crate::repository::{root, target};
 
 mod crowd;
 mod kafka;
+mod producer;
 mod tied;
 mod up;
 
@@ -36,6 +37,8 @@ enum What {
         #[arg(long, default_value_t = 60)]
         learn: u32,
     },
+    /// What a sweep costs beside its raw floor, the `procfs` crate and `ps`, with so many live processes.
+    Producer(producer::ProducerArgs),
     /// The three programs on a real Kafka: peak resident memory of each, and how long after a sweep its event can be read.
     Kafka(kafka::KafkaArgs),
     /// Append to a file under its lock, for `kafka`.
@@ -50,6 +53,7 @@ enum What {
 pub fn run(args: &MeasureArgs) -> anyhow::Result<()> {
     match &args.what {
         What::Up { processes, learn } => up::run(processes, *learn, args.json),
+        What::Producer(what) => producer::run(what, args.json),
         What::Kafka(what) => kafka::run(what, args.json),
         What::Writer { file } => kafka::trouble::write_lines(file),
     }

@@ -1,0 +1,110 @@
+//! What a sweep asks of the kernel, from a recording of one.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    io::{Cursor, Write},
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use producer::{Producer, Sweeper, Tape};
+use schemas::{
+    RawRead,
+    container::{Block, Reader},
+};
+
+/// A sweeper whose questions are known.
+pub struct Recorded {
+    /// The directories that it has opened before what it was asked for; some of them are open still.
+    pub opened: BTreeSet<String>,
+    sweeper: Sweeper,
+    file: Shared,
+}
+
+/// A file that can be read while it is written.
+#[derive(Clone, Default)]
+struct Shared(Arc<Mutex<Vec<u8>>>);
+
+impl Recorded {
+    /// A sweeper that has swept once: the first sweep is like no other.
+    pub fn new(producer: Producer) -> anyhow::Result<Recorded> {
+        let file = Shared::default();
+        let mut sweeper = Sweeper::on(producer, Tape::recording(Box::new(file.clone()))?)?;
+        sweeper.sweep()?;
+        let mut reader = Reader::<RawRead, _>::open(Cursor::new(file.bytes()))?;
+        let first = reader.next_block()?;
+        let opened = all(&mut reader, first)?.into_iter().filter(|asked| asked.question == "open");
+        let opened = opened.map(|asked| asked.name).collect();
+        Ok(Recorded { opened, sweeper, file })
+    }
+
+    /// What the next sweep asks, in its order, with what was answered.
+    pub fn questions(&mut self) -> anyhow::Result<Vec<RawRead>> {
+        let begin = self.file.bytes().len() as u64;
+        self.sweeper.sweep()?;
+        let mut reader = Reader::<RawRead, _>::open(Cursor::new(self.file.bytes()))?;
+        let first = reader.block_at(begin)?;
+        all(&mut reader, Some(first))
+    }
+}
+
+/// The records from this block on.
+fn all(reader: &mut Reader<RawRead, Cursor<Vec<u8>>>, mut block: Option<Block>) -> anyhow::Result<Vec<RawRead>> {
+    let mut questions = Vec::new();
+    while let Some(known) = block {
+        for record in reader.records(&known) {
+            questions.push(record?.1);
+        }
+        block = reader.next_block()?;
+    }
+    Ok(questions)
+}
+
+impl Shared {
+    fn bytes(&self) -> Vec<u8> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl Write for Shared {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+/// The files that a sweep reads: of nearly every process, and of the host.
+#[derive(Debug, Default)]
+pub struct Files {
+    /// Below a process's directory.
+    pub of_processes: BTreeSet<String>,
+    /// Below the root.
+    pub of_host: BTreeSet<String>,
+}
+
+impl Files {
+    /// Those that these questions are about. What is asked of a few processes alone, those that wait, is left out.
+    pub fn of(questions: &[RawRead]) -> Files {
+        let mut processes = BTreeMap::<String, BTreeSet<&str>>::new();
+        let mut files = Files::default();
+        for question in questions {
+            let Some(name) = question.name.strip_prefix("/proc/") else { continue };
+            match name.split_once('/') {
+                Some((pid, file)) if pid.bytes().all(|digit| digit.is_ascii_digit()) => {
+                    let (first, rest) = file.split_once('/').unwrap_or((file, ""));
+                    // Not each descriptor by its number.
+                    let is_numbered = rest.bytes().all(|digit| digit.is_ascii_digit());
+                    let file = if is_numbered { first } else { file };
+                    processes.entry(file.to_owned()).or_default().insert(pid);
+                }
+                _ => drop(files.of_host.insert(name.to_owned())),
+            }
+        }
+        let most = processes.values().map(BTreeSet::len).max().unwrap_or(0);
+        let nearly_all = processes.into_iter().filter(|(_, pids)| pids.len() * 2 > most);
+        files.of_processes = nearly_all.map(|(file, _)| file).collect();
+        files
+    }
+}

@@ -1,0 +1,99 @@
+//! What was measured beside one number of processes.
+
+use std::collections::BTreeMap;
+
+use anyhow::Context;
+use serde_json::{Map, Value, json};
+
+/// Rounds of everything.
+#[derive(Debug, Default)]
+pub struct Row {
+    /// Processes that a sweep saw, those that others started included.
+    pub processes: Option<f64>,
+    /// Descriptors that a sweep saw.
+    pub fds: Option<f64>,
+    /// The most memory of the process that swept, in megabytes.
+    pub peak_rss_mb: Option<f64>,
+    milliseconds: BTreeMap<String, Vec<f64>>,
+    other: Map<String, Value>,
+}
+
+impl Row {
+    /// Adds an answer: lists are of rounds.
+    ///
+    /// # Errors
+    /// If a list is of anything but numbers.
+    pub fn add(&mut self, answer: &Value) -> anyhow::Result<()> {
+        for (key, value) in answer.as_object().context("expected an object")? {
+            match value {
+                Value::Array(rounds) if key.ends_with("_ms") => {
+                    let rounds = rounds.iter().map(|round| round.as_f64().context("expected milliseconds"));
+                    let rounds = rounds.collect::<Result<Vec<_>, _>>()?;
+                    self.milliseconds.entry(key.clone()).or_default().extend(rounds);
+                }
+                _ => drop(self.other.insert(key.clone(), value.clone())),
+            }
+        }
+        self.processes = answer["processes"].as_f64().or(self.processes);
+        self.fds = answer["fds"].as_f64().or(self.fds);
+        Ok(())
+    }
+
+    /// The median of the rounds of one measurement.
+    pub fn median(&self, name: &str) -> Option<f64> {
+        let mut rounds = self.milliseconds.get(name)?.clone();
+        rounds.sort_by(f64::total_cmp);
+        let (lower, upper) = (rounds.get((rounds.len().checked_sub(1)?) / 2)?, rounds.get(rounds.len() / 2)?);
+        Some((lower + upper) / 2.0)
+    }
+
+    /// The ratio of two medians.
+    pub fn ratio(&self, of: &str, to: &str) -> Option<f64> {
+        Some(hundredths(self.median(of)? / self.median(to)?))
+    }
+
+    /// Milliseconds for each process that was seen.
+    pub fn per_process(&self, name: &str) -> Option<f64> {
+        Some(self.median(name)? / self.processes?)
+    }
+
+    /// As JSON: medians, ratios and all rounds.
+    pub fn told(&self, started: usize) -> Value {
+        let median = |name: &String| self.median(name).map(|value| (value * 1000.0).round() / 1000.0);
+        let medians: BTreeMap<&String, Option<f64>> =
+            self.milliseconds.keys().map(|name| (name, median(name))).collect();
+        json!({
+            "started": started,
+            "seen": self.other,
+            "median": medians,
+            "full_sweep_vs_floor": self.ratio("full_sweep_ms", "floor_ms"),
+            "usual_sweep_vs_floor": self.ratio("usual_sweep_ms", "floor_ms"),
+            "full_sweep_vs_procfs": self.ratio("full_sweep_ms", "procfs_ms"),
+            "columns_vs_ps": self.ratio("columns_ms", "ps_ms"),
+            "peak_rss_mb": self.peak_rss_mb,
+            "rounds": self.milliseconds,
+        })
+    }
+}
+
+/// To a hundredth.
+pub fn hundredths(value: f64) -> f64 {
+    (value * 100.0).round() / 100.0
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::Row;
+
+    #[test]
+    fn rounds_of_two_answers_have_one_median() {
+        let mut row = Row::default();
+        row.add(&json!({"processes": 10, "floor_ms": [1.0, 9.0], "sweep_ms": [6.0]})).expect("it fits");
+        row.add(&json!({"floor_ms": [2.0, 4.0], "sweep_ms": [3.0]})).expect("it fits");
+        assert_eq!((row.median("floor_ms"), row.median("sweep_ms"), row.median("none")), (Some(3.0), Some(4.5), None));
+        assert_eq!((row.ratio("sweep_ms", "floor_ms"), row.per_process("floor_ms")), (Some(1.5), Some(0.3)));
+        assert!(row.add(&json!({"floor_ms": ["soon"]})).is_err());
+    }
+}
