@@ -187,8 +187,8 @@ pub struct RecordArgs {
     pub force: bool,
     /// Sweep this host, and record every answer of the kernel's: for a minute, or as `--for` or `--follow` say.
     ///
-    /// The file names processes, paths, addresses and control groups as the kernel does. Of arguments it holds an interpreter's
-    /// script alone, of environments nothing.
+    /// The file names processes, paths, addresses and control groups as the kernel does. Of arguments and environments it holds what
+    /// the parsers need, such as an interpreter's script, and no more.
     #[arg(long, conflicts_with_all = ["since", "host"])]
     pub proc: bool,
     /// Time between two sweeps of `--proc` [default: 1s].
