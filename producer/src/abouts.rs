@@ -53,6 +53,7 @@ impl Abouts {
         let age = self.age(&opened.identity);
         let known = self.known.get(&opened.identity).filter(|known| known.about.comm == opened.comm);
         let known = match known {
+            Some(known) if opened.is_zombie() => known.clone(),
             Some(known)
                 if known.is_settled(age)
                     && !self.containers.knows_more(known.about.container.as_ref())

@@ -279,10 +279,14 @@ impl Opened {
             && self.state == before.state
     }
 
+    /// Whether it has ended, and nothing can be read of it any more but that.
+    pub fn is_zombie(&self) -> bool {
+        self.state == b'Z'
+    }
+
     fn handles(&self, files: &mut FileTable, buffer: &mut Vec<u8>) -> Seen<Handles> {
-        const ZOMBIE: u8 = b'Z';
         // A zombie has closed all its files; asking for them would be refused as if rights were missing.
-        if self.state == ZOMBIE { Seen::Here(Handles::default()) } else { files.handles(&self.directory, buffer) }
+        if self.is_zombie() { Seen::Here(Handles::default()) } else { files.handles(&self.directory, buffer) }
     }
 
     fn limits(&self, buffer: &mut Vec<u8>) -> Limits {

@@ -22,10 +22,11 @@ pub struct Schedule {
     pub turns: u64,
 }
 
-/// How a task was scheduled, from its `schedstat`.
+/// How a task was scheduled, from its `schedstat`; none where the kernel does not count it, and writes zeros.
 pub fn schedule(text: &[u8]) -> Option<Schedule> {
     let mut fields = words(text).map(number);
-    Some(Schedule { ran: fields.next()??, delay: fields.next()??, turns: fields.next()?? })
+    let schedule = Schedule { ran: fields.next()??, delay: fields.next()??, turns: fields.next()?? };
+    (schedule != Schedule { ran: 0, delay: 0, turns: 0 }).then_some(schedule)
 }
 
 /// What a process read and wrote.

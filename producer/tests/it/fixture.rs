@@ -7,17 +7,20 @@ use tempfile::TempDir;
 
 use crate::children::*;
 
+/// Writes a file of a tree, and makes the directories above it.
 pub fn write(root: &Path, name: &str, text: &[u8]) {
     let path = root.join(name);
     fs::create_dir_all(path.parent().unwrap()).unwrap();
     fs::write(path, text).unwrap();
 }
 
+/// The one line of `stat`, of a process that was born 12.34 seconds after boot.
 pub fn stat(pid: u32, comm: &[u8], parent: u32, flags: u32) -> Vec<u8> {
     let rest = format!(") S {parent} 1 1 0 -1 {flags} 5 0 0 0 7 8 0 0 20 0 1 0 1234 1 1\n");
     [format!("{pid} (").as_bytes(), comm, rest.as_bytes()].concat()
 }
 
+/// A tree without processes, 20 seconds after boot.
 pub fn tree() -> TempDir {
     let root = TempDir::new().unwrap();
     write(root.path(), "stat", b"cpu  10 0 5 100 0 0 0 0 0 0\n");
@@ -26,7 +29,8 @@ pub fn tree() -> TempDir {
     root
 }
 
-fn sweeper_of(root: &TempDir) -> Sweeper {
+/// A sweeper of such a tree.
+pub fn sweeper_of(root: &TempDir) -> Sweeper {
     let mut producer = producer();
     producer.sweep.proc = root.path().to_owned();
     Sweeper::new(producer).unwrap()

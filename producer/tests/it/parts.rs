@@ -3,11 +3,19 @@
 use std::{
     io::{BufRead, BufReader, Read, Write},
     net::{TcpListener, TcpStream},
-    os::unix::net::{UnixListener, UnixStream},
+    os::unix::{
+        fs::FileExt,
+        net::{UnixListener, UnixStream},
+    },
+    path::Path,
     process::{Command, Stdio},
+    ptr::null_mut,
 };
 
-use rustix::fs::{FlockOperation, fcntl_lock};
+use rustix::{
+    fs::{FlockOperation, fcntl_lock},
+    mm::{MapFlags, ProtFlags, mmap, mmap_anonymous, munmap},
+};
 
 use crate::children::Kept;
 
@@ -130,6 +138,12 @@ fn a_part_is_played_for_other_tests() {
             say("connected");
             let _ = std::io::copy(&mut connection, &mut std::io::sink());
         }
+        "lock-memory" => {
+            // After that it may not come to say anything.
+            say("locks");
+            lock_memory(Path::new(address));
+            let _ = wait();
+        }
         _ => panic!("no such part"),
     }
 }
@@ -140,4 +154,27 @@ fn open_file_lock(file: &std::fs::File, command: libc::c_int) {
     // SAFETY: the descriptor is open, and the lock outlives the call.
     let locked = unsafe { libc::fcntl(std::os::fd::AsRawFd::as_raw_fd(file), command, &whole) };
     assert_eq!(locked, 0, "{}", std::io::Error::last_os_error());
+}
+
+/// Keeps this process's memory map locked for as long as a page of a file does not come.
+fn lock_memory(path: &Path) {
+    const PAGE: usize = 4096;
+    let file = std::fs::File::open(path).unwrap();
+    // Before it is asked, the kernel takes a file for empty.
+    assert_eq!(file.metadata().unwrap().len(), PAGE as u64);
+    // SAFETY: a mapping of its own, which nobody looks at from here.
+    let page = unsafe { mmap(null_mut(), PAGE, ProtFlags::READ, MapFlags::PRIVATE, &file, 0) }.unwrap() as u64;
+    // Who reads memory as a file holds the lock while the page is on its way.
+    let memory = std::fs::File::open("/proc/self/mem").unwrap();
+    std::thread::spawn(move || memory.read_at(&mut [0], page));
+    // And who wants to change the map, and has to wait, lets nobody past.
+    std::thread::spawn(|| {
+        loop {
+            // SAFETY: a mapping of its own again.
+            unsafe {
+                let page = mmap_anonymous(null_mut(), PAGE, ProtFlags::READ, MapFlags::PRIVATE).unwrap();
+                munmap(page, PAGE).unwrap();
+            }
+        }
+    });
 }
