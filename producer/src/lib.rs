@@ -19,7 +19,7 @@
 //! - [`config`]: what the producer is told
 //! - [`sweep`]: one sweep after another
 //! - `place`: where this process is, seen from the root it looks at
-//! - `read`: bytes in; `parse`: bytes to facts
+//! - `read`: bytes in, `seen`: or why there are none; `parse`: bytes to facts
 //! - `aside`: reads that may hang
 //! - `process`, `files`, `filesystems`, `sockets`, `system`: what there is; `abouts`: what of it is not read each time
 //! - `young`: processes that have only begun
@@ -73,6 +73,7 @@ mod rates;
 pub mod read;
 mod record;
 mod role;
+mod seen;
 #[doc(hidden)]
 pub mod sockets;
 mod stalls;
