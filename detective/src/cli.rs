@@ -75,12 +75,16 @@ Examples:
   detective fault start flock --for 1m
   detective fault start flock --json  what is true, as one JSON line, at the moment it begins")]
     Fault(FaultArgs),
-    /// Write the snapshots that the bus holds, or those that come, to a file.
+    /// Write snapshots of the bus, or all that sweeps of this host read, to a file.
     #[command(after_help = "\
 Examples:
   detective record before.avro              what the bus holds now
   detective record night.avro --for 8h      what comes in the next eight hours
-  detective record web.avro --since 10m --host web-1")]
+  detective record web.avro --since 10m --host web-1
+  detective record --proc raw.avro --for 1m
+                                            all that the kernel answers in a minute of sweeps
+  detective record again.avro --from raw.avro
+                                            the snapshots that these answers give")]
     Record(RecordArgs),
     /// Publish a recording again, as if its hosts were seen now.
     #[command(after_help = "\
@@ -181,6 +185,21 @@ pub struct RecordArgs {
     /// Overwrite the file if it is there.
     #[arg(long)]
     pub force: bool,
+    /// Sweep this host, and record every answer of the kernel's: for a minute, or as `--for` or `--follow` say.
+    ///
+    /// The file names processes, paths, addresses and control groups as the kernel does. Of arguments and environments it holds what
+    /// the parsers need, such as an interpreter's script, and no more.
+    #[arg(long, conflicts_with_all = ["since", "host"])]
+    pub proc: bool,
+    /// Time between two sweeps of `--proc` [default: 1s].
+    #[arg(long, value_name = "TIME", requires = "proc")]
+    pub interval: Option<String>,
+    /// Also write the snapshots that the sweeps of `--proc` give, to this file.
+    #[arg(long, value_name = "FILE", requires = "proc")]
+    pub snapshots: Option<PathBuf>,
+    /// Record the snapshots that a file of `--proc` gives, and not what the bus holds.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["proc", "span", "since", "follow", "host"])]
+    pub from: Option<PathBuf>,
 }
 
 /// Flags of `replay`.

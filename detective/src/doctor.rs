@@ -1,9 +1,15 @@
 //! What can be seen from here, what not, and why.
 
-use std::net::TcpStream;
+mod table;
 
-use producer::Sweeper;
+use std::{net::TcpStream, path::Path};
+
+use producer::{
+    ProducerError, Sweeper,
+    rights::{Capability, Hidepid, Rights},
+};
 use schemas::{GraphSnapshot, Topic};
+use service::Hint;
 
 use crate::config::Config;
 
@@ -24,29 +30,35 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
         snapshot.edges.len(),
         took.as_secs_f64() * 1e3
     );
-    println!("\n{:<20} {:>7} {:>8}  why missing", "signal", "seen", "missing");
-    for column in &snapshot.columns {
-        let missing: usize = column.missing.iter().map(|missing| missing.nodes.len()).sum();
-        let reasons: Vec<&str> = column.missing.iter().map(|missing| missing.reason.as_str()).collect();
-        println!("{:<20} {:>7} {missing:>8}  {}", column.name, column.nodes.len(), reasons.join(", "));
-    }
-    if !snapshot.coverage.is_empty() {
-        println!("\nnot covered:");
-    }
-    for gap in &snapshot.coverage {
-        println!("  {}: {} ({} times)", gap.signal, gap.reason, gap.count);
-    }
+    let rights = Rights::own().unwrap_or_default();
+    println!("{}", described(&rights, &config.sweep.proc));
+    print!("\n{}\n{}", table::signals(&snapshot, &rights), table::columns(&snapshot));
     println!("\ndata in {}: {}", config.bus.path.display(), data(&config).await);
     println!("http://{}: {}", config.api.listen, api(&config));
     Ok(())
 }
 
+/// Who looks, and through what.
+fn described(rights: &Rights, proc: &Path) -> String {
+    let named = |wanted: bool| {
+        let named = Capability::ALL.iter().filter(|(capability, _)| rights.has(*capability) == wanted);
+        named.map(|(_, name)| *name).collect::<Vec<_>>().join(", ")
+    };
+    let listed = |words: &str, names: String| if names.is_empty() { names } else { format!(" {words} {names}") };
+    let mut text = format!("user {}{}{}", rights.user, listed("with", named(true)), listed("without", named(false)));
+    let hidepid = std::fs::read("/proc/self/mountinfo").map(|mounts| Hidepid::of(&mounts, proc)).unwrap_or_default();
+    if let Some(how) = hidepid.how {
+        text.push_str(&format!("; `{}` is mounted with hidepid={how}", proc.display()));
+    }
+    text
+}
+
 fn look(producer: producer::Producer) -> anyhow::Result<(GraphSnapshot, std::time::Duration)> {
-    let mut sweeper = Sweeper::new(producer)?;
-    sweeper.sweep()?;
+    let mut sweeper = Sweeper::new(producer).hint_from(ProducerError::hint)?;
+    sweeper.sweep().hint_from(ProducerError::hint)?;
     std::thread::park_timeout(std::time::Duration::from_millis(500));
     let begun = std::time::Instant::now();
-    let snapshot = sweeper.sweep()?;
+    let snapshot = sweeper.sweep().hint_from(ProducerError::hint)?;
     Ok((snapshot, begun.elapsed()))
 }
 

@@ -12,7 +12,8 @@
 //! - [`doctor`]: what can be seen from here, and what not
 //! - [`fault`]: trouble made on purpose
 //! - [`topics`]: the topics of a Kafka cluster
-//! - [`record`], [`replay`]: snapshots from the bus into a file, and back
+//! - [`record`], [`replay`]: snapshots from the bus into a file, and back; or what sweeps of this host read, into a file that gives
+//!   the same snapshots
 
 pub mod alerts;
 pub mod baseline;

@@ -1,12 +1,10 @@
-//! Snapshots from the bus into a file.
+//! Snapshots into a file, from the bus; or from raw reads, which are recorded as well.
 
-use std::{
-    collections::BTreeSet,
-    fs::{File, OpenOptions},
-    os::unix::fs::OpenOptionsExt,
-    path::Path,
-    time::Duration,
-};
+mod file;
+mod made;
+mod raw;
+
+use std::{collections::BTreeSet, fs::File, path::Path, time::Duration};
 
 use anyhow::Context;
 use bus::{Bus, BusError, Cursor, Delivery, Page};
@@ -25,12 +23,22 @@ const PAGE: usize = 256;
 /// A recording that goes on asks a bus that failed again after this pause.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// Records snapshots until all are there, the time is up or a signal comes.
+/// Records until all is there, the time is up or a signal comes.
 ///
 /// # Errors
-/// If the bus cannot be read or the file not be written. What was recorded until then is a whole file.
+/// If what is recorded cannot be read or the file not be written. What was recorded until then is a whole file.
 pub async fn run(config: Config, args: &RecordArgs) -> anyhow::Result<()> {
     let shutdown = service::shutdown::on_signal()?;
+    if args.proc {
+        return raw::run(config, args, &shutdown).await;
+    }
+    match &args.from {
+        Some(from) => made::run(from, args, &shutdown).await,
+        None => of_bus(config, args, &shutdown).await,
+    }
+}
+
+async fn of_bus(config: Config, args: &RecordArgs, shutdown: &CancellationToken) -> anyhow::Result<()> {
     let bus = crate::config::open_existing(&config).await?;
     // Nothing is overwritten before there is something to read.
     let cursor = match (args.span, args.since) {
@@ -38,7 +46,7 @@ pub async fn run(config: Config, args: &RecordArgs) -> anyhow::Result<()> {
         _ => Cursor::start(Topic::Snapshots),
     };
     let mut recording = Recording::create(args)?;
-    let outcome = record(bus.as_ref(), cursor, args, &shutdown, &mut recording).await;
+    let outcome = record(bus.as_ref(), cursor, args, shutdown, &mut recording).await;
     let finished = recording.finish(&args.file);
     bus.close().await;
     outcome.and(finished)
@@ -102,7 +110,7 @@ struct Recording {
 
 impl Recording {
     fn create(args: &RecordArgs) -> anyhow::Result<Recording> {
-        let file = create(&args.file, args.force)?;
+        let file = file::create(&args.file, args.force)?;
         let writer = Writer::create(file).with_context(|| format!("cannot write `{}`", args.file.display()))?;
         let now = clock::now();
         let ago = |since: Duration| i64::try_from(since.as_millis()).unwrap_or(i64::MAX);
@@ -158,8 +166,8 @@ impl Recording {
 
     /// Takes away what is not a whole block, and tells what there is.
     fn finish(self, path: &Path) -> anyhow::Result<()> {
-        let (file, whole) = (self.writer.get_ref(), self.writer.written());
-        let ended = file.set_len(whole).and_then(|()| file.sync_all());
+        let whole = self.writer.written();
+        let ended = file::end(self.writer.get_ref(), whole);
         if self.left_out > 0 {
             eprintln!("{} records of `{}` were no snapshots and were left out", self.left_out, Topic::Snapshots);
         }
@@ -190,30 +198,4 @@ pub fn hosts(count: usize) -> String {
 /// So many milliseconds, in words.
 pub fn span(millis: i64) -> humantime::FormattedDuration {
     humantime::format_duration(Duration::from_millis(u64::try_from(millis).unwrap_or(0)))
-}
-
-/// A new file for its owner alone: it tells what runs here.
-fn create(path: &Path, may_overwrite: bool) -> anyhow::Result<File> {
-    let cannot = || format!("cannot write `{}`", path.display());
-    // Asked before it is opened: that of a pipe waits for a reader.
-    if std::fs::metadata(path).is_ok_and(|found| !found.is_file()) {
-        return Err(anyhow::anyhow!("expected a file to write, `{}` is none", path.display()))
-            .hint("name another file");
-    }
-    let mut options = OpenOptions::new();
-    options.write(true).mode(0o600);
-    if may_overwrite {
-        options.create(true).truncate(false);
-    } else {
-        options.create_new(true);
-    }
-    let file = match options.open(path) {
-        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
-            return Err(anyhow::anyhow!("`{}` is there already", path.display()))
-                .hint("name another file, or overwrite it with `--force`");
-        }
-        opened => opened.with_context(cannot).hint("name a file in a directory that this user may write")?,
-    };
-    file.set_len(0).with_context(cannot)?;
-    Ok(file)
 }

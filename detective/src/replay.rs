@@ -1,6 +1,9 @@
-//! Snapshots from a file onto the bus, in the rhythm in which they were recorded.
+//! Snapshots from a file onto the bus, in the rhythm in which they were recorded: those that are in it, or those that the raw reads in
+//! it give.
 
 mod pace;
+mod raw;
+mod recording;
 mod tape;
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
@@ -13,7 +16,8 @@ use tokio::time::Instant;
 
 use pace::Pace;
 pub use pace::Speed;
-use tape::Tape;
+use recording::Recording;
+pub use recording::{open_raw, tell_cut};
 
 use crate::{
     cli::ReplayArgs,
@@ -35,23 +39,20 @@ const LATE: Duration = Duration::from_secs(1);
 pub async fn run(config: Config, args: &ReplayArgs) -> anyhow::Result<()> {
     let shutdown = service::shutdown::on_signal()?;
     let path = args.file.clone();
-    let opening = tokio::task::spawn_blocking(move || Tape::open(&path));
-    let Some(tape) = shutdown.run_until_cancelled(opening).await else { return Ok(()) };
-    let mut tape = tape??;
+    let opening = tokio::task::spawn_blocking(move || Recording::open(&path));
+    let Some(recording) = shutdown.run_until_cancelled(opening).await else { return Ok(()) };
+    let mut recording = recording??;
     let bus = crate::config::open(&config).await?;
-    let mut player = Player::new(args, &tape, Arc::clone(&bus));
-    let played = shutdown.run_until_cancelled(player.play(&mut tape)).await;
+    let mut player = Player::new(args, &recording, Arc::clone(&bus));
+    let played = shutdown.run_until_cancelled(player.play(&mut recording)).await;
     player.tell_end();
     bus.close().await;
-    match (played, tape.broken.take()) {
-        (Some(Ok(())), Some(broken)) => {
-            let whole = tape.entries().len();
-            Err(broken)
-                .with_context(|| format!("all {whole} whole snapshots of `{}` are published", args.file.display()))
-                .hint("the recording was ended by force, or the file was not copied whole")
-        }
-        (played, _) => played.unwrap_or(Ok(())),
+    let Some(Ok(())) = played else { return played.unwrap_or(Ok(())) };
+    if let Recording::Raw(raw) = &recording {
+        raw.tell_cut();
     }
+    let whole = format!("all {} whole snapshots of `{}` are published", recording.len(), args.file.display());
+    recording.take_broken().map_or(Ok(()), |broken| Err(broken.context(whole)))
 }
 
 struct Player {
@@ -73,8 +74,8 @@ struct Player {
 }
 
 impl Player {
-    fn new(args: &ReplayArgs, tape: &Tape, bus: Arc<dyn Bus>) -> Player {
-        let (first, last) = tape.times();
+    fn new(args: &ReplayArgs, recording: &Recording, bus: Arc<dyn Bus>) -> Player {
+        let (first, last) = recording.times();
         let pace = Pace::new(args.speed, first, last);
         let takes = match args.speed {
             Speed::Max => "as fast as the bus takes them".to_owned(),
@@ -84,8 +85,8 @@ impl Player {
         };
         eprintln!(
             "replaying {} snapshots of {} over {}, {takes}",
-            tape.entries().len(),
-            hosts(tape.hosts()),
+            recording.len(),
+            hosts(recording.hosts()),
             span(last.millis_since(first))
         );
         Player {
@@ -100,18 +101,16 @@ impl Player {
             begun: Instant::now(),
             batch: Vec::new(),
             batch_bytes: 0,
-            total: tape.entries().len() * args.hosts.map_or(1, |copies| copies as usize),
+            total: recording.len() * args.hosts.map_or(1, |copies| copies as usize),
             published: 0,
             is_late: false,
         }
     }
 
-    async fn play(&mut self, tape: &mut Tape) -> anyhow::Result<()> {
-        for at in 0..tape.entries().len() {
-            let entry = tape.entries()[at];
-            self.wait_for(self.pace.due(entry.time)).await?;
-            let snapshot = tape.snapshot(entry).context("the recording changed while it was replayed")?;
-            self.add(snapshot).await?;
+    async fn play(&mut self, recording: &mut Recording) -> anyhow::Result<()> {
+        for at in 0..recording.len() {
+            self.wait_for(self.pace.due(recording.time(at))).await?;
+            self.add(recording.snapshot(at)?).await?;
         }
         self.publish().await
     }

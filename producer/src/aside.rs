@@ -65,19 +65,9 @@ impl Aside {
         self.patience = PATIENCE;
     }
 
-    /// The first `limit` bytes of a process's file, in `buffer`, which is cleared first. `Late` if they do not come in time; then the
-    /// file is not read again before that read has come to its end.
-    pub fn read<'b>(
-        &mut self,
-        directory: &Directory,
-        file: File,
-        limit: usize,
-        buffer: &'b mut Vec<u8>,
-    ) -> Seen<&'b [u8]> {
-        self.read_part(directory, file, limit, buffer, <[u8]>::to_vec)
-    }
-
-    /// What `keep` leaves of that. The rest is nobody's business: it is not in recordings either.
+    /// What `keep` leaves of the first `limit` bytes of a process's file, in `buffer`, which is cleared first; the rest is nobody's
+    /// business, and not in recordings either. `Late` if they do not come in time; then the file is not read again before that
+    /// read has come to its end.
     pub fn read_part<'b>(
         &mut self,
         directory: &Directory,
@@ -173,6 +163,18 @@ mod tests {
     /// Is the writer, for a moment.
     fn let_go(directory: &Path, name: &str) {
         rustix::fs::open(directory.join(name), OFlags::WRONLY | OFlags::CLOEXEC, Mode::empty()).unwrap();
+    }
+
+    impl Aside {
+        fn read<'b>(
+            &mut self,
+            directory: &Directory,
+            file: File,
+            limit: usize,
+            buffer: &'b mut Vec<u8>,
+        ) -> Seen<&'b [u8]> {
+            self.read_part(directory, file, limit, buffer, <[u8]>::to_vec)
+        }
     }
 
     fn eventually(aside: &mut Aside, mut is_so: impl FnMut(&mut Aside) -> bool) {

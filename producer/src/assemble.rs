@@ -13,7 +13,7 @@ use schemas::Node;
 use crate::{
     builder::{Builder, Relation},
     cgroups::{Groups, nodes},
-    columns::{Measure, Measured},
+    columns::{Measure, Measured, Reason},
     connections::{Endpoint, Network, Target, Tie},
     files::{FileKey, FileTable},
     process::Process,
@@ -150,9 +150,11 @@ fn add_files(
         });
         builder.put(Measure::OpenBy, node, Ok(by.len() as f64));
         let waits = || sighting.locks.waits.iter().filter(|wait| wait.file == *key);
-        let longest = waits().map(|wait| wait.blocked.as_secs_f64() * 1000.0).fold(0.0, f64::max);
-        builder.put(Measure::LockWaiters, node, Ok(waits().count() as f64));
-        builder.put(Measure::LockWaitMs, node, Ok(longest));
+        let longest = waits().map(|wait| wait.blocked.as_secs_f64() * 1000.0).reduce(f64::max);
+        let count = longest.map(|_| waits().count() as f64);
+        let may_hide = sighting.locks.may_hide_waits;
+        builder.put(Measure::LockWaiters, node, unless_hidden(count, may_hide));
+        builder.put(Measure::LockWaitMs, node, unless_hidden(longest, may_hide));
         for process in by.iter().filter_map(|at| nodes.get(*at)) {
             builder.edge(*process, node, "opens", Relation::OBSERVED);
         }
@@ -257,6 +259,14 @@ fn add_endpoint(builder: &mut Builder, endpoint: &Endpoint) -> i32 {
         }
     }
     node
+}
+
+/// What is not seen is nothing, unless something may be hidden.
+fn unless_hidden(seen: Option<f64>, may_hide: bool) -> Measured {
+    match seen {
+        None if may_hide => Err(Reason::Denied),
+        seen => Ok(seen.unwrap_or(0.0)),
+    }
 }
 
 /// A queue is full once it has one more than its limit.

@@ -1,4 +1,4 @@
-//! What a sweep could not see.
+//! What a sweep could not see. Each signal that can be missing is explained in `signals`.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -33,6 +33,9 @@ impl Gaps {
         let links_denied = matches!(&process.handles, Seen::Here(handles) if handles.denied);
         self.add("fd-link", Reason::Denied, usize::from(links_denied));
         self.add("cmdline", Reason::Late, usize::from(process.about.late));
+        for (signal, reason) in &process.about.unseen {
+            self.add(signal, *reason, 1);
+        }
     }
 
     /// Adds an answer, if it is not a value.

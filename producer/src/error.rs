@@ -41,17 +41,32 @@ pub enum ProducerError {
     /// A file of raw reads cannot be written or read.
     #[error("a file of raw reads cannot be used")]
     Tape(#[from] schemas::container::ContainerError),
+    /// A file of raw reads does not tell how the sweeps were made.
+    #[error("the file of raw reads does not begin with the settings of its sweeps: {reason}")]
+    NoSettings {
+        /// What is wrong with them.
+        reason: String,
+    },
     /// A file of raw reads answers other questions than a sweep asks.
-    #[error("the file of raw reads does not fit: expected the answer to `{expected}`, found that to `{found}`")]
+    #[error(
+        "the file of raw reads, made by version {made_by}, does not fit version {}: expected the answer to `{expected}`, \
+         found that to `{found}`",
+        env!("CARGO_PKG_VERSION")
+    )]
     OtherQuestion {
         /// What the sweep asked.
         expected: String,
         /// What comes next in the file.
         found: String,
+        /// The version of Local Detective that made the file.
+        made_by: String,
     },
-    /// A file of raw reads has no more answers.
-    #[error("the file of raw reads ends within a sweep")]
+    /// A file of raw reads has no further sweep.
+    #[error("the file of raw reads has no further sweep")]
     TapeEnds,
+    /// A file of raw reads has no more answers, and the sweep has more questions.
+    #[error("the file of raw reads ends within a sweep")]
+    TapeCut,
     /// The bus has stopped for good.
     #[error(transparent)]
     Bus(#[from] bus::BusError),
@@ -69,14 +84,21 @@ impl ProducerError {
                 Some("run the producer as root, or with CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH")
             }
             ProducerError::Settings { .. } => Some("correct `[sweep]` in the configuration"),
-            ProducerError::OtherQuestion { .. } => {
-                Some("play it with the version of Local Detective that recorded it, and the same settings")
+            ProducerError::NoSettings { .. } | ProducerError::OtherQuestion { .. } => {
+                Some("play it with the version of Local Detective that recorded it")
             }
             ProducerError::Panicked { .. }
             | ProducerError::Record(_)
             | ProducerError::Tape(_)
-            | ProducerError::TapeEnds => None,
+            | ProducerError::TapeEnds
+            | ProducerError::TapeCut => None,
             ProducerError::Bus(error) => error.hint(),
         }
+    }
+
+    /// Whether it is the recording that failed, and not what was or is to be recorded: then there is no use in going on.
+    pub fn is_about_the_tape(&self) -> bool {
+        use ProducerError::{NoSettings, OtherQuestion, Tape, TapeCut, TapeEnds};
+        matches!(self, NoSettings { .. } | OtherQuestion { .. } | Tape(_) | TapeCut | TapeEnds)
     }
 }

@@ -24,23 +24,28 @@
 //! - `process`, `files`, `filesystems`, `sockets`, `system`: what there is; `abouts`: what of it is not read each time
 //! - `young`: processes that have only begun
 //! - `cgroups`: what control groups use, and whom they hold up
-//! - `container`, `role`: what a thing is, whatever its number is today
+//! - `container`, `role`: what a thing is, whatever its number is today; `arguments`: what is made of those
 //! - `tasks`: where each task is in the kernel; `locks`, `waits`, `stalls`: who holds, who waits, how long
 //! - `connections`, `pipes`: who is connected to whom
 //! - [`run`]: sweeps at an interval; `outbox` is where snapshots wait for `delivery` to the bus, `record` their form
 //! - [`settings`]: what the program `detective-producer` reads
 //! - `rates`, `columns`, `coverage`, `builder`, `assemble`: facts to a snapshot
 //! - `listing`: the little that `ps` tells, to be measured against it
-//! - [`tape`]: everything that is asked of kernel and clock goes through it, to be recorded and played back
+//! - [`tape`]: everything that is asked of kernel and clock goes through it, to be recorded and played back; a recording
+//!   begins with a `preamble`, and [`playback`] makes its sweeps once more
 //! - `clock`: the one place where the time is asked for
 
 pub mod config;
 pub mod error;
+pub mod playback;
+pub mod rights;
 pub mod run;
 pub mod settings;
+pub mod signals;
 pub mod sweep;
 
 mod abouts;
+mod arguments;
 mod aside;
 mod assemble;
 mod builder;
@@ -61,6 +66,7 @@ mod outbox;
 pub mod parse;
 mod pipes;
 mod place;
+mod preamble;
 mod process;
 mod rates;
 #[doc(hidden)]
@@ -78,6 +84,7 @@ mod young;
 
 pub use config::{Producer, SweepConfig};
 pub use error::ProducerError;
+pub use playback::Playback;
 pub use run::run;
 pub use sweep::Sweeper;
 pub use tape::Tape;

@@ -4,6 +4,7 @@ use crate::{
     parse,
     process::About,
     read::{Directory, ProcRoot, Seen},
+    rights::{Hidepid, Rights},
     role,
 };
 
@@ -20,7 +21,14 @@ pub struct Place {
     pub network: u64,
     /// Whether that namespace is this process's own, so that the kernel can be asked for its sockets.
     pub own_network: bool,
+    /// Whether the root is of an inner PID namespace, so that the kernel's list of locks can leave some out.
+    pub list_hides: bool,
+    /// Whether the root hides others' processes from this one (`hidepid`).
+    pub hides: bool,
 }
+
+/// The kernel's number of the first PID namespace, the same on every host.
+const FIRST_PID_NAMESPACE: u64 = 0xefff_fffc;
 
 impl Place {
     /// Looks where this process is.
@@ -39,8 +47,10 @@ impl Place {
         // A service or a container with the host's processes has mounts of its own, and process 1 the host's.
         let (own_mounts, first_mounts) = (namespace(home, "mnt"), namespace("1", "mnt"));
         let mounts_home = if first_mounts.is_none() || first_mounts == own_mounts { home } else { "1" };
+        let list_hides = namespace(home, "pid").is_none_or(|number| number != FIRST_PID_NAMESPACE);
+        let hides = hides(root, buffer);
         let (home, mounts_home) = (home.to_owned(), mounts_home.to_owned());
-        Place { own_pid, home, mounts_home, network: network.unwrap_or(0), own_network }
+        Place { own_pid, home, mounts_home, network: network.unwrap_or(0), own_network, list_hides, hides }
     }
 
     /// The directory that shows the host's network.
@@ -70,6 +80,12 @@ impl Place {
     }
 }
 
+fn hides(root: &ProcRoot, buffer: &mut Vec<u8>) -> bool {
+    let mounts = root.directory.read("self/mountinfo", buffer).here().map(|text| Hidepid::of(text, &root.path));
+    let rights = root.directory.read("self/status", buffer).here().and_then(Rights::parse);
+    mounts.zip(rights).is_some_and(|(hidepid, rights)| hidepid.hides_from(&rights))
+}
+
 /// This process's id, as it is told itself.
 fn process_id(root: &ProcRoot) -> Option<u32> {
     let pid = root.tape.value("own-pid", "", || Seen::Here(u64::from(std::process::id())));
@@ -89,7 +105,8 @@ mod tests {
     #[test]
     fn only_our_own_programs_are_own() {
         let (home, mounts_home) = ("self".into(), "self".into());
-        let place = Place { own_pid: Some(7), home, mounts_home, network: 0, own_network: true };
+        let (own_network, list_hides, hides) = (true, false, false);
+        let place = Place { own_pid: Some(7), home, mounts_home, network: 0, own_network, list_hides, hides };
         let own = |comm, executable| place.is_own(8, &about(comm, executable));
         assert!(own("detective", Some("/opt/detective")));
         assert!(own("detective-produ", Some("/opt/detective-producer")));

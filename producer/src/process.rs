@@ -3,8 +3,10 @@
 use std::{sync::Arc, time::Instant};
 
 use crate::{
+    arguments::Said,
     aside::Aside,
     cgroups::Membership,
+    columns::Reason,
     container::{self, Container},
     files::{FileTable, Handles},
     parse::{
@@ -87,6 +89,8 @@ pub struct About {
     pub command: Option<String>,
     /// Whether the arguments did not come in time, so that what is made from them is missing.
     pub late: bool,
+    /// What of this could not be read, as signals, and why.
+    pub unseen: Vec<(&'static str, Reason)>,
 }
 
 /// A process as one sweep saw it.
@@ -187,28 +191,23 @@ impl Opened {
         shows_arguments: bool,
         buffer: &mut Vec<u8>,
     ) -> About {
-        let text = |seen: Seen<&[u8]>| seen.here().map(parse::text);
-        let executable = text(self.directory.link("exe", buffer));
+        let mut unseen = Vec::new();
+        let executable = noted("executable", self.directory.link("exe", buffer), &mut unseen).map(parse::text);
         let executable = executable.map(|path| path.strip_suffix(" (deleted)").unwrap_or(&path).to_owned());
         let groups = self.groups(buffer);
         let container = containers.container(&groups, self.identity, &self.directory, aside, buffer);
-        let network =
-            self.directory.link("ns/net", buffer).here().and_then(|link| parse::process::numbered(link, b"net"));
-        // The script's name comes early; what follows may be megabytes, and is nobody's business.
-        let read = aside.read(&self.directory, (self.identity, "cmdline"), 16 << 10, buffer);
-        let arguments = parse::process::arguments(read.here().unwrap_or_default());
-        let role = crate::role::of_process(
-            container.as_ref().map(Container::role),
-            executable.as_deref(),
-            &self.comm,
-            &arguments,
-        );
-        let makes_faults = arguments.iter().skip(1).any(|argument| *argument == b"fault");
-        let shown = shows_arguments && !arguments.is_empty();
-        let command = shown.then(|| parse::scrub::command_line(&arguments));
+        let network = noted("network-namespace", self.directory.link("ns/net", buffer), &mut unseen);
+        let network = network.and_then(|link| parse::process::numbered(link, b"net"));
+        let said = |arguments: &[&[u8]]| Said::of(executable.as_deref(), &self.comm, arguments, shows_arguments);
+        // The script's name comes early; what follows may be megabytes.
+        let keep = |text: &[u8]| said(&parse::process::arguments(text)).to_bytes();
+        let read = aside.read_part(&self.directory, (self.identity, "cmdline"), 16 << 10, buffer, keep);
         let unnamed = container.as_ref().is_some_and(|container| matches!(container.label, Seen::Late));
         let late = unnamed || matches!(read, Seen::Late);
-        About { comm: self.comm.clone(), executable, groups, container, role, network, makes_faults, command, late }
+        let Said { name, makes_faults, command } = read.here().and_then(Said::of_bytes).unwrap_or_else(|| said(&[]));
+        let role = crate::role::of_process(container.as_ref().map(Container::role), executable.as_deref(), &name);
+        let comm = self.comm.clone();
+        About { comm, executable, groups, container, role, network, makes_faults, command, late, unseen }
     }
 
     /// Reads the rest. `Gone` if the process ended meanwhile. Of one that was seen `before` what cannot have changed is taken from there,
@@ -296,6 +295,15 @@ impl Opened {
 }
 
 impl Process {
+    /// Whether it keeps to itself what it has open or what it waits for.
+    pub fn is_closed(&self) -> bool {
+        let handles_denied = match &self.handles {
+            Seen::Here(handles) => handles.denied,
+            handles => matches!(handles, Seen::Denied),
+        };
+        handles_denied || self.syscall == Seen::Denied
+    }
+
     /// A file that is not there can mean that the process is not, or that this kernel has no such file.
     fn unless_gone(mut self, directory: &Directory, buffer: &mut Vec<u8>) -> Seen<Process> {
         let counters = &mut self.counters;
@@ -317,6 +325,16 @@ impl Process {
         self.handles = missing_here(self.handles);
         Seen::Here(self)
     }
+}
+
+/// The answer, if it is one. What is gone is no gap: a zombie has no executable any more.
+fn noted<'b>(signal: &'static str, seen: Seen<&'b [u8]>, unseen: &mut Vec<(&'static str, Reason)>) -> Option<&'b [u8]> {
+    match seen.measured() {
+        Ok(bytes) => return Some(bytes),
+        Err(Reason::Gone) => {}
+        Err(reason) => unseen.push((signal, reason)),
+    }
+    None
 }
 
 fn missing_here<T>(seen: Seen<T>) -> Seen<T> {

@@ -58,18 +58,18 @@ fn random_length(text: &str, word: &str) -> Option<usize> {
 /// An interpreter is told by the base name of its script instead: `/usr/bin/python3.11 worker.py`. One that has set itself
 /// a title is told by its part in its program too: `/usr/lib/postgresql/15/bin/postgres postgres checkpointer`. Of the
 /// arguments nothing else is used.
-pub fn of_process(container: Option<&str>, executable: Option<&str>, comm: &str, arguments: &[&[u8]]) -> String {
-    let mut role = String::new();
-    if let Some(container) = container {
-        role.push_str(&format!("[{container}] "));
-    }
-    role.push_str(executable.unwrap_or("-"));
-    role.push(' ');
-    role.push_str(&match Title::of(arguments) {
+pub fn of_process(container: Option<&str>, executable: Option<&str>, name: &str) -> String {
+    let container = container.map(|container| format!("[{container}] ")).unwrap_or_default();
+    format!("{container}{} {name}", executable.unwrap_or("-"))
+}
+
+/// What a process is beside its executable: its part in its program if it sets a title that tells it, of an interpreter the script's
+/// base name, and what it calls itself, digits folded. Of the arguments nothing else is used.
+pub fn name_of_process(executable: Option<&str>, comm: &str, arguments: &[&[u8]]) -> String {
+    match Title::of(arguments) {
         Some(title) => titled(&title, comm, arguments),
         None => untitled(executable, comm, arguments),
-    });
-    role
+    }
 }
 
 fn titled(title: &Title, comm: &str, arguments: &[&[u8]]) -> String {
@@ -224,7 +224,8 @@ mod tests {
 
     fn check(executable: &str, comm: &str, arguments: &[&str], expected: &str) {
         let arguments: Vec<&[u8]> = arguments.iter().map(|argument| argument.as_bytes()).collect();
-        assert_eq!(of_process(None, Some(executable), comm, &arguments), expected);
+        let name = name_of_process(Some(executable), comm, &arguments);
+        assert_eq!(of_process(None, Some(executable), &name), expected);
     }
 
     #[test]
@@ -303,7 +304,7 @@ mod tests {
 
     #[test]
     fn a_process_in_a_container_is_told_by_what_the_container_is_called() {
-        assert_eq!(of_process(Some("pay/api"), None, "x-1", &[]), "[pay/api] - x-#");
+        assert_eq!(of_process(Some("pay/api"), None, &name_of_process(None, "x-1", &[])), "[pay/api] - x-#");
     }
 
     proptest! {
@@ -314,7 +315,7 @@ mod tests {
             program in prop::sample::select(vec!["python3", "sh", "node", "java", "perl", "php", "x"]),
         ) {
             let arguments: Vec<&[u8]> = arguments.iter().map(Vec::as_slice).collect();
-            let role = of_process(None, Some(program), &comm, &arguments);
+            let role = name_of_process(Some(program), &comm, &arguments);
             prop_assert!(!role.chars().any(char::is_control));
         }
     }

@@ -20,6 +20,7 @@ use crate::{
     locks::{self, Listed},
     parse, pipes,
     place::Place,
+    preamble,
     process::{self, Identity, Process},
     rates::{self, Since},
     read::{ProcRoot, Seen},
@@ -79,21 +80,25 @@ impl Sweeper {
         Sweeper::on(producer, Tape::default())
     }
 
-    /// Prepares to sweep the host that the tape tells of: this one, recorded or not, or one that was.
-    pub fn on(mut producer: Producer, tape: Tape) -> Result<Sweeper, ProducerError> {
+    /// Prepares to sweep the host that the tape tells of: this one, recorded or not, or one that was. A recording is played with the
+    /// settings that it was made with, whatever `producer` says.
+    pub fn on(producer: Producer, tape: Tape) -> Result<Sweeper, ProducerError> {
+        let prepared = Sweeper::prepare(producer, tape.clone());
+        tape.finish_sweep()?;
+        prepared
+    }
+
+    fn prepare(producer: Producer, tape: Tape) -> Result<Sweeper, ProducerError> {
         let problems = producer.sweep.problems();
         if !problems.is_empty() {
             let problems = problems.into_iter().map(|(key, problem)| format!("`sweep.{key}` {problem}")).collect();
             return Err(ProducerError::Settings { problems });
         }
+        let producer = preamble::settings(producer, &tape)?;
         let root = ProcRoot::open(&producer.sweep.proc, tape)?;
         let mut buffer = Vec::with_capacity(16 << 10);
         let boot_id = root.directory.read("sys/kernel/random/boot_id", &mut buffer).here();
         let boot_id = boot_id.map(|text| parse::text(text.trim_ascii())).unwrap_or_default();
-        // Open files are told by their absolute and real paths.
-        let absolute: Vec<_> = producer.own_paths.iter().filter_map(|path| std::path::absolute(path).ok()).collect();
-        producer.own_paths = absolute.iter().filter_map(|path| path.canonicalize().ok()).collect();
-        producer.own_paths.extend(absolute);
         let host = root.directory.read("sys/kernel/hostname", &mut buffer).here();
         let host = host.map(|text| parse::text(text.trim_ascii())).unwrap_or_default();
         let number = |question, live| root.tape.value(question, "", || Seen::Here(live)).here().unwrap_or(live) as f64;
@@ -146,6 +151,7 @@ impl Sweeper {
         let mut crowd = self.crowd(&mut gaps)?;
         let young = Young::take(&mut crowd.processes, uptime_centis, self.ticks_per_second);
         let processes = crowd.processes.as_slice();
+        gaps.add("process-hidden", Reason::Denied, self.hidden_tasks(processes));
         let listed = locks::list(&self.root, &mut self.buffer);
         let tasks = self.tasks(processes, &listed, &mut gaps);
         let callers = stalls::callers(processes, &tasks);
@@ -177,7 +183,9 @@ impl Sweeper {
             system: &system,
             page: self.page,
         });
-        gaps.warn_once(&mut self.told);
+        if !self.root.tape.is_playing() {
+            gaps.warn_once(&mut self.told);
+        }
         self.abouts.end_sweep();
         self.last = Some(Last { at, uptime_centis });
         let seen = crowd.processes.into_iter().chain(young.processes);
@@ -242,6 +250,16 @@ impl Sweeper {
         tasks.list
     }
 
+    /// How many of the host's tasks a `proc` that hides others' processes does not list; kernel threads are among them.
+    fn hidden_tasks(&mut self, processes: &[Process]) -> usize {
+        if !self.place.hides {
+            return 0;
+        }
+        let tasks = self.root.directory.read_small("loadavg", &mut self.buffer).here().and_then(parse::system::tasks);
+        let seen: u64 = processes.iter().map(|process| process.threads).sum();
+        usize::try_from(tasks.unwrap_or(0).saturating_sub(seen)).unwrap_or(usize::MAX).max(1)
+    }
+
     fn network(&mut self, crowd: &Crowd, asked: &HashSet<u64>, gaps: &mut Gaps) -> connections::Network {
         let mut others = BTreeMap::new();
         for process in &crowd.processes {
@@ -251,6 +269,7 @@ impl Sweeper {
         }
         let listings = self.namespaces.list(&self.place, &others, &self.root, &mut self.buffer);
         gaps.add("network-namespaces", Reason::Off, listings.left_out);
+        gaps.add_seen("sockets-net", &listings.home);
         let listings = listings.listings;
         let mut refused = listings.values().filter(|listing| listing.refused).count();
         refused += usize::from(!listings.contains_key(&self.place.network));
@@ -287,12 +306,17 @@ impl Sweeper {
     }
 
     fn locks(&mut self, processes: &[Process], tasks: &[Task], listed: &Listed, gaps: &mut Gaps) -> waits::Picture {
-        let picture = self.waits.look(&waits::Scene { root: &self.root, processes, tasks, listed }, &mut self.buffer);
+        let picture = self.waits.look(
+            &waits::Scene { root: &self.root, processes, tasks, listed, list_hides: self.place.list_hides },
+            &mut self.buffer,
+        );
         if !picture.list_readable {
             gaps.add("locks", Reason::Unsupported, 1);
         }
         let unknown = picture.waits.iter().filter(|wait| wait.holders.is_empty()).count();
-        gaps.add("lock-holder", Reason::Gone, unknown);
+        let or_gone = |hidden: bool| if hidden { Reason::Denied } else { Reason::Gone };
+        gaps.add("lock-holder", or_gone(picture.may_hide_holders), unknown);
+        gaps.add("lock-waiter", or_gone(picture.may_hide_waits), picture.unknown_waits);
         picture
     }
 

@@ -40,6 +40,9 @@ struct Recorder {
 struct Player {
     answers: Box<dyn Iterator<Item = Result<RawRead, ProducerError>> + Send>,
     began: Instant,
+    // Which version of Local Detective asked.
+    made_by: String,
+    is_within_sweep: bool,
     failure: Option<ProducerError>,
 }
 
@@ -67,7 +70,9 @@ impl Tape {
     /// If it is no such file.
     pub fn playing<F: Read + Seek + Send + 'static>(file: F) -> Result<Tape, ProducerError> {
         let answers = Box::new(Answers { reader: Reader::open(file)?, block: Vec::new().into_iter() });
-        Ok(Tape(Mode::Playing(Arc::new(Mutex::new(Player { answers, began: clock::monotonic(), failure: None })))))
+        let (made_by, is_within_sweep) = ("unknown".to_owned(), false);
+        let player = Player { answers, began: clock::monotonic(), made_by, is_within_sweep, failure: None };
+        Ok(Tape(Mode::Playing(Arc::new(Mutex::new(player)))))
     }
 
     /// Answers from that file.
@@ -159,6 +164,26 @@ impl Tape {
         self.value("thread-cpu", "", || Seen::Here(clock::thread_cpu())).here().unwrap_or_default()
     }
 
+    /// Whether answers come from what was written down.
+    pub(crate) fn is_playing(&self) -> bool {
+        matches!(self.0, Mode::Playing(_))
+    }
+
+    /// Which version of Local Detective wrote down what is played back, for messages.
+    pub(crate) fn note_maker(&self, version: &str) {
+        if let Mode::Playing(player) = &self.0 {
+            version.clone_into(&mut locked(player).made_by);
+        }
+    }
+
+    /// How many bytes of what was written down are in whole blocks: what follows them in the file is not to be used.
+    pub fn written(&self) -> u64 {
+        match &self.0 {
+            Mode::Recording(recorder) => locked(recorder).out.written(),
+            Mode::Live | Mode::Playing(_) => 0,
+        }
+    }
+
     /// To be called after each sweep: what was written down is on its way to the file, and what was played back fitted.
     ///
     /// # Errors
@@ -167,7 +192,7 @@ impl Tape {
         let failure = match &self.0 {
             Mode::Live => None,
             Mode::Recording(recorder) => locked(recorder).finish_block(),
-            Mode::Playing(player) => locked(player).failure.take(),
+            Mode::Playing(player) => locked(player).finish_sweep(),
         };
         failure.map_or(Ok(()), Err)
     }
@@ -199,16 +224,25 @@ impl Player {
             return None;
         }
         match self.answers.next() {
-            Some(Ok(answer)) if answer.question == question && answer.name == name => return Some(answer),
+            Some(Ok(answer)) if answer.question == question && answer.name == name => {
+                self.is_within_sweep = true;
+                return Some(answer);
+            }
             Some(Ok(answer)) => {
-                let expected = format!("{question} {name}");
-                let found = format!("{} {}", answer.question, answer.name);
-                self.failure = Some(ProducerError::OtherQuestion { expected, found });
+                let named = |question: &str, name: &str| format!("{question} {name}").trim_end().to_owned();
+                let (expected, found) = (named(question, name), named(&answer.question, &answer.name));
+                self.failure = Some(ProducerError::OtherQuestion { expected, found, made_by: self.made_by.clone() });
             }
             Some(Err(error)) => self.failure = Some(error),
+            None if self.is_within_sweep => self.failure = Some(ProducerError::TapeCut),
             None => self.failure = Some(ProducerError::TapeEnds),
         }
         None
+    }
+
+    fn finish_sweep(&mut self) -> Option<ProducerError> {
+        self.is_within_sweep = false;
+        self.failure.take()
     }
 }
 

@@ -49,6 +49,12 @@ pub struct Picture {
     pub proofs: BTreeSet<Proof>,
     /// Whether the kernel's list of locks could be read.
     pub list_readable: bool,
+    /// Waits of which only the kernel's list tells, but not whose they are.
+    pub unknown_waits: usize,
+    /// Whether others than those in `waits` may wait, because a process keeps to itself what it waits for.
+    pub may_hide_waits: bool,
+    /// Whether others than the holders in `waits` may hold what is waited for, because a process keeps to itself what it has open.
+    pub may_hide_holders: bool,
 }
 
 /// What is remembered from sweep to sweep: the waits that went on.
@@ -74,6 +80,8 @@ pub struct Scene<'s> {
     pub tasks: &'s [Task],
     /// The kernel's list of locks.
     pub listed: &'s Listed,
+    /// Whether that can hide locks because it is not of the first PID namespace.
+    pub list_hides: bool,
 }
 
 /// A task in a lock call.
@@ -100,7 +108,10 @@ impl Memory {
         inodes.extend(locks::without_owner(scene.processes, &openers, listed));
         let held = locks::holders(scene.root, scene.processes, &openers, listed, &inodes, buffer);
         add_listed(scene, &openers, listed, &mut blocked);
-        let mut picture = Picture { list_readable: listed.readable, ..Picture::default() };
+        let told = listed.lines.iter().filter(|(line, _)| line.waits).count();
+        let found = blocked.iter().filter(|blocked| blocked.number.is_some()).count();
+        let mut picture =
+            Picture { list_readable: listed.readable, unknown_waits: told.saturating_sub(found), ..Picture::default() };
         let now = scene.root.tape.monotonic();
         let mut sightings = HashMap::with_capacity(blocked.len());
         for blocked in blocked {
@@ -117,7 +128,18 @@ impl Memory {
         }
         self.waits = sightings;
         picture.held = held;
+        picture.note_what_is_hidden(scene, &listed);
         picture
+    }
+}
+
+impl Picture {
+    fn note_what_is_hidden(&mut self, scene: &Scene<'_>, listed: &Listed) {
+        let is_whole_list = listed.readable && !scene.list_hides && self.unknown_waits == 0;
+        let any_closed = scene.processes.iter().any(Process::is_closed);
+        self.may_hide_waits = any_closed && !is_whole_list;
+        let any_unknown = self.waits.iter().any(|wait| wait.holders.is_empty());
+        self.may_hide_holders = any_closed && (self.may_hide_waits || any_unknown);
     }
 }
 

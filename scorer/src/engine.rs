@@ -112,6 +112,7 @@ impl Engine {
             self.metrics.repeated += 1;
             return Ok(Outcome::default());
         }
+        host.coverage.clone_from(&snapshot.coverage);
         let model = self.cohort(&snapshot.cohort).model.clone();
         let (host_id, cohort) = (snapshot.host.clone(), snapshot.cohort.clone());
         let Some(model) = model else {

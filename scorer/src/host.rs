@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use graph::Window;
-use schemas::{GraphSnapshot, Suspect, Timestamp};
+use schemas::{Coverage, GraphSnapshot, Suspect, Timestamp};
 
 use crate::{
     blame::{self, Case},
@@ -23,6 +23,8 @@ pub struct Host {
     pub tracker: Tracker,
     /// The newest sweep with its scores, once one was scored.
     pub newest: Option<Judged>,
+    /// What its newest snapshot does not cover.
+    pub coverage: Vec<Coverage>,
     /// When its last snapshot was taken in, by the scorer's clock.
     pub heard_at: Timestamp,
     /// Its cohort.
@@ -44,6 +46,7 @@ impl Host {
         Host {
             tracker,
             newest: None,
+            coverage: Vec::new(),
             heard_at: Timestamp::default(),
             cohort: cohort.to_owned(),
             partition: None,

@@ -61,7 +61,8 @@ impl Query {
             Query::Metrics { reply } => {
                 let open =
                     engine.incidents.values().filter(|incident| incident.state != IncidentState::Resolved).count();
-                let _ = reply.send(engine.metrics.render(open, engine.hosts.len()));
+                let coverage = engine.hosts.iter().map(|(id, host)| (id.as_str(), host.coverage.as_slice()));
+                let _ = reply.send(engine.metrics.render(open, coverage));
             }
             Query::Baseline { host, span, reply } => {
                 let until = Timestamp(now.0.saturating_add(i64::try_from(span.as_millis()).unwrap_or(i64::MAX)));

@@ -1,17 +1,14 @@
-//! A recording, in the order of its times.
+//! A recording of snapshots, in the order of their times.
 
 use std::{
     collections::{HashMap, VecDeque},
     fs::File,
-    path::Path,
 };
 
-use anyhow::Context;
 use schemas::{
     GraphSnapshot, Timestamp,
     container::{Block, ContainerError, Place, Reader},
 };
-use service::Hint;
 
 /// Blocks that are kept while their snapshots are replayed: those of several partitions take turns.
 const BLOCKS_BYTES: usize = 32 << 20;
@@ -40,27 +37,15 @@ impl Tape {
     /// A file that was recorded from several partitions need not be in the order of time, but each host's snapshots are in theirs.
     ///
     /// # Errors
-    /// If it is no recording of snapshots, or has none.
-    pub fn open(path: &Path) -> anyhow::Result<Tape> {
-        let name = || format!("cannot read `{}`", path.display());
-        let file = File::open(path).with_context(name).hint("make a recording with `detective record FILE`")?;
-        if !file.metadata().with_context(name)?.is_file() {
-            return Err(anyhow::anyhow!("expected a file to read, `{}` is none", path.display()))
-                .hint("save what it gives to a file, and name that");
-        }
-        let reader = Reader::open(file).with_context(name).hint("make a recording with `detective record FILE`")?;
+    /// If it cannot be read.
+    pub fn open(reader: Reader<GraphSnapshot, File>) -> Result<Tape, ContainerError> {
         let mut tape = Tape { reader, entries: Vec::new(), hosts: 0, blocks: VecDeque::new(), broken: None };
         match tape.look_through() {
             Ok(()) => {}
             Err(error) if error.is_about_a_block() => tape.broken = Some(error),
-            Err(error) => return Err(error).with_context(name),
+            Err(error) => return Err(error),
         }
-        match (tape.entries.is_empty(), tape.broken.take()) {
-            (true, Some(error)) => Err(error).with_context(|| format!("`{}` holds no whole snapshot", path.display())),
-            (true, None) => Err(anyhow::anyhow!("`{}` holds no snapshots", path.display())),
-            (false, broken) => return Ok(Tape { broken, ..tape }),
-        }
-        .hint("make another recording with `detective record FILE`")
+        Ok(tape)
     }
 
     fn look_through(&mut self) -> Result<(), ContainerError> {
@@ -104,12 +89,6 @@ impl Tape {
     /// How many hosts they are of.
     pub fn hosts(&self) -> usize {
         self.hosts
-    }
-
-    /// From when to when the recording is.
-    pub fn times(&self) -> (Timestamp, Timestamp) {
-        let of = |entry: Option<&Entry>| entry.map_or(Timestamp::default(), |entry| entry.time);
-        (of(self.entries.first()), of(self.entries.last()))
     }
 
     /// A snapshot.

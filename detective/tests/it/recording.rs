@@ -2,6 +2,7 @@
 
 mod beside;
 mod kafka;
+mod raw;
 mod record;
 mod refused;
 mod replay;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use schemas::Node;
 
-use super::{MOST_OTHERS, Sighting};
+use super::{MOST_OTHERS, Sighting, unless_hidden};
 use crate::{
     builder::Builder,
     columns::{Measure, Measured, Reason},
@@ -13,7 +13,7 @@ use crate::{
     rates::Rates,
     read::Seen,
     stalls::{self, Longest, Stall},
-    waits::Wait,
+    waits::{Picture, Wait},
 };
 
 /// Adds the nodes, in the sweep's order; returns their indices.
@@ -36,15 +36,8 @@ pub fn add(builder: &mut Builder, sighting: &Sighting<'_>) -> Vec<i32> {
         if let Some(forks) = sighting.forks.get(at) {
             builder.put(Measure::Forks, node, *forks);
         }
-        let has_list = sighting.locks.list_readable;
-        put_waits(
-            builder,
-            node,
-            process,
-            has_list,
-            &blocks.of_process(at),
-            &stalls.get(&at).copied().unwrap_or_default(),
-        );
+        let stall = stalls.get(&at).copied().unwrap_or_default();
+        put_waits(builder, node, process, sighting.locks, &blocks.of_process(at), &stall);
         put_connections(builder, node, standing(sighting, at, process));
     }
     nodes
@@ -124,15 +117,15 @@ fn put_state(builder: &mut Builder, node: i32, state: u8) {
     }
 }
 
-fn put_waits(builder: &mut Builder, node: i32, process: &Process, has_list: bool, blocks: &Blocked, stalls: &Longest) {
-    let is_blind = matches!(process.syscall, Seen::Denied);
-    let unless = |hidden: bool, value: f64| if hidden { Err(Reason::Denied) } else { Ok(value) };
+fn put_waits(builder: &mut Builder, node: i32, process: &Process, locks: &Picture, blocks: &Blocked, stalls: &Longest) {
+    let is_closed = process.is_closed();
+    let of_stalls = |longest: f64| if process.syscall == Seen::Denied { Err(Reason::Denied) } else { Ok(longest) };
     let figures: [(Measure, Measured); 5] = [
-        (Measure::BlockedMs, unless(is_blind && !has_list, blocks.blocked_ms)),
-        (Measure::WriteWaitMs, unless(is_blind, stalls.write_ms)),
-        (Measure::ReadWaitMs, unless(is_blind, stalls.read_ms)),
-        (Measure::BlocksMs, Ok(blocks.blocks_ms)),
-        (Measure::BlocksTasks, Ok(blocks.blocks_tasks)),
+        (Measure::BlockedMs, unless_hidden(blocks.blocked_ms, is_closed && locks.may_hide_waits)),
+        (Measure::WriteWaitMs, of_stalls(stalls.write_ms)),
+        (Measure::ReadWaitMs, of_stalls(stalls.read_ms)),
+        (Measure::BlocksMs, unless_hidden(blocks.blocks_ms, is_closed && locks.may_hide_holders)),
+        (Measure::BlocksTasks, unless_hidden(blocks.blocks_tasks, is_closed && locks.may_hide_holders)),
     ];
     for (measure, measured) in figures {
         builder.put(measure, node, measured);
@@ -168,9 +161,9 @@ struct Blocks(BTreeMap<usize, Blocked>);
 
 #[derive(Clone, Copy, Debug, Default)]
 struct Blocked {
-    blocked_ms: f64,
-    blocks_ms: f64,
-    blocks_tasks: f64,
+    blocked_ms: Option<f64>,
+    blocks_ms: Option<f64>,
+    blocks_tasks: Option<f64>,
 }
 
 impl Blocks {
@@ -194,13 +187,13 @@ impl Blocks {
 
     fn blocked_for(&mut self, process: usize, millis: f64) {
         let waiter = self.0.entry(process).or_default();
-        waiter.blocked_ms = waiter.blocked_ms.max(millis);
+        waiter.blocked_ms = Some(waiter.blocked_ms.unwrap_or(0.0).max(millis));
     }
 
     fn add(&mut self, process: usize, millis: f64) {
         let blocker = self.0.entry(process).or_default();
-        blocker.blocks_ms = blocker.blocks_ms.max(millis);
-        blocker.blocks_tasks += 1.0;
+        blocker.blocks_ms = Some(blocker.blocks_ms.unwrap_or(0.0).max(millis));
+        blocker.blocks_tasks = Some(blocker.blocks_tasks.unwrap_or(0.0) + 1.0);
     }
 
     fn of_process(&self, process: usize) -> Blocked {

@@ -1,4 +1,4 @@
-//! The host's own files: `pressure/*`, `stat`, `uptime`, `vmstat`.
+//! The host's own files: `pressure/*`, `stat`, `uptime`, `vmstat`, `loadavg`.
 
 use super::{lines, number, value_of, words};
 
@@ -110,6 +110,11 @@ pub fn uptime_centis(text: &[u8]) -> Option<u64> {
     seconds.checked_mul(100)?.checked_add(centis)
 }
 
+/// How many tasks the host has in all, from `loadavg`.
+pub fn tasks(text: &[u8]) -> Option<u64> {
+    number(words(text).nth(3)?.splitn(2, |byte| *byte == b'/').nth(1)?)
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -143,6 +148,7 @@ mod tests {
         #[test]
         fn no_bytes_make_it_panic(text in prop::collection::vec(any::<u8>(), 0..200)) {
             let _ = (pressure(&text), cpu_ticks(&text), uptime_centis(&text), activity(&text), paging(&text));
+            let _ = tasks(&text);
         }
 
         #[test]
@@ -163,6 +169,7 @@ mod tests {
         fn written_values_read_back(centis in 0_u64..1 << 50, some in 0_u32..10_000, full in 0_u32..10_000) {
             let uptime = format!("{}.{:02} 77.00\n", centis / 100, centis % 100);
             prop_assert_eq!(uptime_centis(uptime.as_bytes()), Some(centis));
+            prop_assert_eq!(tasks(format!("0.32 1.02 1.07 1/{centis} 32580\n").as_bytes()), Some(centis));
             let [some, full] = [some, full].map(|hundredths| format!("{}.{:02}", hundredths / 100, hundredths % 100));
             let text = format!("some avg10={some} avg60=0.00 avg300=0.00 total=1\nfull avg10={full} avg60=0.00 avg300=0.00 total=1\n");
             prop_assert_eq!(pressure(text.as_bytes()), Pressure { some: some.parse().ok(), full: full.parse().ok() });

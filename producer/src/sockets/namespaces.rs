@@ -23,6 +23,8 @@ pub struct Namespaces {
 pub struct Listings {
     /// Those that could be listed.
     pub listings: BTreeMap<u64, Listing>,
+    /// Whether the namespace of the place could be.
+    pub home: Seen<()>,
     /// How many could not be, because they are too many.
     pub left_out: usize,
 }
@@ -40,9 +42,8 @@ impl Namespaces {
         let mut listings = BTreeMap::new();
         let begin =
             || if place.own_network { Conversation::begin() } else { Err(io::ErrorKind::PermissionDenied.into()) };
-        if let Seen::Here(listing) = self.list_one(place.network, begin, || place.net(root), root, buffer) {
-            listings.insert(place.network, listing);
-        }
+        let home = self.list_one(place.network, begin, || place.net(root), root, buffer);
+        let home = home.map(|listing| drop(listings.insert(place.network, listing)));
         let others: Vec<_> = others.iter().filter(|(number, _)| **number != place.network).collect();
         for (number, pid) in others.iter().copied().take(MOST) {
             let may_enter = !self.is_refused;
@@ -54,7 +55,7 @@ impl Namespaces {
                 listings.insert(*number, listing);
             }
         }
-        Listings { listings, left_out: others.len().saturating_sub(MOST) }
+        Listings { listings, home, left_out: others.len().saturating_sub(MOST) }
     }
 
     fn list_one(

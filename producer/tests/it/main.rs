@@ -20,6 +20,7 @@ mod parts;
 mod reference;
 mod rights;
 mod run;
+mod signals;
 mod stalls;
 mod states;
 mod tape;

@@ -2,16 +2,28 @@
 
 use std::{
     io::{Cursor, Write},
+    process::Command,
     sync::{Arc, Mutex},
+    time::Duration,
 };
 
-use producer::{ProducerError, Sweeper, Tape};
+use producer::{Playback, Producer, ProducerError, Sweeper, Tape};
+use schemas::{
+    GraphSnapshot, RawRead,
+    container::{Reader, Writer},
+};
 
 use crate::children::*;
 
 /// A file that can be read while it is written.
 #[derive(Clone, Default)]
 struct Shared(Arc<Mutex<Vec<u8>>>);
+
+impl Shared {
+    fn bytes(&self) -> Vec<u8> {
+        self.0.lock().unwrap().clone()
+    }
+}
 
 impl Write for Shared {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
@@ -23,17 +35,140 @@ impl Write for Shared {
     }
 }
 
+/// Makes so many sweeps, and records them.
+fn record(producer: Producer, sweeps: usize) -> (Vec<GraphSnapshot>, Vec<u8>) {
+    let file = Shared::default();
+    let tape = Tape::recording(Box::new(file.clone())).unwrap();
+    let mut sweeper = Sweeper::on(producer, tape.clone()).unwrap();
+    let snapshots = (0..sweeps).map(|_| sweeper.sweep().unwrap()).collect();
+    let bytes = file.bytes();
+    assert_eq!(tape.written(), bytes.len() as u64, "every sweep is in the file when it is over");
+    (snapshots, bytes)
+}
+
+fn play(recording: Vec<u8>) -> Result<Playback, ProducerError> {
+    Playback::of(Tape::playing(Cursor::new(recording))?)
+}
+
+fn reads(recording: &[u8]) -> Vec<RawRead> {
+    let mut reader = Reader::<RawRead, _>::open(Cursor::new(recording)).unwrap();
+    let mut reads = Vec::new();
+    while let Some(block) = reader.next_block().unwrap() {
+        reads.extend(reader.records(&block).map(|read| read.unwrap().1));
+    }
+    reads
+}
+
+fn written(reads: &[RawRead]) -> Vec<u8> {
+    let file = Shared::default();
+    let mut writer = Writer::create(file.clone()).unwrap();
+    reads.iter().for_each(|read| writer.append(read).unwrap());
+    writer.finish_block().unwrap();
+    file.bytes()
+}
+
+#[track_caller]
+fn assert_same(recorded: &[GraphSnapshot], recording: Vec<u8>) {
+    let mut played = play(recording).unwrap();
+    for snapshot in recorded {
+        let again = played.next().unwrap().unwrap();
+        assert!(schemas::encode(&again).unwrap() == schemas::encode(snapshot).unwrap(), "sweep {}", snapshot.sequence);
+    }
+    assert!(played.next().is_none() && played.next().is_none());
+}
+
 #[test]
 fn what_was_read_gives_the_same_snapshots_to_the_byte() {
     let (_child, _input) = Kept::ready("exec flock --no-fork /tmp sh -c 'echo ready; read line'");
-    let file = Shared::default();
-    let mut recorded = Sweeper::on(producer(), Tape::recording(Box::new(file.clone())).unwrap()).unwrap();
-    let mut encoded = || schemas::encode(&recorded.sweep().unwrap()).unwrap();
-    let snapshots = [encoded(), encoded(), encoded()];
-    let bytes = file.0.lock().unwrap().clone();
-    let mut played = Sweeper::on(producer(), Tape::playing(Cursor::new(bytes)).unwrap()).unwrap();
-    for snapshot in snapshots {
-        assert!(schemas::encode(&played.sweep().unwrap()).unwrap() == snapshot);
+    let (snapshots, recording) = record(producer(), 3);
+    assert_same(&snapshots, recording);
+}
+
+#[test]
+fn processes_that_come_and_go_are_no_matter() {
+    let script = "echo ready; while :; do sh -c 'sleep .01 | flock /tmp cat' & flock -n /tmp true; wait; done";
+    let (_child, _input) = Kept::ready(script);
+    let (snapshots, recording) = record(producer(), 40);
+    let births: std::collections::HashSet<_> =
+        snapshots.iter().flat_map(|snapshot| &snapshot.nodes).map(|node| &node.id).collect();
+    assert!(births.len() > snapshots[0].nodes.len() + 10, "so much happened: {}", births.len());
+    assert_same(&snapshots, recording);
+}
+
+#[test]
+fn a_recording_brings_its_settings_along() {
+    let mut producer = producer();
+    producer.sweep.interval = Duration::from_millis(70);
+    let own = tempfile::tempdir().unwrap();
+    let path = own.path().join("data");
+    producer.own_paths = vec![path.clone()];
+    let (_child, _input) = Kept::ready(&format!("exec 9>{}; echo ready; read line", path.display()));
+    let (snapshots, recording) = record(producer, 2);
+    // What is not there any more would have no real path.
+    drop(own);
+    assert_eq!((snapshots[0].interval_ms, snapshots[0].cohort.as_str()), (70, "cohort"));
+    assert_eq!(node_with_path(&snapshots[0], path.to_str().unwrap()), None);
+    assert_same(&snapshots, recording);
+}
+
+#[test]
+fn a_recording_that_is_cut_off_gives_what_is_whole() {
+    let (snapshots, recording) = record(producer(), 3);
+    let reads = reads(&recording);
+    let last = reads.iter().rposition(|read| read.question == "open" && read.name == "1").unwrap();
+    let mut played = play(written(&reads[..last])).unwrap();
+    for snapshot in &snapshots[..2] {
+        assert!(played.next().unwrap().unwrap() == *snapshot);
     }
-    assert!(matches!(played.sweep(), Err(ProducerError::TapeEnds)));
+    assert!(matches!(played.next(), Some(Err(ProducerError::TapeCut))));
+    assert!(played.next().is_none());
+    assert!(matches!(play(written(&reads[..2])).err(), Some(ProducerError::TapeCut)));
+    assert!(matches!(play(written(&[])).err(), Some(ProducerError::TapeEnds)));
+}
+
+#[test]
+fn a_recording_of_another_version_is_told() {
+    let (_, recording) = record(producer(), 1);
+    let mut reads = reads(&recording);
+    let at = reads.iter().position(|read| read.name == "statm").unwrap();
+    reads[at].name = "smaps".to_owned();
+    let error = play(written(&reads)).unwrap().next().unwrap().unwrap_err();
+    let version = env!("CARGO_PKG_VERSION");
+    let expected = format!(
+        "the file of raw reads, made by version {version}, does not fit version {version}: expected the answer to `read statm`, found that to `read smaps`"
+    );
+    assert_eq!(error.to_string(), expected);
+    assert!(error.hint().unwrap().contains("version"));
+    let without_settings = play(written(&reads[1..])).err().unwrap();
+    assert!(matches!(&without_settings, ProducerError::OtherQuestion { expected, .. } if expected == "producer"));
+    reads[0].bytes = b"{\"version\":\"9\"}".to_vec();
+    let unknown_settings = play(written(&reads)).err().unwrap();
+    assert!(matches!(&unknown_settings, ProducerError::NoSettings { reason } if reason.contains("host")));
+    assert!(unknown_settings.hint().is_some());
+}
+
+#[test]
+fn a_recording_holds_no_arguments_and_no_environment() {
+    const SECRETS: [&str; 4] = ["sesame-argument", "sesame-option", "sesame-environment", "sesame-script"];
+    let folder = tempfile::tempdir().unwrap();
+    let script = folder.path().join("sesame-script").join("job.sh");
+    std::fs::create_dir(script.parent().unwrap()).unwrap();
+    std::fs::write(&script, "kill -STOP $$\n").unwrap();
+    let mut shell = Command::new("sh");
+    shell.arg(&script).args(["sesame-argument", "--password=sesame-option"]).env("TOKEN", "sesame-environment");
+    let shell = Kept::start(&mut shell);
+    let stopped = |snapshot: &GraphSnapshot| {
+        let at = process(snapshot, shell.pid())?;
+        (value(snapshot, "stopped", at) == Some(1.0)).then_some(at)
+    };
+    // The shell has its script open, whose path is shown as that of any file; the words of the command line are not.
+    sweep_until(&mut sweeper(), stopped);
+    let (snapshots, recording) = record(producer(), 2);
+    let at = process(&snapshots[1], shell.pid()).unwrap();
+    assert!(node(&snapshots[1], at).role.ends_with(" job.sh"), "{}", node(&snapshots[1], at).role);
+    for read in reads(&recording).iter().filter(|read| read.question != "link") {
+        let text = format!("{}{}", read.name, String::from_utf8_lossy(&read.bytes));
+        let told: Vec<_> = SECRETS.iter().filter(|secret| text.contains(**secret)).collect();
+        assert!(told.is_empty(), "`{} {}` holds {told:?}", read.question, read.name);
+    }
 }

@@ -7,7 +7,7 @@ use std::{
 };
 
 use bus::{Bus, BusConfig, Record};
-use schemas::{GraphSnapshot, Node, Timestamp, Topic, encode};
+use schemas::{Coverage, GraphSnapshot, Node, Timestamp, Topic, encode};
 use scorer::{ApiConfig, ScorerConfig, ScorerError};
 use tokio_util::sync::CancellationToken;
 
@@ -43,6 +43,7 @@ fn snapshot(sequence: i64) -> Record {
         run: "r".into(),
         sequence,
         nodes,
+        coverage: vec![Coverage { signal: "fd".into(), reason: "denied".into(), count: sequence }],
         ..GraphSnapshot::default()
     };
     Record::new(Topic::Snapshots, "h", encode(&snapshot).unwrap(), Timestamp(0))
@@ -76,6 +77,8 @@ async fn a_scorer_without_a_model_says_that_it_is_learning_and_how_far() {
     let (status, metrics) = ask(address, "/metrics").await;
     assert_eq!(status, 200);
     assert!(metrics.contains("detective_snapshots_learned_total 7\n"), "{metrics}");
+    let missing = "detective_coverage_missing{host=\"h\",signal=\"fd\",reason=\"denied\"} 6\n";
+    assert!(metrics.contains(missing), "{metrics}");
     assert_eq!(ask(address, "/api/incidents").await, (200, r#"{"incidents":[]}"#.to_owned()));
     assert_eq!(ask(address, "/api/suspects?window=12s&host=other").await.0, 404);
     let (status, error) = ask(address, "/api/suspects?window=soon").await;

@@ -1,0 +1,164 @@
+//! A snapshot's coverage as a table: of each signal what is seen, what is not and why, what that costs, and what would give it.
+
+use std::fmt::Write;
+
+use producer::{
+    rights::{Capability, Rights},
+    signals::{SIGNALS, Signal},
+};
+use schemas::{Column, Coverage, GraphSnapshot};
+
+/// Where the second column begins.
+const INDENT: usize = 20;
+/// No line is longer, unless a word is.
+const WIDTH: usize = 110;
+
+/// A row for each signal that is known, and for each other that is missing, as it is seen with these rights.
+pub fn signals(snapshot: &GraphSnapshot, rights: &Rights) -> String {
+    let mut text = format!("{:INDENT$}seen\n", "signal");
+    for signal in SIGNALS {
+        let gaps: Vec<&Coverage> = snapshot.coverage.iter().filter(|gap| gap.signal == signal.name).collect();
+        let _ = writeln!(text, "{:INDENT$}{}", signal.name, seen(signal, snapshot, &gaps));
+        for gap in gaps {
+            push_wrapped(&mut text, &format!("{} {}: {}", gap.count, gap.reason, signal.without));
+            push_wrapped(&mut text, &format!("given by {}", given_by(signal, &gap.reason, rights)));
+        }
+    }
+    for gap in snapshot.coverage.iter().filter(|gap| Signal::named(&gap.signal).is_none()) {
+        let _ = writeln!(text, "{:INDENT$}{} {}", gap.signal, gap.count, gap.reason);
+    }
+    text
+}
+
+fn seen(signal: &Signal, snapshot: &GraphSnapshot, gaps: &[&Coverage]) -> String {
+    let missing = gaps.iter().map(|gap| gap.count).sum();
+    let total = signal.total(snapshot, missing);
+    let things = signal.things;
+    match (total - missing, missing) {
+        // What there is once on a host.
+        (_, 0) if things.starts_with("the ") => things.to_owned(),
+        (0, _) if things.starts_with("the ") => format!("not {things}"),
+        (0, 0) => format!("no {things} now"),
+        (seen, 0) => format!("all {seen} {things}"),
+        (0, _) => format!("none of {total} {things}"),
+        (seen, _) => format!("{seen} of {total} {things}"),
+    }
+}
+
+fn given_by(signal: &Signal, reason: &str, rights: &Rights) -> &'static str {
+    let has_all = rights.has(Capability::SysPtrace) && rights.has(Capability::DacReadSearch);
+    if reason == "denied" && has_all {
+        return "no right that is missing here: a security module or a user namespace of their own keeps them closed";
+    }
+    signal.remedy(reason).unwrap_or("what is not known here")
+}
+
+fn push_wrapped(text: &mut String, sentence: &str) {
+    let mut line = format!("{:INDENT$} ", "");
+    for word in sentence.split(' ') {
+        if line.chars().count() + word.chars().count() >= WIDTH {
+            let _ = writeln!(text, "{line}");
+            line = format!("{:INDENT$}   ", "");
+        }
+        line.push(' ');
+        line.push_str(word);
+    }
+    let _ = writeln!(text, "{line}");
+}
+
+/// A row for each column that lacks values, and the names of the others.
+pub fn columns(snapshot: &GraphSnapshot) -> String {
+    let (whole, lacking): (Vec<&Column>, Vec<&Column>) =
+        snapshot.columns.iter().partition(|column| column.missing.is_empty());
+    let mut text = String::new();
+    if !lacking.is_empty() {
+        let _ = writeln!(text, "{:INDENT$}values", "column");
+    }
+    for column in lacking {
+        let missing = column.missing.iter().map(|missing| format!("{} {}", missing.nodes.len(), missing.reason));
+        let missing: Vec<String> = missing.collect();
+        let _ = writeln!(text, "{:INDENT$}{}; missing: {}", column.name, column.nodes.len(), missing.join(", "));
+    }
+    let names: Vec<&str> = whole.iter().map(|column| column.name.as_str()).collect();
+    let _ = writeln!(text, "nothing is missing of");
+    push_wrapped(&mut text, &names.join(" "));
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use expect_test::expect;
+    use schemas::{Missing, Node};
+
+    use super::*;
+
+    fn gap(signal: &str, reason: &str, count: i64) -> Coverage {
+        Coverage { signal: signal.to_owned(), reason: reason.to_owned(), count }
+    }
+
+    fn column(name: &str, nodes: Vec<i32>, missing: Vec<Missing>) -> Column {
+        let values = vec![1.0; nodes.len()];
+        Column { name: name.to_owned(), nodes, values, missing, ..Column::default() }
+    }
+
+    fn snapshot() -> GraphSnapshot {
+        let process = Node { kind: "process".to_owned(), ..Node::default() };
+        let denied = Missing { reason: "denied".to_owned(), nodes: vec![1, 2] };
+        GraphSnapshot {
+            nodes: vec![process; 3],
+            columns: vec![column("threads", vec![0, 1, 2], vec![]), column("fds", vec![0], vec![denied])],
+            coverage: vec![gap("fd", "denied", 2), gap("process", "gone", 1), gap("moon", "off", 4)],
+            ..GraphSnapshot::default()
+        }
+    }
+
+    #[test]
+    fn each_signal_has_a_row_that_says_what_is_not_seen_and_why() {
+        let expected = expect![[r#"
+            signal              seen
+            process-hidden      all 3 tasks
+            process             3 of 4 processes
+                                  1 gone: they are in no graph: neither suspects nor victims
+                                  given by nothing: they ended while they were read
+            executable          all 3 processes
+            cgroup              all 3 processes
+            network-namespace   all 3 processes
+            fd                  1 of 3 processes
+                                  2 denied: their descriptors are not counted; no file, lock, pipe or socket is seen to be
+                                    theirs
+                                  given by CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH, or root
+            fd-link             all 1 processes whose descriptors are counted
+            syscall             all 3 processes
+            io                  all 3 processes
+            run-delay           all 3 processes
+            memory              all 3 processes
+            threads             all 3 threads
+            locks               the list of locks
+            lock-waiter         no waits for locks now
+            lock-holder         no waits for locks now
+            sockets-net         the sockets
+            sockets-listing     the sockets as the kernel lists them
+            sockets-elsewhere   all 3 processes
+            endpoint            no endpoints now
+            pipes               no pairs of a reader and a writer now
+            snapshot            the snapshots before
+            moon                4 off
+        "#]];
+        expected.assert_eq(&signals(&snapshot(), &Rights::default()));
+        let root = Rights::parse(b"Uid: 0 0 0 0\nGid: 0 0 0 0\nCapEff: 1ffffffffff\n").unwrap();
+        let said = signals(&snapshot(), &root);
+        assert!(said.contains(" given by no right that is missing here: "), "{said}");
+    }
+
+    #[test]
+    fn columns_that_lack_values_are_told_apart() {
+        let expected = expect![[r#"
+            column              values
+            fds                 1; missing: 2 denied
+            nothing is missing of
+                                  threads
+        "#]];
+        expected.assert_eq(&columns(&snapshot()));
+    }
+}

@@ -1,0 +1,45 @@
+//! Each signal that can be missing is explained.
+
+use std::{collections::BTreeSet, fs, path::Path};
+
+use producer::signals::{SIGNALS, Signal};
+
+/// The signals that the sources beneath `folder` name where they say that one is missing.
+fn named_in(folder: &Path, signals: &mut BTreeSet<String>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            named_in(&path, signals);
+            continue;
+        }
+        let text = fs::read_to_string(&path).unwrap();
+        // Written over several lines too.
+        let text = text.split_whitespace().collect::<Vec<_>>().join(" ").replace("( ", "(");
+        for call in ["gaps.add(\"", "gaps.add_seen(\"", "self.add(\"", "self.add_seen(\"", "noted(\""] {
+            signals.extend(text.split(call).skip(1).filter_map(|rest| rest.split('"').next()).map(str::to_owned));
+        }
+    }
+}
+
+#[test]
+fn every_signal_that_can_be_missing_is_explained_once() {
+    let mut signals = BTreeSet::from(["snapshot".to_owned()]);
+    named_in(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut signals);
+    assert!(signals.len() > 15, "{signals:?}");
+    let unexplained: Vec<&String> = signals.iter().filter(|signal| Signal::named(signal).is_none()).collect();
+    assert!(unexplained.is_empty(), "`signals.rs` does not explain {unexplained:?}");
+    let explained: BTreeSet<String> = SIGNALS.iter().map(|signal| signal.name.to_owned()).collect();
+    assert_eq!(explained.len(), SIGNALS.len());
+    assert_eq!(explained.difference(&signals).collect::<Vec<_>>(), Vec::<&String>::new(), "nobody misses these");
+}
+
+#[test]
+fn what_is_missing_on_this_host_has_a_remedy() {
+    let mut sweeper = crate::children::sweeper();
+    let snapshot = [sweeper.sweep().unwrap(), sweeper.sweep().unwrap()].into_iter().next_back().unwrap();
+    for gap in &snapshot.coverage {
+        let signal = Signal::named(&gap.signal).unwrap();
+        assert!(signal.remedy(&gap.reason).is_some(), "{} {}", gap.signal, gap.reason);
+        assert!(signal.total(&snapshot, gap.count) >= gap.count);
+    }
+}
