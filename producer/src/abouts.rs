@@ -5,7 +5,8 @@ use std::{collections::HashMap, sync::Arc};
 use crate::{
     aside::Aside,
     container,
-    process::{About, Identity, Opened},
+    process::{About, Identity, LONGEST_ARGUMENTS, Opened},
+    read::{Directory, Seen},
 };
 
 /// Remembers from sweep to sweep what processes are.
@@ -71,6 +72,17 @@ impl Abouts {
         let about = Arc::clone(&known.about);
         self.seen.insert(opened.identity, known);
         about
+    }
+
+    /// What `keep` leaves of a process's arguments, as they are now.
+    pub fn arguments<'b>(
+        &mut self,
+        directory: &Directory,
+        identity: Identity,
+        buffer: &'b mut Vec<u8>,
+        keep: impl FnOnce(&[u8]) -> Vec<u8>,
+    ) -> Seen<&'b [u8]> {
+        self.aside.read_part(directory, (identity, "cmdline"), LONGEST_ARGUMENTS, buffer, keep)
     }
 
     /// Forgets who was not seen.

@@ -22,6 +22,7 @@ use crate::{
     role,
     stalls::Stall,
     system::Resource,
+    titles::{self, Titled},
     waits::Picture,
 };
 
@@ -49,6 +50,8 @@ pub struct Sighting<'s> {
     pub locks: &'s Picture,
     /// Reads and writes that go on.
     pub stalls: &'s [Stall],
+    /// What processes say that are concerned with a wait.
+    pub titles: &'s [Titled],
     /// Pairs of a reader and a writer of a pipe.
     pub pipes: &'s BTreeSet<(usize, usize)>,
     /// Control groups.
@@ -70,6 +73,7 @@ pub fn assemble(sighting: &Sighting<'_>) -> Builder {
     let files = add_files(&mut builder, sighting, &processes, &filesystems);
     add_locks(&mut builder, sighting.locks, &processes, &files);
     add_stalls(&mut builder, sighting.stalls, &processes);
+    add_titles(&mut builder, sighting, &processes);
     add_network(&mut builder, sighting.network, &processes);
     for (reader, writer) in sighting.pipes {
         if let (Some(reader), Some(writer)) = (processes.get(*reader), processes.get(*writer)) {
@@ -210,6 +214,21 @@ fn add_stalls(builder: &mut Builder, stalls: &[Stall], nodes: &[i32]) {
         }
         if stall.writes {
             builder.evidence(&stall.source, &stall.text, others.into_iter().chain([*waiter]));
+        }
+    }
+}
+
+/// Titles are evidence, and may tell who waits for whom.
+fn add_titles(builder: &mut Builder, sighting: &Sighting<'_>, nodes: &[i32]) {
+    for titled in sighting.titles {
+        if let (Some(process), Some(node)) = (sighting.processes.get(titled.process), nodes.get(titled.process)) {
+            builder.evidence(&format!("/proc/{}/cmdline", process.identity.pid), &titled.text, [*node]);
+        }
+    }
+    for wait in titles::waits(sighting.processes, sighting.titles) {
+        if let (Some(waiter), Some(holder)) = (nodes.get(wait.waiter), nodes.get(wait.holder)) {
+            let blocked_ms = Some(sighting.network.owing_ms(wait.waiter) as f32);
+            builder.edge(*waiter, *holder, "waits-for", Relation { blocked_ms, ..Relation::INFERRED });
         }
     }
 }

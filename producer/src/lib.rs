@@ -25,7 +25,7 @@
 //! - `young`: processes that have only begun
 //! - `cgroups`: what control groups use, and whom they hold up
 //! - `container`, `role`: what a thing is, whatever its number is today; `arguments`: what is made of those
-//! - `tasks`: where each task is in the kernel; `locks`, `waits`, `stalls`: who holds, who waits, how long
+//! - `tasks`: where each task is in the kernel; `locks`, `waits`, `stalls`: who holds, who waits, how long; `titles`: what they say
 //! - `connections`, `pipes`: who is connected to whom
 //! - [`run`]: sweeps at an interval; `outbox` is where snapshots wait for `delivery` to the bus, `record` their form
 //! - [`settings`]: what the program `detective-producer` reads
@@ -79,6 +79,7 @@ mod stalls;
 mod system;
 pub mod tape;
 mod tasks;
+mod titles;
 mod waits;
 mod young;
 

@@ -18,6 +18,9 @@ use crate::{
     read::{Directory, ProcRoot, Seen},
 };
 
+/// Of a command line no more than this is looked at.
+pub const LONGEST_ARGUMENTS: usize = 16 << 10;
+
 /// What tells a process from every other since boot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Identity {
@@ -201,7 +204,7 @@ impl Opened {
         let said = |arguments: &[&[u8]]| Said::of(executable.as_deref(), &self.comm, arguments, shows_arguments);
         // The script's name comes early; what follows may be megabytes.
         let keep = |text: &[u8]| said(&parse::process::arguments(text)).to_bytes();
-        let read = aside.read_part(&self.directory, (self.identity, "cmdline"), 16 << 10, buffer, keep);
+        let read = aside.read_part(&self.directory, (self.identity, "cmdline"), LONGEST_ARGUMENTS, buffer, keep);
         let unnamed = container.as_ref().is_some_and(|container| matches!(container.label, Seen::Late));
         let late = unnamed || matches!(read, Seen::Late);
         let Said { name, makes_faults, command } = read.here().and_then(Said::of_bytes).unwrap_or_else(|| said(&[]));

@@ -1,8 +1,8 @@
 //! One sweep after another over one host.
 
 use std::{
-    collections::{BTreeMap, HashMap, HashSet},
-    time::Instant,
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
+    time::{Duration, Instant},
 };
 
 use schemas::GraphSnapshot;
@@ -24,10 +24,12 @@ use crate::{
     process::{self, Identity, Process},
     rates::{self, Since},
     read::{ProcRoot, Seen},
-    sockets, stalls, system,
+    sockets,
+    stalls::{self, Stall},
+    system,
     tape::Tape,
     tasks::{self, Task},
-    waits,
+    titles, waits,
     young::Young,
 };
 
@@ -159,6 +161,8 @@ impl Sweeper {
         let ends = pipes::Ends::of_all(processes);
         let stalls = self.stalls.look(&self.root, &callers, &ends, &network, &mut self.buffer);
         let locks = self.locks(processes, &tasks, &listed, &mut gaps);
+        let concerned = concerned(&locks, &stalls, &network);
+        let titles = titles::look(&self.root, processes, &concerned, &mut self.abouts, &mut self.buffer);
         let (pipes, left_out) = ends.pairs();
         gaps.add("pipes", Reason::Off, left_out);
         let groups = self.groups.look(processes, &mut self.buffer);
@@ -178,6 +182,7 @@ impl Sweeper {
             filesystems: &filesystems,
             locks: &locks,
             stalls: &stalls,
+            titles: &titles,
             pipes: &pipes,
             groups: &groups,
             system: &system,
@@ -334,4 +339,19 @@ impl Sweeper {
         let setting = self.root.directory.read_small("sys/kernel/task_delayacct", &mut self.buffer);
         setting.here().is_none_or(|setting| setting.trim_ascii() != b"0")
     }
+}
+
+/// The processes that wait, or that others wait for, long enough to be asked what they are doing.
+fn concerned(locks: &waits::Picture, stalls: &[Stall], network: &connections::Network) -> BTreeSet<usize> {
+    const LONG: Duration = Duration::from_millis(900);
+    let long_ms = LONG.as_secs_f64() * 1000.0;
+    let waits = locks.waits.iter().filter(|wait| wait.blocked >= LONG);
+    let of_locks = waits.flat_map(|wait| wait.holders.iter().map(|holder| holder.process).chain([wait.process]));
+    // Who reads is a client that waits for others, who writes waits itself.
+    let of_stalls = stalls.iter().filter(|stall| stall.blocked >= LONG).flat_map(|stall| match stall.writes {
+        true => vec![stall.process],
+        false => stall.others.clone(),
+    });
+    let late = network.standings.iter().filter(|(_, standing)| standing.owing_ms.max(standing.unread_ms) >= long_ms);
+    of_locks.chain(of_stalls).chain(late.map(|(process, _)| *process)).collect()
 }

@@ -197,8 +197,9 @@ pub fn summary(judged: &Judged, case: &Case) -> String {
         Some(pid) => format!("{} (pid {pid})", node.name),
         None => format!("{} `{}`", node.kind, node.name),
     };
+    let strongest = || of_deviation(judged, judged.scores[case.root].deviations.first()?).map(|reason| reason.text);
     let what = match &*case.trouble {
-        crate::blame::HOLDS_LOCK => of_lock(judged, case).map(|reason| reason.text),
+        crate::blame::HOLDS_LOCK => of_lock(judged, case).map(|reason| reason.text).or_else(strongest),
         crate::blame::DOES_NOT_READ => Some(of_reader(judged, case).text),
         trouble => judged.scores[case.root]
             .deviations

@@ -13,6 +13,7 @@ use crate::{
     rates::Rates,
     read::Seen,
     stalls::{self, Longest, Stall},
+    titles,
     waits::{Picture, Wait},
 };
 
@@ -21,6 +22,11 @@ pub fn add(builder: &mut Builder, sighting: &Sighting<'_>) -> Vec<i32> {
     let mut blocks = Blocks::of(&sighting.locks.waits, sighting.stalls);
     for stuck in &sighting.filesystems.stuck {
         blocks.blocked_for(stuck.process, stuck.blocked.as_secs_f64() * 1000.0);
+    }
+    for wait in titles::waits(sighting.processes, sighting.titles) {
+        let millis = sighting.network.owing_ms(wait.waiter);
+        blocks.blocked_for(wait.waiter, millis);
+        blocks.add(wait.holder, millis);
     }
     let stalls = stalls::longest(sighting.stalls);
     let mut nodes = Vec::with_capacity(sighting.processes.len());

@@ -151,6 +151,13 @@ pub struct Scene<'s> {
     pub at: Instant,
 }
 
+impl Network {
+    /// For how many milliseconds a process has owed an answer over TCP.
+    pub fn owing_ms(&self, process: usize) -> f64 {
+        self.standings.get(&process).map_or(0.0, |standing| standing.owing_ms)
+    }
+}
+
 impl Memory {
     /// Joins the sockets of a sweep.
     pub fn join(&mut self, scene: &Scene<'_>) -> Network {

@@ -1,11 +1,17 @@
 //! Who waits at a pipe or a socket, and for whom.
 
-use std::process::{Command, Stdio};
+use std::{
+    os::unix::process::CommandExt,
+    process::{Command, Stdio},
+};
 
 use rustix::process::{Pid, Signal, kill_process};
 use schemas::GraphSnapshot;
 
-use crate::{children::*, parts::play};
+use crate::{
+    children::*,
+    parts::{self, play},
+};
 
 /// Sweeps until `waiter` is seen to have waited for a while, as that column tells.
 fn waits(column: &str, waiter: &Kept) -> (GraphSnapshot, usize) {
@@ -90,4 +96,30 @@ fn an_idle_connection_owes_nothing() {
         (value(&snapshot, "answer_wait_ms", client), value(&snapshot, "owing_ms", server)),
         (Some(0.0), Some(0.0))
     );
+}
+
+#[test]
+fn who_says_that_it_waits_waits_for_the_one_that_is_idle_in_a_transaction() {
+    let titled = |title: &str| {
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        command.arg0(title);
+        parts::play_by(command, "serve -")
+    };
+    let (waiting, address) = titled("postgres: app shop 127.0.0.1(4711) UPDATE waiting");
+    let (idle, _) = titled("postgres: secret shop 127.0.0.1(4712) idle in transaction");
+    let (_resting, _) = titled("postgres: app shop 127.0.0.1(4713) idle");
+    let (_client, _) = play(&format!("ask {address}"));
+    let (snapshot, (waiter, holder)) = sweep_until(&mut sweeper(), |snapshot| {
+        let (waiter, holder) = (process(snapshot, waiting.pid())?, process(snapshot, idle.pid())?);
+        edge(snapshot, waiter, "waits-for", holder)?;
+        Some((waiter, holder))
+    });
+    let wait = edge(&snapshot, waiter, "waits-for", holder).unwrap();
+    assert_eq!(wait.basis, "inferred");
+    assert!(wait.blocked_ms.unwrap() >= 900.0);
+    assert_eq!(value(&snapshot, "blocks_tasks", holder), Some(1.0));
+    let says = |at: usize, text: &str| {
+        snapshot.evidence.iter().any(|proof| proof.nodes == [at as i32] && proof.text == text)
+    };
+    assert!(says(waiter, "postgres: backend: UPDATE waiting") && says(holder, "postgres: backend: idle in transaction"));
 }
