@@ -159,24 +159,6 @@ impl Directory {
         self.bytes("read", name, buffer, |fd, buffer| read_into(fd, name, limit, buffer))
     }
 
-    /// What `keep` leaves of the first `limit` bytes of the file `name`, in `buffer`, which is cleared first. The rest is nobody's
-    /// business: it is not in recordings either.
-    pub fn read_part<'b>(
-        &self,
-        name: &str,
-        limit: usize,
-        buffer: &'b mut Vec<u8>,
-        keep: impl FnOnce(&[u8]) -> Vec<u8>,
-    ) -> Seen<&'b [u8]> {
-        self.bytes("part", name, buffer, |fd, buffer| {
-            read_into(fd, name, limit, buffer)?;
-            let kept = keep(buffer);
-            buffer.clear();
-            buffer.extend_from_slice(&kept);
-            Ok(())
-        })
-    }
-
     /// Where the link `name` leads, in `buffer`, which is cleared first.
     pub fn link<'b>(&self, name: &str, buffer: &'b mut Vec<u8>) -> Seen<&'b [u8]> {
         self.bytes("link", name, buffer, |fd, buffer| {

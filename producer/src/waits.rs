@@ -128,7 +128,7 @@ impl Memory {
         }
         self.waits = sightings;
         picture.held = held;
-        picture.note_what_is_hidden(scene, &listed);
+        picture.note_what_is_hidden(scene, listed);
         picture
     }
 }

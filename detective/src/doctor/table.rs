@@ -9,7 +9,7 @@ use producer::{
 use schemas::{Column, Coverage, GraphSnapshot};
 
 /// Where the second column begins.
-const INDENT: usize = 20;
+const INDENT: usize = 23;
 /// No line is longer, unless a word is.
 const WIDTH: usize = 110;
 
@@ -116,34 +116,43 @@ mod tests {
     #[test]
     fn each_signal_has_a_row_that_says_what_is_not_seen_and_why() {
         let expected = expect![[r#"
-            signal              seen
-            process-hidden      all 3 tasks
-            process             3 of 4 processes
-                                  1 gone: they are in no graph: neither suspects nor victims
-                                  given by nothing: they ended while they were read
-            executable          all 3 processes
-            cgroup              all 3 processes
-            network-namespace   all 3 processes
-            fd                  1 of 3 processes
-                                  2 denied: their descriptors are not counted; no file, lock, pipe or socket is seen to be
-                                    theirs
-                                  given by CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH, or root
-            fd-link             all 1 processes whose descriptors are counted
-            syscall             all 3 processes
-            io                  all 3 processes
-            run-delay           all 3 processes
-            memory              all 3 processes
-            threads             all 3 threads
-            locks               the list of locks
-            lock-waiter         no waits for locks now
-            lock-holder         no waits for locks now
-            sockets-net         the sockets
-            sockets-listing     the sockets as the kernel lists them
-            sockets-elsewhere   all 3 processes
-            endpoint            no endpoints now
-            pipes               no pairs of a reader and a writer now
-            snapshot            the snapshots before
-            moon                4 off
+            signal                 seen
+            process-hidden         all 3 tasks
+            process                3 of 4 processes
+                                     1 gone: they are in no graph: neither suspects nor victims
+                                     given by nothing: they ended while they were read
+            executable             all 3 processes
+            cmdline                all 3 processes
+            environ                all 3 processes in containers
+            cgroups                the control groups
+            cgroup                 no control groups now
+            network-namespace      all 3 processes
+            fd                     1 of 3 processes
+                                     2 denied: their descriptors are not counted; no file, lock, pipe or socket is seen to
+                                       be theirs
+                                     given by CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH, or root
+            fd-link                all 1 processes whose descriptors are counted
+            syscall                all 3 processes
+            io                     all 3 processes
+            run-delay              all 3 processes
+            memory                 all 3 processes
+            limits                 all 3 processes
+            threads                all 3 threads
+            locks                  the list of locks
+            lock-waiter            no waits for locks now
+            lock-holder            no waits for locks now
+            sockets-net            the sockets
+            sockets-listing        the sockets as the kernel lists them
+            sockets-elsewhere      all 3 processes
+            network-namespaces     no network namespaces now
+            filesystems            the filesystems
+            filesystem             no filesystems now
+            filesystems-elsewhere  no devices with open files now
+            frozen-filesystem      no tasks that wait until a filesystem is thawed now
+            endpoint               no endpoints now
+            pipes                  no pairs of a reader and a writer now
+            snapshot               the snapshots before
+            moon                   4 off
         "#]];
         expected.assert_eq(&signals(&snapshot(), &Rights::default()));
         let root = Rights::parse(b"Uid: 0 0 0 0\nGid: 0 0 0 0\nCapEff: 1ffffffffff\n").unwrap();
@@ -154,10 +163,10 @@ mod tests {
     #[test]
     fn columns_that_lack_values_are_told_apart() {
         let expected = expect![[r#"
-            column              values
-            fds                 1; missing: 2 denied
+            column                 values
+            fds                    1; missing: 2 denied
             nothing is missing of
-                                  threads
+                                     threads
         "#]];
         expected.assert_eq(&columns(&snapshot()));
     }

@@ -118,8 +118,9 @@ fn who_says_that_it_waits_waits_for_the_one_that_is_idle_in_a_transaction() {
     assert_eq!(wait.basis, "inferred");
     assert!(wait.blocked_ms.unwrap() >= 900.0);
     assert_eq!(value(&snapshot, "blocks_tasks", holder), Some(1.0));
-    let says = |at: usize, text: &str| {
-        snapshot.evidence.iter().any(|proof| proof.nodes == [at as i32] && proof.text == text)
-    };
-    assert!(says(waiter, "postgres: backend: UPDATE waiting") && says(holder, "postgres: backend: idle in transaction"));
+    let says =
+        |at: usize, text: &str| snapshot.evidence.iter().any(|proof| proof.nodes == [at as i32] && proof.text == text);
+    assert!(
+        says(waiter, "postgres: backend: UPDATE waiting") && says(holder, "postgres: backend: idle in transaction")
+    );
 }

@@ -99,8 +99,8 @@ fn a_ring_of_waiters_ends_the_walk() {
          a > b waits-for 2000
          b > a waits-for 2000",
         expect![[r#"
-            a (pid 100): deviates from what is normal for it
-            b (pid 101): deviates from what is normal for it
+            a (pid 100): waiting for a lock: 120 ms, normally 0 ms
+            b (pid 101): waiting for a lock: 120 ms, normally 0 ms
             1.32 a initiating
             1.32 b initiating
         "#]],
@@ -316,9 +316,9 @@ fn who_cannot_write_blames_the_full_filesystem_and_that_the_one_that_fills_it() 
     check(
         "process app failing_writes=1.6\nfile disk space_used_pct=1.4\napp > disk opens",
         expect![[r#"
-        file `disk`: space_used_pct: 140 %, normally 0 %; 1 other suffers
-        1.76 disk initiating
-        0.80 app first_failure
-    "#]],
+            file `disk`: space in use: 140 %, normally 0 %; 1 other suffers
+            1.76 disk initiating
+            0.80 app first_failure
+        "#]],
     );
 }

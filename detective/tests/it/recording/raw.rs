@@ -108,7 +108,7 @@ async fn a_recording_that_is_ended_by_force_is_replayed_as_far_as_it_goes() {
     child.0.wait().unwrap();
     // Whether it was killed within a sweep is chance; this one was.
     let reads = raw_reads(&raw).unwrap();
-    let within = reads.iter().rposition(|read| read.name == "statm").unwrap();
+    let within = reads.iter().rposition(|read| read.name.ends_with("/statm")).unwrap();
     write_reads(&folder.path("cut.avro"), &reads[..within]);
     let said = folder.run("replay", "cut.avro", "b", &["--speed", "max"]);
     let note = "`FOLDER/cut.avro` ends within a sweep, which is left out: the recording was ended by force\n";
@@ -149,8 +149,8 @@ async fn a_recording_that_does_not_fit_is_replayed_up_to_there_and_told() {
     let folder = Folder::new();
     record(&folder, &[]);
     let mut reads = raw_reads(&folder.path("raw.avro")).unwrap();
-    let second = reads.iter().enumerate().filter(|(_, read)| read.name == "uptime").nth(1).unwrap().0;
-    reads[second].name = "downtime".to_owned();
+    let second = reads.iter().enumerate().filter(|(_, read)| read.name == "/proc/uptime").nth(1).unwrap().0;
+    reads[second].name = "/proc/downtime".to_owned();
     write_reads(&folder.path("other.avro"), &reads);
     let version = env!("CARGO_PKG_VERSION");
     let (code, said) = folder.try_run("replay", "other.avro", "b", &["--speed", "max"]);
@@ -159,7 +159,7 @@ async fn a_recording_that_does_not_fit_is_replayed_up_to_there_and_told() {
     assert_eq!(
         error,
         format!(
-            "error: all 1 whole snapshots of `FOLDER/other.avro` are published: the file of raw reads, made by version {version}, does not fit version {version}: expected the answer to `read uptime`, found that to `read downtime`\n\
+            "error: all 1 whole snapshots of `FOLDER/other.avro` are published: the file of raw reads, made by version {version}, does not fit version {version}: expected the answer to `read /proc/uptime`, found that to `read /proc/downtime`\n\
              hint: play it with the version of Local Detective that recorded it"
         )
     );
