@@ -9,7 +9,7 @@ use rustix::fs::{FileType, Mode};
 
 use crate::{
     parse,
-    read::{Directory, Seen},
+    read::{Directory, Seen, Target},
 };
 
 /// A file's device numbers and inode, as `stat` tells them.
@@ -104,13 +104,15 @@ impl Handles {
 pub struct FileTable {
     own_paths: Vec<PathBuf>,
     files: HashMap<FileKey, File>,
+    // The device of all sockets that are no files; none before the first.
+    sockets: Option<(u32, u32)>,
     sweep: u64,
 }
 
 impl FileTable {
     /// A table that leaves out what is at or below `own_paths`.
     pub fn new(own_paths: Vec<PathBuf>) -> FileTable {
-        FileTable { own_paths, files: HashMap::new(), sweep: 0 }
+        FileTable { own_paths, files: HashMap::new(), sockets: None, sweep: 0 }
     }
 
     /// To be called before each sweep: forgets what the last one did not come across.
@@ -137,17 +139,37 @@ impl FileTable {
     /// Reads the open files of a process.
     pub fn handles(&mut self, process: &Directory, buffer: &mut Vec<u8>) -> Seen<Handles> {
         process.directory("fd").and_then(|fds| {
+            let mut handles = Handles::default();
+            // Mostly the descriptors are the first so many numbers, and need not be listed.
+            let expected = fds.size().here().and_then(|size| u32::try_from(size).ok()).unwrap_or(0);
+            let gap = (0..expected).find(|fd| !self.add(&mut handles, &fds, *fd, buffer));
+            if expected > 0 && gap.is_none() {
+                handles.count = expected as usize;
+                return Seen::Here(handles);
+            }
             fds.numbers().map(|numbers| {
-                // With some rights, but not enough, the numbers can be read and none of the links.
-                let is_denied = |fd: &u32| fds.link(&fd.to_string(), buffer) == Seen::Denied;
-                let denied = numbers.first().is_some_and(is_denied);
-                let readable = if denied { &[] } else { numbers.as_slice() };
-                // A descriptor that was closed meanwhile is simply not there any more.
-                let handle = |fd: &u32| Some((*fd, self.handle(&fds, *fd, buffer)?));
-                let open = readable.iter().filter_map(handle).collect();
-                Handles { count: numbers.len(), open, denied }
+                handles.count = numbers.len();
+                for fd in numbers.into_iter().filter(|fd| *fd >= gap.unwrap_or(0)) {
+                    if handles.denied {
+                        break;
+                    }
+                    // One that was closed meanwhile is simply not there any more.
+                    self.add(&mut handles, &fds, fd, buffer);
+                }
+                handles
             })
         })
+    }
+
+    /// Adds a descriptor; false if there is none, or none that may be looked at.
+    fn add(&mut self, handles: &mut Handles, fds: &Directory, fd: u32, buffer: &mut Vec<u8>) -> bool {
+        match self.handle(fds, fd, buffer) {
+            Seen::Here(handle) => handles.open.extend(handle.map(|handle| (fd, handle))),
+            // With some rights, but not enough, the numbers can be read and nothing of what they stand for.
+            Seen::Denied => handles.denied = true,
+            _ => return false,
+        }
+        !handles.denied
     }
 
     /// The inodes of a process's sockets.
@@ -158,45 +180,56 @@ impl FileTable {
         numbers.iter().filter_map(link).collect()
     }
 
-    fn handle(&mut self, fds: &Directory, fd: u32, buffer: &mut Vec<u8>) -> Option<Handle> {
-        let name = fd.to_string();
-        let link = fds.link(&name, buffer).here()?;
-        if let Some(inode) = parse::process::numbered(link, b"socket") {
-            return Some(Handle::Socket(inode));
-        }
-        if let Some(inode) = parse::process::numbered(link, b"pipe") {
-            let mode = fds.link_mode(&name).here()?;
-            let pipe = FileKey { device: (0, 0), inode };
-            return Some(Handle::Pipe { pipe, reads: mode.contains(Mode::RUSR), writes: mode.contains(Mode::WUSR) });
-        }
-        if !is_shown(link) {
-            return None;
-        }
-        let target = fds.target(&name).here()?;
-        let mode = fds.link_mode(&name).here()?;
-        let (reads, writes) = (mode.contains(Mode::RUSR), mode.contains(Mode::WUSR));
-        let file = FileKey { device: target.device, inode: target.inode };
-        match FileType::from_raw_mode(target.mode) {
-            FileType::Fifo => Some(Handle::Pipe { pipe: file, reads, writes }),
-            kind @ (FileType::RegularFile | FileType::Directory) => {
-                let regular = kind == FileType::RegularFile;
-                self.remember(file, link, regular, target.mount).then_some(Handle::File { file, writes })
+    /// What a descriptor stands for. Its link is read only where nothing else tells, for that is the dearest question.
+    fn handle(&mut self, fds: &Directory, fd: u32, buffer: &mut Vec<u8>) -> Seen<Option<Handle>> {
+        let name = rustix::path::DecInt::new(fd);
+        let name = name.as_str();
+        fds.target(name).and_then(|target| {
+            let file = FileKey { device: target.device, inode: target.inode };
+            match FileType::from_raw_mode(target.mode) {
+                FileType::Socket if self.is_socket(file, fds, name, buffer) => {
+                    Seen::Here(Some(Handle::Socket(file.inode)))
+                }
+                FileType::Fifo => fds.link_mode(name).map(|mode| {
+                    let (reads, writes) = (mode.contains(Mode::RUSR), mode.contains(Mode::WUSR));
+                    Some(Handle::Pipe { pipe: file, reads, writes })
+                }),
+                FileType::RegularFile if self.is_shown(file, &target, fds, name, buffer) => {
+                    fds.link_mode(name).map(|mode| {
+                        let writes = mode.contains(Mode::WUSR);
+                        Some(Handle::File { file, writes })
+                    })
+                }
+                FileType::Directory if self.is_shown(file, &target, fds, name, buffer) => {
+                    Seen::Here(Some(Handle::File { file, writes: false }))
+                }
+                _ => Seen::Here(None),
             }
-            _ => None,
-        }
+        })
     }
 
-    /// False if the file is of Local Detective's own data.
-    fn remember(&mut self, file: FileKey, link: &[u8], regular: bool, mount: Option<u64>) -> bool {
+    /// Whether it is a socket in use, and not the name of one in a file system.
+    fn is_socket(&mut self, file: FileKey, fds: &Directory, name: &str, buffer: &mut Vec<u8>) -> bool {
+        if self.sockets.is_none() {
+            let link = fds.link(name, buffer).here();
+            self.sockets = link.and_then(|link| parse::process::numbered(link, b"socket")).map(|_| file.device);
+        }
+        self.sockets == Some(file.device)
+    }
+
+    /// False if the file is of the kernel's own or of Local Detective's data.
+    fn is_shown(&mut self, file: FileKey, target: &Target, fds: &Directory, name: &str, buffer: &mut Vec<u8>) -> bool {
         let sweep = self.sweep;
         if self.files.get(&file).is_some_and(|known| known.seen == sweep) {
             return true;
         }
+        let Some(link) = fds.link(name, buffer).here().filter(|link| is_shown(link)) else { return false };
         let path = parse::text(link.strip_suffix(b" (deleted)").unwrap_or(link));
         if self.own_paths.iter().any(|own| Path::new(&path).starts_with(own)) {
             return false;
         }
-        self.files.insert(file, File { path, regular, mount, seen: sweep });
+        let regular = FileType::from_raw_mode(target.mode) == FileType::RegularFile;
+        self.files.insert(file, File { path, regular, mount: target.mount, seen: sweep });
         true
     }
 }

@@ -155,6 +155,14 @@ impl Directory {
         Ok(rustix::fs::openat(self.fd()?, name, flags, Mode::empty())?)
     }
 
+    /// What the kernel gives as the size of this directory: of `/proc/PID/fd`, since Linux 6.2, how many descriptors there are.
+    pub fn size(&self) -> Seen<u64> {
+        self.value("size", "", |fd| {
+            let flags = AtFlags::EMPTY_PATH | AtFlags::STATX_DONT_SYNC;
+            Ok(rustix::fs::statx(fd, "", flags, StatxFlags::SIZE)?.stx_size)
+        })
+    }
+
     /// The numbers among the names in this directory, in the kernel's order. Each directory tells them once.
     pub fn numbers(&self) -> Seen<Vec<u32>> {
         self.value("numbers", "", numbers_in)

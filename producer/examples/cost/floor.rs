@@ -48,6 +48,7 @@ enum What {
     Link,
     LinkMode,
     Target,
+    Size,
     Space,
     Dump(Listing),
 }
@@ -118,6 +119,7 @@ impl Plan {
             "link" => What::Link,
             "link-mode" => What::LinkMode,
             "target" => What::Target,
+            "size" => What::Size,
             "space" => What::Space,
             // Each part of an answer has a question of its own.
             "netlink" if is_one_more => return Ok(()),
@@ -128,7 +130,7 @@ impl Plan {
             }
         };
         let (from, name) = match what {
-            What::Numbers => (self.known.get(&asked.name).copied().unwrap_or(NOWHERE), ""),
+            What::Numbers | What::Size => (self.known.get(&asked.name).copied().unwrap_or(NOWHERE), ""),
             _ => self.relative(&asked.name),
         };
         self.asks.push(Ask { from, name: CString::new(name)?, what });
@@ -190,6 +192,10 @@ impl Ask {
             What::Target => {
                 let wanted = StatxFlags::TYPE | StatxFlags::INO | StatxFlags::MNT_ID;
                 rustix::fs::statx(from, &self.name, AtFlags::STATX_DONT_SYNC, wanted)?;
+            }
+            What::Size => {
+                let flags = AtFlags::EMPTY_PATH | AtFlags::STATX_DONT_SYNC;
+                rustix::fs::statx(from, "", flags, StatxFlags::SIZE)?;
             }
             What::Space => {
                 let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
