@@ -65,7 +65,8 @@ impl Abouts {
             known => {
                 let about = opened.about(&mut self.aside, &self.containers, self.shows_arguments, buffer);
                 self.containers.learn(about.container.as_ref());
-                let before = known.filter(|known| about.late && known.about.executable == about.executable);
+                let is_same = |known: &About| known.executable == about.executable && known.groups == about.groups;
+                let before = known.filter(|known| about.late && is_same(&known.about));
                 // What was known is better than what does not come.
                 before.cloned().unwrap_or_else(|| Known { about: Arc::new(about), age, was_seen_again: false })
             }
