@@ -24,9 +24,9 @@ pub struct SweepConfig {
     /// Whether everything is read in every sweep. Else the files of a process that has not run since the sweep before, which
     /// cannot have changed, are read again only now and then.
     pub reread: bool,
-    /// Whether the arguments of processes are sent too, as evidence: of each at most 512 bytes, without what looks like a
-    /// secret. Other words than those known to stand before secrets can stand before one, so leave it off where
-    /// snapshots go further than those who may see the arguments anyway.
+    /// Whether the arguments of processes are sent too, as evidence: of each at most 512 bytes, without what is or may be a
+    /// secret. No list of what stands before a secret is complete, so leave it off where snapshots go further than those
+    /// who may see the arguments anyway.
     pub arguments: bool,
     /// The most bytes of snapshots that wait while the bus is slow or away. Beyond that the oldest are dropped and
     /// counted; the newest always waits.

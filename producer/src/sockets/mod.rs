@@ -109,6 +109,12 @@ pub struct Listing {
     pub refused: bool,
 }
 
+/// The sockets in one answer of the kernel's listing, if it is one.
+pub fn of_datagram(datagram: &[u8]) -> Option<Sockets> {
+    let mut sockets = Sockets::default();
+    netlink::take_all(datagram, &mut sockets).ok().map(|_| sockets)
+}
+
 /// Lists the sockets of the namespace that `conversation` is held in or, if the kernel refuses, those that `net` (a `/proc/PID/net`)
 /// tells.
 pub fn list(

@@ -110,7 +110,7 @@ impl Netlink {
 }
 
 /// Takes every message of a datagram; true after the last of a dump.
-fn take_all(mut datagram: &[u8], sockets: &mut Sockets) -> io::Result<bool> {
+pub fn take_all(mut datagram: &[u8], sockets: &mut Sockets) -> io::Result<bool> {
     const HEADER: usize = 16;
     while let Some(length) = datagram.first_chunk::<4>() {
         let length = u32::from_ne_bytes(*length) as usize;
@@ -125,9 +125,9 @@ fn take_all(mut datagram: &[u8], sockets: &mut Sockets) -> io::Result<bool> {
                 NetlinkPayload::InnerMessage(SockDiagMessage::UnixResponse(response)) => {
                     sockets.unix.push(unix_socket(&response));
                 }
-                NetlinkPayload::Done(done) if done.code < 0 => return Err(io::Error::from_raw_os_error(-done.code)),
+                NetlinkPayload::Done(done) if done.code < 0 => return Err(failure(done.code)),
                 NetlinkPayload::Done(_) => return Ok(true),
-                NetlinkPayload::Error(error) => return Err(error.to_io()),
+                NetlinkPayload::Error(error) => return Err(failure(error.raw_code())),
                 _ => {}
             }
         }
@@ -135,6 +135,11 @@ fn take_all(mut datagram: &[u8], sockets: &mut Sockets) -> io::Result<bool> {
         datagram = datagram.get(next..).unwrap_or_default();
     }
     Ok(false)
+}
+
+/// The kernel's own number of an error is negative.
+fn failure(code: i32) -> io::Error {
+    io::Error::from_raw_os_error(code.checked_neg().unwrap_or(i32::MAX))
 }
 
 fn tcp_socket(response: &InetResponse) -> TcpSocket {
@@ -209,6 +214,24 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    /// One message of such a kind that holds an error's number.
+    fn datagram(kind: u16, code: i32) -> Vec<u8> {
+        let length = 16 + 4 + 16_u32;
+        [&length.to_ne_bytes()[..], &kind.to_ne_bytes(), &[0; 10], &code.to_ne_bytes(), &[0; 16]].concat()
+    }
+
+    #[test]
+    fn an_error_without_a_positive_number_is_an_error() {
+        const ERROR: u16 = 2;
+        const DONE: u16 = 3;
+        for (kind, code, expected) in
+            [(ERROR, -1, 1), (DONE, -13, 13), (ERROR, i32::MIN, i32::MAX), (DONE, i32::MIN, i32::MAX)]
+        {
+            let taken = take_all(&datagram(kind, code), &mut Sockets::default());
+            assert_eq!(taken.err().and_then(|error| error.raw_os_error()), Some(expected));
+        }
+    }
 
     proptest! {
         #[test]

@@ -1,0 +1,7 @@
+#![no_main]
+
+use producer::parse::environ::{kept, names};
+
+libfuzzer_sys::fuzz_target!(|text: &[u8]| {
+    let _ = (names(text), kept(text));
+});

@@ -1,0 +1,8 @@
+#![no_main]
+
+use producer::parse::{counters::counter, diskstats, mounts, thaw};
+
+libfuzzer_sys::fuzz_target!(|text: &[u8]| {
+    let _ = (mounts::parse(text).count(), diskstats::parse(text), counter(text, b"TcpExt", b"ListenDrops"));
+    let _ = (thaw::wchan(text), thaw::stack(text));
+});

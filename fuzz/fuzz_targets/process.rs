@@ -1,0 +1,8 @@
+#![no_main]
+
+use producer::parse::process::{arguments, cgroup, io, numbered, open_files_limit, schedule, statm};
+
+libfuzzer_sys::fuzz_target!(|text: &[u8]| {
+    let _ = (statm(text), schedule(text), io(text), open_files_limit(text));
+    let _ = (cgroup(text), arguments(text), numbered(text, b"socket"));
+});
