@@ -31,6 +31,11 @@ impl Tied {
         Ok(Tied { name: name.to_owned(), child })
     }
 
+    /// Its process id.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// What it writes, if that is piped; once.
     pub fn stdout(&mut self) -> Option<ChildStdout> {
         self.child.stdout.take()
