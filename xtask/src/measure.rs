@@ -3,6 +3,7 @@
 use std::{
     path::{Path, PathBuf},
     process::Command,
+    time::{Duration, Instant},
 };
 
 use anyhow::{Context, ensure};
@@ -10,7 +11,9 @@ use clap::{Args, Subcommand};
 
 use crate::repository::{root, target};
 
+mod api;
 mod crowd;
+mod faults;
 mod kafka;
 mod producer;
 mod tied;
@@ -41,6 +44,8 @@ enum What {
     Producer(producer::ProducerArgs),
     /// The three programs on a real Kafka: peak resident memory of each, and how long after a sweep its event can be read.
     Kafka(kafka::KafkaArgs),
+    /// A trial on this host: whether the culprit of each of many faults is named, and named first.
+    Faults(faults::FaultsArgs),
     /// Append to a file under its lock, for `kafka`.
     #[command(hide = true)]
     Writer { file: PathBuf },
@@ -55,6 +60,7 @@ pub fn run(args: &MeasureArgs) -> anyhow::Result<()> {
         What::Up { processes, learn } => up::run(processes, *learn, args.json),
         What::Producer(what) => producer::run(what, args.json),
         What::Kafka(what) => kafka::run(what, args.json),
+        What::Faults(what) => faults::run(what, args.json),
         What::Writer { file } => kafka::trouble::write_lines(file),
     }
 }
@@ -82,6 +88,14 @@ fn remove_folder(folder: &Path) -> anyhow::Result<()> {
             Err(error).with_context(|| format!("cannot remove `{}`", folder.display()))
         }
         _ => Ok(()),
+    }
+}
+
+/// Does nothing for a while.
+fn wait(time: Duration) {
+    let until = Instant::now() + time;
+    while let Some(left) = until.checked_duration_since(Instant::now()).filter(|left| !left.is_zero()) {
+        std::thread::park_timeout(left);
     }
 }
 

@@ -10,9 +10,9 @@ use std::{path::Path, time::Duration};
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::{build_release, crowd::Crowd, machine};
+use super::{build_release, crowd::Crowd, machine, wait};
 use crate::kafka::Kafka;
-use programs::{Programs, wait};
+use programs::Programs;
 
 mod latency;
 mod programs;

@@ -19,13 +19,10 @@ use std::{
 use anyhow::{Context, bail, ensure};
 use serde_json::{Value, json};
 
-use super::{
-    programs::{Programs, wait},
-    trouble::Writers,
-};
+use super::{programs::Programs, trouble::Writers};
 use crate::{
     kafka::Kafka,
-    measure::{crowd::Crowd, rounded},
+    measure::{crowd::Crowd, rounded, wait},
 };
 
 /// So few that two cores, which carry Kafka too, are not busy.

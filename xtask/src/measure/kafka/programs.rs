@@ -2,8 +2,7 @@
 
 use std::{
     fs::File,
-    io::{Read, Write},
-    net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
+    net::{Ipv4Addr, SocketAddr, TcpListener},
     path::{Path, PathBuf},
     process::{ChildStdout, Command, Stdio},
     time::{Duration, Instant},
@@ -14,7 +13,7 @@ use serde_json::Value;
 
 use crate::{
     kafka::Kafka,
-    measure::{empty_folder, remove_folder, tied::Tied},
+    measure::{api::get, empty_folder, remove_folder, tied::Tied},
 };
 
 /// From the last learned snapshot to the first scored one: a training, on a busy machine.
@@ -175,25 +174,5 @@ impl Programs {
         let said = std::fs::read_to_string(self.log(program)).unwrap_or_default();
         let lines: Vec<&str> = said.lines().collect();
         lines[lines.len().saturating_sub(6)..].join("\n  ")
-    }
-}
-
-/// The status and the body of an answer.
-fn get(api: SocketAddr, path: &str) -> anyhow::Result<(u16, String)> {
-    const PATIENCE: Duration = Duration::from_secs(10);
-    let mut stream = TcpStream::connect_timeout(&api, PATIENCE)?;
-    stream.set_read_timeout(Some(PATIENCE))?;
-    write!(stream, "GET {path} HTTP/1.0\r\nhost: {api}\r\n\r\n")?;
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer)?;
-    let (head, body) = answer.split_once("\r\n\r\n").context("no HTTP answer")?;
-    Ok((head.split(' ').nth(1).context("no status")?.parse()?, body.to_owned()))
-}
-
-/// Does nothing for a while.
-pub fn wait(time: Duration) {
-    let until = Instant::now() + time;
-    while let Some(left) = until.checked_duration_since(Instant::now()).filter(|left| !left.is_zero()) {
-        std::thread::park_timeout(left);
     }
 }

@@ -1,0 +1,4 @@
+"""FOLDER: computes without end."""
+
+while True:
+    sum(range(10000))
