@@ -159,6 +159,8 @@ impl Measure {
             "major_faults" => Measure { floor: 1.0, ..measure },
             // Bulk I/O by itself is somebody's backup; it is trouble when others wait.
             "read_bytes" | "write_bytes" => Measure { floor: 0.8, ..measure },
+            // So are bytes that go to a pipe or stay in memory, and children that come and go.
+            "written" | "children_faults" => Measure { floor: 1.0, ..measure },
             _ => measure,
         }
     }

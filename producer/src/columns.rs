@@ -38,6 +38,8 @@ measures! {
     Sockets = "sockets" "count" "gauge",
     /// Process: page faults that took no I/O.
     MinorFaults = "minor_faults" "1/s" "rate",
+    /// Process: the same of its children that have exited: many, if they were many.
+    ChildrenFaults = "children_faults" "1/s" "rate",
     /// Process: page faults that took I/O.
     MajorFaults = "major_faults" "1/s" "rate",
     /// Process: time its main thread waited for a CPU.
@@ -50,6 +52,8 @@ measures! {
     ReadBytes = "read_bytes" "B/s" "rate",
     /// Process: sent to storage.
     WriteBytes = "write_bytes" "B/s" "rate",
+    /// Process: written by calls, to whatever.
+    Written = "written" "B/s" "rate",
     /// Process: calls that write, while none of them writes a byte.
     FailingWrites = "failing_writes" "1/s" "rate",
     /// Process: how soon the kernel would end it for want of memory, of 1,000.

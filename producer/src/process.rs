@@ -39,6 +39,8 @@ pub struct Counters {
     pub children_ticks: u64,
     /// Page faults that took no I/O.
     pub minor_faults: u64,
+    /// The same of children that have exited.
+    pub children_faults: u64,
     /// Page faults that took I/O.
     pub major_faults: u64,
     /// Clock ticks that the main thread waited for block I/O.
@@ -132,6 +134,7 @@ pub fn open(root: &ProcRoot, pid: u32, buffer: &mut Vec<u8>) -> Seen<Option<Open
                     system_ticks: stat.system_ticks,
                     children_ticks: stat.children_ticks,
                     minor_faults: stat.minor_faults,
+                    children_faults: stat.children_faults,
                     major_faults: stat.major_faults,
                     block_delay_ticks: stat.block_delay_ticks.map_or(Seen::Unsupported, Seen::Here),
                     schedule: Seen::Unsupported,

@@ -62,6 +62,8 @@ pub struct Rates {
     pub children_pct: Measured,
     /// Page faults that took no I/O.
     pub minor_faults: Measured,
+    /// The same of children that have exited: many, if they were many.
+    pub children_faults: Measured,
     /// Page faults that took I/O.
     pub major_faults: Measured,
     /// Time its main thread waited for a CPU, in percent.
@@ -74,6 +76,8 @@ pub struct Rates {
     pub read_bytes: Measured,
     /// Bytes to storage.
     pub write_bytes: Measured,
+    /// Bytes written by calls, to whatever.
+    pub written: Measured,
     /// Calls that write, while none of them writes a byte.
     pub failing_writes: Measured,
     /// Private memory, in pages; negative if it shrinks.
@@ -93,6 +97,7 @@ pub fn of(process: &Process, ticks_per_second: f64, counts_delays: bool) -> Rate
         system_pct: percent(over.rate(|counters| counters.system_ticks)),
         children_pct: percent(over.rate(|counters| counters.children_ticks)),
         minor_faults: over.rate(|counters| counters.minor_faults),
+        children_faults: over.rate(|counters| counters.children_faults),
         major_faults: over.rate(|counters| counters.major_faults),
         run_delay_pct: over
             .rate_seen(|counters| counters.schedule.map(|schedule| schedule.delay))
@@ -101,6 +106,7 @@ pub fn of(process: &Process, ticks_per_second: f64, counts_delays: bool) -> Rate
         switches: over.rate_seen(|counters| counters.schedule.map(|schedule| schedule.turns)),
         read_bytes: storage(|io| io.storage_read),
         write_bytes: storage(|io| io.storage_written),
+        written: storage(|io| io.written),
         failing_writes: failing(storage(|io| io.write_calls), storage(|io| io.written)),
         private_pages: process.growth.up_to(now.at, process.memory),
     }
@@ -156,6 +162,7 @@ mod tests {
             system_ticks: amount,
             children_ticks: amount,
             minor_faults: amount,
+            children_faults: amount,
             major_faults: amount,
             block_delay_ticks: Seen::Here(amount),
             schedule: Seen::Here(Schedule { ran: amount, delay: amount, turns: amount }),

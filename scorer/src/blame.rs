@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use schemas::Edge;
 
 use crate::score::Judged;
-use steps::{LATE, ONLY_SUFFERED, TAKES_FROM_OTHERS, WAITING, Walk, walk};
+use steps::{LATE, ONLY_SUFFERED, TAKES_FROM_OTHERS, WAITING, Walk, own_trouble, walk};
 
 /// One trouble in one sweep: its root and who suffers from it.
 #[derive(Clone, Debug, PartialEq)]
@@ -44,7 +44,7 @@ pub fn cases(judged: &Judged) -> Vec<Case> {
     let mut by_root: BTreeMap<usize, Case> = BTreeMap::new();
     for node in (0..judged.graph.nodes().len()).filter(|&node| judged.alarms(node)) {
         let walk = walk(judged, node);
-        if walk.end == node && judged.trouble(node).is_some_and(|trouble| ONLY_SUFFERED.contains(&trouble)) {
+        if walk.end == node && own_trouble(judged, node).is_some_and(|trouble| ONLY_SUFFERED.contains(&trouble)) {
             continue;
         }
         let case = by_root.entry(walk.end).or_insert_with(|| Case::new(judged, &walk));
@@ -66,7 +66,7 @@ fn keeps_writers(judged: &Judged, node: usize) -> bool {
 
 impl Case {
     fn new(judged: &Judged, walk: &Walk) -> Case {
-        let trouble = match judged.trouble(walk.end) {
+        let trouble = match own_trouble(judged, walk.end) {
             // A stopped or starved holder is blamed for that; one that only holds, for holding.
             Some(own) if judged.scores[walk.end].score > TAKES_FROM_OTHERS && !WAITING.contains(&own) => own.to_owned(),
             _ if keeps_writers(judged, walk.end) => DOES_NOT_READ.to_owned(),

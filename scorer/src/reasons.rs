@@ -17,6 +17,7 @@ const COLUMNS: &[(&str, &str, &str)] = &[
     ("blocks_tasks", "tasks waiting because of it", "/proc/locks"),
     ("children", "children", "/proc/PID/stat"),
     ("children_cpu_pct", "CPU use of children that have exited", "/proc/PID/stat"),
+    ("children_faults", "page faults of children that have exited", "/proc/PID/stat"),
     ("clock_parted_ms", "the time of day was set by", "clock"),
     ("connections", "connections", "sock_diag"),
     ("conntrack_pct", "table of tracked connections in use", "/proc/sys/net/netfilter/nf_conntrack_count"),
@@ -92,6 +93,7 @@ const COLUMNS: &[(&str, &str, &str)] = &[
     ("write_bytes", "writing", "/proc/PID/io"),
     ("write_wait_ms", "waiting to write", "/proc/PID/syscall"),
     ("writes_frozen", "frozen: those who write to it wait", "/proc/PID/wchan"),
+    ("written", "writing, to whatever", "/proc/PID/io"),
     ("zombie", "exited and not reaped", "/proc/PID/stat"),
     ("zombies", "children that it does not wait for", "/proc/PID/stat"),
 ];

@@ -23,6 +23,12 @@ impl Judged {
         self.columns.get(column).map(|(name, _)| name.as_str())
     }
 
+    /// The columns that deviate at this node and how much, in spreads, the strongest first.
+    pub fn troubles(&self, node: usize) -> impl Iterator<Item = (&str, f32)> {
+        let deviations = self.scores[node].deviations.iter();
+        deviations.filter_map(|deviation| Some((self.columns.get(deviation.column)?.0.as_str(), deviation.strength)))
+    }
+
     /// Whether the node is beyond the alarm threshold and may be a suspect.
     pub fn alarms(&self, node: usize) -> bool {
         self.scores[node].score > 1.0 && anomaly::may_be_suspect(&self.graph.nodes()[node].kind)

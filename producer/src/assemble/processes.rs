@@ -64,18 +64,20 @@ fn node(process: &Process) -> Node {
 }
 
 fn put_rates(builder: &mut Builder, node: i32, rates: &Rates, page: f64) {
-    let figures: [(Measure, Measured); 12] = [
+    let figures: [(Measure, Measured); 14] = [
         (Measure::CpuPct, rates.cpu_pct),
         (Measure::CpuSystemPct, rates.system_pct),
         (Measure::ChildrenCpuPct, rates.children_pct),
         (Measure::MemoryGrowth, rates.private_pages.map(|pages| pages * page)),
         (Measure::MinorFaults, rates.minor_faults),
+        (Measure::ChildrenFaults, rates.children_faults),
         (Measure::MajorFaults, rates.major_faults),
         (Measure::RunDelayPct, rates.run_delay_pct),
         (Measure::BlockDelayPct, rates.block_delay_pct),
         (Measure::Switches, rates.switches),
         (Measure::ReadBytes, rates.read_bytes),
         (Measure::WriteBytes, rates.write_bytes),
+        (Measure::Written, rates.written),
         (Measure::FailingWrites, rates.failing_writes),
     ];
     for (measure, measured) in figures {

@@ -6,7 +6,10 @@ use std::{
 };
 
 use super::{Building, Earlier, Endpoint, Link, OtherEnd, Owners, Scene, Target, Tie, larger};
-use crate::{columns::Reason, sockets::TcpSocket};
+use crate::{
+    columns::{Measured, Reason},
+    sockets::TcpSocket,
+};
 
 /// A wait for an answer that is shorter is that of any request under way.
 const WORTH_TELLING_MS: f32 = 100.0;
@@ -184,6 +187,11 @@ impl<'s> Join<'_, 's> {
         {
             targets.push(Target::Endpoint(self.listening(listener)));
         }
+        // What the server's end sent again is counted with that end.
+        if let Some(listener) = listener {
+            let (at, resent) = (self.listening(listener), self.earlier.resent(placed.namespace, socket));
+            self.add_resent(at, resent);
+        }
         let latency_ms = larger(socket.rtt_ms, peer.and_then(|peer| peer.socket.rtt_ms));
         let link = Link { observed: listener.is_some(), latency_ms, blocked_ms: None };
         self.client_of(placed, peer, &targets, link);
@@ -247,6 +255,11 @@ impl<'s> Join<'_, 's> {
             Some(Ok(known)) => Ok(rtt.map_or(known, |rtt| rtt.max(known))),
             _ => rtt,
         });
+        self.add_resent(at, resent);
+    }
+
+    fn add_resent(&mut self, at: usize, resent: Measured) {
+        let Some(endpoint) = self.network.at(at) else { return };
         endpoint.retransmits = Some(match (endpoint.retransmits, resent) {
             (Some(Ok(known)), Ok(resent)) => Ok(known + resent),
             (Some(known @ Ok(_)), Err(_)) => known,

@@ -17,6 +17,8 @@ pub struct Stat<'t> {
     pub flags: u64,
     /// Page faults that took no I/O.
     pub minor_faults: u64,
+    /// Page faults that took no I/O, of children that have exited and were waited for.
+    pub children_faults: u64,
     /// Page faults that took I/O.
     pub major_faults: u64,
     /// Clock ticks in user mode.
@@ -68,6 +70,7 @@ pub fn parse(line: &[u8]) -> Option<Stat<'_>> {
         parent: u32::try_from(signed(at(4)?)?).unwrap_or(0),
         flags: number(at(9)?)?,
         minor_faults: number(at(10)?)?,
+        children_faults: number(at(11)?)?,
         major_faults: number(at(12)?)?,
         user_ticks: number(at(14)?)?,
         system_ticks: number(at(15)?)?,
@@ -107,15 +110,16 @@ mod tests {
             pid in any::<u32>(),
             comm in prop::collection::vec(any::<u8>(), 0..16),
             parent in any::<u32>(),
-            numbers in prop::array::uniform8(any::<u64>()),
+            numbers in prop::array::uniform9(any::<u64>()),
             children in prop::array::uniform2(0_u64..1 << 62),
         ) {
-            let [flags, minor_faults, major_faults, user_ticks, system_ticks, threads, start_time, delay] = numbers;
+            let [flags, minor_faults, children_faults, major_faults, user_ticks, system_ticks, threads, start_time, delay] =
+                numbers;
             let mut line = format!("{pid} (").into_bytes();
             line.extend_from_slice(&comm);
             line.extend_from_slice(
                 format!(
-                    ") t {parent} 1 1 0 -1 {flags} {minor_faults} 0 {major_faults} 0 {user_ticks} {system_ticks} \
+                    ") t {parent} 1 1 0 -1 {flags} {minor_faults} {children_faults} {major_faults} 0 {user_ticks} {system_ticks} \
                      {} {} 20 -19 {threads} 0 {start_time} 9 9",
                     children[0], children[1],
                 )
@@ -123,7 +127,7 @@ mod tests {
             );
             let children_ticks = children[0] + children[1];
             let expected = Stat {
-                pid, comm: &comm, state: b't', parent, flags, minor_faults, major_faults, user_ticks, system_ticks,
+                pid, comm: &comm, state: b't', parent, flags, minor_faults, children_faults, major_faults, user_ticks, system_ticks,
                 children_ticks, threads, start_time, block_delay_ticks: None,
             };
             prop_assert_eq!(parse(&line), Some(expected));

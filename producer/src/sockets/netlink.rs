@@ -5,7 +5,7 @@ use std::{io, net::SocketAddr};
 use netlink_packet_core::{NLM_F_DUMP, NLM_F_REQUEST, NetlinkHeader, NetlinkMessage, NetlinkPayload};
 use netlink_packet_sock_diag::{
     SockDiagMessage,
-    constants::{AF_INET, AF_INET6, IPPROTO_TCP, TCP_LISTEN},
+    constants::{AF_INET, AF_INET6, IPPROTO_TCP, TCP_LISTEN, TCP_SYN_SENT},
     inet::{self, ExtensionFlags, InetRequest, InetResponse, SocketId},
     unix::{self, ShowFlags, UnixRequest, UnixResponse, nlas::UnixDiagName},
 };
@@ -159,7 +159,11 @@ fn tcp_socket(response: &InetResponse) -> TcpSocket {
         send_queue: header.send_queue,
         rtt_ms: info.and_then(|info| field(info, TCPI_RTT)).map(|micros| micros as f32 / 1000.0),
         retransmits: info.and_then(|info| field(info, TCPI_TOTAL_RETRANS)),
-        talk: info.and_then(talk),
+        talk: info.and_then(|info| match header.state {
+            // Nothing was said yet, and the kernel counts from boot.
+            TCP_SYN_SENT => Some(Talk::default()),
+            _ => talk(info),
+        }),
     }
 }
 

@@ -33,7 +33,7 @@ fn stat_is_read_as_procfs_reads_it() {
         assert_eq!((ours.user_ticks, ours.system_ticks), (theirs.utime, theirs.stime));
         assert_eq!(i64::try_from(ours.threads).unwrap(), theirs.num_threads);
         assert_eq!((ours.start_time, ours.major_faults), (theirs.starttime, theirs.majflt));
-        assert_eq!(ours.minor_faults, theirs.minflt);
+        assert_eq!((ours.minor_faults, ours.children_faults), (theirs.minflt, theirs.cminflt));
         assert_eq!(i64::try_from(ours.children_ticks).unwrap(), theirs.cutime + theirs.cstime);
         assert_eq!(ours.block_delay_ticks, theirs.delayacct_blkio_ticks);
         assert_eq!(ours.flags, u64::from(theirs.flags));

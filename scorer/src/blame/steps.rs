@@ -18,6 +18,9 @@ const CONTENTION: [(&str, &[&str]); 4] = [
 pub(super) const ONLY_SUFFERED: [&str; 5] =
     ["run_delay_pct", "major_faults", "block_delay_pct", "answer_wait_ms", "read_wait_ms"];
 
+/// A deviation of what it uses that is this part of the deviation of what it lacks says that a node has used it up itself.
+const USES_IT_UP: f32 = 0.5;
+
 /// One who takes a resource from others is blamed from this score on, below the alarm threshold: that others starve speaks too.
 pub(super) const TAKES_FROM_OTHERS: f32 = 0.5;
 
@@ -88,6 +91,11 @@ pub(super) fn walk(judged: &Judged, from: usize) -> Walk {
             Step::Unknown { file } => {
                 return Walk { end: file, is_known: false, is_observed: walk.is_observed, file: Some(file) };
             }
+            // Who is held up by a limit that it used up itself is further on than the limit.
+            Step::To { node, .. } if judged.graph.nodes()[walk.end].kind == "cgroup" => {
+                walk.end = node;
+                return walk;
+            }
             // In a ring of waiters nobody is further on than the one where it closes.
             Step::To { .. } | Step::End => return walk,
         }
@@ -95,7 +103,7 @@ pub(super) fn walk(judged: &Judged, from: usize) -> Walk {
 }
 
 fn step(judged: &Judged, node: usize) -> Step {
-    let trouble = judged.trouble(node).unwrap_or_default();
+    let trouble = own_trouble(judged, node).unwrap_or_default();
     let is_waiting = !judged.alarms(node) || WAITING.contains(&trouble) || LATE.contains(&trouble);
     if is_waiting && let Some(step) = step_to_holder(judged, node) {
         return step;
@@ -169,7 +177,7 @@ fn step_to_member(judged: &Judged, node: usize, trouble: &str) -> Option<Step> {
     let limit = GROUP_LIMITS.iter().find(|(limit, _)| *limit == trouble);
     let (relation, consumed): (&str, &[&str]) = match limit {
         Some((_, consumed)) => ("member-of", consumed),
-        None if FULL.contains(&trouble) => ("opens", &["write_bytes"]),
+        None if FULL.contains(&trouble) => ("opens", &["write_bytes", "written"]),
         None => return None,
     };
     let users = judged.graph.dependants(node).filter(|(edge, _)| edge.kind == relation).map(|(_, user)| user);
@@ -177,12 +185,22 @@ fn step_to_member(judged: &Judged, node: usize, trouble: &str) -> Option<Step> {
     Some(Step::To { node: user, file: None, is_observed: true })
 }
 
-/// The one of them that deviates most, if it does so by using more of that.
+/// The one of them that deviates most, of those that use more of that.
 fn worst(judged: &Judged, nodes: impl Iterator<Item = usize>, consumed: &[&str]) -> Option<usize> {
     nodes
         .filter(|&node| judged.scores[node].score > TAKES_FROM_OTHERS)
-        .filter(|&node| judged.trouble(node).is_some_and(|trouble| consumed.contains(&trouble)))
+        .filter(|&node| judged.troubles(node).any(|(column, _)| consumed.contains(&column)))
         .max_by(|&a, &b| judged.scores[a].score.total_cmp(&judged.scores[b].score))
+}
+
+/// The trouble that a node is in by itself. One that lacks a resource and uses much more of it than is normal lacks it for that:
+/// hogs starve each other, and a limit that is used up holds up the one that used it up.
+pub(super) fn own_trouble(judged: &Judged, node: usize) -> Option<&str> {
+    let trouble = judged.trouble(node)?;
+    let Some((_, consumed)) = CONTENTION.iter().find(|(lacked, _)| *lacked == trouble) else { return Some(trouble) };
+    let lack = judged.scores[node].deviations.first().map_or(0.0, |deviation| deviation.strength);
+    let uses = judged.troubles(node).find(|(column, strength)| consumed.contains(column) && *strength >= lack * USES_IT_UP);
+    Some(uses.map_or(trouble, |(column, _)| column))
 }
 
 /// Who starves for a resource blames the one that uses much more of it than is normal.
@@ -195,7 +213,14 @@ fn step_to_consumer(judged: &Judged, node: usize, trouble: &str) -> Option<Step>
 
 /// Who depends on one that has failed too blames that one.
 fn step_to_failed_dependency(judged: &Judged, node: usize) -> Option<Step> {
-    let failed = |(edge, other): &(&Edge, usize)| !NOT_BLAMED.contains(&edge.kind.as_str()) && judged.alarms(*other);
+    // One who is waited for does not fail because of the one who waits.
+    let waits_for_it = |other: usize| {
+        let mut waits = judged.graph.dependencies(other).filter(|(edge, _)| edge.kind == "waits-for");
+        waits.any(|(edge, target)| target == node && edge.blocked_ms.is_some())
+    };
+    let failed = |(edge, other): &(&Edge, usize)| {
+        !NOT_BLAMED.contains(&edge.kind.as_str()) && judged.alarms(*other) && !waits_for_it(*other)
+    };
     let (_, other) = judged
         .graph
         .dependencies(node)

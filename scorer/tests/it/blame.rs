@@ -322,3 +322,50 @@ fn who_cannot_write_blames_the_full_filesystem_and_that_the_one_that_fills_it() 
         "#]],
     );
 }
+
+#[test]
+fn a_reader_that_is_waited_for_does_not_fail_because_of_its_writer() {
+    check(
+        "process feed write_wait_ms=1.6
+         process sink blocks_ms=1.6
+         feed > sink waits-for 4000
+         sink > feed pipes",
+        expect![[r#"
+            sink (pid 101): does not read what is written to it; 1 process waits, the longest for 4.0 s
+            1.76 sink initiating
+            0.80 feed first_failure
+        "#]],
+    );
+}
+
+#[test]
+fn hogs_that_starve_each_other_are_not_their_own_victims() {
+    check(
+        "process hog1 run_delay_pct=1.6 cpu_pct=1.2
+         process hog2 run_delay_pct=1.5 cpu_pct=1.1
+         process web run_delay_pct=1.4 cpu_pct=0.2",
+        expect![[r#"
+            hog1 (pid 100): CPU use: 120 %, normally 0 %; 2 others suffer
+            1.76 hog1 initiating
+            0.75 hog2 first_failure
+            0.70 web impact
+        "#]],
+    );
+}
+
+#[test]
+fn who_used_up_the_quota_of_its_group_is_blamed_though_it_is_held_up_itself() {
+    check(
+        "process worker1 unread_ms=1.7 cpu_pct=0.6
+         process worker2 unread_ms=1.5
+         cgroup workers throttled_pct=1.4
+         worker1 > workers member-of
+         worker2 > workers member-of",
+        expect![[r#"
+            worker1 (pid 100): leaving unread what it received: 170 ms, normally 0 ms; 2 others suffer
+            1.87 worker1 initiating
+            0.75 worker2 first_failure
+            0.70 workers impact
+        "#]],
+    );
+}

@@ -5,7 +5,8 @@ use schemas::{Edge, GraphSnapshot, Node, Timestamp};
 use scorer::score::Judged;
 
 /// The columns that deviations may name.
-const COLUMNS: [(&str, &str); 18] = [
+const COLUMNS: [(&str, &str); 19] = [
+    ("unread_ms", "ms"),
     ("answer_wait_ms", "ms"),
     ("at_memory_limit", "1/s"),
     ("failing_writes", "1/s"),
