@@ -111,7 +111,7 @@ impl Column {
 /// The nodes whose value is missing for one reason.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Missing {
-    /// `denied`, `gone`, `unsupported`, `off` or `first-sweep`.
+    /// `denied`, `gone`, `unsupported`, `late`, `off` or `first-sweep`.
     pub reason: String,
     /// Indices of the nodes.
     pub nodes: Vec<i32>,

@@ -8,9 +8,9 @@ use serde::{Deserialize, Serialize};
 pub struct RawRead {
     /// What was asked.
     pub question: String,
-    /// Of what; empty where there is nothing to name.
+    /// Of what: of a file its path; empty where there is nothing to name.
     pub name: String,
-    /// `here`, `gone`, `denied` or `unsupported`.
+    /// `here`, `gone`, `denied`, `unsupported` or `late`.
     pub answer: String,
     /// What was read, as the kernel gave it.
     #[serde(with = "apache_avro::serde::bytes")]
