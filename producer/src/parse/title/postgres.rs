@@ -151,7 +151,8 @@ fn state(doing: &[&[u8]]) -> Option<Vec<&'static str>> {
 }
 
 fn command(doing: &[&[u8]]) -> Option<Vec<&'static str>> {
-    let (verb, objects) = doing.split_first()?;
+    const MOST_OBJECTS: usize = 4;
+    let (verb, objects) = doing.split_first().filter(|(_, objects)| objects.len() <= MOST_OBJECTS)?;
     let objects = objects.iter().map(|object| known(object, OBJECTS));
     std::iter::once(known(verb, VERBS)).chain(objects).collect()
 }
@@ -190,6 +191,8 @@ mod tests {
         );
         check("postgres: app shop [local] SELECT FOR UPDATE waiting", "backend", "SELECT FOR UPDATE waiting");
         check("postgres: app shop [local] VACUUM", "backend", "VACUUM");
+        check("postgres: app shop [local] SELECT FOR NO KEY UPDATE", "backend", "SELECT FOR NO KEY UPDATE");
+        check("postgres: app shop [local] SELECT FOR NO KEY UPDATE TABLE", "backend", "");
         check("postgres: app shop [local] startup waiting", "backend", "startup waiting");
         check("postgres: app shop [local]", "backend", "");
         check("postgres: app shop [local] hunter2", "backend", "");
