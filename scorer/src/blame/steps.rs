@@ -199,7 +199,8 @@ pub(super) fn own_trouble(judged: &Judged, node: usize) -> Option<&str> {
     let trouble = judged.trouble(node)?;
     let Some((_, consumed)) = CONTENTION.iter().find(|(lacked, _)| *lacked == trouble) else { return Some(trouble) };
     let lack = judged.scores[node].deviations.first().map_or(0.0, |deviation| deviation.strength);
-    let uses = judged.troubles(node).find(|(column, strength)| consumed.contains(column) && *strength >= lack * USES_IT_UP);
+    let uses =
+        judged.troubles(node).find(|(column, strength)| consumed.contains(column) && *strength >= lack * USES_IT_UP);
     Some(uses.map_or(trouble, |(column, _)| column))
 }
 
