@@ -11,7 +11,7 @@ use schemas::{Column, Edge, GraphSnapshot, Node, Timestamp};
 use tokio_util::sync::CancellationToken;
 use trainer::{Lesson, Progress, TrainerError, TrainingConfig, train_apart};
 
-const COLUMNS: usize = 30;
+const COLUMNS: usize = 96;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), TrainerError> {

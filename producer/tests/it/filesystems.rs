@@ -153,7 +153,8 @@ fn the_disk_below_a_filesystem_tells_what_is_written_to_it() {
         let at = disk(snapshot)?;
         (value(snapshot, "disk_written", at)? > 1e6).then_some(at)
     });
-    assert!(value(&after, "disk_busy_pct", at).unwrap() > 0.0);
-    assert!(value(&after, "request_ms", at).unwrap() > 0.0);
+    // So little can take less than the kernel's clock tells.
+    assert!((0.0..=100.0).contains(&value(&after, "disk_busy_pct", at).unwrap()));
+    assert!(value(&after, "request_ms", at).unwrap() >= 0.0);
     assert!(value(&after, "disk_read", at) < value(&after, "disk_written", at));
 }
