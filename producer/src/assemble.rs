@@ -22,7 +22,7 @@ use crate::{
     role,
     stalls::Stall,
     system::Resource,
-    titles::{self, Titled},
+    titles,
     waits::Picture,
 };
 
@@ -51,7 +51,7 @@ pub struct Sighting<'s> {
     /// Reads and writes that go on.
     pub stalls: &'s [Stall],
     /// What processes say that are concerned with a wait.
-    pub titles: &'s [Titled],
+    pub titles: &'s titles::Picture,
     /// Pairs of a reader and a writer of a pipe.
     pub pipes: &'s BTreeSet<(usize, usize)>,
     /// Control groups.
@@ -220,14 +220,14 @@ fn add_stalls(builder: &mut Builder, stalls: &[Stall], nodes: &[i32]) {
 
 /// Titles are evidence, and may tell who waits for whom.
 fn add_titles(builder: &mut Builder, sighting: &Sighting<'_>, nodes: &[i32]) {
-    for titled in sighting.titles {
+    for titled in &sighting.titles.titles {
         if let (Some(process), Some(node)) = (sighting.processes.get(titled.process), nodes.get(titled.process)) {
             builder.evidence(&format!("/proc/{}/cmdline", process.identity.pid), &titled.text, [*node]);
         }
     }
-    for wait in titles::waits(sighting.processes, sighting.titles) {
+    for wait in &sighting.titles.waits {
         if let (Some(waiter), Some(holder)) = (nodes.get(wait.waiter), nodes.get(wait.holder)) {
-            let blocked_ms = Some(sighting.network.owing_ms(wait.waiter) as f32);
+            let blocked_ms = Some((wait.blocked.as_secs_f64() * 1000.0) as f32);
             builder.edge(*waiter, *holder, "waits-for", Relation { blocked_ms, ..Relation::INFERRED });
         }
     }

@@ -215,7 +215,11 @@ impl Opened {
     fn has_not_run_since(&self, before: &Process) -> bool {
         let is_single = self.threads == 1 && before.threads == 1;
         let schedule = self.counters.schedule;
-        is_single
+        // What failed in passing is asked again.
+        let was_read = before.handles.is_settled() && before.syscall.is_settled() && before.counters.io.is_settled();
+        was_read
+            && self.state != b'R'
+            && is_single
             && matches!(schedule, Seen::Here(_))
             && schedule == before.counters.schedule
             && self.state == before.state

@@ -28,6 +28,11 @@ impl<T> Seen<T> {
         }
     }
 
+    /// Whether asking again would give no other answer: it is there, or takes rights.
+    pub fn is_settled(&self) -> bool {
+        matches!(self, Seen::Here(_) | Seen::Denied)
+    }
+
     /// The same answer about something made from the value.
     pub fn map<U>(self, make: impl FnOnce(T) -> U) -> Seen<U> {
         self.and_then(|value| Seen::Here(make(value)))

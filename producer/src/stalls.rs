@@ -103,7 +103,7 @@ impl Memory {
             let Some(others) = others(caller, pipes, network) else { continue };
             let turns = tasks::turns(root, caller.identity, caller.task.id, buffer);
             let key = (caller.identity, caller.task.id, caller.channel);
-            let before = self.waits.get(&key).filter(|before| before.turns == turns);
+            let before = self.waits.get(&key).filter(|before| turns.is_some() && before.turns == turns);
             let since = before.map_or(now, |before| before.since);
             sightings.insert(key, Sighting { turns, since });
             stalls.push(caller.stall(root, now.duration_since(since), others));

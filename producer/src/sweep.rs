@@ -49,6 +49,7 @@ pub struct Sweeper {
     turn: tasks::Turn,
     waits: waits::Memory,
     stalls: stalls::Memory,
+    titles: titles::Memory,
     namespaces: sockets::Namespaces,
     connections: connections::Memory,
     groups: cgroups::Memory,
@@ -110,6 +111,7 @@ impl Sweeper {
             turn: tasks::Turn::default(),
             waits: waits::Memory::default(),
             stalls: stalls::Memory::default(),
+            titles: titles::Memory::default(),
             namespaces: sockets::Namespaces::default(),
             connections: connections::Memory::default(),
             groups,
@@ -141,7 +143,7 @@ impl Sweeper {
         let mut crowd = self.crowd(&mut gaps)?;
         let young = Young::take(&mut crowd.processes, uptime_centis, self.ticks_per_second);
         let processes = crowd.processes.as_slice();
-        gaps.add("process-hidden", Reason::Denied, self.hidden_tasks(processes));
+        gaps.add("process-hidden", Reason::Denied, self.hidden_tasks(processes.iter().chain(&young.processes)));
         let listed = locks::list(&self.root, &mut self.buffer);
         let tasks = self.tasks(processes, &listed, &mut gaps);
         let callers = stalls::callers(processes, &tasks);
@@ -150,7 +152,8 @@ impl Sweeper {
         let stalls = self.stalls.look(&self.root, &callers, &ends, &network, &mut self.buffer);
         let locks = self.locks(processes, &tasks, &listed, &mut gaps);
         let concerned = looks::concerned(&locks, &stalls, &network);
-        let titles = titles::look(&self.root, processes, &concerned, &mut self.abouts, &mut self.buffer);
+        let scene = titles::Scene { root: &self.root, processes, concerned: &concerned, network: &network };
+        let titles = self.titles.look(&scene, &mut self.abouts, &mut self.buffer);
         let (pipes, left_out) = ends.pairs();
         gaps.add("pipes", Reason::Off, left_out);
         let groups = self.groups.look(processes, &mut self.buffer);

@@ -55,14 +55,18 @@ impl Turn {
         others.rotate_left(turn);
         self.next = None;
         let began = root.tape.thread_cpu();
-        for at in concerned.into_iter().chain(others) {
+        let is_spent = || root.tape.thread_cpu().saturating_sub(began) > budget;
+        let n_concerned = concerned.len();
+        for (place, at) in concerned.into_iter().chain(others).enumerate() {
             let Some(process) = processes.get(at) else { continue };
-            if root.tape.thread_cpu().saturating_sub(began) > budget {
+            if is_spent() {
                 tasks.left_out += usize::try_from(process.threads).unwrap_or(usize::MAX).saturating_sub(1);
-                self.next.get_or_insert(process.identity);
+                if place >= n_concerned {
+                    self.next.get_or_insert(process.identity);
+                }
                 continue;
             }
-            other_threads(root, at, process.identity, &mut tasks.list, buffer);
+            tasks.left_out += other_threads(root, at, process.identity, is_spent, &mut tasks.list, buffer);
         }
         tasks
     }
@@ -83,20 +87,40 @@ fn has_open(process: &Process, wanted: &BTreeSet<u64>) -> bool {
     }
 }
 
-fn other_threads(root: &ProcRoot, at: usize, identity: Identity, list: &mut Vec<Task>, buffer: &mut Vec<u8>) {
-    let Seen::Here(directory) = process::reopen(root, identity, buffer) else { return };
-    let Seen::Here(threads) = directory.directory("task") else { return };
-    for id in threads.numbers().here().unwrap_or_default().into_iter().filter(|id| *id != identity.pid) {
+/// Returns how many it left out because the time was up.
+fn other_threads(
+    root: &ProcRoot,
+    at: usize,
+    identity: Identity,
+    is_spent: impl Fn() -> bool,
+    list: &mut Vec<Task>,
+    buffer: &mut Vec<u8>,
+) -> usize {
+    // To ask for the time takes time.
+    const AT_A_TIME: usize = 32;
+    let Seen::Here(directory) = process::reopen(root, identity, buffer) else { return 0 };
+    let Seen::Here(threads) = directory.directory("task") else { return 0 };
+    let ids = threads.numbers().here().unwrap_or_default();
+    for (place, id) in ids.iter().copied().enumerate().filter(|(_, id)| *id != identity.pid) {
+        if place % AT_A_TIME == AT_A_TIME - 1 && is_spent() {
+            return ids.len() - place;
+        }
         let text = threads.read_small(&format!("{id}/syscall"), buffer).here();
         if let Some(syscall) = text.and_then(parse::syscall::parse) {
             list.push(Task { process: at, id, syscall });
         }
     }
+    0
 }
 
-/// How often a task has been on a CPU. One that has stayed in its wait has the same number still.
+/// How often a task has been on a CPU, or where the kernel does not count that, has left it by itself. One that has stayed in its wait
+/// has the same number still.
 pub fn turns(root: &ProcRoot, identity: Identity, task: u32, buffer: &mut Vec<u8>) -> Option<u64> {
     let directory = process::reopen(root, identity, buffer).here()?;
-    let text = directory.read_small(&format!("task/{task}/schedstat"), buffer).here()?;
-    parse::process::schedule(text).map(|schedule| schedule.turns)
+    let schedule = directory.read_small(&format!("task/{task}/schedstat"), buffer).here();
+    if let Some(schedule) = schedule.and_then(parse::process::schedule) {
+        return Some(schedule.turns);
+    }
+    let status = directory.read_small(&format!("task/{task}/status"), buffer).here()?;
+    parse::process::voluntary_switches(status)
 }

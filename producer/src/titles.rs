@@ -2,12 +2,16 @@
 //!
 //! A database's locks are its own business, and the kernel shows them to nobody. But its processes write into their titles what they do.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    time::{Duration, Instant},
+};
 
 use crate::{
     abouts::Abouts,
+    connections::Network,
     parse::{self, title::Title},
-    process::{self, Process},
+    process::{self, Identity, Process},
     read::{ProcRoot, Seen},
 };
 
@@ -30,17 +34,60 @@ pub struct Wait {
     pub waiter: usize,
     /// Index of the only one of its family that says that it is idle in a transaction.
     pub holder: usize,
+    /// Since they were first seen to say so, or as long as the waiter has owed an answer.
+    pub blocked: Duration,
 }
 
-/// Reads the titles of those that are `concerned`, and of their families: the other children of the same parent with the same
-/// executable.
-pub fn look(
-    root: &ProcRoot,
-    processes: &[Process],
-    concerned: &BTreeSet<usize>,
-    abouts: &mut Abouts,
-    buffer: &mut Vec<u8>,
-) -> Vec<Titled> {
+/// What the titles of a sweep tell.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Picture {
+    /// Those that say what they do.
+    pub titles: Vec<Titled>,
+    /// Who waits for whom.
+    pub waits: Vec<Wait>,
+}
+
+/// What is remembered from sweep to sweep: the waits that went on.
+#[derive(Debug, Default)]
+pub struct Memory {
+    since: HashMap<(Identity, Identity), Instant>,
+}
+
+impl Memory {
+    /// Reads the titles of those that are `concerned`, and of their families: the other children of the same parent with the same
+    /// executable.
+    pub fn look(&mut self, scene: &Scene<'_>, abouts: &mut Abouts, buffer: &mut Vec<u8>) -> Picture {
+        let titles = read(scene, abouts, buffer);
+        let now = scene.root.tape.monotonic();
+        let mut since = HashMap::new();
+        let mut waits = Vec::new();
+        for (waiter, holder) in pairs(scene.processes, &titles) {
+            let identity = |at: usize| scene.processes.get(at).map(|process| process.identity);
+            let Some(key) = identity(waiter).zip(identity(holder)) else { continue };
+            let began = self.since.get(&key).copied().unwrap_or(now);
+            since.insert(key, began);
+            let owing = Duration::from_secs_f64(scene.network.owing_ms(waiter) / 1000.0);
+            waits.push(Wait { waiter, holder, blocked: now.duration_since(began).max(owing) });
+        }
+        self.since = since;
+        Picture { titles, waits }
+    }
+}
+
+/// What a look at the titles needs.
+pub struct Scene<'s> {
+    /// Where to look.
+    pub root: &'s ProcRoot,
+    /// The sweep's processes.
+    pub processes: &'s [Process],
+    /// Those that wait, or that others wait for.
+    pub concerned: &'s BTreeSet<usize>,
+    /// Who owes an answer.
+    pub network: &'s Network,
+}
+
+fn read(scene: &Scene<'_>, abouts: &mut Abouts, buffer: &mut Vec<u8>) -> Vec<Titled> {
+    let Scene { root, processes, concerned, .. } = *scene;
     let family = |at: usize| processes.get(at).and_then(family);
     let families: BTreeSet<(u32, &str)> = concerned.iter().filter_map(|at| family(*at)).collect();
     if families.is_empty() {
@@ -64,8 +111,8 @@ fn family(process: &Process) -> Option<(u32, &str)> {
     Some((process.parent, process.about.executable.as_deref()?))
 }
 
-/// Who waits for whom by what they say. Of several that are idle in a transaction it is not known which one is waited for.
-pub fn waits(processes: &[Process], titles: &[Titled]) -> Vec<Wait> {
+/// Waiter and holder, by what they say. Of several that are idle in a transaction it is not known which one is waited for.
+fn pairs(processes: &[Process], titles: &[Titled]) -> Vec<(usize, usize)> {
     let mut idle = BTreeMap::<(u32, &str), Vec<usize>>::new();
     for titled in titles.iter().filter(|titled| titled.text.contains("idle in transaction")) {
         if let Some(family) = processes.get(titled.process).and_then(family) {
@@ -75,7 +122,7 @@ pub fn waits(processes: &[Process], titles: &[Titled]) -> Vec<Wait> {
     let wait = |titled: &Titled| {
         let family = processes.get(titled.process).and_then(family)?;
         match idle.get(&family)?.as_slice() {
-            [holder] if *holder != titled.process => Some(Wait { waiter: titled.process, holder: *holder }),
+            [holder] if *holder != titled.process => Some((titled.process, *holder)),
             _ => None,
         }
     };

@@ -118,6 +118,7 @@ impl Memory {
             let Some(waiter) = scene.processes.get(blocked.process) else { continue };
             let key = (waiter.identity, blocked.task, blocked.file);
             let turns = tasks::turns(scene.root, waiter.identity, blocked.task, buffer);
+            // A kernel that counts no turns tells nothing; a lock is asked for so seldom that it is the same wait then.
             let before = self.waits.get(&key).filter(|before| before.turns == turns);
             let since = before.map_or(now, |before| before.since);
             sightings.insert(key, Sighting { turns, since });

@@ -1,7 +1,7 @@
 //! Processes that have only begun.
 //!
 //! Most are gone before the next look: a shell's commands, a compiler's passes. As nodes they would be noise, each a stranger. They are
-//! counted on the process that they were started by and for, and are shown once they are older than a moment.
+//! counted on the process that they were started by and for, and those that stay are shown in the next sweep.
 
 use std::{
     collections::{BTreeMap, HashMap},

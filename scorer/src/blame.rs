@@ -58,6 +58,15 @@ pub fn cases(judged: &Judged) -> Vec<Case> {
     cases
 }
 
+/// Whether others wait for where the walk ended, or for a lock there.
+fn is_waited_for(judged: &Judged, walk: &Walk) -> bool {
+    let is_wait = |edge: &Edge| edge.kind == "waits-for" && edge.blocked_ms.is_some();
+    let holds = |edge: &Edge| edge.kind == "holds-lock";
+    walk.file.is_some()
+        || judged.graph.dependants(walk.end).any(|(edge, _)| is_wait(edge))
+        || judged.graph.dependencies(walk.end).any(|(edge, _)| holds(edge))
+}
+
 /// Whether others wait for the node to read what they write.
 fn keeps_writers(judged: &Judged, node: usize) -> bool {
     let waits = judged.graph.dependants(node).filter(|(edge, _)| edge.kind == "waits-for");
@@ -68,7 +77,12 @@ impl Case {
     fn new(judged: &Judged, walk: &Walk) -> Case {
         let trouble = match own_trouble(judged, walk.end) {
             // A stopped or starved holder is blamed for that; one that only holds, for holding.
-            Some(own) if judged.scores[walk.end].score > TAKES_FROM_OTHERS && !WAITING.contains(&own) => own.to_owned(),
+            Some(own)
+                if judged.scores[walk.end].score > TAKES_FROM_OTHERS
+                    && !(WAITING.contains(&own) && is_waited_for(judged, walk)) =>
+            {
+                own.to_owned()
+            }
             _ if keeps_writers(judged, walk.end) => DOES_NOT_READ.to_owned(),
             _ => HOLDS_LOCK.to_owned(),
         };

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use schemas::Node;
 
-use super::{MOST_OTHERS, Sighting, unless_hidden};
+use super::{MOST_OTHERS, Sighting, WORTH_TELLING, unless_hidden};
 use crate::{
     builder::Builder,
     columns::{Measure, Measured, Reason},
@@ -13,7 +13,6 @@ use crate::{
     rates::Rates,
     read::Seen,
     stalls::{self, Longest, Stall},
-    titles,
     waits::{Picture, Wait},
 };
 
@@ -23,8 +22,8 @@ pub fn add(builder: &mut Builder, sighting: &Sighting<'_>) -> Vec<i32> {
     for stuck in &sighting.filesystems.stuck {
         blocks.blocked_for(stuck.process, stuck.blocked.as_secs_f64() * 1000.0);
     }
-    for wait in titles::waits(sighting.processes, sighting.titles) {
-        let millis = sighting.network.owing_ms(wait.waiter);
+    for wait in &sighting.titles.waits {
+        let millis = wait.blocked.as_secs_f64() * 1000.0;
         blocks.blocked_for(wait.waiter, millis);
         blocks.add(wait.holder, millis);
     }
@@ -185,7 +184,10 @@ impl Blocks {
                 blocks.add(holder.process, millis);
             }
         }
-        for stall in stalls.iter().filter(|stall| stall.writes && stall.others.len() <= MOST_OTHERS) {
+        for stall in stalls
+            .iter()
+            .filter(|stall| stall.writes && stall.blocked >= WORTH_TELLING && stall.others.len() <= MOST_OTHERS)
+        {
             for reader in &stall.others {
                 blocks.add(*reader, stall.blocked.as_secs_f64() * 1000.0);
             }

@@ -125,6 +125,7 @@ pub struct Network {
 #[derive(Debug, Default)]
 pub struct Memory {
     connections: HashMap<(u64, u64), Remembered>,
+    listed: BTreeSet<u64>,
     at: Option<Instant>,
 }
 
@@ -168,13 +169,14 @@ impl Memory {
         tcp::join(
             scene,
             &owners,
-            &Earlier { before: &self.connections, now: &now, elapsed, at: scene.at },
+            &Earlier { before: &self.connections, listed: &self.listed, now: &now, elapsed, at: scene.at },
             &mut network,
         );
         unix::join(scene, &owners, &mut network);
         self.connections = now;
         let listed = scene.listings.iter().filter(|(_, listing)| !listing.refused);
         network.network.listed = listed.map(|(namespace, _)| *namespace).collect();
+        self.listed.clone_from(&network.network.listed);
         self.at = Some(scene.at);
         network.finish()
     }
@@ -233,6 +235,8 @@ impl Owners {
 /// What connections are compared with.
 struct Earlier<'m> {
     before: &'m HashMap<(u64, u64), Remembered>,
+    // The namespaces that the sweep before listed.
+    listed: &'m BTreeSet<u64>,
     now: &'m HashMap<(u64, u64), Remembered>,
     elapsed: Option<f64>,
     at: Instant,
@@ -242,7 +246,7 @@ impl Earlier<'_> {
     /// How many segments a second the connection sent again.
     fn resent(&self, namespace: u64, socket: &TcpSocket) -> Measured {
         let (Some(cookie), Some(now)) = (socket.cookie, socket.retransmits) else { return Err(Reason::Unsupported) };
-        let elapsed = self.elapsed.ok_or(Reason::FirstSweep)?;
+        let elapsed = self.elapsed.filter(|_| self.listed.contains(&namespace)).ok_or(Reason::FirstSweep)?;
         let before = self.before.get(&(namespace, cookie)).map_or(0, |before| before.retransmits);
         Ok(f64::from(now.saturating_sub(before)) / elapsed)
     }

@@ -13,12 +13,13 @@ pub(super) fn join(scene: &Scene<'_>, owners: &Owners, network: &mut Building) {
         .flat_map(|(namespace, listing)| listing.sockets.unix.iter().map(|socket| (*namespace, socket)));
     let sockets: Vec<(u64, &UnixSocket)> = placed.collect();
     let by_inode: HashMap<u64, &UnixSocket> = sockets.iter().map(|(_, socket)| (socket.inode, *socket)).collect();
-    let mut listening = HashMap::<Address<'_>, usize>::new();
+    let mut listening = Listening::default();
     for (namespace, listener) in
         sockets.iter().filter(|(_, socket)| socket.listens && !scene.own.contains(&socket.inode))
     {
-        if let Some(address) = Address::of(*namespace, listener) {
-            listening.insert(address, add_listener(scene, owners, network, *namespace, listener, address.name));
+        if let Some(name) = listener.name.as_deref() {
+            let at = add_listener(scene, owners, network, *namespace, listener, name);
+            listening.add(*namespace, name, at);
         }
     }
     for (namespace, socket) in sockets.iter().filter(|(_, socket)| !socket.listens) {
@@ -26,7 +27,7 @@ pub(super) fn join(scene: &Scene<'_>, owners: &Owners, network: &mut Building) {
         if scene.own.contains(&socket.inode) || scene.own.contains(&peer.inode) {
             continue;
         }
-        let serves = |socket| Address::of(*namespace, socket).and_then(|address| listening.get(&address).copied());
+        let serves = |socket| listening.of(*namespace, socket);
         if let Some(endpoint) = serves(socket) {
             count(network, endpoint, socket);
         }
@@ -35,17 +36,29 @@ pub(super) fn join(scene: &Scene<'_>, owners: &Owners, network: &mut Building) {
     }
 }
 
-/// Where a socket is bound. Abstract names are other ones in each namespace, paths are not.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-struct Address<'s> {
-    namespace: Option<u64>,
-    name: &'s str,
+/// The endpoints of listeners, by namespace and name. A path can be reached from other namespaces, an abstract name cannot.
+#[derive(Default)]
+struct Listening<'s> {
+    endpoints: HashMap<(u64, &'s str), usize>,
+    by_path: HashMap<&'s str, Vec<usize>>,
 }
 
-impl<'s> Address<'s> {
-    fn of(namespace: u64, socket: &'s UnixSocket) -> Option<Address<'s>> {
+impl<'s> Listening<'s> {
+    fn add(&mut self, namespace: u64, name: &'s str, endpoint: usize) {
+        self.endpoints.insert((namespace, name), endpoint);
+        if !name.starts_with('@') {
+            self.by_path.entry(name).or_default().push(endpoint);
+        }
+    }
+
+    /// The endpoint that a socket is bound at. Of several containers that use one path it is not known which is meant from outside.
+    fn of(&self, namespace: u64, socket: &UnixSocket) -> Option<usize> {
         let name = socket.name.as_deref()?;
-        Some(Address { namespace: name.starts_with('@').then_some(namespace), name })
+        let elsewhere = || match self.by_path.get(name)?.as_slice() {
+            [only] => Some(*only),
+            _ => None,
+        };
+        self.endpoints.get(&(namespace, name)).copied().or_else(elsewhere)
     }
 }
 

@@ -69,7 +69,7 @@ pub struct Memory {
 
 #[derive(Clone, Copy, Debug)]
 struct Sighting {
-    // A task that was woken and waits again has switched; its wait is a new one.
+    // A task that was woken and waits again has had a turn; its wait is a new one.
     turns: Option<u64>,
     since: Instant,
 }
@@ -135,7 +135,7 @@ impl Memory {
             let Some(identity) = scene.processes.get(process).map(|process| process.identity) else { continue };
             let key = (identity, task);
             let turns = tasks::turns(scene.root, identity, task, buffer);
-            let same = before.get(&key).filter(|before| before.turns == turns);
+            let same = before.get(&key).filter(|before| turns.is_some() && before.turns == turns);
             let since = same.map_or(now, |before| before.since);
             self.waits.insert(key, Sighting { turns, since });
             match device.or_else(|| guess(scene, process, &certain)) {

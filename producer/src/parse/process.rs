@@ -29,6 +29,11 @@ pub fn schedule(text: &[u8]) -> Option<Schedule> {
     (schedule != Schedule { ran: 0, delay: 0, turns: 0 }).then_some(schedule)
 }
 
+/// How often a task gave up the CPU by itself, from `status`.
+pub fn voluntary_switches(text: &[u8]) -> Option<u64> {
+    number(value_of(text, b"voluntary_ctxt_switches:")?)
+}
+
 /// What a process read and wrote.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Io {
@@ -112,7 +117,7 @@ mod tests {
     proptest! {
         #[test]
         fn no_bytes_make_it_panic(text in prop::collection::vec(any::<u8>(), 0..300)) {
-            let _ = (statm(&text), schedule(&text), io(&text), open_files_limit(&text));
+            let _ = (statm(&text), schedule(&text), io(&text), open_files_limit(&text), voluntary_switches(&text));
             let _ = (cgroup(&text), arguments(&text), numbered(&text, b"pipe"));
         }
 

@@ -42,16 +42,18 @@ impl Namespaces {
         let mut listings = BTreeMap::new();
         let begin =
             || if place.own_network { Conversation::begin() } else { Err(io::ErrorKind::PermissionDenied.into()) };
-        let home = self.list_one(place.network, begin, || place.net(root), root, buffer);
+        let (_, home) = self.list_one(place.network, begin, || place.net(root), root, buffer);
         let home = home.map(|listing| drop(listings.insert(place.network, listing)));
         let others: Vec<_> = others.iter().filter(|(number, _)| **number != place.network).collect();
         for (number, pid) in others.iter().copied().take(MOST) {
             let may_enter = !self.is_refused;
-            let begin =
-                || if may_enter { begin_within(root, *pid) } else { Err(io::ErrorKind::PermissionDenied.into()) };
+            let begin = || {
+                if may_enter { begin_within(root, *pid, *number) } else { Err(io::ErrorKind::PermissionDenied.into()) }
+            };
             let net = || root.directory.directory(&format!("{pid}/net"));
-            if let Seen::Here(listing) = self.list_one(*number, begin, net, root, buffer) {
-                self.is_refused |= listing.refused;
+            let (begun, listing) = self.list_one(*number, begin, net, root, buffer);
+            self.is_refused |= begun == Seen::Denied;
+            if let Seen::Here(listing) = listing {
                 listings.insert(*number, listing);
             }
         }
@@ -65,28 +67,31 @@ impl Namespaces {
         net: impl FnOnce() -> Seen<crate::read::Directory>,
         root: &ProcRoot,
         buffer: &mut Vec<u8>,
-    ) -> Seen<Listing> {
-        let mut conversation = match self.conversations.remove(&number) {
-            Some(conversation) => conversation,
+    ) -> (Seen<()>, Seen<Listing>) {
+        let (answer, mut conversation) = match self.conversations.remove(&number) {
+            Some(conversation) => (Seen::Here(()), conversation),
             None => {
                 let mut begun = Conversation::recorded();
                 let name = number.to_string();
-                let _ =
-                    root.tape.value("netlink-open", &name, || begin().map(|conversation| begun = conversation).into());
-                begun
+                let open = || begin().map(|conversation| begun = conversation).into();
+                (root.tape.value("netlink-open", &name, open), begun)
             }
         };
         let listing = list(&mut conversation, net, &root.tape, buffer);
         if matches!(&listing, Seen::Here(listing) if !listing.refused) {
             self.conversations.insert(number, conversation);
         }
-        listing
+        (answer, listing)
     }
 }
 
 /// Begins a conversation in the namespace of a process. A thread of its own enters it, and ends there.
-fn begin_within(root: &ProcRoot, pid: u32) -> io::Result<Conversation> {
+fn begin_within(root: &ProcRoot, pid: u32, number: u64) -> io::Result<Conversation> {
     let namespace = root.directory.open_file(&format!("{pid}/ns/net"))?;
+    // It may have gone elsewhere since, or be another process.
+    if rustix::fs::fstat(&namespace)?.st_ino != number {
+        return Err(io::ErrorKind::NotFound.into());
+    }
     let enter = move |namespace: OwnedFd| {
         let kind = Some(rustix::thread::LinkNameSpaceType::Network);
         rustix::thread::move_into_link_name_space(std::os::fd::AsFd::as_fd(&namespace), kind)?;

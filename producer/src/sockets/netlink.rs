@@ -5,7 +5,7 @@ use std::{io, net::SocketAddr};
 use netlink_packet_core::{NLM_F_DUMP, NLM_F_REQUEST, NetlinkHeader, NetlinkMessage, NetlinkPayload};
 use netlink_packet_sock_diag::{
     SockDiagMessage,
-    constants::{AF_INET, AF_INET6, IPPROTO_TCP, TCP_LISTEN, TCP_SYN_SENT},
+    constants::{AF_INET, AF_INET6, IPPROTO_TCP, TCP_CLOSE_WAIT, TCP_CLOSING, TCP_LAST_ACK, TCP_LISTEN, TCP_SYN_SENT},
     inet::{self, ExtensionFlags, InetRequest, InetResponse, SocketId},
     unix::{self, ShowFlags, UnixRequest, UnixResponse, nlas::UnixDiagName},
 };
@@ -149,20 +149,23 @@ fn tcp_socket(response: &InetResponse) -> TcpSocket {
         inet::nlas::Nla::TcpInfo(bytes) => Some(bytes.as_slice()),
         _ => None,
     });
+    // The other end's farewell counts as a byte, but there is nothing to read.
+    let is_over = matches!(header.state, TCP_CLOSE_WAIT | TCP_LAST_ACK | TCP_CLOSING);
+    let farewell = u32::from(is_over && header.recv_queue > 0);
     TcpSocket {
         inode: u64::from(header.inode),
         cookie: Some(u64::from_ne_bytes(id.cookie)),
         local: SocketAddr::new(id.source_address.to_canonical(), id.source_port),
         remote: SocketAddr::new(id.destination_address.to_canonical(), id.destination_port),
         listens: header.state == TCP_LISTEN,
-        recv_queue: header.recv_queue,
+        recv_queue: header.recv_queue - farewell,
         send_queue: header.send_queue,
         rtt_ms: info.and_then(|info| field(info, TCPI_RTT)).map(|micros| micros as f32 / 1000.0),
         retransmits: info.and_then(|info| field(info, TCPI_TOTAL_RETRANS)),
         talk: info.and_then(|info| match header.state {
             // Nothing was said yet, and the kernel counts from boot.
             TCP_SYN_SENT => Some(Talk::default()),
-            _ => talk(info),
+            _ => talk(info).map(|talk| Talk { received: talk.received.saturating_sub(farewell.into()), ..talk }),
         }),
     }
 }

@@ -28,8 +28,8 @@ impl Sweeper {
     /// Reads all processes but kernel threads and Local Detective's own.
     pub(super) fn crowd(&mut self, gaps: &mut Gaps) -> Result<Crowd, ProducerError> {
         let mut crowd = Crowd::default();
-        self.files.begin_sweep();
         let mut pids = self.root.pids()?;
+        self.files.begin_sweep();
         pids.sort_unstable();
         for pid in pids {
             let seen = match process::open(&self.root, pid, &mut self.buffer) {
@@ -57,12 +57,12 @@ impl Sweeper {
     }
 
     /// How many of the host's tasks a `proc` that hides others' processes does not list; kernel threads are among them.
-    pub(super) fn hidden_tasks(&mut self, processes: &[Process]) -> usize {
+    pub(super) fn hidden_tasks<'p>(&mut self, processes: impl Iterator<Item = &'p Process>) -> usize {
         if !self.place.hides {
             return 0;
         }
         let tasks = self.root.directory.read_small("loadavg", &mut self.buffer).here().and_then(parse::system::tasks);
-        let seen: u64 = processes.iter().map(|process| process.threads).sum();
+        let seen: u64 = processes.map(|process| process.threads).sum();
         usize::try_from(tasks.unwrap_or(0).saturating_sub(seen)).unwrap_or(usize::MAX).max(1)
     }
 

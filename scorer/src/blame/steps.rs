@@ -15,8 +15,8 @@ const CONTENTION: [(&str, &[&str]); 4] = [
 ];
 
 /// Lacks that are nobody's own trouble: without one who took the resource there is nobody to name.
-pub(super) const ONLY_SUFFERED: [&str; 5] =
-    ["run_delay_pct", "major_faults", "block_delay_pct", "answer_wait_ms", "read_wait_ms"];
+pub(super) const ONLY_SUFFERED: [&str; 6] =
+    ["run_delay_pct", "major_faults", "block_delay_pct", "answer_wait_ms", "read_wait_ms", "write_wait_ms"];
 
 /// A deviation of what it uses that is this part of the deviation of what it lacks says that a node has used it up itself.
 const USES_IT_UP: f32 = 0.5;
