@@ -12,6 +12,7 @@
 //! - [`features`]: the one encoder
 //! - [`classic`]: the eleven features of the original design
 //! - [`anomaly`]: what a reconstruction says of each node
+//! - [`zscore`]: what the same normal says of each node without a model, to compare with
 //! - [`threshold`]: from a wanted rate of false alarms to a threshold
 //! - [`window`]: what is forgotten, when
 
@@ -23,6 +24,7 @@ pub mod recipe;
 pub mod scale;
 pub mod threshold;
 pub mod window;
+pub mod zscore;
 
 pub use anomaly::{Deviation, NodeScore};
 pub use assemble::{GraphError, HostGraph};

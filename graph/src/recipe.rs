@@ -6,7 +6,7 @@ use schemas::{ColumnSpec, GraphSnapshot};
 use serde::{Deserialize, Serialize};
 
 /// Version of the transformations below and of the encoder. A release pins it: change one, raise this.
-pub const RECIPE_VERSION: i32 = 2;
+pub const RECIPE_VERSION: i32 = 3;
 
 /// Which features a model reads.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
@@ -122,6 +122,8 @@ impl Measure {
         let rate = column.form == "rate";
         let (curve, floor, relative_floor) = match column.unit.as_str() {
             "percent" => (Curve::Linear, 10.0, 0.35),
+            // Nearly all is good while all is well, so what counts is how much is not, in steps of as much again.
+            "percent-good" => (Curve::Fullness, 0.4, 0.0),
             "B" => (log(MIB), 0.25, 0.0),
             "B/s" => (log(MIB), 0.4, 0.0),
             // Beyond a minute a wait is long, however long.
@@ -132,7 +134,11 @@ impl Measure {
             _ => (log(1.0), 0.02, 0.1),
         };
         let known = !matches!(curve, Curve::Log { .. }) || floor > 0.02;
-        let trouble = if known { Side::High } else { Side::Both };
+        let trouble = match column.unit.as_str() {
+            "percent-good" => Side::Low,
+            _ if known => Side::High,
+            _ => Side::Both,
+        };
         let is_level = !rate && matches!(column.unit.as_str(), "B" | "count");
         let measure = Measure { curve, floor, relative_floor, trouble, is_level };
         match column.name.as_str() {

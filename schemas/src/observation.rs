@@ -87,7 +87,7 @@ pub struct Edge {
 pub struct Column {
     /// The feature's name.
     pub name: String,
-    /// `B`, `B/s`, `ms`, `percent`, `count`, `1/s`, `flag`, or a foreign graph's own unit.
+    /// `B`, `B/s`, `ms`, `percent`, `percent-good` (of which less is trouble), `count`, `1/s`, `flag`, or a foreign graph's own unit.
     pub unit: String,
     /// `gauge`, `rate` or `flag`.
     pub form: String,

@@ -58,6 +58,24 @@ pub fn cases(judged: &Judged) -> Vec<Case> {
     cases
 }
 
+/// What there is to tell where blame is not asked: each alarming node is a case of its own, the worst first.
+pub fn without_blame(judged: &Judged) -> Vec<Case> {
+    let of_its_own = |node: usize| Case {
+        root: node,
+        is_known: true,
+        trouble: judged.trouble(node).unwrap_or_default().to_owned(),
+        locked_file: None,
+        score: judged.scores[node].score,
+        victims: Vec::new(),
+        alarming: vec![node],
+        is_observed: true,
+    };
+    let alarming = (0..judged.graph.nodes().len()).filter(|&node| judged.alarms(node));
+    let mut cases: Vec<Case> = alarming.map(of_its_own).collect();
+    cases.sort_by(|a, b| b.score.total_cmp(&a.score));
+    cases
+}
+
 /// Whether others wait for where the walk ended, or for a lock there.
 fn is_waited_for(judged: &Judged, walk: &Walk) -> bool {
     let is_wait = |edge: &Edge| edge.kind == "waits-for" && edge.blocked_ms.is_some();

@@ -43,6 +43,11 @@ struct Ranking {
 impl Host {
     /// A host of which nothing was heard yet.
     pub fn new(tracker: Tracker, cohort: &str) -> Host {
+        Host::remembering(WINDOW_MS, tracker, cohort)
+    }
+
+    /// Such a host whose rankings are kept for so long, by snapshot time.
+    pub(crate) fn remembering(span_ms: i64, tracker: Tracker, cohort: &str) -> Host {
         Host {
             tracker,
             newest: None,
@@ -51,7 +56,7 @@ impl Host {
             cohort: cohort.to_owned(),
             partition: None,
             position: None,
-            sweeps: Window::new(WINDOW_MS),
+            sweeps: Window::new(span_ms),
         }
     }
 
@@ -68,6 +73,11 @@ impl Host {
     /// Takes a scored sweep in: blame, incidents, ranking. The flag says whether anything alarmed in it.
     pub fn take(&mut self, judged: Judged) -> (Vec<Change>, bool) {
         let cases = blame::cases(&judged);
+        self.take_cases(judged, cases)
+    }
+
+    /// [`Host::take`] where the sweep's cases are known.
+    pub(crate) fn take_cases(&mut self, judged: Judged, cases: Vec<Case>) -> (Vec<Change>, bool) {
         let (changes, alarm) = self.tracker.sweep(&judged, &cases);
         let suspects = ranked_suspects(&judged, &cases);
         self.sweeps.push(judged.graph.snapshot().ended_at, Ranking { alarm, suspects });
@@ -90,9 +100,10 @@ impl Host {
                 }
             }
         }
-        let mut suspects: Vec<Suspect> = worst.into_values().cloned().collect();
-        suspects.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.pid.cmp(&b.pid)));
-        suspects.truncate(KEPT);
+        let mut worst: Vec<(&str, &Suspect)> = worst.into_iter().collect();
+        worst.sort_by(|(a_id, a), (b_id, b)| b.score.total_cmp(&a.score).then((a.pid, a_id).cmp(&(b.pid, b_id))));
+        worst.truncate(KEPT);
+        let mut suspects: Vec<Suspect> = worst.into_iter().map(|(_, suspect)| suspect.clone()).collect();
         for (suspect, rank) in suspects.iter_mut().zip(1..) {
             suspect.rank = rank;
         }

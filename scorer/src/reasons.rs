@@ -167,7 +167,7 @@ pub fn longest_wait_ms(judged: &Judged, case: &Case) -> f64 {
 /// A value with its unit, as a person writes it.
 pub fn quantity(value: f64, unit: &str) -> String {
     match unit {
-        "percent" => format!("{value:.0} %"),
+        "percent" | "percent-good" => format!("{value:.0} %"),
         "ms" if value.abs() >= 1000.0 => format!("{:.1} s", value / 1000.0),
         "ms" => format!("{value:.0} ms"),
         "B" => bytes(value),

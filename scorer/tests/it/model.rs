@@ -39,7 +39,7 @@ fn a_file_of_another_checksum_is_refused() {
 
 #[test]
 fn a_release_of_another_recipe_is_refused() {
-    check(|release| release.recipe += 1, "expects recipe 3 (`default`), this scorer encodes recipe 2");
+    check(|release| release.recipe += 1, "expects recipe 4 (`default`), this scorer encodes recipe 3");
     check(|release| release.profile = "fancy".into(), "(`fancy`)");
 }
 
