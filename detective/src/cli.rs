@@ -93,6 +93,13 @@ Examples:
   detective replay night.avro --speed 60    an hour in a minute
   detective replay night.avro --speed max --hosts 100")]
     Replay(ReplayArgs),
+    /// Tell how good the detective is, over cases whose answers are known.
+    #[command(after_help = "\
+Examples:
+  detective evaluate cases                  a table for each way to rank
+  detective evaluate cases --hint           those who rank are told which node shows the symptom
+  detective evaluate cases --json --pictures pictures")]
+    Evaluate(EvaluateArgs),
     /// Print the manual of all settings.
     #[command(hide = true)]
     Manual,
@@ -216,6 +223,25 @@ pub struct ReplayArgs {
     /// Put all hosts in this cohort. Without it, a host that was a cohort of its own stays one, under its new name.
     #[arg(long, value_name = "NAME")]
     pub cohort: Option<String>,
+}
+
+/// Flags of `evaluate`.
+#[derive(Debug, Args)]
+pub struct EvaluateArgs {
+    /// A directory with `cases.json` and a file of snapshots for each case: lines of JSON, or recordings.
+    pub directory: PathBuf,
+    /// Tell those who rank which node shows the symptom, where a case says so.
+    #[arg(long)]
+    pub hint: bool,
+    /// One JSON object, and nothing else on standard output.
+    #[arg(long)]
+    pub json: bool,
+    /// Draw the figures, and the scores around each fault of a recording, as SVG files into this folder.
+    #[arg(long, value_name = "FOLDER")]
+    pub pictures: Option<PathBuf>,
+    /// Only these cases.
+    #[arg(long, value_name = "CASE", value_delimiter = ',')]
+    pub only: Vec<String>,
 }
 
 /// What to do about faults.

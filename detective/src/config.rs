@@ -97,6 +97,7 @@ fn flags(cli: &Cli) -> Vec<(String, String)> {
         }
         Command::Baseline(baseline) => set("api.listen", baseline.listen.clone()),
         Command::Alerts(_) | Command::Explain(_) | Command::Doctor | Command::Fault(_) | Command::Manual => {}
+        Command::Evaluate(_) => {}
         Command::Record(record) => set("sweep.interval", record.interval.clone()),
         Command::Replay(_) | Command::Topics(_) => {}
     }

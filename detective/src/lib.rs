@@ -11,6 +11,7 @@
 //! - [`baseline`]: the operator vouches for a while
 //! - [`doctor`]: what can be seen from here, and what not
 //! - [`fault`]: trouble made on purpose
+//! - [`evaluate`]: how good the detective is, over cases whose answers are known
 //! - [`topics`]: the topics of a Kafka cluster
 //! - [`record`], [`replay`]: snapshots from the bus into a file, and back; or what sweeps of this host read, into a file that gives
 //!   the same snapshots
@@ -21,6 +22,7 @@ pub mod cli;
 mod clock;
 pub mod config;
 pub mod doctor;
+pub mod evaluate;
 pub mod explain;
 pub mod fault;
 mod owner;
@@ -51,6 +53,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Doctor => doctor::run(config).await,
         Command::Record(record) => record::run(config, &record).await,
         Command::Replay(replay) => replay::run(config, &replay).await,
+        Command::Evaluate(evaluate) => evaluate::run(config, &evaluate).await,
         Command::Manual => config::print_manual(),
         Command::Fault(fault) => fault::run(&fault.command).await,
         Command::Topics(command) => return topics::run(config, &command).await,

@@ -3,7 +3,7 @@
 
 mod pace;
 mod raw;
-mod recording;
+pub(crate) mod recording;
 mod tape;
 
 use std::{collections::HashMap, sync::Arc, time::Duration};

@@ -1,0 +1,118 @@
+//! How good the detective is, over cases whose answers are known: beside the original, a score without a model, and chance.
+//!
+//! Those who rank are given questions, and only the judge has what is true: [`cases`] tells the two apart, and no more than a
+//! [`cases::Question`] comes to [`lesson`] and [`exam`].
+//!
+//! - [`cases`]: the list of a directory, in one of two forms
+//! - [`stream`]: a file's snapshots, [`lines`] of JSON by the table of [`columns`], or recordings
+//! - [`lesson`]: learning from a healthy stream; [`exam`]: what each ranker answers
+//! - [`judge`]: answers held against what is true, by [`places`]; [`figures`] of many, with [`intervals`]
+//! - [`report`]: for programs; [`table`]: for people; [`pictures`]: to look at
+
+pub mod cases;
+pub mod columns;
+pub mod exam;
+pub mod figures;
+pub mod intervals;
+pub mod judge;
+pub mod lesson;
+pub mod lines;
+pub mod pictures;
+pub mod places;
+pub mod report;
+pub mod stream;
+pub mod table;
+
+use std::{
+    path::{Path, PathBuf},
+    time::Instant,
+};
+
+use anyhow::bail;
+
+use crate::{cli::EvaluateArgs, config::Config};
+use cases::{Case, Question};
+use lesson::School;
+use report::Results;
+
+/// Judges a directory of cases, and prints what it found.
+///
+/// # Errors
+/// If a case cannot be read or judged, or a signal comes before all is done.
+pub async fn run(config: Config, args: &EvaluateArgs) -> anyhow::Result<()> {
+    let shutdown = service::shutdown::on_signal()?;
+    let (folder, only, pictures) = (args.directory.clone(), args.only.clone(), args.pictures.clone());
+    let school = School { config: config.clone(), shutdown };
+    let results = tokio::task::spawn_blocking(move || judge_all(&school, &folder, &only, pictures)).await??;
+    if args.hint && !results.has_symptoms() {
+        eprintln!("no case tells a symptom: all figures are without");
+    }
+    match args.json {
+        true => println!("{}", results.to_json(&config, args.hint)),
+        false => print!("{}", table::render(&results, args.hint)),
+    }
+    Ok(())
+}
+
+/// Judges the cases of a directory; with a folder for them, draws pictures too.
+///
+/// # Errors
+/// If a case cannot be read or judged, or all is to end.
+pub fn judge_all(
+    school: &School,
+    folder: &Path,
+    only: &[String],
+    pictures: Option<PathBuf>,
+) -> anyhow::Result<Results> {
+    let cases = cases::read(folder, only)?;
+    let pictures = pictures.map(pictures::Folder::create).transpose()?;
+    let mut results = Results::default();
+    for of_stream in by_healthy_stream(&cases) {
+        judge_stream(school, &of_stream, pictures.as_ref(), &mut results)?;
+    }
+    let place = |name: &str| cases.iter().position(|case| case.name == name);
+    results.judged.sort_by_key(|judged| place(&judged.case.name));
+    if let Some(pictures) = pictures {
+        pictures.draw_figures(&results)?;
+    }
+    Ok(results)
+}
+
+/// Cases that learn from one stream stand together, so that the models of one stream are held at a time.
+fn by_healthy_stream(cases: &[Case]) -> Vec<Vec<&Case>> {
+    let key = |question: &Question| question.healthy.clone().unwrap_or_else(|| question.file.clone());
+    let mut groups: Vec<Vec<&Case>> = Vec::new();
+    for case in cases {
+        match groups.iter_mut().find(|group| key(&group[0].question) == key(&case.question)) {
+            Some(group) => group.push(case),
+            None => groups.push(vec![case]),
+        }
+    }
+    groups
+}
+
+fn judge_stream(
+    school: &School,
+    cases: &[&Case],
+    pictures: Option<&pictures::Folder>,
+    results: &mut Results,
+) -> anyhow::Result<()> {
+    let Some(first) = cases.first() else { return Ok(()) };
+    let began = Instant::now();
+    let learned = school.learn(&first.question)?;
+    let name = first.question.healthy.as_ref().unwrap_or(&first.name);
+    eprintln!("learned from `{name}` in {:.1} s; {} cases", began.elapsed().as_secs_f64(), cases.len());
+    results.quiet.extend(learned.quiet.map(|quiet| (first.truth.system.clone(), quiet.to_vec())));
+    for case in cases {
+        if school.shutdown.is_cancelled() {
+            bail!("interrupted before all cases were judged");
+        }
+        let answers = exam::sit(school, &case.question, &learned)?;
+        let judged = judge::judge(case, &answers);
+        if let Some(pictures) = pictures {
+            pictures.draw_timeline(case, &answers)?;
+        }
+        results.judged.push(judged);
+    }
+    Ok(())
+}

@@ -1,0 +1,259 @@
+//! The cases of a directory: what is asked of those who rank, and apart from it what is true.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use schemas::{Suspect, Timestamp};
+use serde::Deserialize;
+use serde_json::Value;
+use service::Hint;
+
+/// The file that lists the cases.
+pub const LIST: &str = "cases.json";
+const FORMS: &str = "see `docs/quality.md` for the two forms of a directory of cases";
+
+/// One case.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Case {
+    /// Its name, which is that of its file.
+    pub name: String,
+    /// All that those who rank are given.
+    pub question: Question,
+    /// What they are judged by, and never see.
+    pub truth: Truth,
+}
+
+/// What is asked.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Question {
+    /// How its snapshots are kept.
+    pub form: Form,
+    /// The folder of its files.
+    pub folder: PathBuf,
+    /// The name of its file, without what follows the point.
+    pub file: String,
+    /// The file to learn from; none: the case's own, as far as it is healthy.
+    pub healthy: Option<String>,
+    /// The system that it is about.
+    pub system: String,
+    /// Who may be named, by role; empty: whoever is seen.
+    pub candidates: Vec<String>,
+    /// The role of the node that is known to suffer.
+    pub symptom: Option<String>,
+    /// When the ranking is asked for; none: behind the last snapshot.
+    pub asked_at: Option<Timestamp>,
+}
+
+/// How snapshots are kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// A line of JSON each, of graphs that did not come from a host: the public cases.
+    Lines,
+    /// A recording of a host.
+    Recording,
+}
+
+/// What is true of a case.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Truth {
+    /// The fault; none for a healthy stretch.
+    pub fault: Option<String>,
+    /// The fault's family.
+    pub family: Option<String>,
+    /// The system that it happened in.
+    pub system: String,
+    /// Whether nothing may be told: a change that does no harm, or none at all.
+    pub is_harmless: bool,
+    /// From when to when it lasted, where that is known to the second.
+    pub lasted: Option<(Timestamp, Timestamp)>,
+    /// The right answers: of each cause all that it may be called.
+    pub causes: Vec<Vec<Label>>,
+    /// Who only suffers, where that is known.
+    pub victims: Option<Vec<Label>>,
+}
+
+/// A node as the truth names it.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Label {
+    /// By its id in a foreign graph, which is its role.
+    Id(String),
+    /// As it was on the host.
+    Form(SuspectForm),
+}
+
+/// A process, file or endpoint as the truth of a fault tells it.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[expect(missing_docs, reason = "as in a suspect")]
+pub struct SuspectForm {
+    pub kind: String,
+    pub name: String,
+    #[serde(default)]
+    pub pid: Option<i64>,
+    #[serde(default)]
+    pub path: Option<String>,
+    #[serde(default)]
+    pub endpoint: Option<String>,
+}
+
+impl Label {
+    /// Whether the suspect is the one that is meant: by what identifies its kind where the truth tells that, else by name.
+    pub fn is(&self, suspect: &Suspect) -> bool {
+        let form = match self {
+            Label::Id(id) => return *id == suspect.role,
+            Label::Form(form) => form,
+        };
+        form.kind == suspect.kind
+            && match form.kind.as_str() {
+                "process" if form.pid.is_some() => form.pid == suspect.pid,
+                "file" if form.path.is_some() => form.path == suspect.path,
+                "endpoint" if form.endpoint.is_some() => form.endpoint == suspect.endpoint,
+                _ => form.name == suspect.name,
+            }
+    }
+}
+
+/// A case of the public sets; what else they tell is not read.
+#[derive(Deserialize)]
+struct OfLines {
+    case: String,
+    system: String,
+    fault: String,
+    healthy: Option<String>,
+    root_cause: Vec<String>,
+    candidates: Vec<String>,
+    #[serde(default)]
+    symptom: Option<Symptom>,
+}
+
+#[derive(Deserialize)]
+struct Symptom {
+    node: String,
+}
+
+/// A case of our own.
+#[derive(Deserialize)]
+struct OfRecording {
+    case: String,
+    system: String,
+    fault: Option<String>,
+    #[serde(default)]
+    family: Option<String>,
+    #[serde(default)]
+    harmless: bool,
+    healthy: String,
+    t_inject: f64,
+    t_end: f64,
+    root_cause: Vec<SuspectForm>,
+    #[serde(default)]
+    victims: Vec<SuspectForm>,
+}
+
+/// Reads the list of a directory, in its order; of the cases those in `only`, if any are.
+///
+/// # Errors
+/// If there is no list, it is in neither form or in both, or lacks a case that is asked for.
+pub fn read(folder: &Path, only: &[String]) -> anyhow::Result<Vec<Case>> {
+    let list = folder.join(LIST);
+    let name = || format!("cannot read `{}`", list.display());
+    let text = std::fs::read_to_string(&list).with_context(name).hint(FORMS)?;
+    let cases: Vec<Value> = serde_json::from_str(&text).with_context(name).hint(FORMS)?;
+    let parse = |(at, case): (usize, &Value)| {
+        let what = || format!("case {} of `{}`", at + 1, list.display());
+        parse(folder, case).with_context(what).hint(FORMS)
+    };
+    let cases = cases.iter().enumerate().map(parse).collect::<Result<Vec<Case>, _>>()?;
+    check_form(&cases, &list)?;
+    select(cases, only, &list)
+}
+
+fn check_form(cases: &[Case], list: &Path) -> anyhow::Result<()> {
+    let Some(first) = cases.first() else {
+        return Err(anyhow::anyhow!("`{}` lists no cases", list.display())).hint(FORMS);
+    };
+    let Some(other) = cases.iter().find(|case| case.question.form != first.question.form) else { return Ok(()) };
+    let what = "one form for all cases: those with `candidates`, or those with `t_end`";
+    let (first, other, list) = (&first.name, &other.name, list.display());
+    Err(anyhow::anyhow!("expected {what}; in `{list}` the cases `{first}` and `{other}` differ")).hint(FORMS)
+}
+
+fn select(cases: Vec<Case>, only: &[String], list: &Path) -> anyhow::Result<Vec<Case>> {
+    if let Some(unknown) = only.iter().find(|name| !cases.iter().any(|case| case.name == **name)) {
+        return Err(anyhow::anyhow!("`{}` has no case `{unknown}`", list.display()))
+            .hint("name cases as the list does, with commas between them");
+    }
+    Ok(cases.into_iter().filter(|case| only.is_empty() || only.contains(&case.name)).collect())
+}
+
+fn parse(folder: &Path, case: &Value) -> anyhow::Result<Case> {
+    match (case.get("candidates").is_some(), case.get("t_end").is_some()) {
+        (true, false) => of_lines(folder, serde_json::from_value(case.clone())?),
+        (false, true) => of_recording(folder, serde_json::from_value(case.clone())?),
+        (true, true) => anyhow::bail!("expected `candidates` or `t_end`, found both"),
+        (false, false) => anyhow::bail!("expected `candidates` or `t_end`, found neither"),
+    }
+}
+
+fn of_lines(folder: &Path, case: OfLines) -> anyhow::Result<Case> {
+    if case.root_cause.is_empty() {
+        anyhow::bail!("`{}`: expected a root cause, found none", case.case);
+    }
+    if let Some(other) = case.root_cause.iter().find(|cause| !case.candidates.contains(cause)) {
+        anyhow::bail!("`{}`: expected the root cause among the candidates, found `{other}`", case.case);
+    }
+    let kind = case.fault.split('@').next().unwrap_or_default().to_owned();
+    Ok(Case {
+        question: Question {
+            form: Form::Lines,
+            folder: folder.to_owned(),
+            file: case.case.clone(),
+            healthy: case.healthy,
+            system: case.system.clone(),
+            candidates: case.candidates,
+            symptom: case.symptom.map(|symptom| symptom.node),
+            asked_at: None,
+        },
+        truth: Truth {
+            fault: Some(kind),
+            system: case.system,
+            causes: case.root_cause.into_iter().map(|id| vec![Label::Id(id)]).collect(),
+            ..Truth::default()
+        },
+        name: case.case,
+    })
+}
+
+fn of_recording(folder: &Path, case: OfRecording) -> anyhow::Result<Case> {
+    let (from, until) = (millis(case.t_inject), millis(case.t_end));
+    let is_harmless = case.harmless || case.fault.is_none();
+    if !is_harmless && case.root_cause.is_empty() {
+        anyhow::bail!("`{}`: expected a root cause of its fault, found none", case.case);
+    }
+    let labels = |forms: Vec<SuspectForm>| forms.into_iter().map(Label::Form).collect::<Vec<_>>();
+    Ok(Case {
+        question: Question {
+            form: Form::Recording,
+            folder: folder.to_owned(),
+            file: case.case.clone(),
+            healthy: Some(case.healthy),
+            system: case.system.clone(),
+            candidates: Vec::new(),
+            symptom: None,
+            asked_at: Some(until),
+        },
+        truth: Truth {
+            fault: case.fault,
+            family: case.family,
+            system: case.system,
+            is_harmless,
+            lasted: Some((from, until)),
+            // One cause with several names, any of which is right.
+            causes: if case.root_cause.is_empty() { Vec::new() } else { vec![labels(case.root_cause)] },
+            victims: Some(labels(case.victims)),
+        },
+        name: case.case,
+    })
+}
+
+fn millis(seconds: f64) -> Timestamp {
+    Timestamp((seconds * 1000.0).round() as i64)
+}

@@ -1,0 +1,175 @@
+//! What each ranker answers to a question. Who ranks is given the question, and nothing that is true.
+
+use std::collections::HashSet;
+
+use anyhow::{Context, bail};
+use graph::Profile;
+use schemas::{GraphSnapshot, Stage, Suspect};
+use scorer::rankers::{Chance, Dependencies, Ranking, Sweep, Watch, from_symptom};
+use service::Hint;
+
+use super::{
+    cases::{Form, Question},
+    lesson::{LEARNERS, Learned, School, days},
+    lines::Phase,
+    stream,
+};
+
+/// Of a recording, the ranking is that of so long before it is asked for, as `GET /api/suspects` is asked.
+const WINDOW_MS: i64 = 12_000;
+
+/// All answers to one question.
+#[derive(Clone, Debug)]
+pub struct Answers {
+    /// Who could have been named.
+    pub members: Vec<Suspect>,
+    /// In the order of [`LEARNERS`], then the one who knows nothing.
+    pub of: Vec<Answer>,
+}
+
+/// What one ranker answers.
+#[derive(Clone, Debug, Default)]
+pub struct Answer {
+    /// Its ranking.
+    pub ranking: Ranking,
+    /// Its ranking if it is told the symptom.
+    pub hinted: Option<Ranking>,
+    /// What it said of each sweep; none of one who does not look.
+    pub sweeps: Option<Vec<Sweep>>,
+    /// How much of a day a sweep stands for.
+    pub days_per_sweep: f64,
+}
+
+/// Asks all rankers.
+///
+/// # Errors
+/// If a snapshot cannot be read or judged, there is none, or a candidate is in none.
+pub fn sit(school: &School, question: &Question, learned: &Learned) -> anyhow::Result<Answers> {
+    let window_ms = if question.form == Form::Lines { i64::MAX } else { WINDOW_MS };
+    let mut room = Room::new(school, question, learned, window_ms);
+    for seen in stream::open(question.form, &question.folder, &question.file, &question.system, false)? {
+        let (phase, snapshot) = seen?;
+        if phase == Phase::Faulty {
+            let name = || format!("`{}`, snapshot {}", question.file, snapshot.sequence);
+            room.take(&snapshot).with_context(name)?;
+        }
+    }
+    if room.days_per_sweep == 0.0 {
+        return Err(anyhow::anyhow!("`{}` has no snapshots of the phase `faulty`", question.file))
+            .hint("the rankers need something to look at");
+    }
+    room.finish()
+}
+
+/// All rankers over one case.
+struct Room<'a> {
+    question: &'a Question,
+    learned: &'a Learned,
+    window_ms: i64,
+    watches: [Watch<'a>; 3],
+    sweeps: [Vec<Sweep>; 3],
+    chance: Chance,
+    dependencies: Dependencies,
+    seen: HashSet<String>,
+    days_per_sweep: f64,
+    /// The rankings and who could be named, once the time has come.
+    asked: Option<([Ranking; 3], Vec<Suspect>)>,
+}
+
+impl<'a> Room<'a> {
+    fn new(school: &School, question: &'a Question, learned: &'a Learned, window_ms: i64) -> Room<'a> {
+        Room {
+            question,
+            learned,
+            window_ms,
+            watches: learned.rankers.each_ref().map(|ranker| ranker.watch(school.config.alarm.clone(), window_ms)),
+            sweeps: Default::default(),
+            chance: Chance::new(window_ms),
+            dependencies: Dependencies::default(),
+            seen: HashSet::new(),
+            days_per_sweep: 0.0,
+            asked: None,
+        }
+    }
+
+    fn take(&mut self, snapshot: &GraphSnapshot) -> anyhow::Result<()> {
+        if self.question.asked_at.is_some_and(|asked_at| snapshot.ended_at > asked_at) {
+            self.ask();
+        }
+        self.chance.take(snapshot);
+        self.dependencies.take(snapshot);
+        self.seen.extend(snapshot.nodes.iter().map(|node| node.role.clone()));
+        self.days_per_sweep = days(snapshot);
+        for ((watch, sweeps), (_, profile)) in self.watches.iter_mut().zip(&mut self.sweeps).zip(LEARNERS) {
+            sweeps.push(take(watch, profile, self.question.form, snapshot)?);
+        }
+        Ok(())
+    }
+
+    /// Asks for the rankings, unless they were asked for before.
+    fn ask(&mut self) {
+        if self.asked.is_none() {
+            let rankings = self.watches.each_ref().map(|watch| watch.ranking(self.window_ms));
+            self.asked = Some((rankings, self.chance.everyone(self.window_ms)));
+        }
+    }
+
+    fn finish(mut self) -> anyhow::Result<Answers> {
+        self.ask();
+        let Some((rankings, everyone)) = self.asked.take() else { bail!("nobody was asked") };
+        let members = if self.question.candidates.is_empty() { everyone } else { self.candidates()? };
+        let reached = self.question.symptom.as_deref().map(|symptom| self.dependencies.reached_from(symptom));
+        let answer = |ranking: Ranking, sweeps| Answer {
+            hinted: reached.as_ref().map(|reached| from_symptom(&ranking, reached)),
+            ranking,
+            sweeps,
+            days_per_sweep: self.days_per_sweep,
+        };
+        let learners = rankings.into_iter().zip(self.sweeps).map(|(ranking, sweeps)| {
+            let ranking = of_candidates(ranking, &self.question.candidates);
+            answer(ranking, Some(sweeps))
+        });
+        let mut of: Vec<Answer> = learners.collect();
+        of.push(answer(vec![members.clone()], None));
+        Ok(Answers { members, of })
+    }
+
+    fn candidates(&self) -> anyhow::Result<Vec<Suspect>> {
+        let candidates = &self.question.candidates;
+        let is_seen = |role: &String| self.seen.contains(role) || self.learned.roles.contains(role);
+        if let Some(unseen) = candidates.iter().find(|role| !is_seen(role)) {
+            return Err(anyhow::anyhow!("`{}`: the candidate `{unseen}` is in no snapshot", self.question.file))
+                .hint("a candidate is the id of a node");
+        }
+        Ok(candidates.iter().map(|role| candidate(role)).collect())
+    }
+}
+
+fn take(watch: &mut Watch, profile: Profile, form: Form, snapshot: &GraphSnapshot) -> anyhow::Result<Sweep> {
+    Ok(watch.take(stream::as_seen_by(profile, form, snapshot.clone()))?)
+}
+
+fn of_candidates(ranking: Ranking, candidates: &[String]) -> Ranking {
+    if candidates.is_empty() {
+        return ranking;
+    }
+    let is_candidate = |suspect: &Suspect| candidates.contains(&suspect.role);
+    let groups = ranking.into_iter().map(|group| group.into_iter().filter(is_candidate).collect::<Vec<_>>());
+    groups.filter(|group| !group.is_empty()).collect()
+}
+
+fn candidate(role: &str) -> Suspect {
+    Suspect {
+        rank: 1,
+        kind: String::new(),
+        name: role.to_owned(),
+        role: role.to_owned(),
+        pid: None,
+        start_time: None,
+        path: None,
+        endpoint: None,
+        score: 0.0,
+        stage: Stage::Initiating,
+        why: Vec::new(),
+    }
+}

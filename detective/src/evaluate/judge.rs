@@ -1,0 +1,120 @@
+//! Answers held against what is true.
+
+use schemas::{Suspect, Timestamp};
+use scorer::rankers::{Ranking, Sweep};
+
+use super::{
+    cases::{Case, Truth},
+    exam::{Answer, Answers},
+    lesson::Quiet,
+    places::Places,
+};
+
+/// The figures count so many places.
+pub const MOST_PLACES: usize = 5;
+/// Of those above the right answer so many are told.
+const TOLD_ABOVE: usize = 3;
+
+/// What one ranker's answer to one case is worth.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Mark {
+    /// AC@1 to AC@5.
+    pub accuracy: [f64; MOST_PLACES],
+    /// The reciprocal of the first right answer's place.
+    pub reciprocal: f64,
+    /// The place of the first right answer.
+    pub rank: f64,
+    /// Whether a right answer is among the first five and before every one who only suffers; none if those are not known.
+    pub strict: Option<f64>,
+    /// Whether it alarmed while the fault lasted; none of one who does not look.
+    pub alarmed: Option<bool>,
+    /// From the fault to the alarm, in seconds, where it alarmed and the fault's time is known.
+    pub alarmed_after_s: Option<f64>,
+    /// Whether the first incident opened then names a right answer.
+    pub named: Option<bool>,
+    /// Who stands above the first right answer, the most suspect first.
+    pub above: Vec<String>,
+}
+
+/// What is told of one case.
+#[derive(Clone, Debug)]
+pub struct Judged {
+    /// Which.
+    pub case: Case,
+    /// The marks of each ranker without the symptom, if something was wrong.
+    pub marks: Option<Vec<Mark>>,
+    /// The same, where the symptom is told; those without where there is none.
+    pub hinted: Option<Vec<Mark>>,
+    /// Of time in which nothing was wrong, what each ranker told in it.
+    pub quiet: Option<Vec<Quiet>>,
+}
+
+/// Judges the answers to a case.
+pub fn judge(case: &Case, answers: &Answers) -> Judged {
+    let marks = |ranking: &dyn Fn(&Answer) -> Ranking| {
+        let marks = answers.of.iter().map(|answer| mark(&case.truth, answer, &ranking(answer), &answers.members));
+        (!case.truth.is_harmless).then(|| marks.collect::<Vec<Mark>>())
+    };
+    let looking = || answers.of.iter().filter(|answer| answer.sweeps.is_some());
+    Judged {
+        case: case.clone(),
+        marks: marks(&|answer| answer.ranking.clone()),
+        hinted: marks(&|answer| answer.hinted.clone().unwrap_or_else(|| answer.ranking.clone())),
+        quiet: case.truth.is_harmless.then(|| looking().map(|answer| quiet(&case.truth, answer)).collect()),
+    }
+}
+
+fn mark(truth: &Truth, answer: &Answer, ranking: &Ranking, members: &[Suspect]) -> Mark {
+    let places = Places::of(ranking, members, &truth.causes, truth.victims.as_deref().unwrap_or_default());
+    let first_alarm = while_it_lasts(truth, answer).map(|mut sweeps| sweeps.find(|sweep| sweep.alarm));
+    let mut opened = while_it_lasts(truth, answer).map(|sweeps| sweeps.flat_map(|sweep| &sweep.opened));
+    let names_it = |suspect: &Suspect| truth.causes.iter().flatten().any(|label| label.is(suspect));
+    Mark {
+        accuracy: std::array::from_fn(|at| places.accuracy(at + 1)),
+        reciprocal: places.reciprocal(),
+        rank: places.rank(),
+        strict: truth.victims.as_ref().map(|_| places.before_victims(MOST_PLACES)),
+        alarmed: first_alarm.as_ref().map(Option::is_some),
+        alarmed_after_s: first_alarm.flatten().and_then(|sweep| seconds_after(truth, sweep.time)),
+        named: opened.as_mut().map(|opened| opened.next().and_then(|it| it.initiating.as_ref()).is_some_and(names_it)),
+        above: above(truth, ranking),
+    }
+}
+
+/// The sweeps that ended while the fault lasted; all, where that is not known to the second.
+fn while_it_lasts<'a>(truth: &Truth, answer: &'a Answer) -> Option<impl Iterator<Item = &'a Sweep>> {
+    let lasted = truth.lasted;
+    let is_within = move |time: Timestamp| lasted.is_none_or(|(from, until)| from <= time && time <= until);
+    Some(answer.sweeps.as_ref()?.iter().filter(move |sweep| is_within(sweep.time)))
+}
+
+fn seconds_after(truth: &Truth, time: Timestamp) -> Option<f64> {
+    truth.lasted.map(|(from, _)| time.millis_since(from) as f64 / 1000.0)
+}
+
+fn above(truth: &Truth, ranking: &Ranking) -> Vec<String> {
+    let is_right = |suspect: &Suspect| truth.causes.iter().flatten().any(|label| label.is(suspect));
+    let before = ranking.iter().take_while(|group| !group.iter().any(is_right)).flatten();
+    before.take(TOLD_ABOVE).map(name).collect()
+}
+
+/// What a suspect is called in a line.
+pub fn name(suspect: &Suspect) -> String {
+    match (suspect.pid, &suspect.path, &suspect.endpoint) {
+        (Some(pid), ..) => format!("{}[{pid}]", suspect.name),
+        (None, Some(path), _) => path.clone(),
+        (None, None, Some(endpoint)) => endpoint.clone(),
+        (None, None, None) => suspect.name.clone(),
+    }
+}
+
+/// What was told from the beginning of a harmless change, or of a stretch without any, to the end of its recording: what comes
+/// after is not wrong either.
+fn quiet(truth: &Truth, answer: &Answer) -> Quiet {
+    let from = truth.lasted.map(|(from, _)| from);
+    let sweeps = answer.sweeps.iter().flatten().filter(|sweep| from.is_none_or(|from| sweep.time >= from));
+    sweeps.fold(Quiet::default(), |quiet, sweep| Quiet {
+        incidents: quiet.incidents + sweep.opened.len(),
+        days: quiet.days + answer.days_per_sweep,
+    })
+}

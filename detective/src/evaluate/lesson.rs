@@ -1,0 +1,153 @@
+//! Learning from a healthy stream, as the trainer does at work, and counting false alarms where nothing was wrong.
+
+use std::{collections::HashSet, time::Duration};
+
+use anyhow::Context;
+use graph::{HostGraph, Profile};
+use schemas::{GraphSnapshot, ModelRelease, Timestamp};
+use scorer::rankers::{Ranker, Watch, ZScore};
+use service::Hint;
+use tokio_util::sync::CancellationToken;
+use trainer::{
+    Lesson, Progress, TrainerError,
+    dataset::{self, Dataset, Sampler},
+};
+
+use super::{
+    cases::{Form, Question},
+    lines::Phase,
+    stream,
+};
+use crate::config::Config;
+
+/// The rankers that look at snapshots, in the order in which they are shown.
+pub const LEARNERS: [(&str, Profile); 3] =
+    [("detective", Profile::Default), ("classic", Profile::Classic), ("zscore", Profile::Default)];
+
+/// Fitting is ended by the loss alone: by the clock, it would not be the same twice.
+const NO_HURRY: Duration = Duration::from_secs(24 * 3600);
+
+/// What was learned from one healthy stream.
+pub struct Learned {
+    /// In the order of [`LEARNERS`].
+    pub rankers: [Ranker; 3],
+    /// The roles that were seen.
+    pub roles: HashSet<String>,
+    /// The healthy time that was watched apart from it, for each ranker; none if the stream is too short, or other stretches
+    /// are watched.
+    pub quiet: Option<[Quiet; 3]>,
+}
+
+/// Healthy time, and what was told in it.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Quiet {
+    /// Incidents opened.
+    pub incidents: usize,
+    /// How long it was.
+    pub days: f64,
+}
+
+/// How to learn.
+#[derive(Clone)]
+pub struct School {
+    /// The settings, as at work.
+    pub config: Config,
+    /// Cancelled when all is to end.
+    pub shutdown: CancellationToken,
+}
+
+impl School {
+    /// Learns from what is healthy for a question.
+    ///
+    /// # Errors
+    /// If there is no such stream, or it holds too little.
+    pub fn learn(&self, of: &Question) -> anyhow::Result<Learned> {
+        let name = of.healthy.as_deref().unwrap_or(&of.file);
+        let what = || format!("cannot learn from the healthy stream `{name}`");
+        let mut roles = HashSet::new();
+        let mut sampler = Sampler::new(self.config.training.max_snapshots);
+        let mut count = 0;
+        for snapshot in healthy(of).with_context(what)? {
+            let snapshot = snapshot?;
+            roles.extend(snapshot.nodes.iter().map(|node| node.role.clone()));
+            sampler.push(schemas::encode(&snapshot)?);
+            count += 1;
+        }
+        let rankers = self.rankers(of.form, name, sampler.finish());
+        let rankers = rankers.with_context(what).hint("give it more snapshots that are healthy")?;
+        let quiet = if of.form == Form::Lines { self.quiet(of, name, count)? } else { None };
+        Ok(Learned { rankers, roles, quiet })
+    }
+
+    /// Learns from the first two thirds of a stream, by models that never judge, and watches the last third.
+    fn quiet(&self, of: &Question, name: &str, count: usize) -> anyhow::Result<Option<[Quiet; 3]>> {
+        let until = count * 2 / 3;
+        let mut sampler = Sampler::new(self.config.training.max_snapshots);
+        for snapshot in healthy(of)?.take(until) {
+            sampler.push(schemas::encode(&snapshot?)?);
+        }
+        let rankers = match self.rankers(of.form, name, sampler.finish()) {
+            Err(error) if matches!(error.downcast_ref(), Some(TrainerError::TooFew { .. })) => return Ok(None),
+            rankers => rankers?,
+        };
+        let mut watches = rankers.each_ref().map(|ranker| ranker.watch(self.config.alarm.clone(), 0));
+        let mut quiet = [Quiet::default(); 3];
+        for snapshot in healthy(of)?.skip(until) {
+            let snapshot = snapshot?;
+            let days = days(&snapshot);
+            for ((quiet, watch), (_, profile)) in quiet.iter_mut().zip(&mut watches).zip(LEARNERS) {
+                quiet.take(watch, stream::as_seen_by(profile, of.form, snapshot.clone()), days)?;
+            }
+        }
+        Ok(Some(quiet))
+    }
+
+    fn rankers(&self, form: Form, name: &str, encoded: Vec<Vec<u8>>) -> anyhow::Result<[Ranker; 3]> {
+        let default = self.train(form, name, Profile::Default, &encoded)?;
+        let classic = self.train(form, name, Profile::Classic, &encoded)?;
+        let snapshots = dataset::decode(encoded, self.config.training.max_nodes);
+        let held_back: Vec<HostGraph> = Dataset::new(name, Profile::Default, snapshots)?.held_back;
+        let zscore = ZScore::new(&default, &held_back, self.config.training.false_alarms_per_day);
+        Ok([Ranker::at_work(default)?, Ranker::without_blame(classic)?, Ranker::of_zscore(zscore)])
+    }
+
+    fn train(&self, form: Form, name: &str, profile: Profile, encoded: &[Vec<u8>]) -> anyhow::Result<ModelRelease> {
+        let mut training = self.config.training.clone();
+        training.max_time = NO_HURRY;
+        let snapshots = dataset::decode(encoded.to_vec(), training.max_nodes);
+        let snapshots = snapshots.into_iter().map(|snapshot| stream::as_seen_by(profile, form, snapshot)).collect();
+        let lesson = Lesson {
+            cohort: name.to_owned(),
+            generation: 0,
+            profile,
+            created_at: Timestamp(0),
+            snapshots,
+            earlier_limits: Vec::new(),
+        };
+        Ok(trainer::train(&training, lesson, &self.shutdown, &Progress::hidden())?)
+    }
+}
+
+impl Quiet {
+    fn take(&mut self, watch: &mut Watch, snapshot: GraphSnapshot, days: f64) -> anyhow::Result<()> {
+        self.incidents += watch.take(snapshot)?.opened.len();
+        self.days += days;
+        Ok(())
+    }
+}
+
+/// How much of a day a sweep stands for.
+pub fn days(snapshot: &GraphSnapshot) -> f64 {
+    snapshot.interval_ms.max(1) as f64 / 86_400_000.0
+}
+
+/// The healthy snapshots that a question names.
+fn healthy(of: &Question) -> anyhow::Result<impl Iterator<Item = anyhow::Result<GraphSnapshot>>> {
+    let name = of.healthy.as_deref().unwrap_or(&of.file);
+    let seen = stream::open(of.form, &of.folder, name, &of.system, true)?;
+    Ok(seen.filter_map(|seen| match seen {
+        Ok((Phase::Healthy, snapshot)) => Some(Ok(snapshot)),
+        Ok((Phase::Faulty, _)) => None,
+        Err(error) => Some(Err(error)),
+    }))
+}
