@@ -230,6 +230,14 @@ pub struct ReplayArgs {
 pub struct EvaluateArgs {
     /// A directory with `cases.json` and a file of snapshots for each case: lines of JSON, or recordings.
     pub directory: PathBuf,
+    /// How to judge.
+    #[command(flatten)]
+    pub judging: JudgingArgs,
+}
+
+/// Flags of whatever judges cases.
+#[derive(Debug, Args)]
+pub struct JudgingArgs {
     /// Tell those who rank which node shows the symptom, where a case says so.
     #[arg(long)]
     pub hint: bool,

@@ -29,8 +29,12 @@ use std::{
 };
 
 use anyhow::bail;
+use tokio_util::sync::CancellationToken;
 
-use crate::{cli::EvaluateArgs, config::Config};
+use crate::{
+    cli::{EvaluateArgs, JudgingArgs},
+    config::Config,
+};
 use cases::{Case, Question};
 use lesson::School;
 use report::Results;
@@ -40,8 +44,20 @@ use report::Results;
 /// # Errors
 /// If a case cannot be read or judged, or a signal comes before all is done.
 pub async fn run(config: Config, args: &EvaluateArgs) -> anyhow::Result<()> {
-    let shutdown = service::shutdown::on_signal()?;
-    let (folder, only, pictures) = (args.directory.clone(), args.only.clone(), args.pictures.clone());
+    judge_and_print(config, service::shutdown::on_signal()?, args.directory.clone(), &args.judging).await
+}
+
+/// [`run`] for one who has a directory at hand, until `shutdown` is cancelled.
+///
+/// # Errors
+/// Those of [`run`].
+pub async fn judge_and_print(
+    config: Config,
+    shutdown: CancellationToken,
+    folder: PathBuf,
+    args: &JudgingArgs,
+) -> anyhow::Result<()> {
+    let (only, pictures) = (args.only.clone(), args.pictures.clone());
     let school = School { config: config.clone(), shutdown };
     let results = tokio::task::spawn_blocking(move || judge_all(&school, &folder, &only, pictures)).await??;
     if args.hint && !results.has_symptoms() {

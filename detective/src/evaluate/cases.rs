@@ -257,3 +257,48 @@ fn of_recording(folder: &Path, case: OfRecording) -> anyhow::Result<Case> {
 fn millis(seconds: f64) -> Timestamp {
     Timestamp((seconds * 1000.0).round() as i64)
 }
+
+#[cfg(test)]
+mod tests {
+    use schemas::Stage;
+
+    use super::*;
+
+    fn suspect(kind: &str, name: &str, pid: Option<i64>, path: Option<&str>) -> Suspect {
+        Suspect {
+            rank: 1,
+            kind: kind.to_owned(),
+            name: name.to_owned(),
+            role: format!("/usr/bin/{name}"),
+            pid,
+            start_time: None,
+            path: path.map(str::to_owned),
+            endpoint: None,
+            score: 1.0,
+            stage: Stage::Initiating,
+            why: Vec::new(),
+        }
+    }
+
+    fn form(kind: &str, name: &str, pid: Option<i64>, path: Option<&str>) -> Label {
+        let (kind, name, path) = (kind.to_owned(), name.to_owned(), path.map(str::to_owned));
+        Label::Form(SuspectForm { kind, name, pid, path, endpoint: None })
+    }
+
+    #[test]
+    fn a_process_is_told_by_its_pid_and_without_one_by_its_name() {
+        let web = suspect("process", "web", Some(7), None);
+        assert!(form("process", "other", Some(7), Some("/usr/bin/web")).is(&web));
+        assert!(!form("process", "web", Some(8), None).is(&web), "its twin");
+        assert!(form("process", "web", None, Some("/usr/bin/web")).is(&web), "one that was started again and again");
+        assert!(Label::Id("/usr/bin/web".to_owned()).is(&web));
+    }
+
+    #[test]
+    fn who_holds_a_file_is_not_the_file() {
+        let holder = suspect("process", "rotate", Some(9), Some("/var/log/a"));
+        let file = suspect("file", "a", None, Some("/var/log/a"));
+        let label = form("file", "a", None, Some("/var/log/a"));
+        assert_eq!((label.is(&holder), label.is(&file)), (false, true));
+    }
+}

@@ -72,3 +72,37 @@ pub fn original_name(name: &str) -> Option<&'static str> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn units_are_guessed_from_names() {
+        let cases = [
+            ("CpuUsageRate(%)", "percent", 1.0),
+            ("CpuUsage(m)", "percent", 0.1),
+            ("MemoryUsage(Mi)", "B", 1_048_576.0),
+            ("PodClientLatencyP90(s)", "ms", 1000.0),
+            ("wait(ms)", "ms", 1.0),
+            ("latency_p95", "ms", 1000.0),
+            ("PodSuccessRate(%)", "percent-good", 1.0),
+            ("availability_Average", "percent-good", 1.0),
+            ("NetworkReceiveBytes", "B/s", 1.0),
+            ("heap_bytes", "B", 1.0),
+            ("PodWorkload(Ops)", "1/s", 1.0),
+            ("requests_Sum", "count", 1.0),
+            ("phase of the moon", "", 1.0),
+        ];
+        for (name, unit, factor) in cases {
+            let declared = declared(name);
+            assert_eq!((declared.unit, declared.factor), (unit, factor), "{name}");
+        }
+    }
+
+    #[test]
+    fn the_original_reads_what_it_would_know() {
+        let names = ["CpuUsageRate(%)", "MemoryUsage(Mi)", "CpuUsage(m)", "MemoryUsageRate(%)", "latency_p95"];
+        assert_eq!(names.map(original_name), [Some("cpu_pct"), Some("memory_rss"), None, None, None]);
+    }
+}

@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use anyhow::{Context, anyhow};
+use anyhow::Context;
 use flate2::read::MultiGzDecoder;
 use schemas::{Column, Edge, GraphSnapshot, Missing, Node, Timestamp};
 use serde::Deserialize;
@@ -106,17 +106,16 @@ impl Iterator for Snapshots {
         let line = self.lines.next()?;
         self.number += 1;
         let parsed = parse::<Line>(&self.path, self.number, line);
-        let place = || format!("`{}`, line {}", self.path.display(), self.number);
-        Some(parsed.and_then(|line| Ok((line.phase, self.snapshot(line).with_context(place).hint(FORM)?))))
+        Some(parsed.map(|line| (line.phase, self.snapshot(line))))
     }
 }
 
 impl Snapshots {
-    fn snapshot(&self, line: Line) -> anyhow::Result<GraphSnapshot> {
+    fn snapshot(&self, line: Line) -> GraphSnapshot {
         let time = Timestamp(millis(line.t));
         let columns = columns(&line.nodes);
-        let edges = edges(&line, &columns)?;
-        Ok(GraphSnapshot {
+        let edges = edges(&line, &columns);
+        GraphSnapshot {
             host: self.host.clone(),
             cohort: self.host.clone(),
             sequence: i64::try_from(self.number).unwrap_or(i64::MAX),
@@ -127,7 +126,7 @@ impl Snapshots {
             edges,
             columns,
             ..GraphSnapshot::default()
-        })
+        }
     }
 }
 
@@ -166,23 +165,20 @@ fn columns(nodes: &[LineNode]) -> Vec<Column> {
     by_name.into_values().collect()
 }
 
-/// An edge's latency is the longest that the node it leads to shows.
-fn edges(line: &Line, columns: &[Column]) -> anyhow::Result<Vec<Edge>> {
+/// The edges between nodes of the line; one that leads to a node of which nothing was seen is left out. An edge's latency is the
+/// longest that the node it leads to shows.
+fn edges(line: &Line, columns: &[Column]) -> Vec<Edge> {
     let place: HashMap<&str, i32> = line.nodes.iter().map(|node| node.id.as_str()).zip(0..).collect();
-    let at = |id: &str| {
-        let found = place.get(id).copied();
-        found.ok_or_else(|| anyhow!("an edge leads to or from `{id}`: expected the id of one of its nodes"))
-    };
     let latency = |target: i32| {
         let times = columns.iter().filter(|column| column.unit == "ms");
         times.filter_map(|column| column.value(usize::try_from(target).ok()?)).reduce(f32::max)
     };
     let edge = |(source, target, kind): &(String, String, String)| {
-        let (source, target) = (at(source)?, at(target)?);
+        let (source, target) = (*place.get(source.as_str())?, *place.get(target.as_str())?);
         let basis = "observed".to_owned();
-        Ok(Edge { source, target, kind: kind.clone(), basis, blocked_ms: None, latency_ms: latency(target) })
+        Some(Edge { source, target, kind: kind.clone(), basis, blocked_ms: None, latency_ms: latency(target) })
     };
-    line.edges.iter().map(edge).collect()
+    line.edges.iter().filter_map(edge).collect()
 }
 
 /// The snapshot as the original design would have had it: its own four kinds, and its own names for what it reads.

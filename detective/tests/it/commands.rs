@@ -131,10 +131,9 @@ fn doctor_tells_what_is_seen() {
 
 #[test]
 fn help_has_examples() {
-    for args in
-        [&["--help"][..], &["up", "--help"], &["alerts", "--help"], &["explain", "--help"], &["baseline", "--help"]]
-    {
-        let output = output(args);
+    let commands = ["up", "alerts", "explain", "baseline", "evaluate"];
+    for args in [vec!["--help"]].into_iter().chain(commands.map(|command| vec![command, "--help"])) {
+        let output = output(&args);
         let said = String::from_utf8(output.stdout).unwrap();
         assert!(output.status.success());
         assert!(said.contains("Example"), "{args:?} says:\n{said}");

@@ -4,6 +4,7 @@
 mod commands;
 mod doctor;
 mod downstream;
+mod evaluate;
 mod events;
 mod fault;
 mod kafka;

@@ -7,3 +7,4 @@ mod classic;
 mod features;
 mod fixture;
 mod threshold;
+mod zscore;

@@ -40,12 +40,13 @@ pub fn draw(case: &Case, answers: &Answers) -> Option<String> {
     canvas.text((LEFT, 24.0), Anchor::Start, 15, &title);
     draw_legend(&mut canvas, case);
     frame.draw(&mut canvas, until);
-    let of: [(Pen, fn(&Scores) -> Option<f64>); 3] =
-        [(OTHER, |it| it.other), (VICTIM, |it| it.victim), (CULPRIT, |it| it.culprit)];
-    for (pen, of) in of {
+    let mut draw_line = |pen, of: fn(&Scores) -> Option<f64>| {
         let points: Vec<_> = sweeps.iter().zip(&scores).map(|(sweep, scores)| (sweep.time, of(scores))).collect();
         frame.draw_line(&mut canvas, &points, pen);
-    }
+    };
+    draw_line(OTHER, |scores| scores.other);
+    draw_line(VICTIM, |scores| scores.victim);
+    draw_line(CULPRIT, |scores| scores.culprit);
     if let Some(alarm) = alarm {
         frame.draw_alarm(&mut canvas, alarm.time);
     }
@@ -73,9 +74,9 @@ fn description(case: &Case, alarm: Option<&Sweep>, from: Timestamp) -> String {
     match alarm {
         Some(alarm) => {
             let after = alarm.time.millis_since(from) as f64 / 1000.0;
-            format!("Of the fault {what}; the first alarm came {after:.1} s after it began.")
+            format!("Of {what}; the first alarm came {after:.1} s after it began.")
         }
-        None => format!("Of the fault {what}; there was no alarm while it lasted."),
+        None => format!("Of {what}; there was no alarm while it lasted."),
     }
 }
 

@@ -1,0 +1,118 @@
+//! Cases of a host of our own: a hog that starves two workers, and a change that does no harm.
+
+use std::{fs::File, path::Path};
+
+use schemas::{Column, GraphSnapshot, Node, Timestamp, container::Writer};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use super::{check_close, is_well_formed, judged};
+
+const FIRST: i64 = 1_767_225_600_000;
+const NAMES: [&str; 5] = ["hog", "worker-a", "worker-b", "clock", "mail"];
+const HOG: usize = 0;
+
+/// A sweep at that second; the hog runs, or does not.
+fn snapshot(second: i64, is_running: bool) -> GraphSnapshot {
+    let node = |(at, name): (usize, &&str)| Node {
+        id: format!("p:{at}"),
+        kind: "process".to_owned(),
+        role: format!("/usr/bin/{name}"),
+        name: (*name).to_owned(),
+        pid: Some(100 + at as i64),
+        start_time: Some(at as i64),
+        ..Node::default()
+    };
+    let usual = |at: usize| 3.0 + ((second + at as i64) % 4) as f32;
+    let cpu = (0..NAMES.len()).map(|at| if is_running && at == HOG { 99.0 } else { usual(at) }).collect();
+    let is_worker = |at: usize| (1..=2).contains(&at);
+    let delay = (0..NAMES.len()).map(|at| if is_running && is_worker(at) { 100.0 } else { usual(at) }).collect();
+    GraphSnapshot {
+        host: "h".to_owned(),
+        cohort: "h".to_owned(),
+        run: "r".to_owned(),
+        sequence: second,
+        started_at: Timestamp(FIRST + second * 1000 - 20),
+        ended_at: Timestamp(FIRST + second * 1000),
+        interval_ms: 1000,
+        nodes: NAMES.iter().enumerate().map(node).collect(),
+        columns: vec![column("cpu_pct", cpu), column("run_delay_pct", delay)],
+        ..GraphSnapshot::default()
+    }
+}
+
+fn column(name: &str, values: Vec<f32>) -> Column {
+    let (name, unit, form) = (name.to_owned(), "percent".to_owned(), "rate".to_owned());
+    Column { name, unit, form, nodes: (0..values.len() as i32).collect(), values, missing: Vec::new() }
+}
+
+fn record(path: &Path, snapshots: impl Iterator<Item = GraphSnapshot>) {
+    let mut writer = Writer::create(File::create(path).unwrap()).unwrap();
+    snapshots.for_each(|snapshot| writer.append(&snapshot).unwrap());
+    writer.finish_block().unwrap();
+}
+
+fn seconds(second: i64) -> f64 {
+    (FIRST / 1000 + second) as f64
+}
+
+fn process(at: usize) -> Value {
+    json!({"kind": "process", "name": NAMES[at], "pid": 100 + at, "path": null, "endpoint": null})
+}
+
+pub fn host() -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    record(&path("healthy.avro"), (0..60).map(|second| snapshot(second, false)));
+    record(&path("01-hog-1.avro"), (100..150).map(|second| snapshot(second, (110..140).contains(&second))));
+    record(&path("02-deploy-1.avro"), (200..260).map(|second| snapshot(second, false)));
+    let cases = json!([
+        {"case": "01-hog-1", "system": "shop", "fault": "hog", "family": "cpu", "harmless": false, "healthy": "healthy",
+         "t_inject": seconds(110), "t_end": seconds(139), "root_cause": [process(HOG)],
+         "victims": [process(1), process(2)], "hurt": null},
+        {"case": "02-deploy-1", "system": "shop", "fault": "deploy", "family": "benign", "harmless": true,
+         "healthy": "healthy", "t_inject": seconds(210), "t_end": seconds(240), "root_cause": [], "victims": [],
+         "hurt": null},
+    ]);
+    std::fs::write(path("cases.json"), cases.to_string()).unwrap();
+    folder
+}
+
+#[test]
+fn the_hog_is_named_before_those_whom_it_starves_and_the_harmless_change_raises_nothing() {
+    let folder = host();
+    let pictures = folder.path().join("pictures");
+    let found = judged(folder.path(), &["--pictures", pictures.to_str().unwrap()]);
+    let detective = &found["rankers"]["detective"];
+    assert_eq!(detective["n"], 1, "a harmless change is no case to find a cause in");
+    for figure in ["AC@1", "strict@5", "alarm_recall", "first_incident_names_it"] {
+        check_close(&detective[figure], 1.0);
+    }
+    // The second of three sweeps that alarm is that of the second after the first.
+    check_close(&detective["time_to_alarm_s"]["median"], 1.0);
+    check_close(&detective["false_alarms_per_host_day"], 0.0);
+    check_close(&detective["healthy_host_days"], 50.0 / 86_400.0);
+    check_close(&detective["per_family"]["cpu"]["AC@1"], 1.0);
+    assert_eq!(detective["per_fault"]["deploy"]["n"], 0);
+    assert_eq!(detective["per_fault"]["deploy"]["AC@1"], Value::Null);
+    check_close(&detective["per_fault"]["deploy"]["false_alarms_per_host_day"], 0.0);
+    // Of five processes the hog comes before the workers with chance 1/3, and is always among the first five.
+    check_close(&found["rankers"]["random"]["strict@5"], 1.0 / 3.0);
+    check_close(&found["rankers"]["random"]["AC@1"], 0.2);
+    let timeline = std::fs::read_to_string(pictures.join("timeline-01-hog-1.svg")).unwrap();
+    assert!(is_well_formed(&timeline), "{timeline}");
+    for wanted in ["culprit: hog[100]", "alarm threshold", "it begins", "it ends", "first alarm after 1.0 s"] {
+        assert!(timeline.contains(wanted), "expected `{wanted}` in:\n{timeline}");
+    }
+}
+
+#[test]
+fn the_ranking_is_that_of_the_last_twelve_seconds_of_the_fault() {
+    let folder = host();
+    // The recording goes on, and by its end all is well again; the file that is asked about is the same.
+    record(
+        &folder.path().join("01-hog-1.avro"),
+        (100..200).map(|second| snapshot(second, (110..140).contains(&second))),
+    );
+    check_close(&judged(folder.path(), &["--only", "01-hog-1"])["rankers"]["detective"]["AC@1"], 1.0);
+}
