@@ -117,7 +117,7 @@ fn judge_stream(
     let began = Instant::now();
     let learned = school.learn(&first.question)?;
     let name = first.question.healthy.as_ref().unwrap_or(&first.name);
-    eprintln!("learned from `{name}` in {:.1} s; {} cases", began.elapsed().as_secs_f64(), cases.len());
+    eprintln!("learned from `{name}` in {:.1} s; {}", began.elapsed().as_secs_f64(), table::cases(cases.len()));
     results.quiet.extend(learned.quiet.map(|quiet| (first.truth.system.clone(), quiet.to_vec())));
     for case in cases {
         if school.shutdown.is_cancelled() {

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use graph::Profile;
 use schemas::{GraphSnapshot, Stage, Suspect};
 use scorer::rankers::{Chance, Dependencies, Ranking, Sweep, Watch, from_symptom};
@@ -93,8 +93,9 @@ impl<'a> Room<'a> {
     }
 
     fn take(&mut self, snapshot: &GraphSnapshot) -> anyhow::Result<()> {
-        if self.question.asked_at.is_some_and(|asked_at| snapshot.ended_at > asked_at) {
-            self.ask();
+        let is_time = self.question.asked_at.is_some_and(|asked_at| snapshot.ended_at > asked_at);
+        if is_time && self.asked.is_none() {
+            self.asked = Some(self.ask());
         }
         self.chance.take(snapshot);
         self.dependencies.take(snapshot);
@@ -106,17 +107,19 @@ impl<'a> Room<'a> {
         Ok(())
     }
 
-    /// Asks for the rankings, unless they were asked for before.
-    fn ask(&mut self) {
-        if self.asked.is_none() {
-            let rankings = self.watches.each_ref().map(|watch| watch.ranking(self.window_ms));
-            self.asked = Some((rankings, self.chance.everyone(self.window_ms)));
-        }
+    /// The rankings as they are now, and who could be named.
+    fn ask(&self) -> ([Ranking; 3], Vec<Suspect>) {
+        let rankings = self.watches.each_ref().map(|watch| watch.ranking(self.window_ms));
+        (rankings, self.chance.everyone(self.window_ms))
     }
 
     fn finish(mut self) -> anyhow::Result<Answers> {
-        self.ask();
-        let Some((rankings, everyone)) = self.asked.take() else { bail!("nobody was asked") };
+        let asked = self.asked.take();
+        let (rankings, everyone) = asked.unwrap_or_else(|| self.ask());
+        if everyone.is_empty() {
+            return Err(anyhow::anyhow!("`{}` shows nobody who may be suspected before `t_end`", self.question.file))
+                .hint("a recording begins before its fault, whose times are seconds after 1970");
+        }
         let members = if self.question.candidates.is_empty() { everyone } else { self.candidates()? };
         let reached = self.question.symptom.as_deref().map(|symptom| self.dependencies.reached_from(symptom));
         let answer = |ranking: Ranking, sweeps| Answer {

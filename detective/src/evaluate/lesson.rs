@@ -73,8 +73,8 @@ impl School {
             sampler.push(schemas::encode(&snapshot)?);
             count += 1;
         }
-        let rankers = self.rankers(of.form, name, sampler.finish());
-        let rankers = rankers.with_context(what).hint("give it more snapshots that are healthy")?;
+        let more = |error: &anyhow::Error| is_too_few(error).then_some("give it more snapshots that are healthy");
+        let rankers = self.rankers(of.form, name, sampler.finish()).hint_from(more).with_context(what)?;
         let quiet = if of.form == Form::Lines { self.quiet(of, name, count)? } else { None };
         Ok(Learned { rankers, roles, quiet })
     }
@@ -87,7 +87,7 @@ impl School {
             sampler.push(schemas::encode(&snapshot?)?);
         }
         let rankers = match self.rankers(of.form, name, sampler.finish()) {
-            Err(error) if matches!(error.downcast_ref(), Some(TrainerError::TooFew { .. })) => return Ok(None),
+            Err(error) if is_too_few(&error) => return Ok(None),
             rankers => rankers?,
         };
         let mut watches = rankers.each_ref().map(|ranker| ranker.watch(self.config.alarm.clone(), 0));
@@ -134,6 +134,10 @@ impl Quiet {
         self.days += days;
         Ok(())
     }
+}
+
+fn is_too_few(error: &anyhow::Error) -> bool {
+    matches!(error.downcast_ref(), Some(TrainerError::TooFew { .. }))
 }
 
 /// How much of a day a sweep stands for.

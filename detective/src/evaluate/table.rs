@@ -9,7 +9,7 @@ use super::{
 };
 
 const FIRST: usize = 34;
-const COLUMN: usize = 20;
+const COLUMN: usize = 21;
 /// A right answer that is expected at a later place was missed, for people.
 const FIRST_PLACE: f64 = 1.0;
 
@@ -47,7 +47,7 @@ const ROWS: [Row; 11] = [
 fn push_figures(text: &mut String, results: &Results, is_hinted: bool) {
     let rankers: Vec<(&str, OfRanker)> = names().map(|(at, name)| (name, results.of_ranker(at, is_hinted))).collect();
     let count = rankers.first().map_or(0, |(_, ranker)| ranker.all.n);
-    push_row(text, &format!("{count} cases"), rankers.iter().map(|(name, _)| (*name).to_owned()));
+    push_row(text, &cases(count), rankers.iter().map(|(name, _)| (*name).to_owned()));
     for (label, key, figure) in ROWS {
         let cells: Vec<String> = rankers.iter().map(|(_, ranker)| cell(&ranker.all, key, figure)).collect();
         if cells.iter().any(|cell| cell != ABSENT) {
@@ -57,7 +57,7 @@ fn push_figures(text: &mut String, results: &Results, is_hinted: bool) {
     let days = rankers.first().and_then(|(_, ranker)| ranker.all.healthy_host_days);
     if let Some(days) = days {
         let counts = rankers.iter().map(|(_, ranker)| ranker.all.false_alarms.map_or(ABSENT.into(), |n| n.to_string()));
-        push_row(text, &format!("false alarms in {days:.2} host-days"), counts);
+        push_row(text, &format!("false alarms in {}", time(days)), counts);
     }
     text.push('\n');
     push_groups(text, "by fault", &rankers, |ranker| &ranker.per_fault);
@@ -67,11 +67,24 @@ fn push_figures(text: &mut String, results: &Results, is_hinted: bool) {
 
 const ABSENT: &str = "-";
 
+/// So many cases, in words.
+pub fn cases(count: usize) -> String {
+    if count == 1 { "1 case".to_owned() } else { format!("{count} cases") }
+}
+
+fn time(host_days: f64) -> String {
+    if host_days < 1.0 { format!("{:.1} host-hours", host_days * 24.0) } else { format!("{host_days:.2} host-days") }
+}
+
+fn number(value: f64) -> String {
+    if value < 10.0 { format!("{value:.2}") } else { format!("{value:.1}") }
+}
+
 fn cell(figures: &Figures, key: &str, figure: fn(&Figures) -> Option<f64>) -> String {
     let Some(value) = figure(figures) else { return ABSENT.to_owned() };
     match figures.intervals.get(key) {
-        Some([low, high]) => format!("{value:.2} ({low:.2}-{high:.2})"),
-        None => format!("{value:.2}"),
+        Some([low, high]) => format!("{} ({}-{})", number(value), number(*low), number(*high)),
+        None => number(value),
     }
 }
 

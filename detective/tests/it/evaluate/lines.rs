@@ -158,8 +158,8 @@ fn people_get_a_table_and_pictures() {
     }
     let head: String = said.lines().skip(2).take(2).map(|line| format!("{line}\n")).collect();
     expect![[r#"
-        2 cases                           detective           classic             zscore              random
-        AC@1                              1.00 (1.00-1.00)    0.00 (0.00-0.00)    0.00 (0.00-0.00)    0.25 (0.25-0.25)
+        2 cases                           detective            classic              zscore               random
+        AC@1                              1.00 (1.00-1.00)     0.00 (0.00-0.00)     0.00 (0.00-0.00)     0.25 (0.25-0.25)
     "#]]
     .assert_eq(&head);
     for name in ["ac.svg", "ac-hint.svg"] {
