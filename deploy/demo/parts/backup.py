@@ -1,0 +1,28 @@
+"""A backup of the database at low priority; the one before is replaced."""
+
+import os
+import subprocess
+import sys
+
+import database
+import process
+import settings
+
+
+def main():
+    told = settings.read(__doc__)
+    process.set_name("shop-backup")
+    os.nice(19)
+    host, port = told.database
+    path = os.path.join(told.folder, "data", "backup.sql.gz")
+    dump = [os.path.join(database.programs(), "pg_dump"), "-h", host, "-p", str(port), "-U", "shop", "shop"]
+    with open(f"{path}.new", "wb") as file:
+        dumping = subprocess.Popen(["ionice", "-c", "3", *dump], stdout=subprocess.PIPE)
+        subprocess.run(["gzip", "-9"], stdin=dumping.stdout, stdout=file, check=True)
+    if dumping.wait() != 0:
+        sys.exit(f"`{' '.join(dump)}` ended with {dumping.returncode}")
+    os.replace(f"{path}.new", path)
+
+
+if __name__ == "__main__":
+    main()

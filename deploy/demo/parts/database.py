@@ -1,0 +1,70 @@
+"""PostgreSQL, as the shop runs it: a small cluster in the shop's folder, made when there is none."""
+
+import glob
+import os
+import pwd
+import subprocess
+import sys
+
+import settings
+
+SIZES = {
+    "max_connections": 40,
+    "superuser_reserved_connections": 3,
+    "shared_buffers": "16MB",
+    "work_mem": "2MB",
+    "maintenance_work_mem": "16MB",
+    "max_worker_processes": 2,
+    "max_parallel_workers_per_gather": 0,
+    "autovacuum_max_workers": 1,
+    "wal_level": "minimal",
+    "max_wal_senders": 0,
+    "min_wal_size": "8MB",
+    "max_wal_size": "32MB",
+    "jit": "off",
+    "logging_collector": "off",
+}
+
+
+def programs():
+    """The folder of the newest PostgreSQL that Debian installed; None if there is none."""
+    found = glob.glob("/usr/lib/postgresql/*/bin/postgres")
+    return os.path.dirname(max(found, key=lambda path: int(path.split("/")[4]))) if found else None
+
+
+def make_cluster(folder):
+    data = os.path.join(folder, "database")
+    owner = pwd.getpwuid(os.getuid()).pw_name
+    run("initdb", "-D", data, "-U", owner, "--no-sync", "--auth=peer", "-E", "UTF8", "--locale=C.UTF-8", "--wal-segsize=4")
+    # Who is on this machine may be the shop's customer, and nobody but its owner may be more.
+    with open(os.path.join(data, "pg_hba.conf"), "w") as rules:
+        rules.write("local all all peer\nhost shop shop all trust\n")
+    run("postgres", "--single", "-D", data, "postgres", text="CREATE ROLE shop LOGIN\nCREATE DATABASE shop OWNER shop\n")
+    schema = os.path.join(os.path.dirname(os.path.realpath(__file__)), "schema.sql")
+    with open(schema) as statements:
+        run("postgres", "--single", "-j", "-D", data, "shop", text=statements.read())
+    with open(os.path.join(data, "made"), "w"):
+        pass
+
+
+def run(program, *arguments, text=""):
+    command = [os.path.join(programs(), program), *arguments]
+    done = subprocess.run(command, input=text, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    if done.returncode != 0 or "ERROR:" in done.stdout:
+        sys.exit(f"`{' '.join(command)}` failed: {done.stdout.strip()}")
+
+
+def main():
+    told = settings.read(__doc__)
+    host, port = told.listen
+    if not os.path.exists(os.path.join(told.folder, "database", "made")):
+        make_cluster(told.folder)
+    command = [os.path.join(programs(), "postgres"), "-D", os.path.join(told.folder, "database"), "-p", str(port)]
+    given = SIZES | {"listen_addresses": host, "unix_socket_directories": os.path.join(told.folder, "run")}
+    for name, value in given.items():
+        command += ["-c", f"{name}={value}"]
+    os.execv(command[0], command)
+
+
+if __name__ == "__main__":
+    main()
