@@ -1,5 +1,6 @@
 """The bugs that a web worker has on order. Each is bounded, and afterwards the worker is as before."""
 
+import json
 import os
 import re
 import socket
@@ -53,7 +54,7 @@ def leak(order, worker, mb_per_second):
     most = MOST_LEAKED_MB * MB // SESSION_BYTES
 
     def remember(count):
-        worker.sessions.extend(bytearray(b"session".ljust(SESSION_BYTES, b".")) for _ in range(min(count, most - len(worker.sessions))))
+        worker.sessions.extend(b"session".ljust(SESSION_BYTES, b".") for _ in range(min(count, most - len(worker.sessions))))
 
     try:
         with _growing(order, mb_per_second * MB / SESSION_BYTES, remember):
@@ -70,7 +71,7 @@ def threads(order, worker, per_second):
 
     def retry():
         while not order.over.wait(0.05):
-            sum(range(2000))
+            sum(range(100_000))
 
     def begin(count):
         for _ in range(min(count, MOST_THREADS - len(begun))):
@@ -163,7 +164,7 @@ def slow(order, worker, milliseconds):
 
 @contextmanager
 def flood(order, worker, mb_per_second):
-    """Debug lines, written one by one under the lock that the log of each request needs."""
+    """Debug lines, each made and written for itself, under the lock that the log of each request needs."""
     before = worker.log.size()
     worker.log.largest = before + (MOST_FLOODED_MB + 1) * MB
     written = 0
@@ -173,11 +174,12 @@ def flood(order, worker, mb_per_second):
         for _ in range(count):
             if order.over.is_set() or written >= MOST_FLOODED_MB * MB:
                 return
-            worker.log.write(DEBUG_LINE)
-            written += len(DEBUG_LINE)
+            line = debug_line()
+            worker.log.write(line)
+            written += len(line)
 
     try:
-        with _growing(order, mb_per_second * MB / len(DEBUG_LINE), write):
+        with _growing(order, mb_per_second * MB / len(debug_line()), write):
             yield
     finally:
         worker.log.truncate(before)
@@ -216,7 +218,10 @@ def crash_if_ordered(worker):
         return
 
 
-DEBUG_LINE = "debug " + "request header cookie session trace " * 6
+def debug_line():
+    """All that is known of a request, as somebody wanted to see it once."""
+    headers = {f"x-header-{number}": "value of the header" for number in range(8)}
+    return "debug " + json.dumps({"headers": headers, "session": {"cart": [1, 2, 3], "user": None}}, indent=1)
 
 
 def _match_seconds(letters):

@@ -5,6 +5,8 @@ import threading
 import time
 
 LARGEST = 4 << 20
+# So much of a log may be lost when the host goes down. It is next to nothing until somebody logs a lot.
+UNSYNCED = 256 << 10
 
 
 class Log:
@@ -14,6 +16,7 @@ class Log:
         self.path = os.path.join(folder, "log", f"{name}.log")
         self.lock = threading.Lock()
         self.largest = LARGEST
+        self.unsynced = 0
         self.file = self._open()
         # A part that was killed in the midst of a flood left more than anybody wants to keep.
         if self.size() > LARGEST:
@@ -23,6 +26,10 @@ class Log:
         stamp = time.strftime("%H:%M:%S")
         with self.lock:
             self.file.write(f"{stamp} {line}\n".encode())
+            self.unsynced += len(line)
+            if self.unsynced > UNSYNCED:
+                os.fdatasync(self.file.fileno())
+                self.unsynced = 0
             if self.file.tell() > self.largest:
                 self._rotate()
 

@@ -2,14 +2,14 @@
 
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 
 import psycopg2
 import redis
 
 # Pools give up a connection after a while, so that they follow a database that has moved. It also means that a database
 # without a free connection is felt soon.
-LIFETIME_SECONDS = 8.0
+LIFETIME_SECONDS = 5.0
 
 
 class Database:
@@ -38,15 +38,18 @@ class Database:
         return psycopg2.connect(host=host, port=port, user="shop", dbname="shop", connect_timeout=3)
 
     def _take(self):
-        while True:
-            with self.lock:
-                if not self.idle:
-                    break
-                # The last that came back, so that a quiet worker keeps few.
-                connection, until = self.idle.pop()
-            if time.monotonic() < until:
-                return connection, until
-            connection.close()
+        with self.lock:
+            # The last that came back, so that a quiet worker keeps few.
+            connection, until = self.idle.pop() if self.idle else (None, 0.0)
+        if connection is None:
+            return self._fresh()
+        if time.monotonic() < until:
+            return connection, until
+        # The new one first: so a server that has none to spare is felt.
+        with closing(connection):
+            return self._fresh()
+
+    def _fresh(self):
         return self.connect(), time.monotonic() + LIFETIME_SECONDS
 
     def _give_back(self, connection, until):
