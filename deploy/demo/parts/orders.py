@@ -12,22 +12,16 @@ def order(path, name, arguments, seconds):
         try:
             line.connect(path)
             line.sendall((" ".join(words) + "\n").encode())
-            expect(line, "begun", name)
-            expect(line, "ended", name)
+            with line.makefile() as answers:
+                expect(answers, "begun", name)
+                expect(answers, "ended", name)
         except OSError as error:
             raise Trouble(f"cannot order `{name}` at `{path}`: {error}", "shop status") from None
 
 
-def expect(line, wanted, name):
-    answer = b""
-    while not answer.endswith(b"\n"):
-        more = line.recv(200)
-        if not more:
-            raise Trouble(f"`{name}` broke off")
-        answer += more
-        # Both answers can come at once, when the change is short.
-        if answer.startswith(b"begun\nended\n"):
-            return
-    first = answer.decode().splitlines()[0]
-    if first.startswith("error: "):
-        raise Trouble(f"`{name}`: {first.removeprefix('error: ')}")
+def expect(answers, wanted, name):
+    answer = answers.readline().strip()
+    if answer.startswith("error: "):
+        raise Trouble(f"`{name}`: {answer.removeprefix('error: ')}")
+    if answer != wanted:
+        raise Trouble(f"`{name}` broke off", "shop status")

@@ -89,6 +89,7 @@ class Shop:
             dead = [part for part in self.parts if part.process and part.process.poll() is not None and not part.dismissed]
             for part in dead:
                 self.say(f"{part.name}, pid {part.process.pid}, ended with {part.process.returncode}")
+                end_group(part.process.pid)
                 part.process = None
                 asyncio.create_task(self.start_again(part))
             if dead:
@@ -132,6 +133,14 @@ class Shop:
         """Ends all, those first that use the others."""
         for role in ("traffic", "front", "web", "queue", "biller", None):
             await asyncio.gather(*(self.ended(part) for part in list(self.parts) if part.process and role in (part.role, None)))
+
+
+def end_group(leader):
+    """Ends what a process has left behind, as nginx its workers, which would keep the port."""
+    try:
+        os.killpg(leader, signal.SIGKILL)
+    except ProcessLookupError:
+        return
 
 
 async def answers(address):

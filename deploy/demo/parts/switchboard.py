@@ -53,6 +53,10 @@ class Switchboard:
         except TypeError:
             raise control.Refused(f"`{name}` was given {len(numbers)} arguments, which is not what it takes") from None
         work = asyncio.create_task(change)
+        # What cannot be done is refused at its first step.
+        await asyncio.sleep(0)
+        if work.done() and work.exception():
+            raise work.exception()
         await tell(client, "begun\n")
         await self._while_wanted(work, client, seconds)
         await tell(client, "ended\n")
