@@ -11,7 +11,7 @@ import settings
 
 def main():
     told = settings.read(__doc__)
-    process.set_name("shop-backup")
+    process.begin("shop-backup")
     os.nice(19)
     host, port = told.database
     path = os.path.join(told.folder, "data", "backup.sql.gz")

@@ -24,7 +24,7 @@ def close_billed(book, first):
 
 def main():
     told = settings.read(__doc__)
-    process.set_name("shop-biller")
+    process.begin("shop-biller")
     book, own_log = ledger.Ledger(told.folder), log.Log(told.folder, told.name)
     control.serve(settings.control_path(told.folder, told.name), {})
     for first in itertools.cycle(range(0, ledger.ENTRIES, RANGE)):

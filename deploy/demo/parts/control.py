@@ -78,12 +78,13 @@ def _accept(listener, orders):
 def _answer(client, orders):
     with client:
         try:
-            _obey(client, orders)
-        except Refused as refused:
-            client.sendall(f"error: {refused}\n".encode())
+            try:
+                _obey(client, orders)
+            except Refused as refused:
+                client.sendall(f"error: {refused}\n".encode())
         except OSError:
-            # The client is gone before it could be told.
-            pass
+            # The client has gone before it could be told.
+            return
 
 
 def _obey(client, orders):

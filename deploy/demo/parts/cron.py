@@ -20,7 +20,7 @@ JOBS = [
 
 def main():
     told = settings.read(__doc__)
-    process.set_name("shop-cron")
+    process.begin("shop-cron")
     os.chdir(told.folder)
     for job in itertools.cycle(JOBS):
         subprocess.run(["sh", "-c", job], timeout=LONGEST_SECONDS, check=False)

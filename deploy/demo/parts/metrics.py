@@ -34,7 +34,7 @@ def is_well(address):
 
 def main():
     told = settings.read(__doc__)
-    process.set_name("shop-metrics")
+    process.begin("shop-metrics")
     server = http.server.HTTPServer(told.listen, Page)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     while True:

@@ -64,7 +64,7 @@ class Packer:
 
 def main():
     told = settings.read(__doc__)
-    process.set_name("shop-queue")
+    process.begin("shop-queue")
     packer = Packer(told)
     control.serve(settings.control_path(told.folder, told.name), {"ledger": packer.keep_ledger, "stuck": packer.stuck})
     packer.run()

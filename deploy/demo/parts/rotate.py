@@ -11,7 +11,7 @@ import settings
 
 def main():
     told = settings.read(__doc__)
-    process.set_name("shop-rotate")
+    process.begin("shop-rotate")
     log = audit.path(told.folder)
     old = f"{log}.1"
     with audit.held(log):

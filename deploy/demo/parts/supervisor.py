@@ -185,7 +185,7 @@ def main():
     parser.add_argument("--seed", type=int, required=True)
     parser.add_argument("--command", required=True, help="the command line that the shop was started with")
     told = parser.parse_args()
-    process.set_name("shop-supervisor")
+    process.begin("shop-supervisor")
     sys.exit(asyncio.run(run(told)))
 
 

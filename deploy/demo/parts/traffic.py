@@ -104,7 +104,7 @@ class Traffic:
 
 def main():
     told = settings.read(__doc__)
-    process.set_name("shop-traffic")
+    process.begin("shop-traffic")
     traffic = Traffic(told)
     control.serve(settings.control_path(told.folder, told.name), {"load": traffic.load})
     asyncio.run(traffic.run())

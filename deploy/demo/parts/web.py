@@ -155,7 +155,7 @@ class Door:
 
 def main():
     told = settings.read(__doc__)
-    process.set_name(f"shop-{told.name}")
+    process.begin(f"shop-{told.name}")
     worker = Worker(told)
     door = Door(worker, told.listen)
     signal.signal(signal.SIGTERM, door.close)
