@@ -5,6 +5,8 @@ import os
 import threading
 from contextlib import contextmanager
 
+LARGEST = 8 << 20
+
 
 class Audit:
     def __init__(self, folder):
@@ -18,6 +20,8 @@ class Audit:
             self._lock_newest()
             try:
                 os.write(self.file, f"{line}\n".encode())
+                if os.fstat(self.file).st_size > LARGEST:
+                    os.replace(self.path, f"{self.path}.1")
             finally:
                 fcntl.flock(self.file, fcntl.LOCK_UN)
 

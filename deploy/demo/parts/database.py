@@ -2,7 +2,7 @@
 
 import glob
 import os
-import pwd
+import shutil
 import subprocess
 import sys
 
@@ -32,19 +32,19 @@ def programs():
     return os.path.dirname(max(found, key=lambda path: int(path.split("/")[4]))) if found else None
 
 
-def make_cluster(folder):
-    data = os.path.join(folder, "database")
-    owner = pwd.getpwuid(os.getuid()).pw_name
-    run("initdb", "-D", data, "-U", owner, "--no-sync", "--auth=peer", "-E", "UTF8", "--locale=C.UTF-8", "--wal-segsize=4")
-    # Who is on this machine may be the shop's customer, and nobody but its owner may be more.
-    with open(os.path.join(data, "pg_hba.conf"), "w") as rules:
-        rules.write("local all all peer\nhost shop shop all trust\n")
-    run("postgres", "--single", "-D", data, "postgres", text="CREATE ROLE shop LOGIN\nCREATE DATABASE shop OWNER shop\n")
+def make_cluster(data):
+    """Makes it aside, so that one that was not finished is not taken for one that was."""
+    aside = f"{data}.new"
+    shutil.rmtree(aside, ignore_errors=True)
+    run("initdb", "-D", aside, "-U", "postgres", "--no-sync", "--auth=reject", "-E", "UTF8", "--locale=C.UTF-8", "--wal-segsize=4")
+    # Who is on this machine may be the shop's customer, and nobody may be more.
+    with open(os.path.join(aside, "pg_hba.conf"), "w") as rules:
+        rules.write("host shop shop all trust\n")
+    run("postgres", "--single", "-D", aside, "postgres", text="CREATE ROLE shop LOGIN\nCREATE DATABASE shop OWNER shop\n")
     schema = os.path.join(os.path.dirname(os.path.realpath(__file__)), "schema.sql")
     with open(schema) as statements:
-        run("postgres", "--single", "-j", "-D", data, "shop", text=statements.read())
-    with open(os.path.join(data, "made"), "w"):
-        pass
+        run("postgres", "--single", "-j", "-D", aside, "shop", text=statements.read())
+    os.rename(aside, data)
 
 
 def run(program, *arguments, text=""):
@@ -57,9 +57,10 @@ def run(program, *arguments, text=""):
 def main():
     told = settings.read(__doc__)
     host, port = told.listen
-    if not os.path.exists(os.path.join(told.folder, "database", "made")):
-        make_cluster(told.folder)
-    command = [os.path.join(programs(), "postgres"), "-D", os.path.join(told.folder, "database"), "-p", str(port)]
+    data = os.path.join(told.folder, "database", "cluster")
+    if not os.path.exists(data):
+        make_cluster(data)
+    command = [os.path.join(programs(), "postgres"), "-D", data, "-p", str(port)]
     given = SIZES | {"listen_addresses": host, "unix_socket_directories": os.path.join(told.folder, "run")}
     for name, value in given.items():
         command += ["-c", f"{name}={value}"]

@@ -29,8 +29,7 @@ def path(folder):
 def main():
     told = settings.read(__doc__)
     write_configuration(told.folder, told.listen, told.upstream)
-    error_log = os.path.join(told.folder, "log", "front.log")
-    os.execvp("nginx", ["nginx", "-p", told.folder, "-e", error_log, "-c", path(told.folder)])
+    os.execvp("nginx", ["nginx", "-p", told.folder, "-e", "stderr", "-c", path(told.folder)])
 
 
 if __name__ == "__main__":
