@@ -4,23 +4,18 @@ import json
 import os
 import re
 import socket
-import threading
 import time
 from contextlib import contextmanager
 
-import psycopg2
-
+import leaks
 import log
-import process
 import settings
+from background import growing, running
 from control import Refused
 
 MB = 1 << 20
-MOST_LEAKED_MB = 512
-MOST_THREADS = 400
 MOST_FLOODED_MB = 256
 MOST_DELAY_MS = 10_000
-SESSION_BYTES = 1000
 
 
 def orders(worker, door):
@@ -29,7 +24,7 @@ def orders(worker, door):
     def of_worker(bug):
         return lambda order, *numbers: bug(order, worker, *numbers)
 
-    bugs = {bug.__name__: of_worker(bug) for bug in (loop, leak, threads, files, connections, stuck, slow, flood, crash)}
+    bugs = {bug.__name__: of_worker(bug) for bug in (loop, stuck, slow, flood, crash, leaks.leak, leaks.threads, leaks.files, leaks.connections)}
     return bugs | {"deaf": lambda order: deaf(worker, door)}
 
 
@@ -44,86 +39,8 @@ def loop(order, worker):
         while not order.over.is_set():
             _match_seconds(letters)
 
-    with _thread(run):
+    with running(run):
         yield
-
-
-@contextmanager
-def leak(order, worker, mb_per_second):
-    """Sessions that are never forgotten; each request looks for its own among them."""
-    most = MOST_LEAKED_MB * MB // SESSION_BYTES
-
-    def remember(count):
-        worker.sessions.extend(b"session".ljust(SESSION_BYTES, b".") for _ in range(min(count, most - len(worker.sessions))))
-
-    try:
-        with _growing(order, mb_per_second * MB / SESSION_BYTES, remember):
-            yield
-    finally:
-        worker.sessions = []
-        process.give_memory_back()
-
-
-@contextmanager
-def threads(order, worker, per_second):
-    """A thread for each failed delivery, which tries again and again."""
-    begun = []
-
-    def retry():
-        while not order.over.wait(0.05):
-            sum(range(100_000))
-
-    def begin(count):
-        for _ in range(min(count, MOST_THREADS - len(begun))):
-            begun.append(threading.Thread(target=retry, daemon=True))
-            begun[-1].start()
-
-    try:
-        with _growing(order, per_second, begin):
-            yield
-    finally:
-        for thread in begun:
-            thread.join(10)
-
-
-@contextmanager
-def files(order, worker, per_second):
-    """Files that are never closed, until the process may open no more."""
-    leaked = []
-
-    def open_more(count):
-        for _ in range(count):
-            try:
-                leaked.append(os.open(os.path.join(worker.folder, "shop.json"), os.O_RDONLY | os.O_CLOEXEC))
-            except OSError:
-                return
-
-    try:
-        with _growing(order, per_second, open_more):
-            yield
-    finally:
-        for file in leaked:
-            os.close(file)
-
-
-@contextmanager
-def connections(order, worker, per_second):
-    """Database connections that are never given back, until the server has none left."""
-    leaked = []
-
-    def connect(count):
-        for _ in range(count):
-            try:
-                leaked.append(worker.database.connect())
-            except psycopg2.OperationalError:
-                return
-
-    try:
-        with _growing(order, per_second, connect):
-            yield
-    finally:
-        for connection in leaked:
-            connection.close()
 
 
 @contextmanager
@@ -134,7 +51,7 @@ def stuck(order, worker):
         with worker.served_lock:
             order.over.wait()
 
-    with _thread(keep):
+    with running(keep):
         yield
 
 
@@ -179,7 +96,7 @@ def flood(order, worker, mb_per_second):
             written += len(line)
 
     try:
-        with _growing(order, mb_per_second * MB / len(debug_line()), write):
+        with growing(order, mb_per_second * MB / len(debug_line()), write):
             yield
     finally:
         worker.log.truncate(before)
@@ -204,6 +121,7 @@ def crash(order, worker):
     if taken != b"taken\n":
         raise Refused("the supervisor did not take the order")
     os._exit(1)
+    # Never reached: it makes this a context manager like the others.
     yield
 
 
@@ -228,29 +146,3 @@ def _match_seconds(letters):
     begun = time.monotonic()
     re.match(r"(a+)+$", "a" * letters + "b")
     return time.monotonic() - begun
-
-
-@contextmanager
-def _growing(order, per_second, more):
-    """Calls `more` with a count, so often that the counts add up to `per_second`."""
-
-    def run():
-        begun, made = time.monotonic(), 0
-        while not order.over.wait(0.05):
-            due = int((time.monotonic() - begun) * per_second)
-            if due > made:
-                more(due - made)
-                made = due
-
-    with _thread(run):
-        yield
-
-
-@contextmanager
-def _thread(run):
-    thread = threading.Thread(target=run, daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        thread.join(10)

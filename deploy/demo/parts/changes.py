@@ -4,8 +4,9 @@ import asyncio
 import os
 import shutil
 import signal
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
+import backup as backup_file
 import control
 import front
 import roster
@@ -24,6 +25,7 @@ async def deploy(shop):
                 await asyncio.shield(shop.started(successor))
             else:
                 part.dismissed = False
+                shop.changed.set()
         await asyncio.sleep(1)
 
 
@@ -58,8 +60,12 @@ async def rotate(shop):
 
 async def backup(shop):
     address = roster.web(shop.port, 0).arguments
-    async with helper(shop, "backup", "backup.py", arguments=address) as part:
-        await finished(part)
+    try:
+        async with helper(shop, "backup", "backup.py", arguments=address) as part:
+            await finished(part)
+    finally:
+        with suppress(FileNotFoundError):
+            os.unlink(f"{backup_file.path(shop.folder)}.new")
 
 
 async def scale(shop, number):

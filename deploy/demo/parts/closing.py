@@ -16,8 +16,8 @@ def close_shop(folder):
     """Leaves nothing."""
     if not os.path.lexists(folder):
         return
-    if not is_shop(folder) or os.path.islink(folder):
-        raise Trouble(f"`{folder}` is not a shop's folder", "remove it, or name another: --folder DIR")
+    if not is_shop(folder):
+        raise Trouble(f"`{folder}` is not a folder of your shop", "remove it, or name another: --folder DIR")
     end_supervisor(folder)
     end_strays(folder)
     unmount(os.path.join(folder, "spool"))

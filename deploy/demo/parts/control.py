@@ -9,6 +9,7 @@ import select
 import socket
 import threading
 import time
+from contextlib import contextmanager
 
 LONGEST_SECONDS = 24 * 3600
 LONGEST_LINE = 200
@@ -38,8 +39,7 @@ def listen(path):
 
 def serve(path, orders):
     """Obeys, on threads of its own. `orders` maps a name to a function of the order and its numbers, which returns a context manager."""
-    listener = listen(path)
-    threading.Thread(target=_accept, args=(listener, orders), daemon=True).start()
+    threading.Thread(target=_Servant(orders).accept, args=(listen(path),), daemon=True).start()
 
 
 def parse(line, names):
@@ -48,59 +48,76 @@ def parse(line, names):
     if not words or words[0] not in names:
         raise Refused(f"unknown order `{' '.join(words[:1])}`, expected one of {', '.join(sorted(names))}")
     *arguments, seconds = words[1:] or [""]
-    seconds = number(seconds, "seconds")
+    seconds = number(seconds, "a number of seconds")
     if not 0 < seconds <= LONGEST_SECONDS:
         raise Refused(f"expected more than 0 and at most {LONGEST_SECONDS} seconds, found {seconds:g}")
     return words[0], arguments, seconds
 
 
-def number(text, what):
+def number(text, what="a number"):
     try:
         value = float(text)
     except ValueError:
-        raise Refused(f"expected a number of {what}, found `{text}`") from None
+        raise Refused(f"expected {what}, found `{text}`") from None
     if not 0 <= value < 1e9:
-        raise Refused(f"expected a number of {what}, found `{text}`")
+        raise Refused(f"expected {what}, found `{text}`")
     return value
 
 
-def _accept(listener, orders):
-    while True:
-        try:
-            client, _ = listener.accept()
-        except OSError:
-            # No descriptor is left, which can be what was ordered.
-            time.sleep(0.1)
-            continue
-        threading.Thread(target=_answer, args=(client, orders), daemon=True).start()
+class _Servant:
+    def __init__(self, orders):
+        self.orders = orders
+        self.under_way = set()
+        self.lock = threading.Lock()
 
-
-def _answer(client, orders):
-    with client:
-        try:
+    def accept(self, listener):
+        while True:
             try:
-                _obey(client, orders)
-            except Refused as refused:
-                client.sendall(f"error: {refused}\n".encode())
-        except OSError:
-            # The client has gone before it could be told.
-            return
+                client, _ = listener.accept()
+            except OSError:
+                # No descriptor is left, which can be what was ordered.
+                time.sleep(0.1)
+                continue
+            threading.Thread(target=self._answer, args=(client,), daemon=True).start()
 
+    def _answer(self, client):
+        with client:
+            try:
+                try:
+                    self._obey(client)
+                except Refused as refused:
+                    client.sendall(f"error: {refused}\n".encode())
+            except OSError:
+                # The client has gone before it could be told.
+                return
 
-def _obey(client, orders):
-    name, arguments, seconds = parse(read_line(client), orders)
-    order = Order(name, seconds, client)
-    try:
-        undone_at_the_end = orders[name](order, *(number(text, "what to do") for text in arguments))
-    except TypeError:
-        raise Refused(f"`{name}` was given {len(arguments)} arguments, which is not what it takes") from None
-    with undone_at_the_end:
+    def _obey(self, client):
+        name, arguments, seconds = parse(read_line(client), self.orders)
+        order = Order(name, seconds, client)
         try:
-            client.sendall(b"begun\n")
-            wait_for_hang_up(client, seconds)
+            undone_at_the_end = self.orders[name](order, *(number(text) for text in arguments))
+        except TypeError:
+            raise Refused(f"`{name}` was given {len(arguments)} arguments, which is not what it takes") from None
+        with self._alone(name), undone_at_the_end:
+            try:
+                client.sendall(b"begun\n")
+                wait_for_hang_up(client, seconds)
+            finally:
+                order.over.set()
+        client.sendall(b"ended\n")
+
+    @contextmanager
+    def _alone(self, name):
+        """Two of a kind would undo each other."""
+        with self.lock:
+            if name in self.under_way:
+                raise Refused(f"`{name}` is under way")
+            self.under_way.add(name)
+        try:
+            yield
         finally:
-            order.over.set()
-    client.sendall(b"ended\n")
+            with self.lock:
+                self.under_way.discard(name)
 
 
 def read_line(client):

@@ -2,8 +2,11 @@
 
 import json
 import os
+import pwd
 
 MARKER = ".detective-shop"
+# Who runs root's shop.
+USER = "nobody"
 
 
 class Trouble(Exception):
@@ -19,15 +22,19 @@ def default():
 
 
 def is_shop(folder):
-    return os.path.isfile(os.path.join(folder, MARKER))
+    """Whether it is a shop's, and our own: in `/tmp`, anybody can have made one first."""
+    owners = {os.getuid(), pwd.getpwnam(USER).pw_uid} if os.getuid() == 0 else {os.getuid()}
+    return os.path.isfile(os.path.join(folder, MARKER)) and os.stat(folder).st_uid in owners
 
 
 def read_state(folder):
     """What `shop.json` says; None if there is none."""
+    if not is_shop(folder):
+        return None
     try:
         with open(os.path.join(folder, "shop.json")) as file:
             return json.load(file)
-    except (FileNotFoundError, NotADirectoryError):
+    except FileNotFoundError:
         return None
     except ValueError as error:
         raise Trouble(f"`{folder}/shop.json` is not JSON: {error}", "shop stop, then shop start") from None

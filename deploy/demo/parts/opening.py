@@ -4,7 +4,6 @@ import json
 import os
 import pwd
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -12,17 +11,11 @@ import urllib.error
 import urllib.request
 
 import closing
-import database
-import roster
-from folder import MARKER, Trouble, is_running, read_state
+import requirements
+from folder import MARKER, USER, Trouble, is_running, read_state
 
-# A unix socket's address has at most 107 bytes, of which the longest of the shop takes these.
-LONGEST_SOCKET = len("/control/supervisor.sock")
 SPOOL_MB = 64
-LEAST_FREE_MB = 400
 PATIENCE_SECONDS = 40
-PACKAGES = {"nginx": "nginx-light", "redis-server": "redis-server", "nice": "coreutils", "ionice": "util-linux", "gzip": "gzip"}
-MODULES = {"psycopg2": "python3-psycopg2", "redis": "python3-redis"}
 OWNED = ("log", "data", "control", "run", "cache", "spool", "releases")
 
 
@@ -31,7 +24,7 @@ def open_shop(folder, port, rate, seed, command, sources):
     state = read_state(folder)
     if state and is_running(state):
         return f"the shop is open already: http://{state['front']} (supervisor {state['pid']}, folder {folder})"
-    check(folder, port)
+    requirements.check(folder, port)
     if os.path.exists(folder):
         closing.close_shop(folder)
     prepare(folder, sources)
@@ -39,66 +32,9 @@ def open_shop(folder, port, rate, seed, command, sources):
     try:
         wait_until_it_answers(folder, supervisor)
     except BaseException:
-        keep_log(folder)
         closing.close_shop(folder)
         raise
     return f"the shop is open: http://127.0.0.1:{port} (supervisor {supervisor.pid}, folder {folder})"
-
-
-def check(folder, port):
-    """Finds what would keep the shop from opening, before anything is made."""
-    missing = {package for program, package in PACKAGES.items() if not shutil.which(program, path=search_path())}
-    missing |= {package for module, package in MODULES.items() if not can_import(module)}
-    if not database.programs():
-        missing.add("postgresql")
-    if missing:
-        raise Trouble(f"Debian packages are missing: {', '.join(sorted(missing))}", f"apt-get install --no-install-recommends {' '.join(sorted(missing))}")
-    if len(folder) + LONGEST_SOCKET > 107:
-        raise Trouble(f"`{folder}` is too long for the unix sockets in it: at most {107 - LONGEST_SOCKET} bytes, found {len(folder)}")
-    if not can_reach_loopback():
-        raise Trouble("the loopback interface is down", "ip link set lo up")
-    taken = [number for number in used_ports(port) if not is_free(number)]
-    if taken:
-        raise Trouble(f"port {taken[0]} of 127.0.0.1 is taken", "choose a block of a hundred free ports: --port 9400")
-    free = shutil.disk_usage(os.path.dirname(folder)).free >> 20
-    if free < LEAST_FREE_MB:
-        raise Trouble(f"`{os.path.dirname(folder)}` has {free} MB free, expected {LEAST_FREE_MB}")
-
-
-def can_import(module):
-    try:
-        __import__(module)
-    except ImportError:
-        return False
-    return True
-
-
-def can_reach_loopback():
-    """A connection is refused where there is a loopback, and has no way to go where there is none."""
-    with socket.socket() as probe:
-        probe.settimeout(2)
-        try:
-            probe.connect(("127.0.0.1", 9))
-        except ConnectionRefusedError:
-            return True
-        except OSError:
-            return False
-    return True
-
-
-def used_ports(port):
-    web = [roster.endpoint(port, "web", number)[1] for number in range(1, roster.MOST_WEB_WORKERS + 1)]
-    return [*(roster.endpoint(port, role)[1] for role in ("front", "database", "cache", "metrics")), *web]
-
-
-def is_free(port):
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-    return True
 
 
 def prepare(folder, sources):
@@ -116,7 +52,7 @@ def prepare(folder, sources):
     os.symlink("releases/1", os.path.join(folder, "current"))
     if os.getuid() == 0:
         mount_spool(folder)
-        owner = pwd.getpwnam("nobody")
+        owner = pwd.getpwnam(USER)
         for directory, _, files in os.walk(folder):
             for path in [directory, *(os.path.join(directory, name) for name in files)]:
                 os.chown(path, owner.pw_uid, owner.pw_gid, follow_symlinks=False)
@@ -143,16 +79,11 @@ def succeeds(command):
         return False
 
 
-def search_path():
-    # Debian keeps nginx and mkfs where only root looks.
-    return f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin"
-
-
 def launch(folder, port, rate, seed, command):
     script = os.path.join(folder, "current", "supervisor.py")
     told = ["--folder", folder, "--port", str(port), "--rate", str(rate), "--seed", str(seed), "--command", command]
-    identity = {"user": "nobody", "group": pwd.getpwnam("nobody").pw_gid, "extra_groups": []} if os.getuid() == 0 else {}
-    environment = {"PATH": search_path(), "LANG": "C.UTF-8", "HOME": folder}
+    identity = {"user": USER, "group": pwd.getpwnam(USER).pw_gid, "extra_groups": []} if os.getuid() == 0 else {}
+    environment = {"PATH": requirements.search_path(), "LANG": "C.UTF-8", "HOME": folder}
     with open(os.path.join(folder, "log", "supervisor.out.log"), "ab") as output:
         return subprocess.Popen(
             [sys.executable, script, *told], cwd=folder, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output,
@@ -188,7 +119,3 @@ def last_words(folder):
             with open(os.path.join(folder, "log", name), errors="replace") as log:
                 lines += [f"{name}: {line.strip()}" for line in log.readlines()[-3:]]
     return "\n  ".join(["", *lines]) if lines else "nothing was logged"
-
-
-def keep_log(folder):
-    """Nothing is kept of a shop that did not open; its last words are in the error."""

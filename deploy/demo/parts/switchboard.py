@@ -1,6 +1,7 @@
 """The supervisor's control socket: the same line as the other parts', for the changes that concern several of them."""
 
 import asyncio
+import contextlib
 import os
 import select
 import socket
@@ -47,7 +48,7 @@ class Switchboard:
         if name == "crash":
             await self._crash(client, arguments, seconds, descriptors)
             return
-        numbers = [control.number(text, "what to do") for text in arguments]
+        numbers = [control.number(text) for text in arguments]
         try:
             change = self.changes[name](self.shop, *numbers)
         except TypeError:
@@ -87,9 +88,11 @@ class Switchboard:
             await tell(customer, "begun\n")
             if descriptors:
                 await tell(client, "taken\n")
-            await asyncio.wait([asyncio.create_task(hung_up(customer))], timeout=seconds)
+            with contextlib.suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(hung_up(customer), seconds)
         finally:
-            os.unlink(path)
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(path)
         await tell(customer, "ended\n")
         customer.close()
 
