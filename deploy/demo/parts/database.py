@@ -51,7 +51,8 @@ def run(program, *arguments, text=""):
     command = [os.path.join(programs(), program), *arguments]
     done = subprocess.run(command, input=text, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
     if done.returncode != 0 or "ERROR:" in done.stdout:
-        sys.exit(f"`{' '.join(command)}` failed: {done.stdout.strip()}")
+        told = [line for line in done.stdout.splitlines() if "ERROR:" in line or "FATAL:" in line or "error:" in line]
+        sys.exit(f"`{program}` ended with {done.returncode}: {' '.join(told) or done.stdout.strip()}")
 
 
 def main():

@@ -5,7 +5,7 @@ import glob
 import os
 
 EVERY_SECONDS = 30
-LARGEST = 4 << 20
+LARGEST = 2 << 20
 
 
 async def run(shop):

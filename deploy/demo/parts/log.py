@@ -4,7 +4,7 @@ import os
 import threading
 import time
 
-LARGEST = 4 << 20
+LARGEST = 2 << 20
 # So much of a log may be lost when the host goes down. It is next to nothing until somebody logs a lot.
 UNSYNCED = 256 << 10
 
