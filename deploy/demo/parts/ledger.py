@@ -1,0 +1,50 @@
+"""The ledger: a file of fixed size with an entry for each recent order, whose ranges are read and written under POSIX locks.
+
+A POSIX lock is the process's. Closing any descriptor of the file drops it, and threads do not exclude each other by it. So the
+file is opened once, and the threads of a process take turns.
+"""
+
+import fcntl
+import os
+import threading
+from contextlib import contextmanager
+
+ENTRIES = 4096
+ENTRY_BYTES = 64
+
+
+class Ledger:
+    def __init__(self, folder):
+        path = os.path.join(folder, "data", "ledger.dat")
+        self.file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        os.truncate(path, ENTRIES * ENTRY_BYTES)
+        self.own_turn = threading.Lock()
+
+    @contextmanager
+    def locked(self, first, entries=1):
+        """A range of entries, for this thread alone."""
+        start, length = first % ENTRIES * ENTRY_BYTES, entries * ENTRY_BYTES
+        with self.own_turn:
+            fcntl.lockf(self.file, fcntl.LOCK_EX, length, start)
+            try:
+                yield
+            finally:
+                fcntl.lockf(self.file, fcntl.LOCK_UN, length, start)
+
+    def read(self, order):
+        """The order's state and price in cents, or None if its entry is another's. Under `locked`."""
+        fields = os.pread(self.file, ENTRY_BYTES, order % ENTRIES * ENTRY_BYTES).decode(errors="replace").strip("\0 \n").split()
+        if len(fields) != 3 or fields[0] != str(order):
+            return None
+        return fields[1], int(fields[2])
+
+    def write(self, order, state, cents):
+        """Replaces the order's entry. Under `locked`."""
+        entry = f"{order} {state} {cents}".ljust(ENTRY_BYTES - 1) + "\n"
+        os.pwrite(self.file, entry.encode(), order % ENTRIES * ENTRY_BYTES)
+
+    def read_range(self, first, entries):
+        """Those of the entries that are written: number, state, cents. Under `locked`."""
+        text = os.pread(self.file, entries * ENTRY_BYTES, first * ENTRY_BYTES).decode(errors="replace")
+        rows = (line.strip("\0 ").split() for line in text.splitlines())
+        return [(int(row[0]), row[1], int(row[2])) for row in rows if len(row) == 3]
