@@ -98,7 +98,9 @@ Examples:
 Examples:
   detective evaluate cases                  a table for each way to rank
   detective evaluate cases --hint           those who rank are told which node shows the symptom
-  detective evaluate cases --json --pictures pictures")]
+  detective evaluate cases --json --pictures pictures
+  detective evaluate trial --plan deploy/demo/plan.toml
+                                            start a shop, learn, play every fault once, and judge that")]
     Evaluate(EvaluateArgs),
     /// Print the manual of all settings.
     #[command(hide = true)]
@@ -230,14 +232,12 @@ pub struct ReplayArgs {
 pub struct EvaluateArgs {
     /// A directory with `cases.json` and a file of snapshots for each case: lines of JSON, or recordings.
     pub directory: PathBuf,
-    /// How to judge.
-    #[command(flatten)]
-    pub judging: JudgingArgs,
-}
-
-/// Flags of whatever judges cases.
-#[derive(Debug, Args)]
-pub struct JudgingArgs {
+    /// First play this plan on this host, into the directory, which must be new or empty.
+    #[arg(long, value_name = "FILE")]
+    pub plan: Option<PathBuf>,
+    /// Decides in which order a plan's faults come.
+    #[arg(long, value_name = "N", default_value_t = 1, requires = "plan")]
+    pub seed: u64,
     /// Tell those who rank which node shows the symptom, where a case says so.
     #[arg(long)]
     pub hint: bool,

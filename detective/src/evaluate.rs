@@ -3,6 +3,7 @@
 //! Those who rank are given questions, and only the judge has what is true: [`cases`] tells the two apart, and no more than a
 //! [`cases::Question`] comes to [`lesson`] and [`exam`].
 //!
+//! - [`live`]: a plan played on this host, which makes such cases
 //! - [`cases`]: the list of a directory, in one of two forms
 //! - [`stream`]: a file's snapshots, [`lines`] of JSON by the table of [`columns`], or recordings
 //! - [`lesson`]: learning from a healthy stream; [`exam`]: what each ranker answers
@@ -17,6 +18,7 @@ pub mod intervals;
 pub mod judge;
 pub mod lesson;
 pub mod lines;
+pub mod live;
 pub mod pictures;
 pub mod places;
 pub mod report;
@@ -31,33 +33,27 @@ use std::{
 use anyhow::bail;
 use tokio_util::sync::CancellationToken;
 
-use crate::{
-    cli::{EvaluateArgs, JudgingArgs},
-    config::Config,
-};
+use crate::{cli::EvaluateArgs, config::Config};
 use cases::{Case, Question};
 use lesson::School;
 use report::Results;
 
-/// Judges a directory of cases, and prints what it found.
+/// Plays a plan into the directory, if there is one; then judges the cases that are there, and prints what it found.
 ///
 /// # Errors
-/// If a case cannot be read or judged, or a signal comes before all is done.
+/// If the plan cannot be played, a case cannot be read or judged, or a signal comes before all is judged.
 pub async fn run(config: Config, args: &EvaluateArgs) -> anyhow::Result<()> {
-    judge_and_print(config, service::shutdown::on_signal()?, args.directory.clone(), &args.judging).await
+    let shutdown = service::shutdown::on_signal()?;
+    if let Some(plan) = &args.plan {
+        let mut producer = config.producer();
+        producer.own_paths.push(std::path::absolute(&args.directory)?);
+        live::play(&live::Plan::read(plan)?, args.seed, &args.directory, producer, shutdown.clone()).await?;
+    }
+    judge_and_print(config, shutdown, args).await
 }
 
-/// [`run`] for one who has a directory at hand, until `shutdown` is cancelled.
-///
-/// # Errors
-/// Those of [`run`].
-pub async fn judge_and_print(
-    config: Config,
-    shutdown: CancellationToken,
-    folder: PathBuf,
-    args: &JudgingArgs,
-) -> anyhow::Result<()> {
-    let (only, pictures) = (args.only.clone(), args.pictures.clone());
+async fn judge_and_print(config: Config, shutdown: CancellationToken, args: &EvaluateArgs) -> anyhow::Result<()> {
+    let (folder, only, pictures) = (args.directory.clone(), args.only.clone(), args.pictures.clone());
     let school = School { config: config.clone(), shutdown };
     let results = tokio::task::spawn_blocking(move || judge_all(&school, &folder, &only, pictures)).await??;
     if args.hint && !results.has_symptoms() {
@@ -82,7 +78,7 @@ pub fn judge_all(
 ) -> anyhow::Result<Results> {
     let cases = cases::read(folder, only)?;
     let pictures = pictures.map(pictures::Folder::create).transpose()?;
-    let mut results = Results::default();
+    let mut results = Results { left_out: cases::left_out(folder)?, ..Results::default() };
     for of_stream in by_healthy_stream(&cases) {
         judge_stream(school, &of_stream, pictures.as_ref(), &mut results)?;
     }

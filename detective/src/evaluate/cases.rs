@@ -4,12 +4,16 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use schemas::{Suspect, Timestamp};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use service::Hint;
 
+use super::live::hurt::Hurt;
+
 /// The file that lists the cases.
 pub const LIST: &str = "cases.json";
+/// The file that lists what was not played, beside those that were.
+pub const LEFT_OUT: &str = "left_out.json";
 const FORMS: &str = "see `docs/quality.md` for the two forms of a directory of cases";
 
 /// One case.
@@ -70,6 +74,17 @@ pub struct Truth {
     pub causes: Vec<Vec<Label>>,
     /// Who only suffers, where that is known.
     pub victims: Option<Vec<Label>>,
+    /// What clients felt of it, where they told.
+    pub hurt: Option<Hurt>,
+}
+
+/// A change that a plan has and that was not played.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LeftOut {
+    /// Which.
+    pub fault: String,
+    /// Why.
+    pub reason: String,
 }
 
 /// A node as the truth names it.
@@ -146,6 +161,8 @@ struct OfRecording {
     root_cause: Vec<SuspectForm>,
     #[serde(default)]
     victims: Vec<SuspectForm>,
+    #[serde(default)]
+    hurt: Option<Hurt>,
 }
 
 /// Reads the list of a directory, in its order; of the cases those in `only`, if any are.
@@ -164,6 +181,20 @@ pub fn read(folder: &Path, only: &[String]) -> anyhow::Result<Vec<Case>> {
     let cases = cases.iter().enumerate().map(parse).collect::<Result<Vec<Case>, _>>()?;
     check_form(&cases, &list)?;
     select(cases, only, &list)
+}
+
+/// What was not played of a directory's plan; nothing if it was not made by one.
+///
+/// # Errors
+/// If the file that tells it is none.
+pub fn left_out(folder: &Path) -> anyhow::Result<Vec<LeftOut>> {
+    let file = folder.join(LEFT_OUT);
+    let name = || format!("cannot read `{}`", file.display());
+    match std::fs::read_to_string(&file) {
+        Ok(text) => serde_json::from_str(&text).with_context(name),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
+        Err(error) => Err(error).with_context(name),
+    }
 }
 
 fn check_form(cases: &[Case], list: &Path) -> anyhow::Result<()> {
@@ -249,6 +280,7 @@ fn of_recording(folder: &Path, case: OfRecording) -> anyhow::Result<Case> {
             // One cause with several names, any of which is right.
             causes: if case.root_cause.is_empty() { Vec::new() } else { vec![labels(case.root_cause)] },
             victims: Some(labels(case.victims)),
+            hurt: case.hurt,
         },
         name: case.case,
     })

@@ -7,6 +7,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::{
+    cases::LeftOut,
     figures::Figures,
     intervals,
     judge::{Judged, Mark},
@@ -24,6 +25,8 @@ pub struct Results {
     pub judged: Vec<Judged>,
     /// The system, and what each of the learners told in its healthy time.
     pub quiet: Vec<(String, Vec<Quiet>)>,
+    /// What a plan has and was not played.
+    pub left_out: Vec<LeftOut>,
 }
 
 /// One ranker's figures.
@@ -80,6 +83,9 @@ impl Results {
         };
         let is_hinted = is_hinted && self.has_symptoms();
         let mut all = json!({"rankers": rankers(is_hinted), "hint": is_hinted, "settings": settings(config)});
+        if !self.left_out.is_empty() {
+            all["left_out"] = json!(self.left_out);
+        }
         if self.has_symptoms() {
             let other = if is_hinted { "rankers_without_hint" } else { "rankers_with_hint" };
             all[other] = rankers(!is_hinted);
@@ -136,6 +142,7 @@ fn case_line(judged: &Judged, mark: &Mark) -> Value {
         "alarm_after_s": mark.alarmed_after_s,
         "first_incident_names_it": mark.named,
         "above": mark.above,
+        "hurt": judged.case.truth.hurt,
     })
 }
 

@@ -1,5 +1,7 @@
 //! What was found out about the rankers, for people.
 
+mod felt;
+
 use std::{collections::BTreeMap, fmt::Write};
 
 use super::{
@@ -14,7 +16,8 @@ const COLUMN: usize = 21;
 const FIRST_PLACE: f64 = 1.0;
 
 /// The figures of all rankers side by side, each with its 95 % interval; by fault, family and system; and what was missed. Where
-/// cases tell a symptom, all of it without and with it, and the misses of what was asked for.
+/// cases tell a symptom, all of it without and with it, and the misses of what was asked for. Last what clients felt, and what was not
+/// played.
 pub fn render(results: &Results, is_hinted: bool) -> String {
     let mut text = String::new();
     if results.has_symptoms() {
@@ -24,6 +27,10 @@ pub fn render(results: &Results, is_hinted: bool) -> String {
     }
     push_figures(&mut text, results, results.has_symptoms());
     push_misses(&mut text, results, is_hinted && results.has_symptoms());
+    felt::push(&mut text, &results.judged);
+    for left_out in &results.left_out {
+        let _ = writeln!(text, "not played: {}: {}", left_out.fault, left_out.reason);
+    }
     text
 }
 

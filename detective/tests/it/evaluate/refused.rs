@@ -186,10 +186,14 @@ fn a_case_in_which_nothing_is_wrong() {
 fn a_recording_that_begins_after_its_fault() {
     let folder = host();
     change(folder.path(), |cases| cases[0]["t_end"] = json!(1_600_000_000));
-    check(folder.path(), &[], expect![[r#"
+    check(
+        folder.path(),
+        &[],
+        expect![[r#"
         error: `01-hog-1` shows nobody who may be suspected before `t_end`
         hint: a recording begins before its fault, whose times are seconds after 1970
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
