@@ -115,11 +115,11 @@ def crash(order, worker):
             line.connect(supervisor)
             message = f"crash {worker.name} {order.seconds}\n".encode()
             socket.send_fds(line, [message], [order.client.fileno()])
-            taken = line.recv(64)
+            taken = line.recv(200).decode()
     except OSError as error:
         raise Refused(f"no supervisor to restart the worker: {error}") from None
-    if taken != b"taken\n":
-        raise Refused("the supervisor did not take the order")
+    if taken != "taken\n":
+        raise Refused(taken.removeprefix("error: ").strip() or "the supervisor did not take the order")
     os._exit(1)
     # Never reached: it makes this a context manager like the others.
     yield

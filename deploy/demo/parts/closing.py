@@ -25,12 +25,16 @@ def close_shop(folder):
 
 
 def end_supervisor(folder):
-    state = read_state(folder)
+    try:
+        state = read_state(folder)
+    except Trouble:
+        # It is found among the strays.
+        return
     if not state or not is_running(state):
         return
-    os.kill(state["pid"], signal.SIGTERM)
+    send(state["pid"], signal.SIGTERM)
     # One that was stopped hears nothing.
-    os.kill(state["pid"], signal.SIGCONT)
+    send(state["pid"], signal.SIGCONT)
     deadline = time.monotonic() + PATIENCE_SECONDS
     while is_running(state) and time.monotonic() < deadline:
         time.sleep(0.05)

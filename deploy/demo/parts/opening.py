@@ -24,9 +24,9 @@ def open_shop(folder, port, rate, seed, command, sources):
     state = read_state(folder)
     if state and is_running(state):
         return f"the shop is open already: http://{state['front']} (supervisor {state['pid']}, folder {folder})"
+    # What a supervisor that was killed has left may keep the ports.
+    closing.close_shop(folder)
     requirements.check(folder, port)
-    if os.path.exists(folder):
-        closing.close_shop(folder)
     prepare(folder, sources)
     supervisor = launch(folder, port, rate, seed, command)
     try:

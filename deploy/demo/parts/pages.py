@@ -10,6 +10,7 @@ ITEMS = 5000
 LONGEST_QUEUE = 150
 QUEUE = "orders"
 CACHED_SECONDS = 5
+INVOICE_BYTES = 20_000
 
 
 @dataclass
@@ -64,7 +65,7 @@ def write_invoice(worker, number, item, cents):
     path = os.path.join(worker.folder, "spool", f"{worker.name}-{number}.invoice")
     try:
         with open(path, "w") as invoice:
-            invoice.write(f"order {number}\nitem {item}\ncents {cents}\n" + "-" * 4000 + "\n")
+            invoice.write(f"order {number}\nitem {item}\ncents {cents}\n" + "-" * INVOICE_BYTES + "\n")
     except OSError:
         if os.path.exists(path):
             os.unlink(path)

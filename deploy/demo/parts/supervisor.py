@@ -74,6 +74,7 @@ class Shop:
             deadline = time.monotonic() + seconds
             while part.process.poll() is None and time.monotonic() < deadline:
                 await asyncio.sleep(0.02)
+        end_group(part.process.pid)
         self.forget(part)
 
     def forget(self, part):
@@ -169,6 +170,7 @@ async def run(told):
         shop.say(f"cannot open: {failed}")
     else:
         await closing
+    shop.closing.set()
     opening.cancel()
     await switch.hang_up()
     for task in tasks:

@@ -76,25 +76,29 @@ class Switchboard:
 
     async def _crash(self, client, arguments, seconds, descriptors):
         """Keeps a worker crashing. It may have handed its own client over, because it is about to end."""
+        with socket.socket(fileno=descriptors[0]) if descriptors else contextlib.nullcontext(client) as customer:
+            path = self._path_of_crash(arguments)
+            with open(path, "x") as file:
+                file.write(str(time.time() + seconds))
+            try:
+                await tell(customer, "begun\n")
+                if descriptors:
+                    await tell(client, "taken\n")
+                with contextlib.suppress(asyncio.TimeoutError):
+                    await asyncio.wait_for(hung_up(customer), seconds)
+            finally:
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(path)
+            await tell(customer, "ended\n")
+
+    def _path_of_crash(self, arguments):
         names = [part.name for part in self.shop.parts if part.role == "web"]
         if len(arguments) != 1 or arguments[0] not in names:
             raise control.Refused(f"expected one of {', '.join(names)}, found `{' '.join(arguments)}`")
         path = settings.crash_path(self.shop.folder, arguments[0])
-        with open(f"{path}.new", "w") as file:
-            file.write(str(time.time() + seconds))
-        os.replace(f"{path}.new", path)
-        customer = socket.socket(fileno=descriptors[0]) if descriptors else client
-        try:
-            await tell(customer, "begun\n")
-            if descriptors:
-                await tell(client, "taken\n")
-            with contextlib.suppress(asyncio.TimeoutError):
-                await asyncio.wait_for(hung_up(customer), seconds)
-        finally:
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(path)
-        await tell(customer, "ended\n")
-        customer.close()
+        if os.path.exists(path):
+            raise control.Refused(f"`{arguments[0]}` is under orders to crash")
+        return path
 
 
 async def tell(client, text):
