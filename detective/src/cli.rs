@@ -2,9 +2,12 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand, builder::PossibleValuesParser};
 
-use crate::{fault::part::Part, replay::Speed};
+use crate::{
+    fault::{catalogue, part::Part},
+    replay::Speed,
+};
 
 /// Names the root cause when something fails on this host: the process, file or endpoint that started it.
 #[derive(Debug, Parser)]
@@ -72,6 +75,7 @@ Example:
     #[command(after_help = "\
 Examples:
   detective fault list
+  detective fault show flock
   detective fault start flock --for 1m
   detective fault start flock --json  what is true, as one JSON line, at the moment it begins")]
     Fault(FaultArgs),
@@ -105,6 +109,9 @@ Examples:
     /// Print the manual of all settings.
     #[command(hide = true)]
     Manual,
+    /// Undo a fault when the process that started it is gone. No argument says `fault`: it is no part of one.
+    #[command(hide = true)]
+    Guard,
 }
 
 /// What to do with the topics.
@@ -263,8 +270,21 @@ pub struct FaultArgs {
 /// What to do about faults.
 #[derive(Debug, Subcommand)]
 pub enum FaultCommand {
-    /// List the faults.
-    List,
+    /// List the faults by family, and what each needs that is here or not.
+    List {
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Tell what one does, who is to blame, who suffers, how far it goes and how it is undone.
+    Show {
+        /// Which; `detective fault list` tells.
+        #[arg(value_parser = fault_name(), hide_possible_values = true)]
+        name: String,
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
+    },
     /// Start one; it is undone when it is over.
     Start(StartArgs),
     /// Play a part in one.
@@ -273,8 +293,8 @@ pub enum FaultCommand {
         /// The process that started the fault.
         #[arg(long)]
         parent: i32,
-        /// Which.
-        #[command(subcommand)]
+        /// Which, as JSON.
+        #[arg(value_parser = part)]
         part: Part,
     },
 }
@@ -282,8 +302,9 @@ pub enum FaultCommand {
 /// Flags of `fault start`.
 #[derive(Debug, Args)]
 pub struct StartArgs {
-    /// Which.
-    pub name: FaultName,
+    /// Which; `detective fault list` tells.
+    #[arg(value_parser = fault_name(), hide_possible_values = true)]
+    pub name: String,
     /// How long it lasts, `10m` at most.
     #[arg(long = "for", value_name = "TIME", default_value = "30s", value_parser = at_most_ten_minutes)]
     pub hold: Duration,
@@ -298,11 +319,12 @@ pub struct StartArgs {
     pub json: bool,
 }
 
-/// A fault.
-#[derive(Clone, Copy, Debug, ValueEnum)]
-pub enum FaultName {
-    /// A process keeps the lock of a log file that three others append to.
-    Flock,
+fn fault_name() -> PossibleValuesParser {
+    PossibleValuesParser::new(catalogue::all().map(|fault| fault.name))
+}
+
+fn part(text: &str) -> serde_json::Result<Part> {
+    serde_json::from_str(text)
 }
 
 fn at_most_ten_minutes(text: &str) -> Result<Duration, String> {

@@ -96,8 +96,13 @@ fn flags(cli: &Cli) -> Vec<(String, String)> {
             set("api.listen", up.listen.clone());
         }
         Command::Baseline(baseline) => set("api.listen", baseline.listen.clone()),
-        Command::Alerts(_) | Command::Explain(_) | Command::Doctor | Command::Fault(_) | Command::Manual => {}
-        Command::Evaluate(_) => {}
+        Command::Alerts(_)
+        | Command::Explain(_)
+        | Command::Doctor
+        | Command::Evaluate(_)
+        | Command::Fault(_)
+        | Command::Manual
+        | Command::Guard => {}
         Command::Record(record) => set("sweep.interval", record.interval.clone()),
         Command::Replay(_) | Command::Topics(_) => {}
     }

@@ -1,40 +1,52 @@
 //! Trouble made on purpose, to see the detective at work and to judge it by what is known to be true.
 //!
-//! **Promises:** a fault touches only what it made itself, and says what is true the moment it begins. It is undone when it
-//! is over, when it is interrupted, and when any one of its processes is killed: parts die with the process that started
-//! them, and the [`keeper`], which does not, removes what it made once that process is gone. Should the keeper itself be
-//! killed, the process that started it removes it.
+//! **Promises:** a fault is bounded in time and size, and says what is true the moment it begins. It is undone when it is over,
+//! when it is interrupted, and when any one of its processes is killed: the [`guard`], which outlives the process that
+//! started the fault, is told how to take back each change before it is made. Should the guard itself be killed, the process
+//! that started it takes them back.
 //!
-//! - [`flock`]: the fault of that name. Another one is a file like it, a [`FaultName`] and its [`Part`]s
-//! - [`part`]: who plays in a fault, each a process of its own
-//! - [`scene`]: the processes and the file of a fault
+//! **Never:** it touches nothing but what it made itself and the parts of the shop, which is there to be broken.
+//!
+//! - [`catalogue`]: what a fault is, and all that there are: [`cpu`], [`memory`], [`locks`], [`hung`], [`disk`], [`network`],
+//!   [`process`], [`logs`], [`benign`]
+//! - [`stage`]: what a fault is played on; [`part`]: who plays in it, each a process of its own
+//! - [`guard`], [`undo`]: how it is taken back
+//! - [`need`], [`safety`]: whether it can be started here, and whether it may be
+//! - [`shop`], [`group`], [`who`]: the shop, control groups and processes as they are
+//! - [`truth`], [`shown`]: what is told of it
 
-pub mod flock;
-pub mod keeper;
+pub mod benign;
+pub mod catalogue;
+pub mod cpu;
+pub mod disk;
+pub mod group;
+pub mod guard;
+pub mod hung;
+pub mod locks;
+pub mod logs;
+pub mod memory;
+pub mod need;
+pub mod network;
 pub mod part;
-pub mod scene;
+pub mod process;
+pub mod safety;
+pub mod shop;
+pub mod shown;
+pub mod stage;
+pub mod truth;
+pub mod undo;
+pub mod who;
 
-use std::{io::Write, path::Path};
+use std::{io::Write, path::PathBuf};
 
-use anyhow::{Context, bail};
-use clap::ValueEnum;
-use serde_json::json;
+use anyhow::Context;
 use service::Hint;
-use tokio_util::sync::CancellationToken;
 
-use crate::cli::{FaultCommand, FaultName, StartArgs};
-use part::{BEGUN, Part};
-use scene::{Event, Scene};
-
-/// Who plays in a fault.
-pub struct Cast {
-    /// Those who will suffer.
-    pub victims: Vec<Part>,
-    /// The one who starts it: says [`BEGUN`] then, and ends when it is over.
-    pub culprit: Part,
-    /// What has begun, after the culprit's name.
-    pub deed: String,
-}
+use crate::cli::{FaultCommand, StartArgs};
+use catalogue::Fault;
+use shop::Shop;
+use stage::{Event, Interrupted, Stage};
+use truth::{Deed, Truth};
 
 /// Runs `fault`.
 ///
@@ -42,72 +54,92 @@ pub struct Cast {
 /// If the fault cannot be started, or does not last as long as it should.
 pub async fn run(command: &FaultCommand) -> anyhow::Result<()> {
     match command {
-        FaultCommand::List => list(),
-        FaultCommand::Start(args) => start(args).await,
+        FaultCommand::List { json } => list(*json),
+        FaultCommand::Show { name, json } => show(known(name)?, *json),
+        FaultCommand::Start(args) => start(args),
         FaultCommand::Part { parent, part } => part::play(part, *parent),
     }
 }
 
-fn list() -> anyhow::Result<()> {
-    for fault in FaultName::value_variants().iter().filter_map(ValueEnum::to_possible_value) {
-        let help = fault.get_help().map(ToString::to_string).unwrap_or_default();
-        writeln!(std::io::stdout(), "{:10} {help}", fault.get_name())?;
+/// The fault of a name that was checked when it was typed.
+fn known(name: &str) -> anyhow::Result<&'static Fault> {
+    catalogue::named(name).with_context(|| format!("no fault is called `{name}`"))
+}
+
+fn list(json: bool) -> anyhow::Result<()> {
+    let shop = Shop::find()?;
+    let here = |need: need::Need| need.is_here(shop.as_ref());
+    print(&if json { format!("{}\n", shown::list_json(shop.as_ref())) } else { shown::list(here) })
+}
+
+fn show(fault: &Fault, json: bool) -> anyhow::Result<()> {
+    let shop = Shop::find()?;
+    let here = |need: need::Need| need.is_here(shop.as_ref());
+    print(&if json { format!("{}\n", shown::json_of(fault, shop.as_ref())) } else { shown::show(fault, here) })
+}
+
+fn print(text: &str) -> anyhow::Result<()> {
+    std::io::stdout().write_all(text.as_bytes()).context("cannot write to standard output")
+}
+
+fn start(args: &StartArgs) -> anyhow::Result<()> {
+    let shutdown = service::shutdown::on_signal()?;
+    let fault = known(&args.name)?;
+    let shop = Shop::find()?;
+    check(fault, args, shop.as_ref())?;
+    let mut stage = Stage::set(args, shop)?;
+    let sender = stage.sender();
+    tokio::spawn(async move {
+        shutdown.cancelled().await;
+        // Nobody hears it any more if the fault is over.
+        let _ = sender.send(Event::Interrupted);
+    });
+    // On this thread, which lasts as long as the program.
+    let played = tokio::task::block_in_place(|| play(fault, args, &mut stage));
+    // Undone before anything is said about it.
+    drop(stage);
+    match played {
+        Err(error) if !error.is::<Interrupted>() => return Err(error),
+        _ => say(args, "it is over, and nothing is left of it"),
     }
     Ok(())
 }
 
-async fn start(args: &StartArgs) -> anyhow::Result<()> {
-    let shutdown = service::shutdown::on_signal()?;
-    let mut scene = Scene::set(args.path.as_deref())?;
-    let cast = match args.name {
-        FaultName::Flock => flock::cast(args, scene.file()),
-    };
-    let played = play(args, cast, &mut scene, &shutdown).await;
-    // Undone before anything is said about it.
-    drop(scene);
-    played?;
-    say(args, "it is over, and nothing is left of it");
-    Ok(())
+/// Sees to it that the fault can be started here, and harms nobody.
+fn check(fault: &Fault, args: &StartArgs, shop: Option<&Shop>) -> anyhow::Result<()> {
+    if let Some(file) = args.path.as_ref().filter(|file| file.symlink_metadata().is_ok()) {
+        return Err(anyhow::anyhow!("`{}` exists, and a fault touches only what it made itself", file.display()))
+            .hint("name a file that does not exist yet, or leave `--path` out");
+    }
+    for need in fault.needs {
+        need.check(shop)?;
+    }
+    safety::check(fault.takes, &folder(args, shop)?)
+}
+
+/// Where a fault puts what is large.
+fn folder(args: &StartArgs, shop: Option<&Shop>) -> anyhow::Result<PathBuf> {
+    Ok(match (&args.path, shop) {
+        (Some(path), _) => std::path::absolute(path)?.parent().map(PathBuf::from).unwrap_or_default(),
+        (None, Some(shop)) => shop.folder.clone(),
+        (None, None) => std::env::temp_dir(),
+    })
 }
 
 /// Until it is over or interrupted.
-async fn play(args: &StartArgs, cast: Cast, scene: &mut Scene, shutdown: &CancellationToken) -> anyhow::Result<()> {
-    for victim in &cast.victims {
-        scene.start(victim)?;
-    }
-    let culprit = scene.start(&cast.culprit)?;
+fn play(fault: &Fault, args: &StartArgs, stage: &mut Stage) -> anyhow::Result<()> {
     say(args, &format!("all is well for {}", humantime::format_duration(args.after)));
-    let mut begun = false;
-    loop {
-        let event = tokio::select! {
-            () = shutdown.cancelled() => return Ok(()),
-            event = scene.next() => event,
-        };
-        match event {
-            Event::Said(pid, word) if pid == culprit && word == BEGUN => {
-                begun = true;
-                let name = cast.culprit.name();
-                tell(name, pid, scene.file())?;
-                let time = humantime::format_duration(args.hold);
-                say(args, &format!("{name} (pid {pid}) {}, for {time} or until Ctrl-C", cast.deed));
-            }
-            Event::Said(..) => {}
-            Event::Ended(pid) => {
-                let (name, status) = scene.how_ended(pid)?;
-                if begun && pid == culprit && status.success() {
-                    return Ok(());
-                }
-                bail!("the fault was over before its time: its process `{name}` (pid {pid}) ended with {status}");
-            }
-        }
-    }
+    let deed = (fault.play)(stage)?;
+    tell(fault, &deed)?;
+    say(args, &format!("{}, for {} or until Ctrl-C", fault.does, humantime::format_duration(args.hold)));
+    stage.last()
 }
 
 /// What is true from now on, as a line of JSON.
-fn tell(name: &str, pid: u32, path: &Path) -> anyhow::Result<()> {
-    let path = path.to_str().with_context(|| format!("the path `{}` must be UTF-8", path.display()))?;
+fn tell(fault: &Fault, deed: &Deed) -> anyhow::Result<()> {
+    let truth = serde_json::to_string(&Truth::of(fault, deed, crate::clock::now().0))?;
     let mut out = std::io::stdout().lock();
-    writeln!(out, "{}", json!({"name": name, "pid": pid, "path": path}))
+    writeln!(out, "{truth}")
         .and_then(|()| out.flush())
         .context("cannot write to standard output what is true")
         .hint("the fault ends with whoever reads it")

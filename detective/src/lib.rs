@@ -55,6 +55,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Replay(replay) => replay::run(config, &replay).await,
         Command::Evaluate(evaluate) => evaluate::run(config, &evaluate).await,
         Command::Manual => config::print_manual(),
+        Command::Guard => fault::guard::run(),
         Command::Fault(fault) => fault::run(&fault.command).await,
         Command::Topics(command) => return topics::run(config, &command).await,
     }?;

@@ -1,62 +1,75 @@
 //! Who plays in a fault, each a process of its own: this program again, by a hidden command and under another name.
 
-use std::{ffi::OsString, io::Write, path::PathBuf, process::exit, time::Duration};
+use std::{io::Write, os::unix::process::CommandExt, path::PathBuf, process::exit, time::Duration};
 
 use anyhow::Context;
-use clap::Subcommand;
-use rustix::process::{Pid, Signal, getppid, set_parent_process_death_signal};
+use rustix::process::{Pid, Signal, getppid, set_parent_process_death_signal, setsid};
+use serde::{Deserialize, Serialize};
 
-use super::{flock, keeper};
+use super::{cpu, disk, locks, memory, network, process};
 
-/// What a culprit says when the fault has begun.
+/// What a part says when it does what it is there for.
 pub const BEGUN: &str = "begun";
 
-/// A part, with what it has to know.
-#[derive(Debug, Subcommand)]
+/// A part, with what it has to know. Each goes on until its process is ended.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Part {
-    /// Makes a file and removes it.
-    Keeper {
-        /// Which; none: one in a new temporary folder.
-        file: Option<PathBuf>,
-    },
-    /// Appends lines, each under the file's lock.
-    LogWriter {
-        /// Where to.
-        file: PathBuf,
-    },
-    /// Takes the lock and keeps it for a while.
-    LogRotator {
-        /// Whose lock.
-        file: PathBuf,
-        /// When, in milliseconds from its start.
-        after: u64,
-        /// For how long, in milliseconds.
-        hold: u64,
-    },
+    /// Computes a little, often.
+    Worker,
+    /// Computes without end.
+    Indexer,
+    /// Appends lines to a file, each under its lock.
+    LogWriter(PathBuf),
+    /// Keeps the lock of a file.
+    LogRotator(PathBuf),
+    /// Takes the lock of a file, leaves it to a process that it starts, and ends.
+    Deployer(PathBuf),
+    /// Has a lock as its standard error, and does not know.
+    AppServer,
+    /// Writes to a file under its POSIX lock, often.
+    Biller(PathBuf),
+    /// Keeps the POSIX lock of a file.
+    Reconciler(PathBuf),
+    /// Writes a little to a file and has it on the disk, often.
+    Journal(PathBuf),
+    /// Writes much to a file and has it on the disk, without end.
+    Backup(PathBuf),
+    /// Fills the filesystem of a file.
+    Thumbnailer(PathBuf),
+    /// Takes all memory of the control group with this folder.
+    Importer(PathBuf),
+    /// Connects to an address, without end.
+    Crawler(String),
+    /// Starts commands as fast as it may.
+    CronRunner,
+    /// Takes more of something each second, and gives nothing back.
+    SessionServer(process::Leak),
+    /// A program, in place of this one.
+    Program(Vec<String>),
 }
 
 impl Part {
     /// Its process's name, as others see it.
-    pub fn name(&self) -> &'static str {
+    pub fn name(&self) -> &str {
         match self {
-            // Local Detective's own, and so never a suspect.
-            Part::Keeper { .. } => "detective",
-            Part::LogWriter { .. } => "log-writer",
-            Part::LogRotator { .. } => "log-rotator",
+            Part::Worker => "worker",
+            Part::Indexer => "indexer",
+            Part::LogWriter(_) => "log-writer",
+            Part::LogRotator(_) => "log-rotator",
+            Part::Deployer(_) => "deploy",
+            Part::AppServer => "app-server",
+            Part::Biller(_) => "biller",
+            Part::Reconciler(_) => "reconciler",
+            Part::Journal(_) => "journal",
+            Part::Backup(_) => "backup",
+            Part::Thumbnailer(_) => "thumbnailer",
+            Part::Importer(_) => "importer",
+            Part::Crawler(_) => "crawler",
+            Part::CronRunner => "cron-runner",
+            Part::SessionServer(_) => "session-server",
+            Part::Program(words) => words.first().map_or("", String::as_str),
         }
-    }
-
-    /// The arguments that give a process this part.
-    pub fn arguments(&self) -> Vec<OsString> {
-        let (part, arguments): (&str, Vec<OsString>) = match self {
-            Part::Keeper { file } => ("keeper", file.iter().map(OsString::from).collect()),
-            Part::LogWriter { file } => ("log-writer", vec![file.into()]),
-            Part::LogRotator { file, after, hold } => {
-                ("log-rotator", vec![file.into(), after.to_string().into(), hold.to_string().into()])
-            }
-        };
-        // What follows is never a flag, whatever a path begins with.
-        [part.into(), "--".into()].into_iter().chain(arguments).collect()
     }
 }
 
@@ -66,19 +79,34 @@ impl Part {
 /// What stopped it.
 pub fn play(part: &Part, parent: i32) -> anyhow::Result<()> {
     std::fs::write("/proc/self/comm", part.name()).context("cannot take the name of a part")?;
-    if !matches!(part, Part::Keeper { .. }) {
+    // A session of its own, as a service has: an interrupt from the keyboard is not for it, and a scheduler that shares the processors among sessions
+    // gives it a share.
+    let _ = setsid();
+    // Who is left behind has no parent by intention.
+    if *part != Part::AppServer {
         die_with(parent)?;
     }
     match part {
-        Part::Keeper { file } => keeper::run(file.as_deref()),
-        Part::LogWriter { file } => flock::write_lines(file),
-        Part::LogRotator { file, after, hold } => {
-            flock::rotate(file, Duration::from_millis(*after), Duration::from_millis(*hold))
-        }
+        Part::Worker => cpu::work(),
+        Part::Indexer => cpu::index(),
+        Part::LogWriter(file) => locks::write_lines(file),
+        Part::LogRotator(file) => locks::keep(file),
+        Part::Deployer(file) => locks::leave_behind(file),
+        Part::AppServer => locks::serve_on(),
+        Part::Biller(file) => locks::bill(file),
+        Part::Reconciler(file) => locks::reconcile(file),
+        Part::Journal(file) => disk::write_journal(file),
+        Part::Backup(file) => disk::write_and_sync(file),
+        Part::Thumbnailer(file) => disk::fill(file),
+        Part::Importer(file) => memory::import(file),
+        Part::Crawler(address) => network::crawl(address),
+        Part::CronRunner => process::run_commands(),
+        Part::SessionServer(leak) => process::leak(*leak),
+        Part::Program(words) => become_program(words),
     }
 }
 
-/// Has the kernel kill this process when the one that started it is gone, however that comes.
+/// Has the kernel kill this process when the one that started it is gone, however that comes. It outlasts [`become_program`].
 fn die_with(parent: i32) -> anyhow::Result<()> {
     set_parent_process_death_signal(Some(Signal::KILL)).context("cannot ask to end with the parent process")?;
     // It may have ended before the kernel was asked; another is the parent then.
@@ -86,6 +114,12 @@ fn die_with(parent: i32) -> anyhow::Result<()> {
         exit(1);
     }
     Ok(())
+}
+
+fn become_program(words: &[String]) -> anyhow::Result<()> {
+    let (program, arguments) = words.split_first().context("no program is named")?;
+    let error = std::process::Command::new(program).args(arguments).exec();
+    Err(error).with_context(|| format!("cannot run `{program}`"))
 }
 
 /// Tells the process that started this one.
@@ -102,5 +136,12 @@ pub fn pause(time: Duration) {
     let begun = std::time::Instant::now();
     while let Some(left) = time.checked_sub(begun.elapsed()).filter(|left| !left.is_zero()) {
         std::thread::park_timeout(left);
+    }
+}
+
+/// Does nothing any more.
+pub fn hang() -> ! {
+    loop {
+        std::thread::park();
     }
 }

@@ -1,0 +1,155 @@
+//! The process that takes a fault back when the one that started it is gone, however that came.
+//!
+//! Each step is told to it over a pipe before the change is made. Parts of the fault, and tools that make a change, hold that pipe too: it
+//! ends when the last of them is gone, and only then are the steps taken, so that nobody makes or fills again what was
+//! removed. It answers to no interrupt from the keyboard, and is not shown to the detective, for it is nobody's trouble.
+
+use std::{
+    io::{self, BufRead, BufReader, PipeWriter, Write},
+    os::{
+        linux::net::SocketAddrExt,
+        unix::{
+            fs::MetadataExt,
+            net::{SocketAddr, UnixListener},
+            process::CommandExt,
+        },
+    },
+    process::{Child, ChildStdout, Command, Stdio},
+};
+
+use anyhow::Context;
+use serde::{Deserialize, Serialize};
+use service::Hint;
+
+use super::undo::{Undo, take_all};
+
+/// What it says once it is ready; anything else is why it is not.
+const READY: &str = "ready";
+
+/// What it is told.
+#[derive(Debug, Serialize, Deserialize)]
+enum Told {
+    /// A change is about to be made; this takes it back.
+    Step(Undo),
+    /// The change of the last step was not made, and what is there is another's.
+    Forget,
+}
+
+/// Plays the guard to the end of the pipe on standard input.
+///
+/// # Errors
+/// If something is left.
+pub fn run() -> anyhow::Result<()> {
+    std::fs::write("/proc/self/comm", "detective").context("cannot take the name of the program")?;
+    let mut out = io::stdout();
+    let only = match only() {
+        Ok(only) => only,
+        Err(error) => return Ok(writeln!(out, "{error:#}")?),
+    };
+    // Should nobody hear it, the pipe ends at once.
+    let _ = writeln!(out, "{READY}");
+    let mut steps = Vec::new();
+    for line in io::stdin().lock().lines() {
+        // Half a line was never followed by its change.
+        match serde_json::from_str(&line.context("cannot hear what is to be undone")?) {
+            Ok(Told::Step(step)) => steps.push(step),
+            Ok(Told::Forget) => drop(steps.pop()),
+            Err(_) => break,
+        }
+    }
+    let taken = take_all(&steps);
+    drop(only);
+    taken
+}
+
+/// Makes this the only fault: of all that have the same temporary folder, whoever starts them.
+fn only() -> anyhow::Result<UnixListener> {
+    let folder = std::env::temp_dir();
+    let about = folder.metadata().with_context(|| format!("cannot look at the folder `{}`", folder.display()))?;
+    // A name without a file: the kernel forgets it with the process.
+    let name = format!("detective-fault-{}-{}", about.dev(), about.ino());
+    let listener = SocketAddr::from_abstract_name(name).and_then(|name| UnixListener::bind_addr(&name));
+    listener.context("another fault goes on, or is being undone")
+}
+
+/// The guard, as the process that started it knows it.
+pub struct Guard {
+    process: Child,
+    pipe: Option<PipeWriter>,
+    steps: Vec<Undo>,
+}
+
+impl Guard {
+    /// Starts it, and gives what else is heard of it: its end.
+    ///
+    /// # Errors
+    /// If that is not possible, or another fault goes on.
+    pub fn start() -> anyhow::Result<(Guard, BufReader<ChildStdout>)> {
+        let (reader, pipe) = io::pipe().context("cannot make a pipe")?;
+        // By this name the same program is meant even if the file was replaced since. The group of its own keeps an interrupt
+        // from the keyboard away.
+        let mut command = Command::new("/proc/self/exe");
+        let command = command.arg("guard").process_group(0).stdin(reader).stdout(Stdio::piped());
+        let mut process = command.spawn().context("cannot start the guard of the fault")?;
+        let mut line = String::new();
+        let mut heard = BufReader::new(process.stdout.take().context("the guard has no standard output")?);
+        heard.read_line(&mut line).context("the guard of the fault cannot be heard")?;
+        let guard = Guard { process, pipe: Some(pipe), steps: Vec::new() };
+        match line.trim_end() {
+            READY => Ok((guard, heard)),
+            why => Err(anyhow::anyhow!("{why}"))
+                .hint("one fault at a time: wait, or end it with Ctrl-C where it was started"),
+        }
+    }
+
+    /// Tells a step. Only then may its change be made.
+    ///
+    /// # Errors
+    /// If the guard is gone.
+    pub fn tell(&mut self, step: Undo) -> anyhow::Result<()> {
+        self.send(&Told::Step(step.clone()))?;
+        self.steps.push(step);
+        Ok(())
+    }
+
+    /// Takes the last step back: its change was not made.
+    ///
+    /// # Errors
+    /// If the guard is gone.
+    pub fn forget(&mut self) -> anyhow::Result<()> {
+        self.steps.pop();
+        self.send(&Told::Forget)
+    }
+
+    fn send(&mut self, told: &Told) -> anyhow::Result<()> {
+        let mut line = serde_json::to_vec(told)?;
+        line.push(b'\n');
+        let pipe = self.pipe.as_mut().context("the fault is being undone")?;
+        pipe.write_all(&line).context("the guard of the fault is gone")
+    }
+
+    /// An end of its pipe: as long as somebody has one, it waits.
+    ///
+    /// # Errors
+    /// If there are too many open files.
+    pub fn held(&self) -> anyhow::Result<Stdio> {
+        let pipe = self.pipe.as_ref().context("the fault is being undone")?;
+        Ok(pipe.try_clone().context("cannot hold the guard's pipe")?.into())
+    }
+
+    /// Its process id.
+    pub fn pid(&self) -> u32 {
+        self.process.id()
+    }
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        drop(self.pipe.take());
+        let undone = self.process.wait().is_ok_and(|status| status.success());
+        // It was killed, and this process is the one that knows.
+        if !undone && let Err(error) = take_all(&self.steps) {
+            tracing::error!(error = format!("{error:#}"), "the fault is not undone");
+        }
+    }
+}

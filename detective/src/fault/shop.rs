@@ -1,0 +1,143 @@
+//! The shop of `deploy/demo`, if it runs: where its parts are, and how to order a bug of one.
+
+use std::{
+    io::{BufRead, BufReader, ErrorKind, Write},
+    os::unix::net::UnixStream,
+    path::PathBuf,
+    time::Duration,
+};
+
+use anyhow::Context;
+use rustix::process::geteuid;
+use serde::Deserialize;
+use service::Hint;
+
+use super::{truth::Suspect, who::Who};
+
+/// What the shop's state file says, as far as faults need it.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Shop {
+    /// Where it lives.
+    pub folder: PathBuf,
+    /// The supervisor.
+    pub pid: u32,
+    /// What a person would type to have it do something, without the last words.
+    pub command: Vec<String>,
+    /// Where requests go, `ip:port`.
+    pub front: String,
+    /// Its processes.
+    pub parts: Vec<Part>,
+    /// Web workers append to it under its lock.
+    pub audit_log: PathBuf,
+    /// The queue worker, the biller and web workers write to it under its POSIX lock.
+    pub ledger: PathBuf,
+    /// Small files are written there with each order.
+    pub spool: PathBuf,
+    /// Whether that is a filesystem of its own.
+    pub spool_mounted: bool,
+    /// Its PostgreSQL.
+    pub database: Database,
+    /// Its Redis.
+    pub cache: Cache,
+}
+
+/// A process of the shop.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Part {
+    /// Such as `web-2`.
+    pub name: String,
+    /// Such as `web`.
+    pub role: String,
+    /// Process id.
+    pub pid: u32,
+    /// Where it listens, `ip:port`.
+    #[serde(default)]
+    pub endpoint: Option<String>,
+    /// The socket on which it takes orders.
+    #[serde(default)]
+    pub control: Option<PathBuf>,
+}
+
+/// The database, as its clients know it.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Database {
+    /// `ip:port`.
+    pub endpoint: String,
+    /// Of the database.
+    pub name: String,
+    /// Who may do what the shop does.
+    pub user: String,
+    /// What each order changes a row of.
+    pub table: String,
+}
+
+/// The cache.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Cache {
+    /// `ip:port`.
+    pub endpoint: String,
+}
+
+impl Shop {
+    /// The shop in `DETECTIVE_SHOP`, or where it is by default; none if it does not run.
+    ///
+    /// # Errors
+    /// If its state file cannot be understood.
+    pub fn find() -> anyhow::Result<Option<Shop>> {
+        let by_default = || PathBuf::from(format!("/tmp/detective-shop-{}", geteuid().as_raw()));
+        let folder = std::env::var_os("DETECTIVE_SHOP").map_or_else(by_default, PathBuf::from);
+        let file = folder.join("shop.json");
+        let text = match std::fs::read_to_string(&file) {
+            Ok(text) => text,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error).with_context(|| format!("cannot read `{}`", file.display())),
+        };
+        let shop: Shop =
+            serde_json::from_str(&text).with_context(|| format!("cannot understand `{}`", file.display()))?;
+        // Of a shop that was ended by force the file is left.
+        Ok(Some(shop).filter(|shop| Who::of(shop.pid).is_ok_and(Who::is_alive)))
+    }
+
+    /// Its parts of a role.
+    pub fn all(&self, role: &str) -> Vec<&Part> {
+        self.parts.iter().filter(|part| part.role == role).collect()
+    }
+
+    /// Its parts of these roles, as those who suffer.
+    pub fn suspects(&self, roles: &[&str]) -> Vec<Suspect> {
+        roles.iter().flat_map(|role| self.all(role)).map(Suspect::part).collect()
+    }
+
+    /// One of its parts of a role: of several the second, so that neighbours of either side are well.
+    ///
+    /// # Errors
+    /// If there is none.
+    pub fn one(&self, role: &str) -> anyhow::Result<&Part> {
+        let parts = self.all(role);
+        let part = parts.get(1).or(parts.first()).copied();
+        part.with_context(|| format!("the shop has no part of the role `{role}`"))
+            .hint("it may have ended: look at its logs, or start the shop again")
+    }
+}
+
+/// A bug that lasts as long as this connection.
+pub struct Order {
+    _connection: UnixStream,
+}
+
+/// Orders a bug of a part, such as `leak 25`, for so many seconds at most.
+///
+/// # Errors
+/// If the part does not take it.
+pub fn order(part: &Part, bug: &str, seconds: u64) -> anyhow::Result<Order> {
+    const PATIENCE: Duration = Duration::from_secs(5);
+    let control = part.control.as_ref().with_context(|| format!("the shop's `{}` takes no orders", part.name))?;
+    let refused = || format!("the shop's `{}` does not take the order `{bug}`", part.name);
+    let mut connection = UnixStream::connect(control).with_context(refused)?;
+    connection.set_read_timeout(Some(PATIENCE)).with_context(refused)?;
+    writeln!(connection, "{bug} {seconds}").with_context(refused)?;
+    let mut said = String::new();
+    BufReader::new(&connection).read_line(&mut said).with_context(refused)?;
+    anyhow::ensure!(said.trim_end() == "begun", "{}: it says `{}`", refused(), said.trim_end());
+    Ok(Order { _connection: connection })
+}

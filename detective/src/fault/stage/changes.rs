@@ -1,0 +1,127 @@
+//! What a fault changes beside its own processes, each with the guard told of it before.
+
+use std::{
+    fs::{self, DirBuilder, File},
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    path::{Path, PathBuf, absolute},
+};
+
+use anyhow::Context;
+use rustix::process::Signal;
+
+use super::Stage;
+use crate::fault::{
+    group::Controller,
+    shop,
+    undo::{self, Undo},
+    who::Who,
+};
+
+impl Stage {
+    /// Orders a bug of a part of the shop, such as `leak 25`.
+    ///
+    /// # Errors
+    /// If the part does not take it.
+    pub fn order(&mut self, part: &shop::Part, bug: &str) -> anyhow::Result<()> {
+        // The connection is what ends it; the seconds are for the case that this process hangs.
+        const MARGIN: u64 = 5;
+        self.orders.push(shop::order(part, bug, self.hold.as_secs() + MARGIN)?);
+        Ok(())
+    }
+
+    /// Has a process stand still.
+    ///
+    /// # Errors
+    /// If that is not allowed, or it is gone.
+    pub fn stop(&mut self, pid: u32) -> anyhow::Result<()> {
+        let who = Who::of(pid)?;
+        self.guard.tell(Undo::Continue(who))?;
+        who.signal(Signal::STOP)
+    }
+
+    /// Makes an empty file: the one that `--path` names, or one of this name in a new temporary folder. Gives its path as the
+    /// kernel tells it.
+    ///
+    /// # Errors
+    /// If it is there already, or cannot be made.
+    pub fn file(&mut self, named: &str) -> anyhow::Result<PathBuf> {
+        let file = match &self.path {
+            Some(path) => {
+                let name = path.file_name().with_context(|| format!("`{}` must name a file", path.display()))?;
+                let folder = absolute(path)?.parent().map(Path::to_owned).unwrap_or_default();
+                folder.canonicalize().with_context(|| format!("cannot find `{}`", folder.display()))?.join(name)
+            }
+            None => self.folder()?.join(named),
+        };
+        self.make_file(&file)?;
+        Ok(file)
+    }
+
+    /// Makes an empty file there.
+    ///
+    /// # Errors
+    /// If it is there already, or cannot be made.
+    pub fn make_file(&mut self, file: &Path) -> anyhow::Result<()> {
+        self.guard.tell(Undo::RemoveFile(file.to_owned()))?;
+        let made = File::options().write(true).create_new(true).mode(0o600).open(file);
+        if made.is_err() {
+            self.guard.forget()?;
+        }
+        made.map(drop).with_context(|| format!("cannot make `{}`", file.display()))
+    }
+
+    /// A temporary folder that its owner alone can enter.
+    fn folder(&mut self) -> anyhow::Result<PathBuf> {
+        if let Some(folder) = &self.folder {
+            return Ok(folder.clone());
+        }
+        let parent = std::env::temp_dir();
+        let parent = parent.canonicalize().with_context(|| format!("cannot find `{}`", parent.display()))?;
+        let folder = parent.join(format!("detective-fault-{}", std::process::id()));
+        self.guard.tell(Undo::RemoveFolder(folder.clone()))?;
+        let made = DirBuilder::new().mode(0o700).create(&folder);
+        if made.is_err() {
+            self.guard.forget()?;
+        }
+        made.with_context(|| format!("cannot make the folder `{}`", folder.display()))?;
+        self.folder = Some(folder.clone());
+        Ok(folder)
+    }
+
+    /// Makes a control group with these settings, and gives its folder.
+    ///
+    /// # Errors
+    /// If the kernel refuses.
+    pub fn group(&mut self, controller: &Controller, settings: &[(&str, String)]) -> anyhow::Result<PathBuf> {
+        let group = controller.group(&format!("detective-fault-{}", std::process::id()));
+        self.guard.tell(Undo::RemoveGroup { group: group.clone(), to: controller.root().to_owned() })?;
+        fs::create_dir(&group).with_context(|| format!("cannot make the control group `{}`", group.display()))?;
+        for (file, value) in settings {
+            let file = group.join(file);
+            fs::write(&file, value).with_context(|| format!("cannot write `{value}` to `{}`", file.display()))?;
+        }
+        Ok(group)
+    }
+
+    /// Puts a process into a group, until all is over.
+    ///
+    /// # Errors
+    /// If the kernel refuses.
+    pub fn confine(&mut self, controller: &Controller, group: &Path, pid: u32) -> anyhow::Result<()> {
+        let to = controller.group_of(pid)?;
+        self.guard.tell(Undo::Return { pid, from: group.to_owned(), to })?;
+        undo::move_to(group, pid)
+    }
+
+    /// Has the packet filter follow a rule.
+    ///
+    /// # Errors
+    /// If it does not take it.
+    pub fn filter(&mut self, rule: Vec<String>) -> anyhow::Result<()> {
+        self.guard.tell(Undo::DeleteRule(rule.clone()))?;
+        // Should this process be killed now, the guard waits for the tool, and so deletes what that has added.
+        let status = undo::run_filter("-A", &rule, self.guard.held()?)?;
+        anyhow::ensure!(status.success(), "`iptables -A {}` ended with {status}", rule.join(" "));
+        Ok(())
+    }
+}

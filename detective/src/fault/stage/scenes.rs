@@ -1,0 +1,48 @@
+//! What several faults have in common.
+
+use super::Stage;
+use crate::fault::{
+    part::Part,
+    process::Leak,
+    truth::{Deed, Suspect},
+};
+
+impl Stage {
+    /// Those who suffer: the shop's web workers, or so many parts of this fault's own.
+    ///
+    /// # Errors
+    /// If they cannot be started.
+    pub fn web_or(&mut self, part: &Part, n: usize) -> anyhow::Result<Vec<Suspect>> {
+        match &self.shop {
+            Some(shop) => Ok(shop.suspects(&["web"])),
+            None => (0..n).map(|_| Ok(Suspect::process(self.start(part)?))).collect(),
+        }
+    }
+
+    /// A web worker with a bug: to blame is the process, or what listens at its endpoint.
+    ///
+    /// # Errors
+    /// If the shop does not run, or does not take the order.
+    pub fn bug_of_web(&mut self, bug: &str) -> anyhow::Result<Deed> {
+        let shop = self.shop()?;
+        let worker = shop.one("web")?;
+        // Taken down before: a crash would leave nothing to look at.
+        let culprits = Suspect::part_and_endpoint(worker);
+        self.all_is_well()?;
+        self.order(worker, bug)?;
+        Ok(Deed::of(culprits, shop.suspects(&["front"])))
+    }
+
+    /// The same; without the shop, a service of this fault's own that takes more and more of something.
+    ///
+    /// # Errors
+    /// If it cannot be started, or the shop does not take the order.
+    pub fn bug_or_server(&mut self, bug: &str, leak: Leak) -> anyhow::Result<Deed> {
+        if self.shop.is_some() {
+            return self.bug_of_web(bug);
+        }
+        self.all_is_well()?;
+        let server = self.start(&Part::SessionServer(leak))?;
+        Ok(Deed::of(vec![Suspect::process(server)], Vec::new()))
+    }
+}

@@ -1,0 +1,177 @@
+//! What a fault changes, as the steps that take it back. A step is told before its change is made, so it may find nothing to do;
+//! and it may be taken twice.
+
+use std::{
+    io::{self, ErrorKind},
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+    time::Duration,
+};
+
+use anyhow::Context;
+use rustix::process::Signal;
+use serde::{Deserialize, Serialize};
+
+use super::{part::pause, who::Who};
+
+/// A step back.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Undo {
+    /// A stopped process goes on.
+    Continue(Who),
+    /// A file is removed.
+    RemoveFile(PathBuf),
+    /// An empty folder is removed.
+    RemoveFolder(PathBuf),
+    /// A process leaves a control group for the one that it was in.
+    Return {
+        /// Process id.
+        pid: u32,
+        /// The folder of the fault's group. Whoever is in it was put there, so the pid alone will do.
+        from: PathBuf,
+        /// The folder of its own group.
+        to: PathBuf,
+    },
+    /// A control group is removed; whoever is in it still leaves for another.
+    RemoveGroup {
+        /// Its folder.
+        group: PathBuf,
+        /// The folder of the other.
+        to: PathBuf,
+    },
+    /// A rule of the packet filter is deleted.
+    DeleteRule(Vec<String>),
+}
+
+impl Undo {
+    /// Takes the step.
+    ///
+    /// # Errors
+    /// If something of the change is left.
+    pub fn take(&self) -> anyhow::Result<()> {
+        match self {
+            Undo::Continue(who) => who.signal(Signal::CONT),
+            Undo::RemoveFile(file) => {
+                gone(std::fs::remove_file(file)).with_context(|| format!("cannot remove `{}`", file.display()))
+            }
+            Undo::RemoveFolder(folder) => {
+                gone(std::fs::remove_dir(folder)).with_context(|| format!("cannot remove `{}`", folder.display()))
+            }
+            Undo::Return { pid, from, to } if members(from).contains(pid) => move_to(to, *pid),
+            Undo::Return { .. } => Ok(()),
+            Undo::RemoveGroup { group, to } => remove_group(group, to),
+            Undo::DeleteRule(rule) => delete_rule(rule),
+        }
+    }
+}
+
+/// Takes all steps, the last one first, whatever comes of the others.
+///
+/// # Errors
+/// All that stays.
+pub fn take_all(steps: &[Undo]) -> anyhow::Result<()> {
+    let failed = steps.iter().rev().filter_map(|step| step.take().err());
+    let failed: Vec<String> = failed.map(|error| format!("{error:#}")).collect();
+    anyhow::ensure!(failed.is_empty(), "something of the fault is left: {}", failed.join("; "));
+    Ok(())
+}
+
+/// What is gone already need not be removed.
+fn gone(removed: io::Result<()>) -> io::Result<()> {
+    removed.or_else(|error| if error.kind() == ErrorKind::NotFound { Ok(()) } else { Err(error) })
+}
+
+/// The processes of a control group; none if there is no such group.
+fn members(group: &Path) -> Vec<u32> {
+    let text = std::fs::read_to_string(group.join("cgroup.procs")).unwrap_or_default();
+    text.lines().filter_map(|line| line.parse().ok()).collect()
+}
+
+/// Puts a process into a control group; does nothing if it is gone.
+///
+/// # Errors
+/// If the kernel refuses.
+pub fn move_to(group: &Path, pid: u32) -> anyhow::Result<()> {
+    const NO_SUCH_PROCESS: i32 = 3;
+    let written = std::fs::write(group.join("cgroup.procs"), pid.to_string());
+    written
+        .or_else(|error| if error.raw_os_error() == Some(NO_SUCH_PROCESS) { Ok(()) } else { Err(error) })
+        .with_context(|| format!("cannot move process {pid} to the control group `{}`", group.display()))
+}
+
+fn remove_group(group: &Path, to: &Path) -> anyhow::Result<()> {
+    const TRIES: u32 = 100;
+    const PAUSE: Duration = Duration::from_millis(50);
+    let mut removed = Ok(());
+    for _ in 0..TRIES {
+        for pid in members(group) {
+            move_to(to, pid)?;
+        }
+        removed = gone(std::fs::remove_dir(group));
+        if removed.is_ok() {
+            break;
+        }
+        // Those that are on their way out count until they are.
+        pause(PAUSE);
+    }
+    removed.with_context(|| format!("cannot remove the control group `{}`", group.display()))
+}
+
+fn delete_rule(rule: &[String]) -> anyhow::Result<()> {
+    let is_there = || run_filter("-C", rule, Stdio::null()).map(|status| status.success());
+    while is_there()? {
+        let status = run_filter("-D", rule, Stdio::null())?;
+        anyhow::ensure!(status.success(), "`iptables -D {}` ended with {status}", rule.join(" "));
+    }
+    Ok(())
+}
+
+/// Has `iptables` do something with a rule, waiting for whoever else is at it.
+///
+/// # Errors
+/// If it is not there.
+pub fn run_filter(action: &str, rule: &[String], stdin: Stdio) -> anyhow::Result<std::process::ExitStatus> {
+    let mut command = Command::new("iptables");
+    command.args(["-w", "5", action]).args(rule).stdin(stdin).stdout(Stdio::null()).stderr(Stdio::null());
+    command.status().context("cannot run `iptables`")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn steps_are_taken_backwards_and_as_often_as_one_likes() {
+        let folder = tempfile::tempdir().unwrap();
+        let (inner, file) = (folder.path().join("inner"), folder.path().join("inner/file"));
+        std::fs::create_dir(&inner).unwrap();
+        std::fs::write(&file, "").unwrap();
+        let steps = [Undo::RemoveFolder(inner.clone()), Undo::RemoveFile(file)];
+        take_all(&steps).unwrap();
+        assert!(!inner.exists());
+        take_all(&steps).unwrap();
+    }
+
+    #[test]
+    fn what_fails_keeps_no_other_step_from_being_taken() {
+        let folder = tempfile::tempdir().unwrap();
+        let (full, file) = (folder.path().join("full"), folder.path().join("file"));
+        std::fs::create_dir_all(full.join("other")).unwrap();
+        std::fs::write(&file, "").unwrap();
+        let error = take_all(&[Undo::RemoveFile(file.clone()), Undo::RemoveFolder(full)]).unwrap_err();
+        assert!(error.to_string().contains("/full`"), "{error}");
+        assert!(!file.exists());
+    }
+
+    #[test]
+    fn a_step_survives_the_pipe() {
+        let who = Who { pid: 7, start_time: 42 };
+        let step = Undo::Return { pid: 7, from: "/a \"b\n".into(), to: "/".into() };
+        for step in [Undo::Continue(who), step, Undo::DeleteRule(vec!["-p".to_owned()])] {
+            let line = serde_json::to_string(&step).unwrap();
+            assert!(!line.contains('\n'));
+            assert_eq!(serde_json::from_str::<Undo>(&line).unwrap(), step);
+        }
+    }
+}
