@@ -60,8 +60,8 @@ pub enum Handle {
 /// The open files of a process.
 #[derive(Clone, Debug, Default)]
 pub struct Handles {
-    /// All descriptors.
-    pub count: usize,
+    /// All descriptors, by number, as far as they are known.
+    pub numbers: Vec<u32>,
     /// Those that stand for something others can have too, with their numbers.
     pub open: Vec<(u32, Handle)>,
     /// Whether their numbers may be read but not what they stand for.
@@ -136,29 +136,46 @@ impl FileTable {
         self.files.get(file)
     }
 
-    /// Reads the open files of a process.
-    pub fn handles(&mut self, process: &Directory, buffer: &mut Vec<u8>) -> Seen<Handles> {
+    /// Reads the open files of a process, of which an earlier look may have told the descriptors' numbers.
+    pub fn handles(&mut self, process: &Directory, earlier: &[u32], buffer: &mut Vec<u8>) -> Seen<Handles> {
         process.directory("fd").and_then(|fds| {
             let mut handles = Handles::default();
-            // Mostly the descriptors are the first so many numbers, and need not be listed.
-            let expected = fds.size().here().and_then(|size| u32::try_from(size).ok()).unwrap_or(0);
-            let gap = (0..expected).find(|fd| !self.add(&mut handles, &fds, *fd, buffer));
-            if expected > 0 && gap.is_none() {
-                handles.count = expected as usize;
+            let expected = fds.size().here().and_then(|size| usize::try_from(size).ok()).unwrap_or(0);
+            self.guess(&mut handles, &fds, expected, earlier, buffer);
+            if expected > 0 && handles.numbers.len() == expected {
                 return Seen::Here(handles);
             }
             fds.numbers().map(|numbers| {
-                handles.count = numbers.len();
-                for fd in numbers.into_iter().filter(|fd| *fd >= gap.unwrap_or(0)) {
+                let unseen = numbers.iter().filter(|fd| !handles.numbers.contains(fd)).copied();
+                for fd in unseen.collect::<Vec<_>>() {
                     if handles.denied {
                         break;
                     }
                     // One that was closed meanwhile is simply not there any more.
                     self.add(&mut handles, &fds, fd, buffer);
                 }
-                handles
+                Handles { numbers, ..handles }
             })
         })
+    }
+
+    /// Adds the descriptors that there were before, or at a first look the first so many numbers: mostly that is all of them, and they
+    /// need not be listed.
+    fn guess(
+        &mut self,
+        handles: &mut Handles,
+        fds: &Directory,
+        expected: usize,
+        earlier: &[u32],
+        buffer: &mut Vec<u8>,
+    ) {
+        let first = 0..u32::try_from(expected).unwrap_or(0);
+        let guesses = earlier.iter().copied().chain(first.filter(|_| earlier.is_empty()));
+        for fd in guesses.take(expected) {
+            if !self.add(handles, fds, fd, buffer) {
+                break;
+            }
+        }
     }
 
     /// Adds a descriptor; false if there is none, or none that may be looked at.
@@ -168,6 +185,9 @@ impl FileTable {
             // With some rights, but not enough, the numbers can be read and nothing of what they stand for.
             Seen::Denied => handles.denied = true,
             _ => return false,
+        }
+        if !handles.denied {
+            handles.numbers.push(fd);
         }
         !handles.denied
     }

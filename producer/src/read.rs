@@ -21,6 +21,7 @@ use crate::{
 
 /// Of no file is more than this read; `/proc/locks` of a very busy host has some megabytes.
 const LARGEST_FILE: usize = 16 << 20;
+const PAGE: usize = 4096;
 
 /// An open directory below the root.
 pub struct Directory {
@@ -66,7 +67,7 @@ pub struct Space {
 impl Directory {
     /// Opens a directory by its path.
     pub fn open(path: &Path, tape: &Tape) -> Seen<Directory> {
-        open_directory(tape, &path.to_string_lossy(), || {
+        open_directory(tape, "open", &path.to_string_lossy(), || {
             rustix::fs::open(path, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
         })
     }
@@ -79,7 +80,22 @@ impl Directory {
     /// The file `name`, which the kernel hands over whole in one read if that is large enough, as it does those of one
     /// process; at most 4 KiB of it, in `buffer`, which is cleared first.
     pub fn read_small<'b>(&self, name: &str, buffer: &'b mut Vec<u8>) -> Seen<&'b [u8]> {
-        self.bytes("read", name, buffer, |fd, buffer| read_once(fd, name, buffer))
+        self.bytes("read", name, buffer, |fd, buffer| {
+            read_once(fd, name, buffer)?;
+            buffer.truncate(PAGE);
+            Ok(())
+        })
+    }
+
+    /// The same, however long it is: where the first read has room to spare, it was the whole file.
+    pub fn read_of_one<'b>(&self, name: &str, buffer: &'b mut Vec<u8>) -> Seen<&'b [u8]> {
+        self.bytes("read", name, buffer, |fd, buffer| match read_once(fd, name, buffer)? {
+            0 => {
+                buffer.clear();
+                read_into(fd, name, LARGEST_FILE, buffer)
+            }
+            _ => Ok(()),
+        })
     }
 
     /// The first `limit` bytes of the file `name`, in `buffer`, which is cleared first.
@@ -91,7 +107,7 @@ impl Directory {
     pub fn link<'b>(&self, name: &str, buffer: &'b mut Vec<u8>) -> Seen<&'b [u8]> {
         self.bytes("link", name, buffer, |fd, buffer| {
             // A kernel path has at most a page, and the result would be cut, not refused.
-            buffer.reserve(4096);
+            buffer.reserve(PAGE);
             rustix::fs::readlinkat_raw(fd, name, rustix::buffer::spare_capacity(buffer)).map(drop)
         })
     }
@@ -143,10 +159,24 @@ impl Directory {
 
     /// The directory `name` in this one.
     pub fn directory(&self, name: &str) -> Seen<Directory> {
-        open_directory(&self.tape, &self.told(name), || {
+        open_directory(&self.tape, "open", &self.told(name), || {
             let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
             rustix::fs::openat(self.fd()?, name, flags, Mode::empty())
         })
+    }
+
+    /// The directory `name` in this one, to go on from: it cannot be listed itself, and costs less.
+    pub fn enter(&self, name: &str) -> Seen<Directory> {
+        open_directory(&self.tape, "enter", &self.told(name), || {
+            let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+            rustix::fs::openat(self.fd()?, name, flags, Mode::empty())
+        })
+    }
+
+    /// How many files the process may have open whose directory this is and whose number is `pid`, by asking the kernel for it by that
+    /// number and not by a file; `u64::MAX` if as many as it wants. Denied for processes of other users without `CAP_SYS_RESOURCE`.
+    pub fn open_files_limit(&self, pid: u32) -> Seen<u64> {
+        self.value("limit", "", |_| open_files_limit(pid))
     }
 
     /// Opens the file `name`, to be handed to somebody who is not asked through a tape himself.
@@ -205,9 +235,14 @@ impl Directory {
     }
 }
 
-fn open_directory(tape: &Tape, name: &str, open: impl FnOnce() -> Result<OwnedFd, Errno>) -> Seen<Directory> {
+fn open_directory(
+    tape: &Tape,
+    question: &str,
+    name: &str,
+    open: impl FnOnce() -> Result<OwnedFd, Errno>,
+) -> Seen<Directory> {
     let mut fd = None;
-    let opened = tape.value("open", name, || Seen::from(open()).map(|opened| fd = Some(opened)));
+    let opened = tape.value(question, name, || Seen::from(open()).map(|opened| fd = Some(opened)));
     let path = || if tape.is_live() { String::new() } else { name.to_owned() };
     opened.map(|()| Directory { fd, path: path(), tape: tape.clone() })
 }
@@ -244,7 +279,7 @@ impl Told for Space {
 pub(crate) fn read_into(dir: BorrowedFd<'_>, name: &str, limit: usize, buffer: &mut Vec<u8>) -> Result<(), Errno> {
     let file = rustix::fs::openat(dir, name, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
     while buffer.len() < limit {
-        buffer.reserve(4096.min(limit - buffer.len()));
+        buffer.reserve(PAGE.min(limit - buffer.len()));
         match rustix::io::read(&file, rustix::buffer::spare_capacity(buffer)) {
             Ok(0) => break,
             Ok(_) | Err(Errno::INTR) => {}
@@ -255,12 +290,24 @@ pub(crate) fn read_into(dir: BorrowedFd<'_>, name: &str, limit: usize, buffer: &
     Ok(())
 }
 
-fn read_once(dir: BorrowedFd<'_>, name: &str, buffer: &mut Vec<u8>) -> Result<(), Errno> {
+/// What one read gives, into the empty `buffer`; returns how much more would have fitted.
+fn read_once(dir: BorrowedFd<'_>, name: &str, buffer: &mut Vec<u8>) -> Result<usize, Errno> {
     let file = rustix::fs::openat(dir, name, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
-    buffer.reserve(4096);
+    buffer.reserve(PAGE);
     rustix::io::retry_on_intr(|| rustix::io::read(&file, rustix::buffer::spare_capacity(buffer)))?;
-    buffer.truncate(4096);
-    Ok(())
+    Ok(buffer.capacity() - buffer.len())
+}
+
+fn open_files_limit(pid: u32) -> Result<u64, Errno> {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    let pid = libc::pid_t::try_from(pid).map_err(|_| Errno::SRCH)?;
+    // SAFETY: no new limit is given, and the old one is written to where there is room for it.
+    let answer = unsafe { libc::prlimit(pid, libc::RLIMIT_NOFILE, std::ptr::null(), &raw mut limit) };
+    if answer == 0 { Ok(limit.rlim_cur) } else { Err(last_error()) }
+}
+
+fn last_error() -> Errno {
+    Errno::from_io_error(&io::Error::last_os_error()).unwrap_or(Errno::INVAL)
 }
 
 /// From the directory's beginning, wherever the look before ended.
@@ -286,6 +333,8 @@ pub struct ProcRoot {
     pub path: PathBuf,
     /// Where answers come from.
     pub tape: Tape,
+    /// Whether this process has the same number in it as it has for itself, and so have all others.
+    pub is_own: bool,
 }
 
 impl ProcRoot {
@@ -299,7 +348,8 @@ impl ProcRoot {
         if !(is_here("stat") && is_here("self")) {
             return Err(not_proc(path));
         }
-        Ok(ProcRoot { directory, path: path.to_owned(), tape })
+        let is_own = own_pid(&directory, &mut Vec::new()).is_some_and(|pid| pid == process_id(&tape));
+        Ok(ProcRoot { directory, path: path.to_owned(), tape, is_own })
     }
 
     /// Ids of all processes, in the kernel's order.
@@ -311,6 +361,17 @@ impl ProcRoot {
             source: io::Error::from(io::ErrorKind::NotFound),
         })
     }
+}
+
+/// This process's number as the root counts; none if it has none there.
+pub(crate) fn own_pid(root: &Directory, buffer: &mut Vec<u8>) -> Option<u64> {
+    root.link("self", buffer).here().and_then(parse::number)
+}
+
+/// This process's number as it is told itself.
+fn process_id(tape: &Tape) -> u64 {
+    let pid = tape.value("own-pid", "", || Seen::Here(u64::from(std::process::id())));
+    pid.here().unwrap_or(u64::MAX)
 }
 
 fn not_proc(path: &Path) -> ProducerError {

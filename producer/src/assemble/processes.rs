@@ -90,7 +90,7 @@ fn put_figures(builder: &mut Builder, node: i32, process: &Process, page: f64) {
         Seen::Here(handles) if handles.denied => Err(Reason::Denied),
         handles => handles.map(|handles| handles.sockets().count() as f64).measured(),
     };
-    let fds = handles.map(|handles| handles.count as f64).measured();
+    let fds = handles.map(|handles| handles.numbers.len() as f64).measured();
     let figures: [(Measure, Measured); 6] = [
         (Measure::MemoryRss, process.memory.measured().map(|memory| memory.resident as f64 * page)),
         (Measure::Threads, Ok(process.threads as f64)),

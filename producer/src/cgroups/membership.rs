@@ -83,7 +83,11 @@ pub struct Place {
 
 /// All groups of a process, one for each path, the one that says most first.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Membership(Vec<Place>);
+pub struct Membership {
+    places: Vec<Place>,
+    // What told them: most of the time it says the same again.
+    text: Box<[u8]>,
+}
 
 impl Membership {
     /// The groups that `/proc/PID/cgroup` tells. The root is one only where there is no other.
@@ -109,12 +113,17 @@ impl Membership {
         }
         let main = parse::process::cgroup(text).map(parse::text);
         places.sort_by_key(|place| main.as_ref() != Some(&place.path));
-        Membership(places)
+        Membership { places, text: text.into() }
     }
 
     /// The groups.
     pub fn places(&self) -> &[Place] {
-        &self.0
+        &self.places
+    }
+
+    /// Whether it was made from that text.
+    pub fn is_told_by(&self, text: &[u8]) -> bool {
+        *self.text == *text
     }
 }
 
