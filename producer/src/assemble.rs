@@ -14,7 +14,7 @@ use crate::{
     builder::{Builder, Relation},
     cgroups::{Groups, nodes},
     columns::{Measure, Measured, Reason},
-    connections::{Endpoint, Network, Target, Tie},
+    connections::{Endpoint, Link, Network, Target, Tie},
     files::{FileKey, FileTable},
     process::Process,
     rates::Rates,
@@ -187,7 +187,7 @@ fn add_locks(builder: &mut Builder, locks: &Picture, nodes: &[i32], files: &BTre
         }
         for holder in &wait.holders {
             let Some(process) = nodes.get(holder.process) else { continue };
-            let relation = Relation { observed: holder.observed, blocked_ms, latency_ms: None };
+            let relation = Relation { observed: holder.observed, blocked_ms, ..Relation::OBSERVED };
             builder.edge(*waiter, *process, "waits-for", relation);
         }
     }
@@ -210,7 +210,7 @@ fn add_stalls(builder: &mut Builder, stalls: &[Stall], nodes: &[i32]) {
         };
         let others: Vec<i32> = stall.others.iter().filter_map(|other| nodes.get(*other)).copied().collect();
         for other in &others {
-            builder.edge(*waiter, *other, kind, Relation { observed, blocked_ms, latency_ms: None });
+            builder.edge(*waiter, *other, kind, Relation { observed, blocked_ms, ..Relation::OBSERVED });
         }
         if stall.writes {
             builder.evidence(&stall.source, &stall.text, others.into_iter().chain([*waiter]));
@@ -247,7 +247,9 @@ fn add_network(builder: &mut Builder, network: &Network, nodes: &[i32]) {
             // The server depends on its endpoint as on a file that it has open.
             Tie::Opens => "opens",
         };
-        let relation = Relation { observed: link.observed, blocked_ms: link.blocked_ms, latency_ms: link.latency_ms };
+        let count = i32::try_from(link.count).unwrap_or(i32::MAX);
+        let Link { observed, blocked_ms, latency_ms, .. } = *link;
+        let relation = Relation { observed, blocked_ms, latency_ms, count };
         builder.edge(*source, *target, kind, relation);
     }
 }

@@ -73,12 +73,14 @@ pub struct Link {
     pub latency_ms: Option<f32>,
     /// For how many milliseconds the client has waited for an answer.
     pub blocked_ms: Option<f32>,
+    /// Connections.
+    pub count: u64,
 }
 
 impl Link {
-    /// A link without times.
+    /// One connection, without times.
     pub fn of(observed: bool) -> Link {
-        Link { observed, latency_ms: None, blocked_ms: None }
+        Link { observed, latency_ms: None, blocked_ms: None, count: 1 }
     }
 }
 
@@ -286,7 +288,9 @@ impl Building {
         if target == Target::Process(source) {
             return;
         }
-        let known = self.network.links.entry((source, target, tie)).or_insert(link);
+        let known = self.network.links.entry((source, target, tie)).or_insert(Link { count: 0, ..link });
+        // Several sockets that listen at one endpoint are one endpoint.
+        known.count = if tie == Tie::Connects { known.count + link.count } else { 1 };
         known.observed |= link.observed;
         known.latency_ms = larger(known.latency_ms, link.latency_ms);
         known.blocked_ms = larger(known.blocked_ms, link.blocked_ms);

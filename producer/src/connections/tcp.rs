@@ -193,7 +193,7 @@ impl<'s> Join<'_, 's> {
             self.add_resent(at, resent);
         }
         let latency_ms = larger(socket.rtt_ms, peer.and_then(|peer| peer.socket.rtt_ms));
-        let link = Link { observed: listener.is_some(), latency_ms, blocked_ms: None };
+        let link = Link { latency_ms, ..Link::of(listener.is_some()) };
         self.client_of(placed, peer, &targets, link);
         self.note_other_end(socket.inode, servers, false);
     }
@@ -215,7 +215,7 @@ impl<'s> Join<'_, 's> {
                 (_, owing) => owing,
             });
         }
-        let link = Link { observed: true, latency_ms: socket.rtt_ms, blocked_ms: None };
+        let link = Link { latency_ms: socket.rtt_ms, ..Link::of(true) };
         self.client_of(placed, None, &[Target::Endpoint(at)], link);
     }
 

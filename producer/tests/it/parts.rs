@@ -60,6 +60,11 @@ fn a_part_is_played_for_other_tests() {
             say("connected");
             let _ = wait();
         }
+        "connect-three-times" => {
+            let _connections = [(); 3].map(|()| TcpStream::connect(address).unwrap());
+            say("connected");
+            let _ = wait();
+        }
         "serve-unix" => {
             let listener = UnixListener::bind(address).unwrap();
             say("listening");

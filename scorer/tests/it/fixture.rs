@@ -80,7 +80,7 @@ fn add_edge(snapshot: &mut GraphSnapshot, words: &[&str]) {
         kind: words[3].into(),
         basis: basis.into(),
         blocked_ms,
-        latency_ms: None,
+        ..Edge::default()
     });
 }
 
