@@ -80,11 +80,11 @@ measures! {
     WriteWaitMs = "write_wait_ms" "ms" "gauge",
     /// Process: how long a task of it has stayed in one read, of a pipe or of a socket that it is the client of.
     ReadWaitMs = "read_wait_ms" "ms" "gauge",
-    /// Process: how long a request that it sent over TCP has had no answer.
+    /// Process: how long a request that it sent has had no answer; over a Unix socket, has not even been read.
     AnswerWaitMs = "answer_wait_ms" "ms" "gauge",
-    /// Process: how long it has owed an answer to a request that it received over TCP.
+    /// Process: how long it has owed an answer to a request that it received.
     OwingMs = "owing_ms" "ms" "gauge",
-    /// Process: how long it has left what it received over TCP unread.
+    /// Process: how long it has left what it received unread.
     UnreadMs = "unread_ms" "ms" "gauge",
     /// Process: the longest wait that others have because of it, for a lock or to be read from.
     BlocksMs = "blocks_ms" "ms" "gauge",

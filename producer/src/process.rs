@@ -103,6 +103,8 @@ pub struct Process {
     pub limits: Limits,
     /// Open files.
     pub handles: Seen<Handles>,
+    /// Whether none of its threads has run since the sweep before.
+    pub rested: bool,
     /// Where its main thread is in the kernel; none if it runs.
     pub syscall: Seen<Option<Syscall>>,
     /// What is read once.
@@ -183,17 +185,20 @@ impl Opened {
         let memory = parsed(directory.read_small("statm", buffer), parse::process::statm);
         self.counters.schedule = parsed(directory.read_small("schedstat", buffer), parse::process::schedule);
         let now = self.counters.at;
-        let (since, growth, limits, earlier, has_run) = match before {
+        let (since, growth, limits, earlier, rested) = match before {
             Ok(before) => {
                 let growth = before.growth.next(before.counters.at, before.memory, now);
-                let has_run = !self.has_not_run_since(&before);
-                let earlier = Some((before.handles, before.syscall));
-                (Since::Last(before.counters), growth, Some(before.limits), earlier, has_run)
+                let rested = self.has_rested_since(&before);
+                // What failed in passing is asked again.
+                let was_read =
+                    before.handles.is_settled() && before.syscall.is_settled() && before.counters.io.is_settled();
+                let earlier = (before.handles, before.syscall, rested && was_read && reread == Reread::Nothing);
+                (Since::Last(before.counters), growth, Some(before.limits), Some(earlier), rested)
             }
-            Err(since) => (since, Growth::default(), None, None, true),
+            Err(since) => (since, Growth::default(), None, None, false),
         };
         let (handles, syscall) = match earlier {
-            Some((handles, syscall)) if reread == Reread::Nothing && !has_run => {
+            Some((handles, syscall, true)) => {
                 if let Since::Last(before) = &since {
                     self.counters.io = before.io;
                 }
@@ -205,7 +210,7 @@ impl Opened {
             earlier => {
                 self.counters.io = parsed(directory.read_small("io", buffer), parse::process::io);
                 let syscall = directory.read_small("syscall", buffer).map(parse::syscall::parse);
-                let numbers = earlier.and_then(|(handles, _)| handles.here()).unwrap_or_default().numbers;
+                let numbers = earlier.and_then(|(handles, ..)| handles.here()).unwrap_or_default().numbers;
                 (self.handles(&numbers, files, buffer), syscall)
             }
         };
@@ -221,21 +226,20 @@ impl Opened {
             growth,
             limits,
             handles,
+            rested,
             syscall,
             about,
         };
         process.unless_gone(&self.directory, buffer)
     }
 
-    /// Whether its only thread has not been on a CPU since: then it has opened, read and called nothing.
-    fn has_not_run_since(&self, before: &Process) -> bool {
+    /// Whether its only thread, or one of several that were all stopped, has not been on a CPU since: then it has opened, read and
+    /// called nothing.
+    fn has_rested_since(&self, before: &Process) -> bool {
         let is_single = self.threads == 1 && before.threads == 1;
         let schedule = self.counters.schedule;
-        // What failed in passing is asked again.
-        let was_read = before.handles.is_settled() && before.syscall.is_settled() && before.counters.io.is_settled();
-        was_read
+        (is_single || self.state == b'T')
             && self.state != b'R'
-            && is_single
             && matches!(schedule, Seen::Here(_))
             && schedule == before.counters.schedule
             && self.state == before.state

@@ -6,6 +6,7 @@ use std::{
     mem::MaybeUninit,
     os::fd::{AsFd, BorrowedFd, OwnedFd},
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use rustix::{
@@ -15,7 +16,7 @@ use rustix::{
 
 pub use crate::seen::Seen;
 use crate::{
-    ProducerError, parse,
+    ProducerError, clock, parse,
     tape::{Tape, Told},
 };
 
@@ -350,6 +351,15 @@ impl ProcRoot {
         }
         let is_own = own_pid(&directory, &mut Vec::new()).is_some_and(|pid| pid == process_id(&tape));
         Ok(ProcRoot { directory, path: path.to_owned(), tape, is_own })
+    }
+
+    /// What the threads of a process have had of the CPU, to the nanosecond, which is not told of processes that have other numbers here
+    /// than for this process.
+    pub fn cpu_time(&self, pid: u32) -> Seen<Duration> {
+        if !self.is_own {
+            return Seen::Unsupported;
+        }
+        self.tape.value("cpu-time", &pid.to_string(), || clock::process_cpu(pid).into())
     }
 
     /// Ids of all processes, in the kernel's order.

@@ -127,7 +127,7 @@ impl Plan {
             // Each part of an answer has a question of its own.
             "netlink" if is_one_more => return Ok(()),
             "netlink" => What::Dump(Listing::of_name(&asked.name)?),
-            "netlink-open" | "clock" | "wall-clock" | "thread-cpu" => return Ok(()),
+            "netlink-open" | "cpu-time" | "clock" | "wall-clock" | "thread-cpu" => return Ok(()),
             other => {
                 bail!("the raw floor does not know how to ask `{other}`; teach it in `producer/examples/cost/floor.rs`")
             }

@@ -5,14 +5,11 @@ use std::{
     net::{IpAddr, SocketAddr},
 };
 
-use super::{Building, Earlier, Endpoint, Link, OtherEnd, Owners, Scene, Target, Tie, larger};
+use super::{Building, Earlier, Endpoint, Link, OtherEnd, Owners, Scene, Target, Tie, WORTH_TELLING_MS, larger};
 use crate::{
     columns::{Measured, Reason},
     sockets::TcpSocket,
 };
-
-/// A wait for an answer that is shorter is that of any request under way.
-const WORTH_TELLING_MS: f32 = 100.0;
 
 /// Adds all TCP sockets to the network.
 pub(super) fn join(scene: &Scene<'_>, owners: &Owners, earlier: &Earlier<'_>, network: &mut Building) {
@@ -166,11 +163,7 @@ impl<'s> Join<'_, 's> {
         let accepted = owners.of_socket(socket.inode);
         // Nobody has accepted it yet: that is up to whoever listens.
         let servers = if accepted.is_empty() { owners.of_socket(listener.socket.inode) } else { accepted };
-        for server in servers {
-            let standing = self.network.standing(*server);
-            standing.owing_ms = standing.owing_ms.max(owing);
-            standing.unread_ms = standing.unread_ms.max(unread);
-        }
+        self.network.owe(servers, owing, unread);
         let clients = peer.map_or(&[][..], |peer| owners.of_socket(peer.socket.inode));
         self.note_other_end(socket.inode, clients, true);
     }

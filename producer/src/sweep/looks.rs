@@ -38,6 +38,7 @@ impl Sweeper {
         let elsewhere = elsewhere.filter(|namespace| !listings.contains_key(namespace)).count();
         gaps.add("sockets-elsewhere", Reason::Denied, elsewhere);
         let network = self.connections.join(&connections::Scene {
+            root: &self.root,
             processes: &crowd.processes,
             listings: &listings,
             asked,

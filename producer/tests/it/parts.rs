@@ -71,6 +71,25 @@ fn a_part_is_played_for_other_tests() {
             let _accepted = listener.accept().unwrap();
             let _ = wait();
         }
+        "ignore-unix" => {
+            let _listener = UnixListener::bind(address).unwrap();
+            say("listening");
+            let _ = wait();
+        }
+        "drain-unix" => {
+            let listener = UnixListener::bind(address).unwrap();
+            say("listening");
+            let _ = std::io::copy(&mut listener.accept().unwrap().0, &mut std::io::sink());
+        }
+        "poll-unix" => {
+            let mut connection = UnixStream::connect(address).unwrap();
+            connection.write_all(b"a question").unwrap();
+            say("asked");
+            let mut wanted =
+                libc::pollfd { fd: std::os::fd::AsRawFd::as_raw_fd(&connection), events: libc::POLLIN, revents: 0 };
+            // SAFETY: one descriptor, which is open.
+            unsafe { libc::poll(&raw mut wanted, 1, -1) };
+        }
         "connect-unix" => {
             let _connection = UnixStream::connect(address).unwrap();
             say("connected");
