@@ -3,10 +3,7 @@
 mod filesystems;
 mod processes;
 
-use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
-    time::Duration,
-};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use schemas::Node;
 
@@ -16,11 +13,12 @@ use crate::{
     columns::{Measure, Measured, Reason},
     connections::{Endpoint, Link, Network, Target, Tie},
     files::{FileKey, FileTable},
+    futexes::Crowd,
     process::Process,
     rates::Rates,
     read::Seen,
     role,
-    stalls::Stall,
+    stalls::{Stall, WORTH_TELLING},
     system::Resource,
     titles,
     waits::Picture,
@@ -28,9 +26,6 @@ use crate::{
 
 /// With more processes at the other end of a pipe or socket nobody can be named.
 const MOST_OTHERS: usize = 4;
-
-/// A shorter read or write is one like any other.
-const WORTH_TELLING: Duration = Duration::from_millis(100);
 
 /// Everything that a sweep saw.
 pub struct Sighting<'s> {
@@ -50,6 +45,8 @@ pub struct Sighting<'s> {
     pub locks: &'s Picture,
     /// Reads and writes that go on.
     pub stalls: &'s [Stall],
+    /// Threads that wait for one another.
+    pub crowds: &'s [Crowd],
     /// What processes say that are concerned with a wait.
     pub titles: &'s titles::Picture,
     /// Pairs of a reader and a writer of a pipe.
@@ -73,6 +70,9 @@ pub fn assemble(sighting: &Sighting<'_>) -> Builder {
     let files = add_files(&mut builder, sighting, &processes, &filesystems);
     add_locks(&mut builder, sighting.locks, &processes, &files);
     add_stalls(&mut builder, sighting.stalls, &processes);
+    for crowd in sighting.crowds.iter().filter(|crowd| crowd.stayed >= WORTH_TELLING) {
+        builder.evidence(&crowd.source, &crowd.text, processes.get(crowd.process).copied());
+    }
     add_titles(&mut builder, sighting, &processes);
     add_network(&mut builder, sighting.network, &processes);
     for (reader, writer) in sighting.pipes {

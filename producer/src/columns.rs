@@ -84,6 +84,8 @@ measures! {
     AnswerWaitMs = "answer_wait_ms" "ms" "gauge",
     /// Process: how long it has owed an answer to a request that it received.
     OwingMs = "owing_ms" "ms" "gauge",
+    /// Process: how long several threads of it have stayed at one futex while it owed an answer.
+    FutexWaitMs = "futex_wait_ms" "ms" "gauge",
     /// Process: how long it has left what it received unread.
     UnreadMs = "unread_ms" "ms" "gauge",
     /// Process: the longest wait that others have because of it, for a lock or to be read from.

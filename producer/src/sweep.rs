@@ -19,7 +19,7 @@ use crate::{
     connections, container,
     coverage::Gaps,
     files::FileTable,
-    filesystems, locks, parse, pipes,
+    filesystems, futexes, locks, parse, pipes,
     place::Place,
     preamble,
     process::{Identity, Process},
@@ -49,6 +49,7 @@ pub struct Sweeper {
     turn: tasks::Turn,
     waits: waits::Memory,
     stalls: stalls::Memory,
+    futexes: futexes::Memory,
     titles: titles::Memory,
     namespaces: sockets::Namespaces,
     connections: connections::Memory,
@@ -111,6 +112,7 @@ impl Sweeper {
             turn: tasks::Turn::default(),
             waits: waits::Memory::default(),
             stalls: stalls::Memory::default(),
+            futexes: futexes::Memory::default(),
             titles: titles::Memory::default(),
             namespaces: sockets::Namespaces::default(),
             connections: connections::Memory::default(),
@@ -150,6 +152,8 @@ impl Sweeper {
         let network = self.network(&crowd, &stalls::sockets(&callers), &mut gaps);
         let ends = pipes::Ends::of_all(processes);
         let stalls = self.stalls.look(&self.root, &callers, &ends, &network, &mut self.buffer);
+        let owes = |process| network.owing_ms(process) >= stalls::WORTH_TELLING.as_secs_f64() * 1000.0;
+        let crowds = self.futexes.look(&self.root, processes, &tasks, owes, &mut self.buffer);
         let locks = self.locks(processes, &tasks, &listed, &mut gaps);
         let concerned = looks::concerned(&locks, &stalls, &network);
         let scene = titles::Scene { root: &self.root, processes, concerned: &concerned, network: &network };
@@ -173,6 +177,7 @@ impl Sweeper {
             filesystems: &filesystems,
             locks: &locks,
             stalls: &stalls,
+            crowds: &crowds,
             titles: &titles,
             pipes: &pipes,
             groups: &groups,

@@ -33,6 +33,7 @@ const COLUMNS: &[(&str, &str, &str)] = &[
     ("fds_pct", "open files, of as many as it may have", "/proc/PID/limits"),
     ("forks", "processes begun", "/proc/PID/stat"),
     ("frozen", "frozen", "cgroup.events"),
+    ("futex_wait_ms", "its threads waiting for one another while it owes an answer", "/proc/PID/syscall"),
     ("group_memory", "memory in use", "cgroup memory.current"),
     ("group_oom_kills", "processes killed for want of memory", "cgroup memory.events"),
     ("group_psi_cpu_full", "time in which all wait for a CPU", "cgroup cpu.pressure"),

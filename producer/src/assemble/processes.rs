@@ -4,15 +4,16 @@ use std::collections::BTreeMap;
 
 use schemas::Node;
 
-use super::{MOST_OTHERS, Sighting, WORTH_TELLING, unless_hidden};
+use super::{MOST_OTHERS, Sighting, unless_hidden};
 use crate::{
     builder::Builder,
     columns::{Measure, Measured, Reason},
     connections::Standing,
+    futexes::Crowd,
     process::Process,
     rates::Rates,
     read::Seen,
-    stalls::{self, Longest, Stall},
+    stalls::{self, Longest, Stall, WORTH_TELLING},
     waits::{Picture, Wait},
 };
 
@@ -43,7 +44,10 @@ pub fn add(builder: &mut Builder, sighting: &Sighting<'_>) -> Vec<i32> {
         }
         let stall = stalls.get(&at).copied().unwrap_or_default();
         put_waits(builder, node, process, sighting.locks, &blocks.of_process(at), &stall);
-        put_connections(builder, node, standing(sighting, at, process));
+        let standing = standing(sighting, at, process);
+        put_connections(builder, node, standing);
+        let crowd = sighting.crowds.iter().find(|crowd| crowd.process == at);
+        builder.put(Measure::FutexWaitMs, node, futex_wait_ms(process, standing, crowd));
     }
     nodes
 }
@@ -149,6 +153,15 @@ fn standing(sighting: &Sighting<'_>, at: usize, process: &Process) -> Result<Sta
         }
         _ => Err(Reason::Unsupported),
     }
+}
+
+/// How long threads have waited for one another while an answer was owed: not longer than either.
+fn futex_wait_ms(process: &Process, standing: Result<Standing, Reason>, crowd: Option<&Crowd>) -> Measured {
+    if process.syscall == Seen::Denied {
+        return Err(Reason::Denied);
+    }
+    let stayed_ms = crowd.map_or(0.0, |crowd| crowd.stayed.as_secs_f64() * 1000.0);
+    Ok(stayed_ms.min(standing?.owing_ms))
 }
 
 fn put_connections(builder: &mut Builder, node: i32, standing: Result<Standing, Reason>) {

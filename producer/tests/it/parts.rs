@@ -119,6 +119,18 @@ fn a_part_is_played_for_other_tests() {
             say("waiting");
             open_file_lock(&file, libc::F_OFD_SETLKW);
         }
+        "stuck" => {
+            static LOCK: std::sync::Mutex<()> = std::sync::Mutex::new(());
+            let _held = LOCK.lock().unwrap();
+            let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+            say(&listener.local_addr().unwrap().to_string());
+            for connection in listener.incoming() {
+                std::thread::spawn(move || {
+                    drop(LOCK.lock());
+                    connection.unwrap().write_all(b"an answer")
+                });
+            }
+        }
         "ask" => {
             let mut connection = TcpStream::connect(address).unwrap();
             connection.write_all(b"a question").unwrap();

@@ -123,6 +123,24 @@ fn a_server_that_does_not_read_is_told_for_how_long() {
 }
 
 #[test]
+fn threads_that_wait_for_one_another_are_told_once_an_answer_is_owed() {
+    let (server, address) = play("stuck -");
+    // Threads wait at a futex for these too, but nobody has asked for anything.
+    let _quiet: Vec<_> = (0..2).map(|_| play(&format!("connect {address}")).0).collect();
+    let mut sweeper = sweeper();
+    let threads = |snapshot: &GraphSnapshot| value(snapshot, "threads", process(snapshot, server.pid())?);
+    sweep_until(&mut sweeper, |snapshot| (threads(snapshot)? >= 4.0).then_some(()));
+    let snapshot = sweeper.sweep().unwrap();
+    assert_eq!(value(&snapshot, "futex_wait_ms", process(&snapshot, server.pid()).unwrap()), Some(0.0));
+    let (client, _) = play(&format!("ask {address}"));
+    let (snapshot, server) = waits("futex_wait_ms", &server);
+    assert!(value(&snapshot, "owing_ms", server) >= value(&snapshot, "futex_wait_ms", server));
+    assert_eq!(value(&snapshot, "futex_wait_ms", process(&snapshot, client.pid()).unwrap()), Some(0.0));
+    let proof = snapshot.evidence.iter().find(|proof| proof.nodes.contains(&(server as i32))).unwrap();
+    assert!(proof.source.contains("/task/") && proof.text.ends_with("futex(wait), 3 threads"), "{proof:?}");
+}
+
+#[test]
 fn an_idle_connection_owes_nothing() {
     let (server, address) = play("serve -");
     let (client, _) = play(&format!("connect {address}"));

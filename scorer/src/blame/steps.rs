@@ -37,7 +37,8 @@ pub(super) const WAITING: [&str; 8] = [
 ];
 
 /// The troubles of those who keep others waiting, which they may do because they wait themselves.
-pub(super) const LATE: [&str; 5] = ["owing_ms", "unread_ms", "answer_wait_ms", "read_wait_ms", "disk_wait"];
+pub(super) const LATE: [&str; 6] =
+    ["owing_ms", "unread_ms", "answer_wait_ms", "read_wait_ms", "disk_wait", "futex_wait_ms"];
 
 /// What a control group does to the processes in it, and what the one of them uses that brought it about.
 const GROUP_LIMITS: [(&str, &[&str]); 6] = [
