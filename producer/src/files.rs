@@ -6,6 +6,7 @@ use std::{
 };
 
 use rustix::fs::{FileType, Mode};
+use schemas::Timestamp;
 
 use crate::{
     parse,
@@ -30,8 +31,18 @@ pub struct File {
     pub regular: bool,
     /// The number of the mount by which its opener reached it, if the kernel tells it.
     pub mount: Option<u64>,
+    // Bytes of storage that it takes, and took in the sweep before; none if that is not known.
+    allocated: u64,
+    allocated_before: Option<u64>,
     // The number of the sweep that saw it last.
     seen: u64,
+}
+
+impl File {
+    /// By how many bytes of storage it has grown since the sweep before, as far as that is known.
+    pub fn grown(&self) -> u64 {
+        self.allocated_before.map_or(0, |before| self.allocated.saturating_sub(before))
+    }
 }
 
 /// What a file descriptor stands for, as far as anybody else can be behind it.
@@ -107,18 +118,23 @@ pub struct FileTable {
     // The device of all sockets that are no files; none before the first.
     sockets: Option<(u32, u32)>,
     sweep: u64,
+    // When the sweep before began; none before the first.
+    last: Option<Timestamp>,
+    began: Option<Timestamp>,
 }
 
 impl FileTable {
     /// A table that leaves out what is at or below `own_paths`.
     pub fn new(own_paths: Vec<PathBuf>) -> FileTable {
-        FileTable { own_paths, files: HashMap::new(), sockets: None, sweep: 0 }
+        FileTable { own_paths, ..FileTable::default() }
     }
 
-    /// To be called before each sweep: forgets what the last one did not come across.
-    pub fn begin_sweep(&mut self) {
+    /// To be called before each sweep, with the time of day: forgets what the last one did not come across.
+    pub fn begin_sweep(&mut self, at: Timestamp) {
         let last = self.sweep;
         self.files.retain(|_, file| file.seen == last);
+        self.files.values_mut().for_each(|file| file.allocated_before = Some(file.allocated));
+        self.last = self.began.replace(at);
         self.sweep += 1;
     }
 
@@ -240,7 +256,8 @@ impl FileTable {
     /// False if the file is of the kernel's own or of Local Detective's data.
     fn is_shown(&mut self, file: FileKey, target: &Target, fds: &Directory, name: &str, buffer: &mut Vec<u8>) -> bool {
         let sweep = self.sweep;
-        if self.files.get(&file).is_some_and(|known| known.seen == sweep) {
+        if let Some(known) = self.files.get_mut(&file).filter(|known| known.seen == sweep) {
+            known.allocated = target.allocated;
             return true;
         }
         let Some(link) = fds.link(name, buffer).here().filter(|link| is_shown(link)) else { return false };
@@ -249,7 +266,13 @@ impl FileTable {
             return false;
         }
         let regular = FileType::from_raw_mode(target.mode) == FileType::RegularFile;
-        self.files.insert(file, File { path, regular, mount: target.mount, seen: sweep });
+        let is_new = || self.last.zip(target.made_at).is_some_and(|(last, made_at)| made_at >= last);
+        let allocated_before = match self.files.get(&file) {
+            Some(known) => known.allocated_before,
+            None => is_new().then_some(0),
+        };
+        let Target { mount, allocated, .. } = *target;
+        self.files.insert(file, File { path, regular, mount, allocated, allocated_before, seen: sweep });
         true
     }
 }

@@ -10,9 +10,11 @@ use std::{
 };
 
 use rustix::{
-    fs::{AtFlags, Mode, OFlags, RawDir, SeekFrom, StatVfsMountFlags, StatxFlags},
+    fs::{AtFlags, Mode, OFlags, RawDir, ResolveFlags, SeekFrom, StatVfsMountFlags, StatxFlags, StatxTimestamp},
     io::Errno,
 };
+
+use schemas::Timestamp;
 
 pub use crate::seen::Seen;
 use crate::{
@@ -44,6 +46,10 @@ pub struct Target {
     pub mode: u32,
     /// The number of the mount that it was reached by; none from kernels before 5.8.
     pub mount: Option<u64>,
+    /// Bytes of storage that it takes.
+    pub allocated: u64,
+    /// When it was made, as far as its filesystem keeps that.
+    pub made_at: Option<Timestamp>,
 }
 
 /// How much of a filesystem is used. Blocks are counted in units of `block` bytes.
@@ -125,12 +131,16 @@ impl Directory {
     /// What the link `name` leads to. Asks no server: a dead NFS mount would hang the sweep.
     pub fn target(&self, name: &str) -> Seen<Target> {
         self.value("target", name, |fd| {
-            let wanted = StatxFlags::TYPE | StatxFlags::INO | StatxFlags::MNT_ID;
+            let wanted =
+                StatxFlags::TYPE | StatxFlags::INO | StatxFlags::MNT_ID | StatxFlags::BLOCKS | StatxFlags::BTIME;
             let stat = rustix::fs::statx(fd, name, AtFlags::STATX_DONT_SYNC, wanted)?;
             let device = (stat.stx_dev_major, stat.stx_dev_minor);
-            let tells_mount = StatxFlags::from_bits_retain(stat.stx_mask).contains(StatxFlags::MNT_ID);
-            let mount = tells_mount.then_some(stat.stx_mnt_id);
-            Ok(Target { device, inode: stat.stx_ino, mode: u32::from(stat.stx_mode), mount })
+            let tells = |what| StatxFlags::from_bits_retain(stat.stx_mask).contains(what);
+            let mount = tells(StatxFlags::MNT_ID).then_some(stat.stx_mnt_id);
+            // Whatever the blocks of the filesystem are, these are counted by 512 bytes.
+            let allocated = stat.stx_blocks.saturating_mul(512);
+            let made_at = tells(StatxFlags::BTIME).then(|| timestamp(&stat.stx_btime));
+            Ok(Target { device, inode: stat.stx_ino, mode: u32::from(stat.stx_mode), mount, allocated, made_at })
         })
     }
 
@@ -252,14 +262,18 @@ impl Told for Target {
     fn numbers(&self) -> Vec<i64> {
         let (major, minor) = self.device;
         let mount = self.mount.map_or(-1, u64::cast_signed);
-        vec![major.into(), minor.into(), self.inode.cast_signed(), self.mode.into(), mount]
+        let made_at = self.made_at.map_or(i64::MIN, |made_at| made_at.0);
+        let (inode, allocated) = (self.inode.cast_signed(), self.allocated.cast_signed());
+        vec![major.into(), minor.into(), inode, self.mode.into(), mount, allocated, made_at]
     }
 
     fn of_numbers(numbers: &[i64]) -> Option<Target> {
-        let [major, minor, inode, mode, mount] = numbers else { return None };
+        let [major, minor, inode, mode, mount, allocated, made_at] = numbers else { return None };
         let device = (u32::try_from(*major).ok()?, u32::try_from(*minor).ok()?);
         let mount = u64::try_from(*mount).ok();
-        Some(Target { device, inode: inode.cast_unsigned(), mode: u32::try_from(*mode).ok()?, mount })
+        let (inode, allocated) = (inode.cast_unsigned(), allocated.cast_unsigned());
+        let made_at = Some(Timestamp(*made_at)).filter(|made_at| made_at.0 != i64::MIN);
+        Some(Target { device, inode, mode: u32::try_from(*mode).ok()?, mount, allocated, made_at })
     }
 }
 
@@ -279,9 +293,29 @@ impl Told for Space {
 /// The first `limit` bytes of the file `name`, behind what `buffer` holds.
 pub(crate) fn read_into(dir: BorrowedFd<'_>, name: &str, limit: usize, buffer: &mut Vec<u8>) -> Result<(), Errno> {
     let file = rustix::fs::openat(dir, name, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
+    read_on(&file, limit, buffer)
+}
+
+/// The same of a process's directory, where a name that begins with `root/` is that of a file as the process itself has it: its links lead
+/// to where they lead for the process, and not to this one's files. One that is no plain file does not keep the caller waiting.
+pub(crate) fn read_of_process(
+    dir: BorrowedFd<'_>,
+    name: &str,
+    limit: usize,
+    buffer: &mut Vec<u8>,
+) -> Result<(), Errno> {
+    let Some(below) = name.strip_prefix("root/") else { return read_into(dir, name, limit, buffer) };
+    let root = rustix::fs::openat(dir, "root", OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let within = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
+    let file = rustix::fs::openat2(root, below, flags, Mode::empty(), within)?;
+    read_on(&file, limit, buffer)
+}
+
+fn read_on(file: &OwnedFd, limit: usize, buffer: &mut Vec<u8>) -> Result<(), Errno> {
     while buffer.len() < limit {
         buffer.reserve(PAGE.min(limit - buffer.len()));
-        match rustix::io::read(&file, rustix::buffer::spare_capacity(buffer)) {
+        match rustix::io::read(file, rustix::buffer::spare_capacity(buffer)) {
             Ok(0) => break,
             Ok(_) | Err(Errno::INTR) => {}
             Err(error) => return Err(error),
@@ -297,6 +331,10 @@ fn read_once(dir: BorrowedFd<'_>, name: &str, buffer: &mut Vec<u8>) -> Result<us
     buffer.reserve(PAGE);
     rustix::io::retry_on_intr(|| rustix::io::read(&file, rustix::buffer::spare_capacity(buffer)))?;
     Ok(buffer.capacity() - buffer.len())
+}
+
+fn timestamp(time: &StatxTimestamp) -> Timestamp {
+    Timestamp(time.tv_sec.saturating_mul(1000).saturating_add(i64::from(time.tv_nsec / 1_000_000)))
 }
 
 fn open_files_limit(pid: u32) -> Result<u64, Errno> {

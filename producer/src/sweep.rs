@@ -142,7 +142,7 @@ impl Sweeper {
         let (at, uptime_centis) = (clocks.steady.0, clocks.uptime_centis);
         self.abouts.begin_sweep(uptime_centis);
         let mut gaps = Gaps::default();
-        let mut crowd = self.crowd(&mut gaps)?;
+        let mut crowd = self.crowd(clocks.wall, &mut gaps)?;
         let young = Young::take(&mut crowd.processes, uptime_centis, self.ticks_per_second);
         let processes = crowd.processes.as_slice();
         gaps.add("process-hidden", Reason::Denied, self.hidden_tasks(processes.iter().chain(&young.processes)));
@@ -164,7 +164,7 @@ impl Sweeper {
         gaps.add("cgroup", Reason::Denied, groups.denied);
         gaps.add("cgroups", Reason::Unsupported, usize::from(groups.nowhere));
         let counts_delays = self.counts_delays();
-        let filesystems = self.filesystems(processes, &mut gaps);
+        let filesystems = self.filesystems(processes, at, &mut gaps);
         let system = self.system(clocks);
         let rates: Vec<_> =
             processes.iter().map(|process| rates::of(process, self.ticks_per_second, counts_delays)).collect();

@@ -31,6 +31,7 @@ const COLUMNS: &[(&str, &str, &str)] = &[
     ("failing_writes", "writes, none of which writes a byte", "/proc/PID/io"),
     ("fds", "open files", "/proc/PID/fd"),
     ("fds_pct", "open files, of as many as it may have", "/proc/PID/limits"),
+    ("filled", "what it has added to a nearly full filesystem", "/proc/PID/fd"),
     ("forks", "processes begun", "/proc/PID/stat"),
     ("frozen", "frozen", "cgroup.events"),
     ("futex_wait_ms", "its threads waiting for one another while it owes an answer", "/proc/PID/syscall"),

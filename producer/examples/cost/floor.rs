@@ -196,7 +196,8 @@ impl Ask {
             What::Link => drop(rustix::fs::readlinkat_raw(from, &self.name, &mut *buffer)?),
             What::LinkMode => drop(rustix::fs::statat(from, &self.name, AtFlags::SYMLINK_NOFOLLOW)?),
             What::Target => {
-                let wanted = StatxFlags::TYPE | StatxFlags::INO | StatxFlags::MNT_ID;
+                let wanted =
+                    StatxFlags::TYPE | StatxFlags::INO | StatxFlags::MNT_ID | StatxFlags::BLOCKS | StatxFlags::BTIME;
                 rustix::fs::statx(from, &self.name, AtFlags::STATX_DONT_SYNC, wanted)?;
             }
             What::Size => {

@@ -9,6 +9,7 @@ use crate::{
     builder::Builder,
     columns::{Measure, Measured, Reason},
     connections::Standing,
+    files::Handles,
     futexes::Crowd,
     process::Process,
     rates::Rates,
@@ -42,6 +43,8 @@ pub fn add(builder: &mut Builder, sighting: &Sighting<'_>) -> Vec<i32> {
         if let Some(forks) = sighting.forks.get(at) {
             builder.put(Measure::Forks, node, *forks);
         }
+        let filled = sighting.filesystems.filled_by(at);
+        builder.put(Measure::Filled, node, of_handles(process).map(|_| filled));
         let stall = stalls.get(&at).copied().unwrap_or_default();
         put_waits(builder, node, process, sighting.locks, &blocks.of_process(at), &stall);
         let standing = standing(sighting, at, process);
@@ -89,12 +92,8 @@ fn put_rates(builder: &mut Builder, node: i32, rates: &Rates, page: f64) {
 }
 
 fn put_figures(builder: &mut Builder, node: i32, process: &Process, page: f64) {
-    let handles = process.handles.as_ref();
-    let sockets = match process.handles.as_ref() {
-        Seen::Here(handles) if handles.denied => Err(Reason::Denied),
-        handles => handles.map(|handles| handles.sockets().count() as f64).measured(),
-    };
-    let fds = handles.map(|handles| handles.numbers.len() as f64).measured();
+    let sockets = of_handles(process).map(|handles| handles.sockets().count() as f64);
+    let fds = process.handles.as_ref().map(|handles| handles.numbers.len() as f64).measured();
     let figures: [(Measure, Measured); 6] = [
         (Measure::MemoryRss, process.memory.measured().map(|memory| memory.resident as f64 * page)),
         (Measure::Threads, Ok(process.threads as f64)),
@@ -106,6 +105,15 @@ fn put_figures(builder: &mut Builder, node: i32, process: &Process, page: f64) {
     for (measure, measured) in figures {
         builder.put(measure, node, measured);
     }
+}
+
+/// What its descriptors stand for, if that may be known.
+fn of_handles(process: &Process) -> Result<&Handles, Reason> {
+    process
+        .handles
+        .as_ref()
+        .measured()
+        .and_then(|handles| if handles.denied { Err(Reason::Denied) } else { Ok(handles) })
 }
 
 /// In percent of a limit; nothing is much of what has none.

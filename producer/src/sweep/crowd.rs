@@ -2,6 +2,8 @@
 
 use std::collections::HashSet;
 
+use schemas::Timestamp;
+
 use super::Sweeper;
 use crate::{
     ProducerError,
@@ -27,11 +29,11 @@ const REREAD_AFTER: u64 = 16;
 const ASKED_AGAIN_AFTER: u64 = 64;
 
 impl Sweeper {
-    /// Reads all processes but kernel threads and Local Detective's own.
-    pub(super) fn crowd(&mut self, gaps: &mut Gaps) -> Result<Crowd, ProducerError> {
+    /// Reads all processes but kernel threads and Local Detective's own, in a sweep that began at that time of day.
+    pub(super) fn crowd(&mut self, began: Timestamp, gaps: &mut Gaps) -> Result<Crowd, ProducerError> {
         let mut crowd = Crowd::default();
         let mut pids = self.root.pids()?;
-        self.files.begin_sweep();
+        self.files.begin_sweep(began);
         pids.sort_unstable();
         for pid in pids {
             let seen = match process::open(&self.root, pid, &mut self.buffer) {

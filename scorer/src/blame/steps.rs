@@ -178,7 +178,7 @@ fn step_to_member(judged: &Judged, node: usize, trouble: &str) -> Option<Step> {
     let limit = GROUP_LIMITS.iter().find(|(limit, _)| *limit == trouble);
     let (relation, consumed): (&str, &[&str]) = match limit {
         Some((_, consumed)) => ("member-of", consumed),
-        None if FULL.contains(&trouble) => ("opens", &["write_bytes", "written"]),
+        None if FULL.contains(&trouble) => ("opens", &["write_bytes", "written", "filled"]),
         None => return None,
     };
     let users = judged.graph.dependants(node).filter(|(edge, _)| edge.kind == relation).map(|(_, user)| user);
