@@ -1,5 +1,7 @@
 //! Bytes in: reads below one `proc` root, relative to open directories.
 
+mod told;
+
 use std::{
     borrow::Cow,
     io,
@@ -10,17 +12,16 @@ use std::{
 };
 
 use rustix::{
-    fs::{AtFlags, Mode, OFlags, RawDir, ResolveFlags, SeekFrom, StatVfsMountFlags, StatxFlags, StatxTimestamp},
+    fs::{AtFlags, Mode, OFlags, RawDir, ResolveFlags, SeekFrom, StatVfsMountFlags, StatxFlags},
     io::Errno,
 };
-
-use schemas::Timestamp;
 
 pub use crate::seen::Seen;
 use crate::{
     ProducerError, clock, parse,
     tape::{Tape, Told},
 };
+pub use told::{Space, Target};
 
 /// Of no file is more than this read; `/proc/locks` of a very busy host has some megabytes.
 const LARGEST_FILE: usize = 16 << 20;
@@ -33,42 +34,6 @@ pub struct Directory {
     // Only for the tape, which tells by it what each name is relative to; empty where there is none.
     path: String,
     tape: Tape,
-}
-
-/// What a link leads to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Target {
-    /// Major and minor number of its device.
-    pub device: (u32, u32),
-    /// Inode number on it.
-    pub inode: u64,
-    /// What it is, as in `st_mode`.
-    pub mode: u32,
-    /// The number of the mount that it was reached by; none from kernels before 5.8.
-    pub mount: Option<u64>,
-    /// Bytes of storage that it takes.
-    pub allocated: u64,
-    /// When it was made, as far as its filesystem keeps that.
-    pub made_at: Option<Timestamp>,
-}
-
-/// How much of a filesystem is used. Blocks are counted in units of `block` bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Space {
-    /// Bytes of a block.
-    pub block: u64,
-    /// All blocks.
-    pub blocks: u64,
-    /// Those that are free.
-    pub free: u64,
-    /// Those of them that others than root can have.
-    pub available: u64,
-    /// All inodes; 0 where there is no limit to them.
-    pub inodes: u64,
-    /// Those that are free.
-    pub inodes_free: u64,
-    /// Whether it cannot be written to where it is mounted.
-    pub read_only: bool,
 }
 
 impl Directory {
@@ -139,7 +104,7 @@ impl Directory {
             let mount = tells(StatxFlags::MNT_ID).then_some(stat.stx_mnt_id);
             // Whatever the blocks of the filesystem are, these are counted by 512 bytes.
             let allocated = stat.stx_blocks.saturating_mul(512);
-            let made_at = tells(StatxFlags::BTIME).then(|| timestamp(&stat.stx_btime));
+            let made_at = tells(StatxFlags::BTIME).then(|| told::timestamp(&stat.stx_btime));
             Ok(Target { device, inode: stat.stx_ino, mode: u32::from(stat.stx_mode), mount, allocated, made_at })
         })
     }
@@ -258,38 +223,6 @@ fn open_directory(
     opened.map(|()| Directory { fd, path: path(), tape: tape.clone() })
 }
 
-impl Told for Target {
-    fn numbers(&self) -> Vec<i64> {
-        let (major, minor) = self.device;
-        let mount = self.mount.map_or(-1, u64::cast_signed);
-        let made_at = self.made_at.map_or(i64::MIN, |made_at| made_at.0);
-        let (inode, allocated) = (self.inode.cast_signed(), self.allocated.cast_signed());
-        vec![major.into(), minor.into(), inode, self.mode.into(), mount, allocated, made_at]
-    }
-
-    fn of_numbers(numbers: &[i64]) -> Option<Target> {
-        let [major, minor, inode, mode, mount, allocated, made_at] = numbers else { return None };
-        let device = (u32::try_from(*major).ok()?, u32::try_from(*minor).ok()?);
-        let mount = u64::try_from(*mount).ok();
-        let (inode, allocated) = (inode.cast_unsigned(), allocated.cast_unsigned());
-        let made_at = Some(Timestamp(*made_at)).filter(|made_at| made_at.0 != i64::MIN);
-        Some(Target { device, inode, mode: u32::try_from(*mode).ok()?, mount, allocated, made_at })
-    }
-}
-
-impl Told for Space {
-    fn numbers(&self) -> Vec<i64> {
-        let Space { block, blocks, free, available, inodes, inodes_free, read_only } = *self;
-        [block, blocks, free, available, inodes, inodes_free, read_only.into()].map(u64::cast_signed).to_vec()
-    }
-
-    fn of_numbers(numbers: &[i64]) -> Option<Space> {
-        let numbers = <[i64; 7]>::try_from(numbers).ok()?;
-        let [block, blocks, free, available, inodes, inodes_free, read_only] = numbers.map(i64::cast_unsigned);
-        Some(Space { block, blocks, free, available, inodes, inodes_free, read_only: read_only != 0 })
-    }
-}
-
 /// The first `limit` bytes of the file `name`, behind what `buffer` holds.
 pub(crate) fn read_into(dir: BorrowedFd<'_>, name: &str, limit: usize, buffer: &mut Vec<u8>) -> Result<(), Errno> {
     let file = rustix::fs::openat(dir, name, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
@@ -331,10 +264,6 @@ fn read_once(dir: BorrowedFd<'_>, name: &str, buffer: &mut Vec<u8>) -> Result<us
     buffer.reserve(PAGE);
     rustix::io::retry_on_intr(|| rustix::io::read(&file, rustix::buffer::spare_capacity(buffer)))?;
     Ok(buffer.capacity() - buffer.len())
-}
-
-fn timestamp(time: &StatxTimestamp) -> Timestamp {
-    Timestamp(time.tv_sec.saturating_mul(1000).saturating_add(i64::from(time.tv_nsec / 1_000_000)))
 }
 
 fn open_files_limit(pid: u32) -> Result<u64, Errno> {

@@ -1,5 +1,7 @@
 //! The control groups that a process is in: one in each hierarchy, and often the same path in all.
 
+use std::hash::{DefaultHasher, Hasher};
+
 use crate::parse::{self, cgroup};
 
 /// A tree of control groups.
@@ -85,8 +87,8 @@ pub struct Place {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Membership {
     places: Vec<Place>,
-    // What told them: most of the time it says the same again.
-    text: Box<[u8]>,
+    // A hash of what told them: most of the time it says the same again.
+    told: u64,
 }
 
 impl Membership {
@@ -113,7 +115,7 @@ impl Membership {
         }
         let main = parse::process::cgroup(text).map(parse::text);
         places.sort_by_key(|place| main.as_ref() != Some(&place.path));
-        Membership { places, text: text.into() }
+        Membership { places, told: hash(text) }
     }
 
     /// The groups.
@@ -121,10 +123,16 @@ impl Membership {
         &self.places
     }
 
-    /// Whether it was made from that text.
+    /// Whether it was made from that very text.
     pub fn is_told_by(&self, text: &[u8]) -> bool {
-        *self.text == *text
+        self.told == hash(text)
     }
+}
+
+fn hash(text: &[u8]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    hasher.write(text);
+    hasher.finish()
 }
 
 /// The path of the group around that one; none around a root, or where it is not known because it is beyond this process's

@@ -43,7 +43,7 @@ pub struct About {
 impl Opened {
     /// Reads its control groups, which a process is often moved into shortly after it began.
     pub fn groups(&self, buffer: &mut Vec<u8>) -> Membership {
-        self.directory.read_of_one("cgroup", buffer).here().map(Membership::parse).unwrap_or_default()
+        Membership::parse(self.directory.read_of_one("cgroup", buffer).here().unwrap_or_default())
     }
 
     /// Whether they are these still.
