@@ -1,7 +1,7 @@
 //! The open files of processes, each file once, by device and inode.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     path::{Path, PathBuf},
 };
 
@@ -162,8 +162,8 @@ impl FileTable {
                 return Seen::Here(handles);
             }
             fds.numbers().map(|numbers| {
-                let unseen = numbers.iter().filter(|fd| !handles.numbers.contains(fd)).copied();
-                for fd in unseen.collect::<Vec<_>>() {
+                let guessed: HashSet<u32> = handles.numbers.iter().copied().collect();
+                for fd in numbers.iter().copied().filter(|fd| !guessed.contains(fd)) {
                     if handles.denied {
                         break;
                     }
