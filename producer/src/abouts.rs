@@ -5,7 +5,7 @@ use std::{collections::HashMap, sync::Arc};
 use crate::{
     aside::Aside,
     container,
-    process::{About, Identity, LONGEST_ARGUMENTS, Opened},
+    process::{About, Identity, LONGEST_ARGUMENTS, Opened, Reread},
     read::{Directory, Seen},
 };
 
@@ -48,17 +48,19 @@ impl Abouts {
         self.uptime_centis = uptime_centis;
     }
 
-    /// What a process is. Whether it was moved to other control groups is looked at if `reread`.
-    pub fn of(&mut self, opened: &Opened, reread: bool, buffer: &mut Vec<u8>) -> Arc<About> {
+    /// What a process is. Whether it was moved to other control groups is looked at if its files are read again.
+    pub fn of(&mut self, opened: &Opened, reread: Reread, buffer: &mut Vec<u8>) -> Arc<About> {
         let age = self.age(&opened.identity);
         let known = self.known.get(&opened.identity).filter(|known| known.about.comm == opened.comm);
         let known = match known {
             Some(known) if opened.is_zombie() => known.clone(),
             Some(known)
-                if known.is_settled(age)
+                if reread < Reread::All
+                    && known.is_settled(age)
                     && !self.containers.knows_more(known.about.container.as_ref())
                     // Most are moved right after their birth, if at all.
-                    && !((reread || !known.was_seen_again) && opened.groups(buffer) != known.about.groups) =>
+                    && (known.was_seen_again && reread == Reread::Nothing
+                        || opened.is_still_in(&known.about.groups, buffer)) =>
             {
                 Known { was_seen_again: true, ..known.clone() }
             }

@@ -1,7 +1,8 @@
 //! Reads that may hang, on a thread of their own.
 //!
 //! A process's arguments and environment lie in its own memory. A read of them waits until that can be had: while the process changes its
-//! memory map, or for a page from a file system whose server is dead, for ever. No signal ends such a wait, so it is left to another thread.
+//! memory map, or for a page from a file system whose server is dead, for ever. A file of a container can lie on such a one itself. No
+//! signal ends such a wait, so it is left to another thread.
 
 use std::{
     io,
@@ -132,7 +133,7 @@ impl Reader {
         let read_on = move || {
             for Question { directory, name, limit } in asked {
                 let mut bytes = Vec::new();
-                let read = read::read_into(directory.as_fd(), name, limit, &mut bytes);
+                let read = read::read_of_process(directory.as_fd(), name, limit, &mut bytes);
                 if answer.send(read.map(|()| bytes)).is_err() {
                     return;
                 }

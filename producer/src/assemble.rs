@@ -3,10 +3,7 @@
 mod filesystems;
 mod processes;
 
-use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
-    time::Duration,
-};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use schemas::Node;
 
@@ -14,13 +11,14 @@ use crate::{
     builder::{Builder, Relation},
     cgroups::{Groups, nodes},
     columns::{Measure, Measured, Reason},
-    connections::{Endpoint, Network, Target, Tie},
+    connections::{Endpoint, Link, Network, Target, Tie},
     files::{FileKey, FileTable},
+    futexes::Crowd,
     process::Process,
     rates::Rates,
     read::Seen,
     role,
-    stalls::Stall,
+    stalls::{Stall, WORTH_TELLING},
     system::Resource,
     titles,
     waits::Picture,
@@ -28,9 +26,6 @@ use crate::{
 
 /// With more processes at the other end of a pipe or socket nobody can be named.
 const MOST_OTHERS: usize = 4;
-
-/// A shorter read or write is one like any other.
-const WORTH_TELLING: Duration = Duration::from_millis(100);
 
 /// Everything that a sweep saw.
 pub struct Sighting<'s> {
@@ -50,6 +45,8 @@ pub struct Sighting<'s> {
     pub locks: &'s Picture,
     /// Reads and writes that go on.
     pub stalls: &'s [Stall],
+    /// Threads that wait for one another.
+    pub crowds: &'s [Crowd],
     /// What processes say that are concerned with a wait.
     pub titles: &'s titles::Picture,
     /// Pairs of a reader and a writer of a pipe.
@@ -73,6 +70,9 @@ pub fn assemble(sighting: &Sighting<'_>) -> Builder {
     let files = add_files(&mut builder, sighting, &processes, &filesystems);
     add_locks(&mut builder, sighting.locks, &processes, &files);
     add_stalls(&mut builder, sighting.stalls, &processes);
+    for crowd in sighting.crowds.iter().filter(|crowd| crowd.stayed >= WORTH_TELLING) {
+        builder.evidence(&crowd.source, &crowd.text, processes.get(crowd.process).copied());
+    }
     add_titles(&mut builder, sighting, &processes);
     add_network(&mut builder, sighting.network, &processes);
     for (reader, writer) in sighting.pipes {
@@ -187,7 +187,7 @@ fn add_locks(builder: &mut Builder, locks: &Picture, nodes: &[i32], files: &BTre
         }
         for holder in &wait.holders {
             let Some(process) = nodes.get(holder.process) else { continue };
-            let relation = Relation { observed: holder.observed, blocked_ms, latency_ms: None };
+            let relation = Relation { observed: holder.observed, blocked_ms, ..Relation::OBSERVED };
             builder.edge(*waiter, *process, "waits-for", relation);
         }
     }
@@ -210,7 +210,7 @@ fn add_stalls(builder: &mut Builder, stalls: &[Stall], nodes: &[i32]) {
         };
         let others: Vec<i32> = stall.others.iter().filter_map(|other| nodes.get(*other)).copied().collect();
         for other in &others {
-            builder.edge(*waiter, *other, kind, Relation { observed, blocked_ms, latency_ms: None });
+            builder.edge(*waiter, *other, kind, Relation { observed, blocked_ms, ..Relation::OBSERVED });
         }
         if stall.writes {
             builder.evidence(&stall.source, &stall.text, others.into_iter().chain([*waiter]));
@@ -247,7 +247,9 @@ fn add_network(builder: &mut Builder, network: &Network, nodes: &[i32]) {
             // The server depends on its endpoint as on a file that it has open.
             Tie::Opens => "opens",
         };
-        let relation = Relation { observed: link.observed, blocked_ms: link.blocked_ms, latency_ms: link.latency_ms };
+        let count = i32::try_from(link.count).unwrap_or(i32::MAX);
+        let Link { observed, blocked_ms, latency_ms, .. } = *link;
+        let relation = Relation { observed, blocked_ms, latency_ms, count };
         builder.edge(*source, *target, kind, relation);
     }
 }

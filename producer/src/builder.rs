@@ -7,7 +7,7 @@ use schemas::{Edge, Evidence, Node};
 use crate::columns::{Measure, Measured, Table};
 
 /// What an edge says beside its ends and its kind.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub struct Relation {
     /// Whether the kernel says so itself.
     pub observed: bool,
@@ -15,13 +15,15 @@ pub struct Relation {
     pub blocked_ms: Option<f32>,
     /// Round-trip time in milliseconds.
     pub latency_ms: Option<f32>,
+    /// How many connections there are; 1 if it is about something else.
+    pub count: i32,
 }
 
 impl Relation {
     /// A relation that the kernel tells, without times.
-    pub const OBSERVED: Relation = Relation { observed: true, blocked_ms: None, latency_ms: None };
+    pub const OBSERVED: Relation = Relation { observed: true, blocked_ms: None, latency_ms: None, count: 1 };
     /// A relation that was concluded, without times.
-    pub const INFERRED: Relation = Relation { observed: false, blocked_ms: None, latency_ms: None };
+    pub const INFERRED: Relation = Relation { observed: false, ..Relation::OBSERVED };
 }
 
 /// The parts of a snapshot.
@@ -47,7 +49,7 @@ impl Builder {
         self.table.put(measure, node, measured);
     }
 
-    /// Adds an edge from the one that depends; of the same edge twice the longer times and the better basis stay.
+    /// Adds an edge from the one that depends; of the same edge twice the longer times, the larger count and the better basis stay.
     pub fn edge(&mut self, source: i32, target: i32, kind: &'static str, relation: Relation) {
         if source == target {
             return;
@@ -57,6 +59,7 @@ impl Builder {
         known.observed |= relation.observed;
         known.blocked_ms = longer(known.blocked_ms, relation.blocked_ms);
         known.latency_ms = longer(known.latency_ms, relation.latency_ms);
+        known.count = known.count.max(relation.count);
     }
 
     /// Adds a raw line and the nodes that it speaks of.
@@ -73,6 +76,7 @@ impl Builder {
             basis: if relation.observed { "observed" } else { "inferred" }.to_owned(),
             blocked_ms: relation.blocked_ms,
             latency_ms: relation.latency_ms,
+            count: relation.count,
         });
         let evidence = self.evidence.into_iter().map(|((source, text), nodes)| Evidence {
             source,

@@ -56,6 +56,8 @@ measures! {
     Written = "written" "B/s" "rate",
     /// Process: calls that write, while none of them writes a byte.
     FailingWrites = "failing_writes" "1/s" "rate",
+    /// Process: by how much the files have grown of late that it writes to, on filesystems that are nearly full.
+    Filled = "filled" "B" "gauge",
     /// Process: how soon the kernel would end it for want of memory, of 1,000.
     OomScore = "oom_score" "count" "gauge",
     /// Process: children.
@@ -80,11 +82,13 @@ measures! {
     WriteWaitMs = "write_wait_ms" "ms" "gauge",
     /// Process: how long a task of it has stayed in one read, of a pipe or of a socket that it is the client of.
     ReadWaitMs = "read_wait_ms" "ms" "gauge",
-    /// Process: how long a request that it sent over TCP has had no answer.
+    /// Process: how long a request that it sent has had no answer; over a Unix socket, has not even been read.
     AnswerWaitMs = "answer_wait_ms" "ms" "gauge",
-    /// Process: how long it has owed an answer to a request that it received over TCP.
+    /// Process: how long it has owed an answer to a request that it received.
     OwingMs = "owing_ms" "ms" "gauge",
-    /// Process: how long it has left what it received over TCP unread.
+    /// Process: how long several threads of it have stayed at one futex while it owed an answer.
+    FutexWaitMs = "futex_wait_ms" "ms" "gauge",
+    /// Process: how long it has left what it received unread.
     UnreadMs = "unread_ms" "ms" "gauge",
     /// Process: the longest wait that others have because of it, for a lock or to be read from.
     BlocksMs = "blocks_ms" "ms" "gauge",

@@ -21,7 +21,7 @@ pub struct SweepConfig {
     /// The most CPU time that deep reads may take, in percent of one core: a look at each thread that is not a main thread, in search
     /// of those that wait. Threads beyond are counted as not covered and come first in the next sweep. At most `100`.
     pub deep_cpu_percent: u32,
-    /// Whether everything is read in every sweep. Else the files of a process that has not run since the sweep before, which
+    /// Whether the files of all processes are read in every sweep. Else those of a process that has not run since the sweep before, which
     /// cannot have changed, are read again only now and then.
     pub reread: bool,
     /// Whether the arguments of processes are sent too, as evidence: of each at most 512 bytes, without what is or may be a

@@ -1,11 +1,12 @@
 //! The open files of processes, each file once, by device and inode.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     path::{Path, PathBuf},
 };
 
 use rustix::fs::{FileType, Mode};
+use schemas::Timestamp;
 
 use crate::{
     parse,
@@ -30,8 +31,18 @@ pub struct File {
     pub regular: bool,
     /// The number of the mount by which its opener reached it, if the kernel tells it.
     pub mount: Option<u64>,
+    // Bytes of storage that it takes, and took in the sweep before; none if that is not known.
+    allocated: u64,
+    allocated_before: Option<u64>,
     // The number of the sweep that saw it last.
     seen: u64,
+}
+
+impl File {
+    /// By how many bytes of storage it has grown since the sweep before, as far as that is known.
+    pub fn grown(&self) -> u64 {
+        self.allocated_before.map_or(0, |before| self.allocated.saturating_sub(before))
+    }
 }
 
 /// What a file descriptor stands for, as far as anybody else can be behind it.
@@ -60,8 +71,8 @@ pub enum Handle {
 /// The open files of a process.
 #[derive(Clone, Debug, Default)]
 pub struct Handles {
-    /// All descriptors.
-    pub count: usize,
+    /// All descriptors, by number, as far as they are known.
+    pub numbers: Vec<u32>,
     /// Those that stand for something others can have too, with their numbers.
     pub open: Vec<(u32, Handle)>,
     /// Whether their numbers may be read but not what they stand for.
@@ -107,18 +118,23 @@ pub struct FileTable {
     // The device of all sockets that are no files; none before the first.
     sockets: Option<(u32, u32)>,
     sweep: u64,
+    // When the sweep before began; none before the first.
+    last: Option<Timestamp>,
+    began: Option<Timestamp>,
 }
 
 impl FileTable {
     /// A table that leaves out what is at or below `own_paths`.
     pub fn new(own_paths: Vec<PathBuf>) -> FileTable {
-        FileTable { own_paths, files: HashMap::new(), sockets: None, sweep: 0 }
+        FileTable { own_paths, ..FileTable::default() }
     }
 
-    /// To be called before each sweep: forgets what the last one did not come across.
-    pub fn begin_sweep(&mut self) {
+    /// To be called before each sweep, with the time of day: forgets what the last one did not come across.
+    pub fn begin_sweep(&mut self, at: Timestamp) {
         let last = self.sweep;
         self.files.retain(|_, file| file.seen == last);
+        self.files.values_mut().for_each(|file| file.allocated_before = Some(file.allocated));
+        self.last = self.began.replace(at);
         self.sweep += 1;
     }
 
@@ -136,29 +152,46 @@ impl FileTable {
         self.files.get(file)
     }
 
-    /// Reads the open files of a process.
-    pub fn handles(&mut self, process: &Directory, buffer: &mut Vec<u8>) -> Seen<Handles> {
+    /// Reads the open files of a process, of which an earlier look may have told the descriptors' numbers.
+    pub fn handles(&mut self, process: &Directory, earlier: &[u32], buffer: &mut Vec<u8>) -> Seen<Handles> {
         process.directory("fd").and_then(|fds| {
             let mut handles = Handles::default();
-            // Mostly the descriptors are the first so many numbers, and need not be listed.
-            let expected = fds.size().here().and_then(|size| u32::try_from(size).ok()).unwrap_or(0);
-            let gap = (0..expected).find(|fd| !self.add(&mut handles, &fds, *fd, buffer));
-            if expected > 0 && gap.is_none() {
-                handles.count = expected as usize;
+            let expected = fds.size().here().and_then(|size| usize::try_from(size).ok()).unwrap_or(0);
+            self.guess(&mut handles, &fds, expected, earlier, buffer);
+            if expected > 0 && handles.numbers.len() == expected {
                 return Seen::Here(handles);
             }
             fds.numbers().map(|numbers| {
-                handles.count = numbers.len();
-                for fd in numbers.into_iter().filter(|fd| *fd >= gap.unwrap_or(0)) {
+                let guessed: HashSet<u32> = handles.numbers.iter().copied().collect();
+                for fd in numbers.iter().copied().filter(|fd| !guessed.contains(fd)) {
                     if handles.denied {
                         break;
                     }
                     // One that was closed meanwhile is simply not there any more.
                     self.add(&mut handles, &fds, fd, buffer);
                 }
-                handles
+                Handles { numbers, ..handles }
             })
         })
+    }
+
+    /// Adds the descriptors that there were before, or at a first look the first so many numbers: mostly that is all of them, and they
+    /// need not be listed.
+    fn guess(
+        &mut self,
+        handles: &mut Handles,
+        fds: &Directory,
+        expected: usize,
+        earlier: &[u32],
+        buffer: &mut Vec<u8>,
+    ) {
+        let first = 0..u32::try_from(expected).unwrap_or(0);
+        let guesses = earlier.iter().copied().chain(first.filter(|_| earlier.is_empty()));
+        for fd in guesses.take(expected) {
+            if !self.add(handles, fds, fd, buffer) {
+                break;
+            }
+        }
     }
 
     /// Adds a descriptor; false if there is none, or none that may be looked at.
@@ -168,6 +201,9 @@ impl FileTable {
             // With some rights, but not enough, the numbers can be read and nothing of what they stand for.
             Seen::Denied => handles.denied = true,
             _ => return false,
+        }
+        if !handles.denied {
+            handles.numbers.push(fd);
         }
         !handles.denied
     }
@@ -220,7 +256,8 @@ impl FileTable {
     /// False if the file is of the kernel's own or of Local Detective's data.
     fn is_shown(&mut self, file: FileKey, target: &Target, fds: &Directory, name: &str, buffer: &mut Vec<u8>) -> bool {
         let sweep = self.sweep;
-        if self.files.get(&file).is_some_and(|known| known.seen == sweep) {
+        if let Some(known) = self.files.get_mut(&file).filter(|known| known.seen == sweep) {
+            known.allocated = target.allocated;
             return true;
         }
         let Some(link) = fds.link(name, buffer).here().filter(|link| is_shown(link)) else { return false };
@@ -229,7 +266,13 @@ impl FileTable {
             return false;
         }
         let regular = FileType::from_raw_mode(target.mode) == FileType::RegularFile;
-        self.files.insert(file, File { path, regular, mount: target.mount, seen: sweep });
+        let is_new = || self.last.zip(target.made_at).is_some_and(|(last, made_at)| made_at >= last);
+        let allocated_before = match self.files.get(&file) {
+            Some(known) => known.allocated_before,
+            None => is_new().then_some(0),
+        };
+        let Target { mount, allocated, .. } = *target;
+        self.files.insert(file, File { path, regular, mount, allocated, allocated_before, seen: sweep });
         true
     }
 }

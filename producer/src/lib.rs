@@ -58,6 +58,7 @@ mod coverage;
 mod delivery;
 mod files;
 mod filesystems;
+mod futexes;
 #[doc(hidden)]
 pub mod listing;
 mod locks;

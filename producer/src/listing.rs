@@ -37,7 +37,7 @@ pub fn list(root: &ProcRoot, buffer: &mut Vec<u8>) -> Result<Vec<Line>, Producer
 }
 
 fn line(root: &ProcRoot, pid: u32, buffer: &mut Vec<u8>) -> Seen<Line> {
-    root.directory.directory(&pid.to_string()).and_then(|directory| {
+    root.directory.enter(rustix::path::DecInt::new(pid).as_str()).and_then(|directory| {
         let line = directory.read_small("stat", buffer).and_then(|text| {
             let Some(stat) = parse::stat::parse(text) else { return Seen::Unsupported };
             Seen::Here(Line {

@@ -3,7 +3,7 @@
 use crate::{
     parse,
     process::About,
-    read::{Directory, ProcRoot, Seen},
+    read::{self, Directory, ProcRoot, Seen},
     rights::{Hidepid, Rights},
     role,
 };
@@ -33,17 +33,15 @@ const FIRST_PID_NAMESPACE: u64 = 0xefff_fffc;
 impl Place {
     /// Looks where this process is.
     pub fn find(root: &ProcRoot, buffer: &mut Vec<u8>) -> Place {
-        let own = root.directory.link("self", buffer).here().and_then(parse::number);
-        let own_pid = own.and_then(|pid| u32::try_from(pid).ok());
+        let own_pid = read::own_pid(&root.directory, buffer).and_then(|pid| u32::try_from(pid).ok());
         // On another's root `net` would show this process's namespace, not the host's: process 1 has that.
-        let same_root = own_pid == process_id(root);
-        let home = if same_root { "self" } else { "1" };
+        let home = if root.is_own { "self" } else { "1" };
         let mut namespace = |process: &str, kind: &str| {
             let link = root.directory.link(&format!("{process}/ns/{kind}"), buffer).here()?;
             parse::process::numbered(link, kind.as_bytes())
         };
         let network = namespace(home, "net");
-        let own_network = same_root || (network.is_some() && namespace("self", "net") == network);
+        let own_network = root.is_own || (network.is_some() && namespace("self", "net") == network);
         // A service or a container with the host's processes has mounts of its own, and process 1 the host's.
         let (own_mounts, first_mounts) = (namespace(home, "mnt"), namespace("1", "mnt"));
         let mounts_home = if first_mounts.is_none() || first_mounts == own_mounts { home } else { "1" };
@@ -84,12 +82,6 @@ fn hides(root: &ProcRoot, buffer: &mut Vec<u8>) -> bool {
     let mounts = root.directory.read("self/mountinfo", buffer).here().map(|text| Hidepid::of(text, &root.path));
     let rights = root.directory.read("self/status", buffer).here().and_then(Rights::parse);
     mounts.zip(rights).is_some_and(|(hidepid, rights)| hidepid.hides_from(&rights))
-}
-
-/// This process's id, as it is told itself.
-fn process_id(root: &ProcRoot) -> Option<u32> {
-    let pid = root.tape.value("own-pid", "", || Seen::Here(u64::from(std::process::id())));
-    pid.here().and_then(|pid| u32::try_from(pid).ok())
 }
 
 #[cfg(test)]

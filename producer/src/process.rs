@@ -69,6 +69,17 @@ pub struct Limits {
     pub oom_score: Seen<u64>,
 }
 
+/// How much of a process that was seen before, and has not run since, is read again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Reread {
+    /// Nothing but what tells that.
+    Nothing,
+    /// Everything that changes by itself or is set from outside: its files, limits and control groups.
+    Files,
+    /// What it is, too: its executable, arguments, container and network namespace.
+    All,
+}
+
 /// A process as one sweep saw it.
 #[derive(Debug)]
 pub struct Process {
@@ -92,6 +103,8 @@ pub struct Process {
     pub limits: Limits,
     /// Open files.
     pub handles: Seen<Handles>,
+    /// Whether none of its threads has run since the sweep before.
+    pub rested: bool,
     /// Where its main thread is in the kernel; none if it runs.
     pub syscall: Seen<Option<Syscall>>,
     /// What is read once.
@@ -108,13 +121,15 @@ pub struct Opened {
     state: u8,
     threads: u64,
     counters: Counters,
+    // Whether it has this number for this process too.
+    is_own_number: bool,
     // Held open: once this process dies, reads through it fail, even if the kernel hands its number to another.
     directory: Directory,
 }
 
 /// Opens a process and reads its `stat`; `Here(None)` is a thread of the kernel's.
 pub fn open(root: &ProcRoot, pid: u32, buffer: &mut Vec<u8>) -> Seen<Option<Opened>> {
-    root.directory.directory(&pid.to_string()).and_then(|directory| {
+    root.directory.enter(rustix::path::DecInt::new(pid).as_str()).and_then(|directory| {
         let stat = directory.read_small("stat", buffer);
         let at = root.tape.monotonic();
         stat.and_then(|line| {
@@ -140,6 +155,7 @@ pub fn open(root: &ProcRoot, pid: u32, buffer: &mut Vec<u8>) -> Seen<Option<Open
                     schedule: Seen::Unsupported,
                     io: Seen::Unsupported,
                 },
+                is_own_number: root.is_own,
                 directory,
             }))
         })
@@ -156,12 +172,12 @@ pub fn reopen(root: &ProcRoot, identity: Identity, buffer: &mut Vec<u8>) -> Seen
 
 impl Opened {
     /// Reads the rest. `Gone` if the process ended meanwhile. Of one that was seen `before` what cannot have changed is taken from there,
-    /// unless `reread`.
+    /// unless it is to be read again.
     pub fn read(
         mut self,
         about: Arc<About>,
         before: Result<Process, Since>,
-        reread: bool,
+        reread: Reread,
         files: &mut FileTable,
         buffer: &mut Vec<u8>,
     ) -> Seen<Process> {
@@ -169,16 +185,20 @@ impl Opened {
         let memory = parsed(directory.read_small("statm", buffer), parse::process::statm);
         self.counters.schedule = parsed(directory.read_small("schedstat", buffer), parse::process::schedule);
         let now = self.counters.at;
-        let (since, growth, limits, known) = match before {
+        let (since, growth, limits, earlier, rested) = match before {
             Ok(before) => {
                 let growth = before.growth.next(before.counters.at, before.memory, now);
-                let known = (!reread && self.has_not_run_since(&before)).then_some((before.handles, before.syscall));
-                (Since::Last(before.counters), growth, Some(before.limits), known)
+                let rested = self.has_rested_since(&before);
+                // What failed in passing is asked again.
+                let was_read =
+                    before.handles.is_settled() && before.syscall.is_settled() && before.counters.io.is_settled();
+                let earlier = (before.handles, before.syscall, rested && was_read && reread == Reread::Nothing);
+                (Since::Last(before.counters), growth, Some(before.limits), Some(earlier), rested)
             }
-            Err(since) => (since, Growth::default(), None, None),
+            Err(since) => (since, Growth::default(), None, None, false),
         };
-        let (handles, syscall) = match known {
-            Some((handles, syscall)) => {
+        let (handles, syscall) = match earlier {
+            Some((handles, syscall, true)) => {
                 if let Since::Last(before) = &since {
                     self.counters.io = before.io;
                 }
@@ -187,13 +207,14 @@ impl Opened {
                 }
                 (handles, syscall)
             }
-            None => {
+            earlier => {
                 self.counters.io = parsed(directory.read_small("io", buffer), parse::process::io);
                 let syscall = directory.read_small("syscall", buffer).map(parse::syscall::parse);
-                (self.handles(files, buffer), syscall)
+                let numbers = earlier.and_then(|(handles, ..)| handles.here()).unwrap_or_default().numbers;
+                (self.handles(&numbers, files, buffer), syscall)
             }
         };
-        let limits = limits.filter(|_| !reread).unwrap_or_else(|| self.limits(buffer));
+        let limits = limits.filter(|_| reread == Reread::Nothing).unwrap_or_else(|| self.limits(buffer));
         let process = Process {
             identity: self.identity,
             parent: self.parent,
@@ -205,21 +226,20 @@ impl Opened {
             growth,
             limits,
             handles,
+            rested,
             syscall,
             about,
         };
         process.unless_gone(&self.directory, buffer)
     }
 
-    /// Whether its only thread has not been on a CPU since: then it has opened, read and called nothing.
-    fn has_not_run_since(&self, before: &Process) -> bool {
+    /// Whether its only thread, or one of several that were all stopped, has not been on a CPU since: then it has opened, read and
+    /// called nothing.
+    fn has_rested_since(&self, before: &Process) -> bool {
         let is_single = self.threads == 1 && before.threads == 1;
         let schedule = self.counters.schedule;
-        // What failed in passing is asked again.
-        let was_read = before.handles.is_settled() && before.syscall.is_settled() && before.counters.io.is_settled();
-        was_read
+        (is_single || self.state == b'T')
             && self.state != b'R'
-            && is_single
             && matches!(schedule, Seen::Here(_))
             && schedule == before.counters.schedule
             && self.state == before.state
@@ -230,13 +250,20 @@ impl Opened {
         self.state == b'Z'
     }
 
-    fn handles(&self, files: &mut FileTable, buffer: &mut Vec<u8>) -> Seen<Handles> {
+    fn handles(&self, earlier: &[u32], files: &mut FileTable, buffer: &mut Vec<u8>) -> Seen<Handles> {
         // A zombie has closed all its files; asking for them would be refused as if rights were missing.
-        if self.is_zombie() { Seen::Here(Handles::default()) } else { files.handles(&self.directory, buffer) }
+        if self.is_zombie() { Seen::Here(Handles::default()) } else { files.handles(&self.directory, earlier, buffer) }
     }
 
     fn limits(&self, buffer: &mut Vec<u8>) -> Limits {
-        let open_files = self.directory.read_small("limits", buffer).map(parse::process::open_files_limit);
+        let asked = if self.is_own_number { self.directory.open_files_limit(self.identity.pid) } else { Seen::Denied };
+        let open_files = match asked {
+            Seen::Here(limit) => Seen::Here(Some(limit).filter(|limit| *limit != u64::MAX)),
+            Seen::Gone => Seen::Gone,
+            // Everybody may read the file, which costs more.
+            _ => self.directory.read_small("limits", buffer).map(parse::process::open_files_limit),
+        };
+        // Whose directory still tells something is still there, so that the number was its own.
         let oom_score = parsed(self.directory.read_small("oom_score", buffer), |text| parse::number(text.trim_ascii()));
         Limits { open_files, oom_score }
     }

@@ -1,26 +1,31 @@
 //! Bytes in: reads below one `proc` root, relative to open directories.
 
+mod told;
+
 use std::{
     borrow::Cow,
     io,
     mem::MaybeUninit,
     os::fd::{AsFd, BorrowedFd, OwnedFd},
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use rustix::{
-    fs::{AtFlags, Mode, OFlags, RawDir, SeekFrom, StatVfsMountFlags, StatxFlags},
+    fs::{AtFlags, Mode, OFlags, RawDir, ResolveFlags, SeekFrom, StatVfsMountFlags, StatxFlags},
     io::Errno,
 };
 
 pub use crate::seen::Seen;
 use crate::{
-    ProducerError, parse,
+    ProducerError, clock, parse,
     tape::{Tape, Told},
 };
+pub use told::{Space, Target};
 
 /// Of no file is more than this read; `/proc/locks` of a very busy host has some megabytes.
 const LARGEST_FILE: usize = 16 << 20;
+const PAGE: usize = 4096;
 
 /// An open directory below the root.
 pub struct Directory {
@@ -31,42 +36,10 @@ pub struct Directory {
     tape: Tape,
 }
 
-/// What a link leads to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Target {
-    /// Major and minor number of its device.
-    pub device: (u32, u32),
-    /// Inode number on it.
-    pub inode: u64,
-    /// What it is, as in `st_mode`.
-    pub mode: u32,
-    /// The number of the mount that it was reached by; none from kernels before 5.8.
-    pub mount: Option<u64>,
-}
-
-/// How much of a filesystem is used. Blocks are counted in units of `block` bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Space {
-    /// Bytes of a block.
-    pub block: u64,
-    /// All blocks.
-    pub blocks: u64,
-    /// Those that are free.
-    pub free: u64,
-    /// Those of them that others than root can have.
-    pub available: u64,
-    /// All inodes; 0 where there is no limit to them.
-    pub inodes: u64,
-    /// Those that are free.
-    pub inodes_free: u64,
-    /// Whether it cannot be written to where it is mounted.
-    pub read_only: bool,
-}
-
 impl Directory {
     /// Opens a directory by its path.
     pub fn open(path: &Path, tape: &Tape) -> Seen<Directory> {
-        open_directory(tape, &path.to_string_lossy(), || {
+        open_directory(tape, "open", &path.to_string_lossy(), || {
             rustix::fs::open(path, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
         })
     }
@@ -79,7 +52,22 @@ impl Directory {
     /// The file `name`, which the kernel hands over whole in one read if that is large enough, as it does those of one
     /// process; at most 4 KiB of it, in `buffer`, which is cleared first.
     pub fn read_small<'b>(&self, name: &str, buffer: &'b mut Vec<u8>) -> Seen<&'b [u8]> {
-        self.bytes("read", name, buffer, |fd, buffer| read_once(fd, name, buffer))
+        self.bytes("read", name, buffer, |fd, buffer| {
+            read_once(fd, name, buffer)?;
+            buffer.truncate(PAGE);
+            Ok(())
+        })
+    }
+
+    /// The same, however long it is: where the first read has room to spare, it was the whole file.
+    pub fn read_of_one<'b>(&self, name: &str, buffer: &'b mut Vec<u8>) -> Seen<&'b [u8]> {
+        self.bytes("read", name, buffer, |fd, buffer| match read_once(fd, name, buffer)? {
+            0 => {
+                buffer.clear();
+                read_into(fd, name, LARGEST_FILE, buffer)
+            }
+            _ => Ok(()),
+        })
     }
 
     /// The first `limit` bytes of the file `name`, in `buffer`, which is cleared first.
@@ -91,7 +79,7 @@ impl Directory {
     pub fn link<'b>(&self, name: &str, buffer: &'b mut Vec<u8>) -> Seen<&'b [u8]> {
         self.bytes("link", name, buffer, |fd, buffer| {
             // A kernel path has at most a page, and the result would be cut, not refused.
-            buffer.reserve(4096);
+            buffer.reserve(PAGE);
             rustix::fs::readlinkat_raw(fd, name, rustix::buffer::spare_capacity(buffer)).map(drop)
         })
     }
@@ -108,12 +96,16 @@ impl Directory {
     /// What the link `name` leads to. Asks no server: a dead NFS mount would hang the sweep.
     pub fn target(&self, name: &str) -> Seen<Target> {
         self.value("target", name, |fd| {
-            let wanted = StatxFlags::TYPE | StatxFlags::INO | StatxFlags::MNT_ID;
+            let wanted =
+                StatxFlags::TYPE | StatxFlags::INO | StatxFlags::MNT_ID | StatxFlags::BLOCKS | StatxFlags::BTIME;
             let stat = rustix::fs::statx(fd, name, AtFlags::STATX_DONT_SYNC, wanted)?;
             let device = (stat.stx_dev_major, stat.stx_dev_minor);
-            let tells_mount = StatxFlags::from_bits_retain(stat.stx_mask).contains(StatxFlags::MNT_ID);
-            let mount = tells_mount.then_some(stat.stx_mnt_id);
-            Ok(Target { device, inode: stat.stx_ino, mode: u32::from(stat.stx_mode), mount })
+            let tells = |what| StatxFlags::from_bits_retain(stat.stx_mask).contains(what);
+            let mount = tells(StatxFlags::MNT_ID).then_some(stat.stx_mnt_id);
+            // Whatever the blocks of the filesystem are, these are counted by 512 bytes.
+            let allocated = stat.stx_blocks.saturating_mul(512);
+            let made_at = tells(StatxFlags::BTIME).then(|| told::timestamp(&stat.stx_btime));
+            Ok(Target { device, inode: stat.stx_ino, mode: u32::from(stat.stx_mode), mount, allocated, made_at })
         })
     }
 
@@ -143,10 +135,24 @@ impl Directory {
 
     /// The directory `name` in this one.
     pub fn directory(&self, name: &str) -> Seen<Directory> {
-        open_directory(&self.tape, &self.told(name), || {
+        open_directory(&self.tape, "open", &self.told(name), || {
             let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
             rustix::fs::openat(self.fd()?, name, flags, Mode::empty())
         })
+    }
+
+    /// The directory `name` in this one, to go on from: it cannot be listed itself, and costs less.
+    pub fn enter(&self, name: &str) -> Seen<Directory> {
+        open_directory(&self.tape, "enter", &self.told(name), || {
+            let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+            rustix::fs::openat(self.fd()?, name, flags, Mode::empty())
+        })
+    }
+
+    /// How many files the process may have open whose directory this is and whose number is `pid`, by asking the kernel for it by that
+    /// number and not by a file; `u64::MAX` if as many as it wants. Denied for processes of other users without `CAP_SYS_RESOURCE`.
+    pub fn open_files_limit(&self, pid: u32) -> Seen<u64> {
+        self.value("limit", "", |_| open_files_limit(pid))
     }
 
     /// Opens the file `name`, to be handed to somebody who is not asked through a tape himself.
@@ -205,47 +211,44 @@ impl Directory {
     }
 }
 
-fn open_directory(tape: &Tape, name: &str, open: impl FnOnce() -> Result<OwnedFd, Errno>) -> Seen<Directory> {
+fn open_directory(
+    tape: &Tape,
+    question: &str,
+    name: &str,
+    open: impl FnOnce() -> Result<OwnedFd, Errno>,
+) -> Seen<Directory> {
     let mut fd = None;
-    let opened = tape.value("open", name, || Seen::from(open()).map(|opened| fd = Some(opened)));
+    let opened = tape.value(question, name, || Seen::from(open()).map(|opened| fd = Some(opened)));
     let path = || if tape.is_live() { String::new() } else { name.to_owned() };
     opened.map(|()| Directory { fd, path: path(), tape: tape.clone() })
-}
-
-impl Told for Target {
-    fn numbers(&self) -> Vec<i64> {
-        let (major, minor) = self.device;
-        let mount = self.mount.map_or(-1, u64::cast_signed);
-        vec![major.into(), minor.into(), self.inode.cast_signed(), self.mode.into(), mount]
-    }
-
-    fn of_numbers(numbers: &[i64]) -> Option<Target> {
-        let [major, minor, inode, mode, mount] = numbers else { return None };
-        let device = (u32::try_from(*major).ok()?, u32::try_from(*minor).ok()?);
-        let mount = u64::try_from(*mount).ok();
-        Some(Target { device, inode: inode.cast_unsigned(), mode: u32::try_from(*mode).ok()?, mount })
-    }
-}
-
-impl Told for Space {
-    fn numbers(&self) -> Vec<i64> {
-        let Space { block, blocks, free, available, inodes, inodes_free, read_only } = *self;
-        [block, blocks, free, available, inodes, inodes_free, read_only.into()].map(u64::cast_signed).to_vec()
-    }
-
-    fn of_numbers(numbers: &[i64]) -> Option<Space> {
-        let numbers = <[i64; 7]>::try_from(numbers).ok()?;
-        let [block, blocks, free, available, inodes, inodes_free, read_only] = numbers.map(i64::cast_unsigned);
-        Some(Space { block, blocks, free, available, inodes, inodes_free, read_only: read_only != 0 })
-    }
 }
 
 /// The first `limit` bytes of the file `name`, behind what `buffer` holds.
 pub(crate) fn read_into(dir: BorrowedFd<'_>, name: &str, limit: usize, buffer: &mut Vec<u8>) -> Result<(), Errno> {
     let file = rustix::fs::openat(dir, name, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
+    read_on(&file, limit, buffer)
+}
+
+/// The same of a process's directory, where a name that begins with `root/` is that of a file as the process itself has it: its links lead
+/// to where they lead for the process, and not to this one's files. One that is no plain file does not keep the caller waiting.
+pub(crate) fn read_of_process(
+    dir: BorrowedFd<'_>,
+    name: &str,
+    limit: usize,
+    buffer: &mut Vec<u8>,
+) -> Result<(), Errno> {
+    let Some(below) = name.strip_prefix("root/") else { return read_into(dir, name, limit, buffer) };
+    let root = rustix::fs::openat(dir, "root", OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let within = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
+    let file = rustix::fs::openat2(root, below, flags, Mode::empty(), within)?;
+    read_on(&file, limit, buffer)
+}
+
+fn read_on(file: &OwnedFd, limit: usize, buffer: &mut Vec<u8>) -> Result<(), Errno> {
     while buffer.len() < limit {
-        buffer.reserve(4096.min(limit - buffer.len()));
-        match rustix::io::read(&file, rustix::buffer::spare_capacity(buffer)) {
+        buffer.reserve(PAGE.min(limit - buffer.len()));
+        match rustix::io::read(file, rustix::buffer::spare_capacity(buffer)) {
             Ok(0) => break,
             Ok(_) | Err(Errno::INTR) => {}
             Err(error) => return Err(error),
@@ -255,12 +258,24 @@ pub(crate) fn read_into(dir: BorrowedFd<'_>, name: &str, limit: usize, buffer: &
     Ok(())
 }
 
-fn read_once(dir: BorrowedFd<'_>, name: &str, buffer: &mut Vec<u8>) -> Result<(), Errno> {
+/// What one read gives, into the empty `buffer`; returns how much more would have fitted.
+fn read_once(dir: BorrowedFd<'_>, name: &str, buffer: &mut Vec<u8>) -> Result<usize, Errno> {
     let file = rustix::fs::openat(dir, name, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
-    buffer.reserve(4096);
+    buffer.reserve(PAGE);
     rustix::io::retry_on_intr(|| rustix::io::read(&file, rustix::buffer::spare_capacity(buffer)))?;
-    buffer.truncate(4096);
-    Ok(())
+    Ok(buffer.capacity() - buffer.len())
+}
+
+fn open_files_limit(pid: u32) -> Result<u64, Errno> {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    let pid = libc::pid_t::try_from(pid).map_err(|_| Errno::SRCH)?;
+    // SAFETY: no new limit is given, and the old one is written to where there is room for it.
+    let answer = unsafe { libc::prlimit(pid, libc::RLIMIT_NOFILE, std::ptr::null(), &raw mut limit) };
+    if answer == 0 { Ok(limit.rlim_cur) } else { Err(last_error()) }
+}
+
+fn last_error() -> Errno {
+    Errno::from_io_error(&io::Error::last_os_error()).unwrap_or(Errno::INVAL)
 }
 
 /// From the directory's beginning, wherever the look before ended.
@@ -286,6 +301,8 @@ pub struct ProcRoot {
     pub path: PathBuf,
     /// Where answers come from.
     pub tape: Tape,
+    /// Whether this process has the same number in it as it has for itself, and so have all others.
+    pub is_own: bool,
 }
 
 impl ProcRoot {
@@ -299,7 +316,17 @@ impl ProcRoot {
         if !(is_here("stat") && is_here("self")) {
             return Err(not_proc(path));
         }
-        Ok(ProcRoot { directory, path: path.to_owned(), tape })
+        let is_own = own_pid(&directory, &mut Vec::new()).is_some_and(|pid| pid == process_id(&tape));
+        Ok(ProcRoot { directory, path: path.to_owned(), tape, is_own })
+    }
+
+    /// What the threads of a process have had of the CPU, to the nanosecond, which is not told of processes that have other numbers here
+    /// than for this process.
+    pub fn cpu_time(&self, pid: u32) -> Seen<Duration> {
+        if !self.is_own {
+            return Seen::Unsupported;
+        }
+        self.tape.value("cpu-time", &pid.to_string(), || clock::process_cpu(pid).into())
     }
 
     /// Ids of all processes, in the kernel's order.
@@ -311,6 +338,17 @@ impl ProcRoot {
             source: io::Error::from(io::ErrorKind::NotFound),
         })
     }
+}
+
+/// This process's number as the root counts; none if it has none there.
+pub(crate) fn own_pid(root: &Directory, buffer: &mut Vec<u8>) -> Option<u64> {
+    root.link("self", buffer).here().and_then(parse::number)
+}
+
+/// This process's number as it is told itself.
+fn process_id(tape: &Tape) -> u64 {
+    let pid = tape.value("own-pid", "", || Seen::Here(u64::from(std::process::id())));
+    pid.here().unwrap_or(u64::MAX)
 }
 
 fn not_proc(path: &Path) -> ProducerError {

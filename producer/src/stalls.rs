@@ -15,6 +15,9 @@ use crate::{
     tasks::{self, Task},
 };
 
+/// A shorter wait is one like any other.
+pub const WORTH_TELLING: Duration = Duration::from_millis(100);
+
 /// A task that stays in one read or write.
 #[derive(Clone, Debug)]
 pub struct Stall {

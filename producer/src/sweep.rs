@@ -19,7 +19,7 @@ use crate::{
     connections, container,
     coverage::Gaps,
     files::FileTable,
-    filesystems, locks, parse, pipes,
+    filesystems, futexes, locks, parse, pipes,
     place::Place,
     preamble,
     process::{Identity, Process},
@@ -49,6 +49,7 @@ pub struct Sweeper {
     turn: tasks::Turn,
     waits: waits::Memory,
     stalls: stalls::Memory,
+    futexes: futexes::Memory,
     titles: titles::Memory,
     namespaces: sockets::Namespaces,
     connections: connections::Memory,
@@ -111,6 +112,7 @@ impl Sweeper {
             turn: tasks::Turn::default(),
             waits: waits::Memory::default(),
             stalls: stalls::Memory::default(),
+            futexes: futexes::Memory::default(),
             titles: titles::Memory::default(),
             namespaces: sockets::Namespaces::default(),
             connections: connections::Memory::default(),
@@ -140,7 +142,7 @@ impl Sweeper {
         let (at, uptime_centis) = (clocks.steady.0, clocks.uptime_centis);
         self.abouts.begin_sweep(uptime_centis);
         let mut gaps = Gaps::default();
-        let mut crowd = self.crowd(&mut gaps)?;
+        let mut crowd = self.crowd(clocks.wall, &mut gaps)?;
         let young = Young::take(&mut crowd.processes, uptime_centis, self.ticks_per_second);
         let processes = crowd.processes.as_slice();
         gaps.add("process-hidden", Reason::Denied, self.hidden_tasks(processes.iter().chain(&young.processes)));
@@ -150,6 +152,8 @@ impl Sweeper {
         let network = self.network(&crowd, &stalls::sockets(&callers), &mut gaps);
         let ends = pipes::Ends::of_all(processes);
         let stalls = self.stalls.look(&self.root, &callers, &ends, &network, &mut self.buffer);
+        let owes = |process| network.owing_ms(process) >= stalls::WORTH_TELLING.as_secs_f64() * 1000.0;
+        let crowds = self.futexes.look(&self.root, processes, &tasks, owes, &mut self.buffer);
         let locks = self.locks(processes, &tasks, &listed, &mut gaps);
         let concerned = looks::concerned(&locks, &stalls, &network);
         let scene = titles::Scene { root: &self.root, processes, concerned: &concerned, network: &network };
@@ -160,7 +164,7 @@ impl Sweeper {
         gaps.add("cgroup", Reason::Denied, groups.denied);
         gaps.add("cgroups", Reason::Unsupported, usize::from(groups.nowhere));
         let counts_delays = self.counts_delays();
-        let filesystems = self.filesystems(processes, &mut gaps);
+        let filesystems = self.filesystems(processes, at, &mut gaps);
         let system = self.system(clocks);
         let rates: Vec<_> =
             processes.iter().map(|process| rates::of(process, self.ticks_per_second, counts_delays)).collect();
@@ -173,6 +177,7 @@ impl Sweeper {
             filesystems: &filesystems,
             locks: &locks,
             stalls: &stalls,
+            crowds: &crowds,
             titles: &titles,
             pipes: &pipes,
             groups: &groups,

@@ -116,6 +116,11 @@ impl Versions {
         self.schemas.last().expect("at least one version").1
     }
 
+    /// All versions.
+    pub fn all(&self) -> impl Iterator<Item = &'static Schema> {
+        self.schemas.iter().map(|(_, schema)| *schema)
+    }
+
     fn current_fingerprint(&self) -> Fingerprint {
         self.schemas.last().map(|(fingerprint, _)| *fingerprint).unwrap_or_default()
     }
@@ -263,7 +268,7 @@ macro_rules! records {
 }
 
 records! {
-    GraphSnapshot: "../graph_snapshot.avsc";
+    GraphSnapshot: "../graph_snapshot.avsc", "../graph_snapshot.v2.avsc";
     HealthySnapshot: "../healthy_snapshot.avsc";
     ModelRelease: "../model_release.avsc";
     RootCauseEvent: "../root_cause_event.avsc";

@@ -66,7 +66,7 @@ pub struct Node {
 }
 
 /// A directed relation between two nodes, from the one that depends to what it depends on.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Edge {
     /// Index of the node that depends.
     pub source: i32,
@@ -80,6 +80,15 @@ pub struct Edge {
     pub blocked_ms: Option<f32>,
     /// Round-trip time in milliseconds, where there is one.
     pub latency_ms: Option<f32>,
+    /// Of `connects`: how many connections there are; else 1.
+    pub count: i32,
+}
+
+impl Default for Edge {
+    fn default() -> Edge {
+        let (kind, basis) = (String::new(), String::new());
+        Edge { source: 0, target: 0, kind, basis, blocked_ms: None, latency_ms: None, count: 1 }
+    }
 }
 
 /// One feature of some of the nodes: sparse, with the reason where a value is missing.

@@ -54,7 +54,7 @@ fn snapshot(host: &str, sequence: i64, after_ms: i64) -> GraphSnapshot {
             kind: "opens".to_owned(),
             basis: "observed".to_owned(),
             blocked_ms: Some(0.25),
-            latency_ms: None,
+            ..schemas::Edge::default()
         }],
         ..GraphSnapshot::default()
     }

@@ -14,7 +14,7 @@ pub fn snapshot(text: &str) -> GraphSnapshot {
             let (source, target) = (node(words[0]), node(words[2]));
             let blocked_ms = words.get(4).map(|ms| ms.parse().unwrap());
             let edge =
-                Edge { source, target, kind: words[3].into(), basis: "observed".into(), blocked_ms, latency_ms: None };
+                Edge { source, target, kind: words[3].into(), basis: "observed".into(), blocked_ms, ..Edge::default() };
             snapshot.edges.push(edge);
         } else {
             add_node(&mut snapshot, &words);

@@ -20,7 +20,7 @@ use crate::dump::{Dump, Listing};
 /// What a sweep asked, to be asked again.
 ///
 /// In it are: every file opened relative to the same open directory, read into one buffer and closed; every directory opened, listed
-/// and closed; every link read; every `stat` of a link and of what it leads to; every filesystem asked for its room; every listing of
+/// and closed; every link read; every `stat` of a link and of what it leads to; every filesystem asked for its room; every limit asked for by a process's number; every listing of
 /// sockets sent for and received (those of this process's network namespace, whichever the sweep asked for). A file that fits one read is
 /// read once, however often the sweep reads on to be sure that it ends, and by the same thread, whoever reads it for the sweep. What the
 /// sweep holds open from sweep to sweep is held open here too. Not in it are: names, which are made beforehand, numbers, texts, memory
@@ -41,7 +41,7 @@ struct Ask {
 
 #[derive(Clone, Copy)]
 enum What {
-    Open(usize),
+    Open(usize, OFlags),
     Close,
     Numbers,
     Read { on: bool },
@@ -50,6 +50,7 @@ enum What {
     Target,
     Size,
     Space,
+    Limit(i32),
     Dump(Listing),
 }
 
@@ -113,7 +114,8 @@ impl Plan {
         let is_one_more =
             before.is_some_and(|before| (&before.question, &before.name) == (&asked.question, &asked.name));
         let what = match asked.question.as_str() {
-            "open" => What::Open(self.open.len()),
+            "open" => What::Open(self.open.len(), DIRECTORY),
+            "enter" => What::Open(self.open.len(), ENTERED),
             "numbers" => What::Numbers,
             "read" | "part" => What::Read { on: asked.bytes.len() >= PAGE },
             "link" => What::Link,
@@ -121,10 +123,11 @@ impl Plan {
             "target" => What::Target,
             "size" => What::Size,
             "space" => What::Space,
+            "limit" => What::Limit(asked.name.rsplit('/').next().unwrap_or_default().parse()?),
             // Each part of an answer has a question of its own.
             "netlink" if is_one_more => return Ok(()),
             "netlink" => What::Dump(Listing::of_name(&asked.name)?),
-            "netlink-open" | "clock" | "wall-clock" | "thread-cpu" => return Ok(()),
+            "netlink-open" | "cpu-time" | "clock" | "wall-clock" | "thread-cpu" => return Ok(()),
             other => {
                 bail!("the raw floor does not know how to ask `{other}`; teach it in `producer/examples/cost/floor.rs`")
             }
@@ -134,7 +137,7 @@ impl Plan {
             _ => self.relative(&asked.name),
         };
         self.asks.push(Ask { from, name: CString::new(name)?, what });
-        if matches!(what, What::Open(_)) {
+        if matches!(what, What::Open(..)) {
             self.known.insert(asked.name.clone(), self.open.len());
             self.open.push(None);
         }
@@ -154,13 +157,13 @@ fn closing(asks: Vec<Ask>, held: usize, n: usize) -> Vec<Ask> {
     let mut last = vec![0; n];
     for (at, ask) in asks.iter().enumerate() {
         last[ask.from] = at;
-        if let What::Open(opened) = ask.what {
+        if let What::Open(opened, _) = ask.what {
             last[opened] = at;
         }
     }
     let mut closing = Vec::with_capacity(asks.len() + n);
     for (at, ask) in asks.into_iter().enumerate() {
-        let opened = if let What::Open(opened) = ask.what { opened } else { NOWHERE };
+        let opened = if let What::Open(opened, _) = ask.what { opened } else { NOWHERE };
         let done = [ask.from, opened].into_iter().filter(|directory| *directory >= held && last[*directory] == at);
         let closes: Vec<Ask> = done.map(|from| Ask { from, name: CString::default(), what: What::Close }).collect();
         closing.push(ask);
@@ -170,6 +173,7 @@ fn closing(asks: Vec<Ask>, held: usize, n: usize) -> Vec<Ask> {
 }
 
 const DIRECTORY: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
+const ENTERED: OFlags = OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
 
 impl Ask {
     fn again(&self, open: &mut [Option<OwnedFd>], dump: &Dump, buffer: &mut [u8]) -> rustix::io::Result<()> {
@@ -181,7 +185,9 @@ impl Ask {
         match self.what {
             What::Close => drop(open[self.from].take()),
             What::Dump(listing) => drop(dump.receive(listing, buffer)),
-            What::Open(opened) => open[opened] = Some(rustix::fs::openat(from, &self.name, DIRECTORY, Mode::empty())?),
+            What::Open(opened, flags) => {
+                open[opened] = Some(rustix::fs::openat(from, &self.name, flags, Mode::empty())?);
+            }
             What::Numbers => list(from)?,
             What::Read { on } => {
                 let file = rustix::fs::openat(from, &self.name, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
@@ -190,12 +196,18 @@ impl Ask {
             What::Link => drop(rustix::fs::readlinkat_raw(from, &self.name, &mut *buffer)?),
             What::LinkMode => drop(rustix::fs::statat(from, &self.name, AtFlags::SYMLINK_NOFOLLOW)?),
             What::Target => {
-                let wanted = StatxFlags::TYPE | StatxFlags::INO | StatxFlags::MNT_ID;
+                let wanted =
+                    StatxFlags::TYPE | StatxFlags::INO | StatxFlags::MNT_ID | StatxFlags::BLOCKS | StatxFlags::BTIME;
                 rustix::fs::statx(from, &self.name, AtFlags::STATX_DONT_SYNC, wanted)?;
             }
             What::Size => {
                 let flags = AtFlags::EMPTY_PATH | AtFlags::STATX_DONT_SYNC;
                 rustix::fs::statx(from, "", flags, StatxFlags::SIZE)?;
+            }
+            What::Limit(pid) => {
+                let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+                // SAFETY: no new limit is given, and the old one is written to where there is room for it.
+                unsafe { libc::prlimit(pid, libc::RLIMIT_NOFILE, std::ptr::null(), &raw mut limit) };
             }
             What::Space => {
                 let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;

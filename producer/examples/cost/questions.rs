@@ -32,7 +32,8 @@ impl Recorded {
         sweeper.sweep()?;
         let mut reader = Reader::<RawRead, _>::open(Cursor::new(file.bytes()))?;
         let first = reader.next_block()?;
-        let opened = all(&mut reader, first)?.into_iter().filter(|asked| asked.question == "open");
+        let opened =
+            all(&mut reader, first)?.into_iter().filter(|asked| matches!(asked.question.as_str(), "open" | "enter"));
         let opened = opened.map(|asked| asked.name).collect();
         Ok(Recorded { opened, sweeper, file })
     }
@@ -87,17 +88,20 @@ pub struct Files {
 impl Files {
     /// Those that these questions are about. What is asked of a few processes alone, those that wait, is left out.
     pub fn of(questions: &[RawRead]) -> Files {
-        let mut processes = BTreeMap::<String, BTreeSet<&str>>::new();
+        let mut processes = BTreeMap::<String, BTreeSet<String>>::new();
         let mut files = Files::default();
         for question in questions {
             let Some(name) = question.name.strip_prefix("/proc/") else { continue };
+            // What is asked for by number others read in a file.
+            let limits = (question.question == "limit").then(|| format!("{name}/limits"));
+            let name = limits.as_deref().unwrap_or(name);
             match name.split_once('/') {
                 Some((pid, file)) if pid.bytes().all(|digit| digit.is_ascii_digit()) => {
                     let (first, rest) = file.split_once('/').unwrap_or((file, ""));
                     // Not each descriptor by its number.
                     let is_numbered = rest.bytes().all(|digit| digit.is_ascii_digit());
                     let file = if is_numbered { first } else { file };
-                    processes.entry(file.to_owned()).or_default().insert(pid);
+                    processes.entry(file.to_owned()).or_default().insert(pid.to_owned());
                 }
                 _ => drop(files.of_host.insert(name.to_owned())),
             }

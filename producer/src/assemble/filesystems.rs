@@ -19,6 +19,10 @@ pub fn add(builder: &mut Builder, picture: &Picture, processes: &[i32]) -> BTree
         for writer in filesystem.writers.iter().filter_map(|at| processes.get(*at)) {
             builder.edge(*writer, *node, "opens", Relation::OBSERVED);
         }
+        // Who has filled it and has closed what it wrote is still to be found from it.
+        for filler in filesystem.fillers.keys().filter_map(|at| processes.get(*at)) {
+            builder.edge(*filler, *node, "opens", Relation::INFERRED);
+        }
         for (source, text) in &filesystem.proofs {
             builder.evidence(source, text, [*node]);
         }

@@ -4,15 +4,17 @@ use std::collections::BTreeMap;
 
 use schemas::Node;
 
-use super::{MOST_OTHERS, Sighting, WORTH_TELLING, unless_hidden};
+use super::{MOST_OTHERS, Sighting, unless_hidden};
 use crate::{
     builder::Builder,
     columns::{Measure, Measured, Reason},
     connections::Standing,
+    files::Handles,
+    futexes::Crowd,
     process::Process,
     rates::Rates,
     read::Seen,
-    stalls::{self, Longest, Stall},
+    stalls::{self, Longest, Stall, WORTH_TELLING},
     waits::{Picture, Wait},
 };
 
@@ -41,9 +43,14 @@ pub fn add(builder: &mut Builder, sighting: &Sighting<'_>) -> Vec<i32> {
         if let Some(forks) = sighting.forks.get(at) {
             builder.put(Measure::Forks, node, *forks);
         }
+        let filled = sighting.filesystems.filled_by(at);
+        builder.put(Measure::Filled, node, of_handles(process).map(|_| filled));
         let stall = stalls.get(&at).copied().unwrap_or_default();
         put_waits(builder, node, process, sighting.locks, &blocks.of_process(at), &stall);
-        put_connections(builder, node, standing(sighting, at, process));
+        let standing = standing(sighting, at, process);
+        put_connections(builder, node, standing);
+        let crowd = sighting.crowds.iter().find(|crowd| crowd.process == at);
+        builder.put(Measure::FutexWaitMs, node, futex_wait_ms(process, standing, crowd));
     }
     nodes
 }
@@ -85,12 +92,8 @@ fn put_rates(builder: &mut Builder, node: i32, rates: &Rates, page: f64) {
 }
 
 fn put_figures(builder: &mut Builder, node: i32, process: &Process, page: f64) {
-    let handles = process.handles.as_ref();
-    let sockets = match process.handles.as_ref() {
-        Seen::Here(handles) if handles.denied => Err(Reason::Denied),
-        handles => handles.map(|handles| handles.sockets().count() as f64).measured(),
-    };
-    let fds = handles.map(|handles| handles.count as f64).measured();
+    let sockets = of_handles(process).map(|handles| handles.sockets().count() as f64);
+    let fds = process.handles.as_ref().map(|handles| handles.numbers.len() as f64).measured();
     let figures: [(Measure, Measured); 6] = [
         (Measure::MemoryRss, process.memory.measured().map(|memory| memory.resident as f64 * page)),
         (Measure::Threads, Ok(process.threads as f64)),
@@ -102,6 +105,15 @@ fn put_figures(builder: &mut Builder, node: i32, process: &Process, page: f64) {
     for (measure, measured) in figures {
         builder.put(measure, node, measured);
     }
+}
+
+/// What its descriptors stand for, if that may be known.
+fn of_handles(process: &Process) -> Result<&Handles, Reason> {
+    process
+        .handles
+        .as_ref()
+        .measured()
+        .and_then(|handles| if handles.denied { Err(Reason::Denied) } else { Ok(handles) })
 }
 
 /// In percent of a limit; nothing is much of what has none.
@@ -149,6 +161,15 @@ fn standing(sighting: &Sighting<'_>, at: usize, process: &Process) -> Result<Sta
         }
         _ => Err(Reason::Unsupported),
     }
+}
+
+/// How long threads have waited for one another while an answer was owed: not longer than either.
+fn futex_wait_ms(process: &Process, standing: Result<Standing, Reason>, crowd: Option<&Crowd>) -> Measured {
+    if process.syscall == Seen::Denied {
+        return Err(Reason::Denied);
+    }
+    let stayed_ms = crowd.map_or(0.0, |crowd| crowd.stayed.as_secs_f64() * 1000.0);
+    Ok(stayed_ms.min(standing?.owing_ms))
 }
 
 fn put_connections(builder: &mut Builder, node: i32, standing: Result<Standing, Reason>) {

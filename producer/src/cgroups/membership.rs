@@ -1,5 +1,7 @@
 //! The control groups that a process is in: one in each hierarchy, and often the same path in all.
 
+use std::hash::{DefaultHasher, Hasher};
+
 use crate::parse::{self, cgroup};
 
 /// A tree of control groups.
@@ -83,7 +85,11 @@ pub struct Place {
 
 /// All groups of a process, one for each path, the one that says most first.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Membership(Vec<Place>);
+pub struct Membership {
+    places: Vec<Place>,
+    // A hash of what told them: most of the time it says the same again.
+    told: u64,
+}
 
 impl Membership {
     /// The groups that `/proc/PID/cgroup` tells. The root is one only where there is no other.
@@ -109,13 +115,24 @@ impl Membership {
         }
         let main = parse::process::cgroup(text).map(parse::text);
         places.sort_by_key(|place| main.as_ref() != Some(&place.path));
-        Membership(places)
+        Membership { places, told: hash(text) }
     }
 
     /// The groups.
     pub fn places(&self) -> &[Place] {
-        &self.0
+        &self.places
     }
+
+    /// Whether it was made from that very text.
+    pub fn is_told_by(&self, text: &[u8]) -> bool {
+        self.told == hash(text)
+    }
+}
+
+fn hash(text: &[u8]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    hasher.write(text);
+    hasher.finish()
 }
 
 /// The path of the group around that one; none around a root, or where it is not known because it is beyond this process's

@@ -2,6 +2,7 @@
 
 mod tcp;
 mod unix;
+mod unread;
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap, HashSet},
@@ -11,9 +12,13 @@ use std::{
 use crate::{
     columns::{Measured, Reason},
     process::Process,
-    read::Seen,
+    read::{ProcRoot, Seen},
     sockets::{Listing, TcpSocket},
 };
+use unread::Unread;
+
+/// A wait for an answer that is shorter is that of any request under way.
+const WORTH_TELLING_MS: f32 = 100.0;
 
 /// A listening or a remote endpoint.
 #[derive(Clone, Debug)]
@@ -73,12 +78,14 @@ pub struct Link {
     pub latency_ms: Option<f32>,
     /// For how many milliseconds the client has waited for an answer.
     pub blocked_ms: Option<f32>,
+    /// Connections.
+    pub count: u64,
 }
 
 impl Link {
-    /// A link without times.
+    /// One connection, without times.
     pub fn of(observed: bool) -> Link {
-        Link { observed, latency_ms: None, blocked_ms: None }
+        Link { observed, latency_ms: None, blocked_ms: None, count: 1 }
     }
 }
 
@@ -87,11 +94,12 @@ impl Link {
 pub struct Standing {
     /// Those that it is the client of.
     pub clients: u64,
-    /// For how many milliseconds it has waited for an answer over TCP.
+    /// For how many milliseconds it has waited for an answer. Over a Unix socket only the wait for a server that does not even read the
+    /// question can be told.
     pub answer_wait_ms: f64,
     /// For how many milliseconds it has owed one.
     pub owing_ms: f64,
-    /// For how many milliseconds it has left what it received over TCP unread.
+    /// For how many milliseconds it has left what it received unread.
     pub unread_ms: f64,
 }
 
@@ -125,6 +133,7 @@ pub struct Network {
 #[derive(Debug, Default)]
 pub struct Memory {
     connections: HashMap<(u64, u64), Remembered>,
+    unread: Unread,
     listed: BTreeSet<u64>,
     at: Option<Instant>,
 }
@@ -140,6 +149,8 @@ struct Remembered {
 
 /// What a look at the sockets needs.
 pub struct Scene<'s> {
+    /// Where to ask for what they do.
+    pub root: &'s ProcRoot,
     /// The sweep's processes.
     pub processes: &'s [Process],
     /// The sockets of each network namespace, by its number.
@@ -153,7 +164,7 @@ pub struct Scene<'s> {
 }
 
 impl Network {
-    /// For how many milliseconds a process has owed an answer over TCP.
+    /// For how many milliseconds a process has owed an answer.
     pub fn owing_ms(&self, process: usize) -> f64 {
         self.standings.get(&process).map_or(0.0, |standing| standing.owing_ms)
     }
@@ -172,7 +183,8 @@ impl Memory {
             &Earlier { before: &self.connections, listed: &self.listed, now: &now, elapsed, at: scene.at },
             &mut network,
         );
-        unix::join(scene, &owners, &mut network);
+        self.unread = self.unread.next(scene, &owners);
+        unix::join(scene, &owners, &self.unread, &mut network);
         self.connections = now;
         let listed = scene.listings.iter().filter(|(_, listing)| !listing.refused);
         network.network.listed = listed.map(|(namespace, _)| *namespace).collect();
@@ -286,7 +298,9 @@ impl Building {
         if target == Target::Process(source) {
             return;
         }
-        let known = self.network.links.entry((source, target, tie)).or_insert(link);
+        let known = self.network.links.entry((source, target, tie)).or_insert(Link { count: 0, ..link });
+        // Several sockets that listen at one endpoint are one endpoint.
+        known.count = if tie == Tie::Connects { known.count + link.count } else { 1 };
         known.observed |= link.observed;
         known.latency_ms = larger(known.latency_ms, link.latency_ms);
         known.blocked_ms = larger(known.blocked_ms, link.blocked_ms);
@@ -294,6 +308,15 @@ impl Building {
 
     fn standing(&mut self, process: usize) -> &mut Standing {
         self.network.standings.entry(process).or_default()
+    }
+
+    /// Notes what these processes owe and have left unread.
+    fn owe(&mut self, processes: &[usize], owing_ms: f64, unread_ms: f64) {
+        for process in processes {
+            let standing = self.standing(*process);
+            standing.owing_ms = standing.owing_ms.max(owing_ms);
+            standing.unread_ms = standing.unread_ms.max(unread_ms);
+        }
     }
 
     /// Drops the remote endpoints with the fewest connections if there are too many.

@@ -5,14 +5,11 @@ use std::{
     net::{IpAddr, SocketAddr},
 };
 
-use super::{Building, Earlier, Endpoint, Link, OtherEnd, Owners, Scene, Target, Tie, larger};
+use super::{Building, Earlier, Endpoint, Link, OtherEnd, Owners, Scene, Target, Tie, WORTH_TELLING_MS, larger};
 use crate::{
     columns::{Measured, Reason},
     sockets::TcpSocket,
 };
-
-/// A wait for an answer that is shorter is that of any request under way.
-const WORTH_TELLING_MS: f32 = 100.0;
 
 /// Adds all TCP sockets to the network.
 pub(super) fn join(scene: &Scene<'_>, owners: &Owners, earlier: &Earlier<'_>, network: &mut Building) {
@@ -166,11 +163,7 @@ impl<'s> Join<'_, 's> {
         let accepted = owners.of_socket(socket.inode);
         // Nobody has accepted it yet: that is up to whoever listens.
         let servers = if accepted.is_empty() { owners.of_socket(listener.socket.inode) } else { accepted };
-        for server in servers {
-            let standing = self.network.standing(*server);
-            standing.owing_ms = standing.owing_ms.max(owing);
-            standing.unread_ms = standing.unread_ms.max(unread);
-        }
+        self.network.owe(servers, owing, unread);
         let clients = peer.map_or(&[][..], |peer| owners.of_socket(peer.socket.inode));
         self.note_other_end(socket.inode, clients, true);
     }
@@ -193,7 +186,7 @@ impl<'s> Join<'_, 's> {
             self.add_resent(at, resent);
         }
         let latency_ms = larger(socket.rtt_ms, peer.and_then(|peer| peer.socket.rtt_ms));
-        let link = Link { observed: listener.is_some(), latency_ms, blocked_ms: None };
+        let link = Link { latency_ms, ..Link::of(listener.is_some()) };
         self.client_of(placed, peer, &targets, link);
         self.note_other_end(socket.inode, servers, false);
     }
@@ -215,7 +208,7 @@ impl<'s> Join<'_, 's> {
                 (_, owing) => owing,
             });
         }
-        let link = Link { observed: true, latency_ms: socket.rtt_ms, blocked_ms: None };
+        let link = Link { latency_ms: socket.rtt_ms, ..Link::of(true) };
         self.client_of(placed, None, &[Target::Endpoint(at)], link);
     }
 

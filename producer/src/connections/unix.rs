@@ -2,11 +2,11 @@
 
 use std::collections::HashMap;
 
-use super::{Building, Endpoint, Link, OtherEnd, Owners, Scene, Target, Tie};
+use super::{Building, Endpoint, Link, OtherEnd, Owners, Scene, Target, Tie, WORTH_TELLING_MS, unread::Unread};
 use crate::{role, sockets::UnixSocket};
 
 /// Adds all Unix sockets to the network.
-pub(super) fn join(scene: &Scene<'_>, owners: &Owners, network: &mut Building) {
+pub(super) fn join(scene: &Scene<'_>, owners: &Owners, unread: &Unread, network: &mut Building) {
     let placed = scene
         .listings
         .iter()
@@ -19,6 +19,7 @@ pub(super) fn join(scene: &Scene<'_>, owners: &Owners, network: &mut Building) {
     {
         if let Some(name) = listener.name.as_deref() {
             let at = add_listener(scene, owners, network, *namespace, listener, name);
+            add_pending(scene, owners, unread, network, listener, at);
             listening.add(*namespace, name, at);
         }
     }
@@ -32,7 +33,7 @@ pub(super) fn join(scene: &Scene<'_>, owners: &Owners, network: &mut Building) {
             count(network, endpoint, socket);
         }
         let pair = Pair { socket, serves: serves(socket).is_some(), peer, is_served: serves(peer).is_some() };
-        pair.join(scene, owners, network);
+        pair.join(scene, owners, unread, network);
     }
 }
 
@@ -95,18 +96,39 @@ fn add_listener(
     for owner in listeners {
         network.link(*owner, Target::Endpoint(at), Tie::Opens, Link::of(true));
     }
-    // Clients that nobody has accepted yet wait for whoever listens.
+    at
+}
+
+/// Clients that nobody has accepted yet wait for whoever listens.
+fn add_pending(
+    scene: &Scene<'_>,
+    owners: &Owners,
+    unread: &Unread,
+    network: &mut Building,
+    listener: &UnixSocket,
+    at: usize,
+) {
+    let listeners = owners.of_socket(listener.inode);
     for client in listener.pending.iter().filter(|client| !scene.own.contains(client)) {
         let target = listeners.first().map_or(Target::Endpoint(at), |server| Target::Process(*server));
+        let late_ms = unread.millis(*client);
+        network.owe(listeners, late_ms, late_ms);
         for owner in owners.of_socket(*client) {
-            network.link(*owner, target, Tie::Connects, Link::of(true));
+            add_client(network, *owner, target, late_ms);
         }
         if scene.asked.contains(client) {
             let processes = listeners.get(..1).unwrap_or_default().to_vec();
             network.network.other_ends.insert(*client, OtherEnd { processes, are_clients: false });
         }
     }
-    at
+}
+
+/// Links a client to its server, which has not read what it was asked for so long.
+fn add_client(network: &mut Building, client: usize, target: Target, late_ms: f64) {
+    let standing = network.standing(client);
+    standing.answer_wait_ms = standing.answer_wait_ms.max(late_ms);
+    let blocked_ms = Some(late_ms as f32).filter(|millis| *millis >= WORTH_TELLING_MS);
+    network.link(client, target, Tie::Connects, Link { blocked_ms, ..Link::of(true) });
 }
 
 fn count(network: &mut Building, at: usize, socket: &UnixSocket) {
@@ -126,8 +148,9 @@ struct Pair<'s> {
 
 impl Pair<'_> {
     /// Links the owners of the socket to those of its peer, if it is the client of the two.
-    fn join(&self, scene: &Scene<'_>, owners: &Owners, network: &mut Building) {
+    fn join(&self, scene: &Scene<'_>, owners: &Owners, unread: &Unread, network: &mut Building) {
         let (clients, servers) = (owners.of_socket(self.socket.inode), owners.of_socket(self.peer.inode));
+        network.owe(clients, 0.0, unread.millis(self.socket.inode));
         if scene.asked.contains(&self.socket.inode) {
             let other_end = OtherEnd { processes: servers.to_vec(), are_clients: !self.is_client() };
             network.network.other_ends.insert(self.socket.inode, other_end);
@@ -139,16 +162,19 @@ impl Pair<'_> {
         if self.serves == self.is_served && self.socket.name.is_some() && self.peer.name.is_none() {
             return;
         }
+        // Whether the ends of any other pair question and answer is not known.
+        let late_ms = if self.is_client() { unread.millis(self.peer.inode) } else { 0.0 };
+        network.owe(servers, late_ms, 0.0);
         let age =
             |at: usize| scene.processes.get(at).map(|process| (process.identity.start_time, process.identity.pid));
         for client in clients {
             for server in servers {
-                // Of a pair without names the younger was most likely started by, and for, the older.
-                if self.is_client() || age(*client) > age(*server) {
-                    if self.is_client() {
-                        network.standing(*client).clients += 1;
-                    }
-                    network.link(*client, Target::Process(*server), Tie::Connects, Link::of(self.is_client()));
+                if self.is_client() {
+                    network.standing(*client).clients += 1;
+                    add_client(network, *client, Target::Process(*server), late_ms);
+                } else if age(*client) > age(*server) {
+                    // Of a pair without names the younger was most likely started by, and for, the older.
+                    network.link(*client, Target::Process(*server), Tie::Connects, Link::of(false));
                 }
             }
         }

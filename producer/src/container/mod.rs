@@ -18,6 +18,9 @@ use crate::{
 /// Of an environment no more than this is looked at.
 const LONGEST: usize = 64 << 10;
 
+/// Where Kubernetes tells the pod's namespace, beside the pod's own key to its API, unless the pod is to have none. The key is not read.
+const NAMESPACE: &str = "root/var/run/secrets/kubernetes.io/serviceaccount/namespace";
+
 /// A process's container.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Container {
@@ -39,6 +42,21 @@ impl Container {
             Seen::Here(label) => label.as_ref(),
             _ => None,
         }
+    }
+}
+
+/// The namespace that Kubernetes tells a pod, if it does; `Late` if the answer does not come.
+fn namespace(
+    process: Identity,
+    directory: &Directory,
+    aside: &mut Aside,
+    buffer: &mut Vec<u8>,
+) -> Seen<Option<String>> {
+    const LONGEST: usize = 256;
+    let keep = |text: &[u8]| environ::name(text).unwrap_or_default().as_bytes().to_vec();
+    match aside.read_part(directory, (process, NAMESPACE), LONGEST, buffer, keep) {
+        Seen::Late => Seen::Late,
+        told => Seen::Here(told.here().and_then(environ::name).map(str::to_owned)),
     }
 }
 
@@ -72,17 +90,22 @@ impl Known {
             Some(label) => Seen::Here(Some(label)),
             None => {
                 let text = aside.read_part(directory, (process, "environ"), LONGEST, buffer, environ::kept);
-                text.map(|text| self.told(group, id, text))
+                let text = text.map(<[u8]>::to_vec);
+                text.and_then(|text| {
+                    let mut names = environ::names(&text);
+                    names.kubernetes |= path::pod(group).is_some();
+                    let namespace = match names.namespace {
+                        None if names.kubernetes => namespace(process, directory, aside, buffer),
+                        _ => Seen::Here(None),
+                    };
+                    namespace.map(|namespace| {
+                        let namespace = names.namespace.or(namespace.as_deref());
+                        label::of(&environ::Names { namespace, ..names }, id, &self.host)
+                    })
+                })
             }
         };
         Some(Container { id: id.to_owned(), label })
-    }
-
-    /// What the process's own environment says, of which nothing but those names is read.
-    fn told(&self, group: &str, id: &str, environment: &[u8]) -> Option<Label> {
-        let names = environ::names(environment);
-        let names = environ::Names { kubernetes: names.kubernetes || path::pod(group).is_some(), ..names };
-        label::of(&names, id, &self.host)
     }
 
     /// Whether the name of a container that was unknown before is known by now.

@@ -1,5 +1,7 @@
 //! In what condition one filesystem is.
 
+use std::collections::BTreeMap;
+
 use super::Filesystem;
 use crate::{
     columns::{Measure, Measured, Reason},
@@ -26,20 +28,26 @@ const FULL: f64 = 99.9;
 
 impl Condition<'_> {
     /// The filesystem as it is shown. `mountinfo` is where its mount was read.
-    pub fn filesystem(&self, writers: Vec<usize>, mountinfo: &str) -> Filesystem {
+    pub fn filesystem(&self, writers: Vec<usize>, fillers: BTreeMap<usize, f64>, mountinfo: &str) -> Filesystem {
         Filesystem {
             device: self.mount.device,
             path: self.mount.path.clone(),
             figures: self.figures(),
             is_full_or_frozen: self.is_full_or_frozen(),
             writers,
+            fillers,
             proofs: self.proofs(mountinfo),
         }
     }
 
     /// Whether it is of interest though nobody writes to it.
     pub fn is_in_trouble(&self) -> bool {
-        self.is_frozen() || self.has_become_read_only() || self.is_filled(NEARLY_FULL)
+        self.is_frozen() || self.has_become_read_only() || self.is_nearly_full()
+    }
+
+    /// Whether hardly anything can be added to it.
+    pub fn is_nearly_full(&self) -> bool {
+        self.is_filled(NEARLY_FULL)
     }
 
     /// Whether writing to it fails, or has to wait.
@@ -76,7 +84,7 @@ impl Condition<'_> {
             proofs.push((mountinfo.to_owned(), self.mount.line.clone()));
         }
         if let Seen::Here(space) = self.space
-            && self.is_filled(NEARLY_FULL)
+            && self.is_nearly_full()
         {
             let Space { block, blocks, available, inodes, inodes_free, .. } = space;
             let text = format!(

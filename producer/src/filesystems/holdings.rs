@@ -15,6 +15,8 @@ pub struct Holdings {
     // By the device that `stat` tells of a file; none is known of what is mounted elsewhere.
     homes: BTreeMap<(u32, u32), Option<(u32, u32)>>,
     writers: BTreeMap<(u32, u32), BTreeSet<usize>>,
+    // The files that have grown, by who writes to them, with the filesystem and the bytes.
+    grown: BTreeMap<(usize, FileKey), ((u32, u32), u64)>,
 }
 
 impl Holdings {
@@ -28,6 +30,10 @@ impl Holdings {
                 let home = holdings.homes.entry(key.device).or_insert_with(|| mounts.home(key.device, file.mount));
                 if let Some(home) = home.filter(|_| writes) {
                     holdings.writers.entry(home).or_default().insert(at);
+                    let grown = file.grown();
+                    if grown > 0 {
+                        holdings.grown.insert((at, key), (home, grown));
+                    }
                 }
             }
         }
@@ -52,6 +58,12 @@ impl Holdings {
     /// The processes that have a file on the filesystem open for writing.
     pub fn writers(&self, device: (u32, u32)) -> impl Iterator<Item = usize> {
         self.writers.get(&device).into_iter().flatten().copied()
+    }
+
+    /// By how many bytes files have grown since the sweep before: each process that has one open for writing, the filesystem, and the
+    /// bytes. What of it is whose is not known if there are several.
+    pub fn grown(&self) -> impl Iterator<Item = (usize, (u32, u32), u64)> {
+        self.grown.iter().map(|((process, _), (home, bytes))| (*process, *home, *bytes))
     }
 
     /// The processes that have any file open for writing.

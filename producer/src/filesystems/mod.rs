@@ -1,11 +1,15 @@
 //! The filesystems of the host: how full they are, and whether they can be written to.
 
 mod condition;
+mod filling;
 mod holdings;
 mod mounted;
 mod stuck;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Instant,
+};
 
 use crate::{
     columns::{Measure, Measured, Reason},
@@ -35,6 +39,8 @@ pub struct Filesystem {
     pub is_full_or_frozen: bool,
     /// Processes with a file open for writing on it, by index in the sweep.
     pub writers: Vec<usize>,
+    /// If it is nearly full: bytes that processes have added to it of late, by index in the sweep.
+    pub fillers: BTreeMap<usize, f64>,
     /// What says that it cannot be written to, and where that was read.
     pub proofs: Vec<(String, String)>,
 }
@@ -50,6 +56,11 @@ pub struct Picture {
 }
 
 impl Picture {
+    /// By how many bytes a process has filled filesystems that are nearly full.
+    pub fn filled_by(&self, process: usize) -> f64 {
+        self.filesystems.iter().filter_map(|filesystem| filesystem.fillers.get(&process)).sum()
+    }
+
     /// The device of the filesystem that a file is on, if that is full or frozen.
     pub fn trouble_of(&self, file: &FileKey) -> Option<(u32, u32)> {
         let device = self.holdings.home(file)?;
@@ -68,6 +79,8 @@ pub struct Scene<'s> {
     pub processes: &'s [Process],
     /// Their open files.
     pub files: &'s FileTable,
+    /// When the sweep began.
+    pub at: Instant,
 }
 
 /// What is remembered from sweep to sweep: the mounts, which change rarely, and the waits.
@@ -80,6 +93,7 @@ pub struct Memory {
     writable: BTreeSet<(u32, u32)>,
     sweeps_until_read: u32,
     stuck: stuck::Memory,
+    filling: filling::Memory,
 }
 
 /// Sweeps from one look at the mounts to the next, if nothing says that they changed.
@@ -90,6 +104,7 @@ impl Memory {
     pub fn look(&mut self, scene: &Scene<'_>, gaps: &mut Gaps, buffer: &mut Vec<u8>) -> Picture {
         let holdings = self.holdings(scene, gaps, buffer);
         let found = self.stuck(scene, &holdings, gaps, buffer);
+        let mut fillers = self.filling.look(scene.processes, &holdings, scene.at);
         let top = scene.place.top(scene.root);
         gaps.add_seen("filesystems", &top);
         let mountinfo = scene.root.path.join(scene.place.mountinfo()).display().to_string();
@@ -108,8 +123,9 @@ impl Memory {
                 self.writable.extend((!space.read_only).then_some(*device));
             }
             let writers: Vec<usize> = holdings.writers(*device).collect();
+            let fillers = fillers.remove(device).filter(|_| condition.is_nearly_full()).unwrap_or_default();
             if !writers.is_empty() || condition.is_in_trouble() {
-                filesystems.push(condition.filesystem(writers, &mountinfo));
+                filesystems.push(condition.filesystem(writers, fillers, &mountinfo));
             }
         }
         Picture { filesystems, stuck: found.stuck, holdings }

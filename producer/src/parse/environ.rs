@@ -38,6 +38,11 @@ pub fn names(text: &[u8]) -> Names<'_> {
     names
 }
 
+/// The name that is all of a text, if it is one.
+pub fn name(text: &[u8]) -> Option<&str> {
+    std::str::from_utf8(text.trim_ascii()).ok().filter(|text| is_name(text))
+}
+
 /// An environment with these names alone: what may be kept, recordings included.
 pub fn kept(text: &[u8]) -> Vec<u8> {
     let names = names(text);

@@ -49,6 +49,7 @@ pub fn unix(line: &[u8]) -> Option<UnixSocket> {
         listens: flags & ACCEPTS != 0,
         pending: Vec::new(),
         queued: 0,
+        sent: 0,
         limit: None,
     })
 }

@@ -56,6 +56,7 @@ pub struct ChannelCall {
 struct Numbers {
     flock: u64,
     fcntl: u64,
+    futex: u64,
     /// Number, name, and whether it writes, of calls whose first argument is the descriptor.
     channel: [(u64, &'static str, bool); 11],
 }
@@ -64,6 +65,7 @@ struct Numbers {
 const NUMBERS: Option<Numbers> = Some(Numbers {
     flock: 73,
     fcntl: 72,
+    futex: 202,
     channel: [
         (0, "read", false),
         (1, "write", true),
@@ -82,6 +84,7 @@ const NUMBERS: Option<Numbers> = Some(Numbers {
 const NUMBERS: Option<Numbers> = Some(Numbers {
     flock: 32,
     fcntl: 25,
+    futex: 98,
     channel: [
         (63, "read", false),
         (64, "write", true),
@@ -126,6 +129,15 @@ impl Syscall {
         }
         let waits = matches!(operation & 0xffff_ffff, F_SETLKW | F_OFD_SETLKW);
         (self.number == numbers.fcntl && waits).then_some(LockCall { family: Family::Fcntl, fd, shared: None })
+    }
+
+    /// The address of the futex that the call waits at, if that is what it does. Threads of one process see the same at it.
+    pub fn futex(&self) -> Option<u64> {
+        // Of their operations: FUTEX_WAIT, FUTEX_LOCK_PI, FUTEX_WAIT_BITSET, FUTEX_WAIT_REQUEUE_PI, FUTEX_LOCK_PI2.
+        const WAITS: [u64; 5] = [0, 6, 9, 11, 13];
+        const OPERATION: u64 = 0x7f;
+        let [futex, operation, ..] = self.arguments;
+        (self.number == NUMBERS?.futex && WAITS.contains(&(operation & OPERATION))).then_some(futex)
     }
 
     /// The read or write that the call is, if it is one.
@@ -189,10 +201,20 @@ mod tests {
         assert_eq!(call("202 0x4 0x7f 0x10 0x0 0x0 0x0 0x7ffd 0x7f3a"), None);
     }
 
+    #[cfg(target_arch = "x86_64")]
+    #[test]
+    fn a_thread_that_wakes_others_waits_at_no_futex() {
+        let futex = |line: &str| parse(line.as_bytes()).unwrap().futex();
+        assert_eq!(futex("202 0x7f10 0x189 0x0 0x0 0x0 0xffffffff 0x7ffd 0x7f3a"), Some(0x7f10));
+        assert_eq!(futex("202 0x7f10 0x80 0x2 0x0 0x0 0x0 0x7ffd 0x7f3a"), Some(0x7f10));
+        assert_eq!(futex("202 0x7f10 0x81 0x1 0x0 0x0 0x0 0x7ffd 0x7f3a"), None);
+        assert_eq!(futex("1 0x7f10 0x80 0x2 0x0 0x0 0x0 0x7ffd 0x7f3a"), None);
+    }
+
     proptest! {
         #[test]
         fn no_bytes_make_it_panic(text in prop::collection::vec(any::<u8>(), 0..200)) {
-            let _ = parse(&text).map(|call| (call.lock_call(), call.channel_call()));
+            let _ = parse(&text).map(|call| (call.lock_call(), call.channel_call(), call.futex()));
         }
 
         #[test]

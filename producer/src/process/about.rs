@@ -43,7 +43,12 @@ pub struct About {
 impl Opened {
     /// Reads its control groups, which a process is often moved into shortly after it began.
     pub fn groups(&self, buffer: &mut Vec<u8>) -> Membership {
-        self.directory.read("cgroup", buffer).here().map(Membership::parse).unwrap_or_default()
+        Membership::parse(self.directory.read_of_one("cgroup", buffer).here().unwrap_or_default())
+    }
+
+    /// Whether they are these still.
+    pub fn is_still_in(&self, groups: &Membership, buffer: &mut Vec<u8>) -> bool {
+        groups.is_told_by(self.directory.read_of_one("cgroup", buffer).here().unwrap_or_default())
     }
 
     /// Reads what changes little. The command line is kept if it is to be shown.

@@ -88,6 +88,8 @@ pub struct UnixSocket {
     pub pending: Vec<u64>,
     /// Of a listener connections, else bytes that are not taken yet.
     pub queued: u32,
+    /// Bytes of memory for what it sent and the other end has not taken yet; 0 if that is not told.
+    pub sent: u32,
     /// Of a listener: the longest queue that it allows.
     pub limit: Option<u32>,
 }

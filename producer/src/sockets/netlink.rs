@@ -212,6 +212,7 @@ fn unix_socket(response: &UnixResponse) -> UnixSocket {
         listens,
         pending: response.pending_connections().unwrap_or_default().iter().copied().map(u64::from).collect(),
         queued: queues.map_or(0, |(queued, _)| queued),
+        sent: queues.filter(|_| !listens).map_or(0, |(_, sent)| sent),
         limit: queues.map(|(_, limit)| limit).filter(|_| listens),
     }
 }

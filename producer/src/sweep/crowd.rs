@@ -2,12 +2,14 @@
 
 use std::collections::HashSet;
 
+use schemas::Timestamp;
+
 use super::Sweeper;
 use crate::{
     ProducerError,
     coverage::Gaps,
     parse,
-    process::{self, Identity, Process},
+    process::{self, Identity, Process, Reread},
     rates::Since,
     read::Seen,
 };
@@ -23,20 +25,21 @@ pub(super) struct Crowd {
 
 /// What does not change often is read again after so many sweeps, a part of the processes in each.
 const REREAD_AFTER: u64 = 16;
+/// The same for what a process is, which hardly ever changes.
+const ASKED_AGAIN_AFTER: u64 = 64;
 
 impl Sweeper {
-    /// Reads all processes but kernel threads and Local Detective's own.
-    pub(super) fn crowd(&mut self, gaps: &mut Gaps) -> Result<Crowd, ProducerError> {
+    /// Reads all processes but kernel threads and Local Detective's own, in a sweep that began at that time of day.
+    pub(super) fn crowd(&mut self, began: Timestamp, gaps: &mut Gaps) -> Result<Crowd, ProducerError> {
         let mut crowd = Crowd::default();
         let mut pids = self.root.pids()?;
-        self.files.begin_sweep();
+        self.files.begin_sweep(began);
         pids.sort_unstable();
         for pid in pids {
             let seen = match process::open(&self.root, pid, &mut self.buffer) {
                 Seen::Here(Some(opened)) => {
                     let before = self.remembered.remove(&opened.identity).ok_or_else(|| self.since(&opened.identity));
-                    let reread = self.producer.sweep.reread
-                        || self.sequence.cast_unsigned().wrapping_add(pid.into()).is_multiple_of(REREAD_AFTER);
+                    let reread = self.reread(pid);
                     let about = self.abouts.of(&opened, reread, &mut self.buffer);
                     if self.place.is_own(pid, &about) {
                         crowd.own_sockets.extend(opened.sockets(&mut self.files, &mut self.buffer));
@@ -64,6 +67,16 @@ impl Sweeper {
         let tasks = self.root.directory.read_small("loadavg", &mut self.buffer).here().and_then(parse::system::tasks);
         let seen: u64 = processes.map(|process| process.threads).sum();
         usize::try_from(tasks.unwrap_or(0).saturating_sub(seen)).unwrap_or(usize::MAX).max(1)
+    }
+
+    /// What is read again of a process in this sweep.
+    fn reread(&self, pid: u32) -> Reread {
+        let turn = self.sequence.cast_unsigned().wrapping_add(pid.into());
+        if turn.is_multiple_of(ASKED_AGAIN_AFTER) {
+            return Reread::All;
+        }
+        let files = self.producer.sweep.reread || turn.is_multiple_of(REREAD_AFTER);
+        if files { Reread::Files } else { Reread::Nothing }
     }
 
     /// Since when the amounts of a process count that the sweep before did not see.

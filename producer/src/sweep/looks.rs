@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashSet},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use super::{Sweeper, crowd::Crowd};
@@ -38,6 +38,7 @@ impl Sweeper {
         let elsewhere = elsewhere.filter(|namespace| !listings.contains_key(namespace)).count();
         gaps.add("sockets-elsewhere", Reason::Denied, elsewhere);
         let network = self.connections.join(&connections::Scene {
+            root: &self.root,
             processes: &crowd.processes,
             listings: &listings,
             asked,
@@ -48,8 +49,8 @@ impl Sweeper {
         network
     }
 
-    pub(super) fn filesystems(&mut self, processes: &[Process], gaps: &mut Gaps) -> filesystems::Picture {
-        let scene = filesystems::Scene { root: &self.root, place: &self.place, processes, files: &self.files };
+    pub(super) fn filesystems(&mut self, processes: &[Process], at: Instant, gaps: &mut Gaps) -> filesystems::Picture {
+        let scene = filesystems::Scene { root: &self.root, place: &self.place, processes, files: &self.files, at };
         self.filesystems.look(&scene, gaps, &mut self.buffer)
     }
 

@@ -194,3 +194,23 @@ fn a_recording_of_a_host_with_filesystems_plays_back_without_it() {
         assert_eq!(played.sweep().unwrap(), snapshot);
     }
 }
+
+#[test]
+fn a_pod_is_told_its_namespace_in_a_file_of_its_own() {
+    let root = fixture::tree();
+    for (pid, id) in [(17, "a"), (18, "b")] {
+        fixture::write(root.path(), &format!("{pid}/stat"), &fixture::stat(pid, b"api", 0, 0));
+        let group = format!("0::/kubepods.slice/cri-containerd-{}.scope\n", id.repeat(64));
+        fixture::write(root.path(), &format!("{pid}/cgroup"), group.as_bytes());
+        let environment = b"KUBERNETES_SERVICE_HOST=10.0.0.1\0HOSTNAME=api-558bd4d5db-x7xqz\0";
+        fixture::write(root.path(), &format!("{pid}/environ"), environment);
+        // Which is that of the container, and not of whoever looks.
+        fs::create_dir_all(root.path().join(format!("{pid}/root/var"))).unwrap();
+        std::os::unix::fs::symlink("/run", root.path().join(format!("{pid}/root/var/run"))).unwrap();
+    }
+    fixture::write(root.path(), "17/root/run/secrets/kubernetes.io/serviceaccount/namespace", b"pay\n");
+    let snapshot = fixture::sweeper_of(&root).sweep().unwrap();
+    let role = |pid| node(&snapshot, process(&snapshot, pid).unwrap()).role.as_str();
+    assert_eq!((role(17), role(18)), ("[pay/api] - api", "[api] - api"));
+    assert_eq!(counted(&snapshot, "environ", "late"), None);
+}

@@ -108,3 +108,29 @@ fn a_fixture_shows_nothing_of_the_real_host() {
     assert!(!snapshot.nodes.iter().any(|node| node.kind == "endpoint"));
     assert!(snapshot.coverage.iter().any(|entry| entry.signal == "sockets-listing"));
 }
+
+#[test]
+fn what_a_process_is_is_asked_again_however_old_it_is() {
+    let root = tree();
+    write(root.path(), "uptime", b"900.00 10.00\n");
+    write(root.path(), "17/stat", &stat(17, b"python3", 0, 0));
+    write(root.path(), "17/cmdline", b"python3\0/srv/old.py\0");
+    let link = |target: &str, name: &str| {
+        let path = root.path().join(name);
+        let _ = fs::remove_file(&path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::os::unix::fs::symlink(target, path).unwrap();
+    };
+    link("/usr/bin/python3.11", "17/exe");
+    let mut sweeper = sweeper_of(&root);
+    let mut role = || {
+        let snapshot = sweeper.sweep().unwrap();
+        node(&snapshot, process(&snapshot, 17).unwrap()).role.clone()
+    };
+    assert_eq!(role(), "/usr/bin/python3.11 old.py");
+    write(root.path(), "17/cmdline", b"python3\0/srv/new.py\0");
+    link("/usr/bin/python3.13", "17/exe");
+    let roles: Vec<String> = (0..64).map(|_| role()).collect();
+    assert_eq!(roles[0], "/usr/bin/python3.11 old.py", "not in each sweep");
+    assert_eq!(roles[63], "/usr/bin/python3.13 new.py");
+}

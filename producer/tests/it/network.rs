@@ -40,6 +40,27 @@ fn a_server_that_does_not_accept_still_has_its_client() {
 }
 
 #[test]
+fn connections_of_a_pair_are_counted_accepted_or_not() {
+    let (server, address) = play("serve -");
+    let (often, _) = play(&format!("connect-three-times {address}"));
+    let (once, _) = play(&format!("connect {address}"));
+    let (snapshot, [server, often, once]) = sweep_until(&mut sweeper(), |snapshot| {
+        let [Some(server), Some(often), Some(once)] =
+            [&server, &often, &once].map(|kept| process(snapshot, kept.pid()))
+        else {
+            return None;
+        };
+        edge(snapshot, often, "connects", server)?;
+        edge(snapshot, once, "connects", server)?;
+        Some([server, often, once])
+    });
+    let count = |client| edge(&snapshot, client, "connects", server).unwrap().count;
+    assert_eq!((count(often), count(once)), (3, 1));
+    let others = snapshot.edges.iter().filter(|edge| edge.kind != "connects");
+    assert!(others.into_iter().all(|edge| edge.count == 1));
+}
+
+#[test]
 fn what_is_connected_to_this_process_itself_is_left_out() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();

@@ -8,7 +8,9 @@ use crate::children::*;
 fn start(folder: &Path, name: &str, argument: &str) -> Kept {
     let program = folder.join(name);
     if !program.exists() {
-        std::fs::copy(std::fs::canonicalize("/bin/sh").unwrap(), &program).unwrap();
+        // By another process: a child of another test could inherit a descriptor that writes it, and then it cannot be run.
+        let shell = std::fs::canonicalize("/bin/sh").unwrap();
+        assert!(Command::new("cp").arg(shell).arg(&program).status().unwrap().success());
     }
     Kept::start(Command::new(program).args(["-c", "kill -STOP $$", argument]))
 }

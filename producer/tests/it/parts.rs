@@ -60,11 +60,35 @@ fn a_part_is_played_for_other_tests() {
             say("connected");
             let _ = wait();
         }
+        "connect-three-times" => {
+            let _connections = [(); 3].map(|()| TcpStream::connect(address).unwrap());
+            say("connected");
+            let _ = wait();
+        }
         "serve-unix" => {
             let listener = UnixListener::bind(address).unwrap();
             say("listening");
             let _accepted = listener.accept().unwrap();
             let _ = wait();
+        }
+        "ignore-unix" => {
+            let _listener = UnixListener::bind(address).unwrap();
+            say("listening");
+            let _ = wait();
+        }
+        "drain-unix" => {
+            let listener = UnixListener::bind(address).unwrap();
+            say("listening");
+            let _ = std::io::copy(&mut listener.accept().unwrap().0, &mut std::io::sink());
+        }
+        "poll-unix" => {
+            let mut connection = UnixStream::connect(address).unwrap();
+            connection.write_all(b"a question").unwrap();
+            say("asked");
+            let mut wanted =
+                libc::pollfd { fd: std::os::fd::AsRawFd::as_raw_fd(&connection), events: libc::POLLIN, revents: 0 };
+            // SAFETY: one descriptor, which is open.
+            unsafe { libc::poll(&raw mut wanted, 1, -1) };
         }
         "connect-unix" => {
             let _connection = UnixStream::connect(address).unwrap();
@@ -94,6 +118,18 @@ fn a_part_is_played_for_other_tests() {
             let file = std::fs::File::options().write(true).open(address).unwrap();
             say("waiting");
             open_file_lock(&file, libc::F_OFD_SETLKW);
+        }
+        "stuck" => {
+            static LOCK: std::sync::Mutex<()> = std::sync::Mutex::new(());
+            let _held = LOCK.lock().unwrap();
+            let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+            say(&listener.local_addr().unwrap().to_string());
+            for connection in listener.incoming() {
+                std::thread::spawn(move || {
+                    drop(LOCK.lock());
+                    connection.unwrap().write_all(b"an answer")
+                });
+            }
         }
         "ask" => {
             let mut connection = TcpStream::connect(address).unwrap();

@@ -62,6 +62,43 @@ fn a_writer_to_a_full_unix_socket_waits_for_its_server() {
 }
 
 #[test]
+fn who_polls_for_an_answer_over_a_unix_socket_waits_for_a_server_that_does_not_read() {
+    let directory = tempfile::TempDir::new().unwrap();
+    for part in ["serve-unix", "ignore-unix"] {
+        let path = directory.path().join(part).to_str().unwrap().to_owned();
+        let (server, _) = play(&format!("{part} {path}"));
+        let (client, _) = play(&format!("poll-unix {path}"));
+        let (snapshot, waiter) = waits("answer_wait_ms", &client);
+        let server = process(&snapshot, server.pid()).unwrap();
+        let wait = edge(&snapshot, waiter, "connects", server).unwrap();
+        assert_eq!((wait.blocked_ms, wait.count), (value(&snapshot, "answer_wait_ms", waiter), 1), "{part}");
+        assert_eq!(value(&snapshot, "owing_ms", server), wait.blocked_ms);
+        assert_eq!(value(&snapshot, "unread_ms", server), wait.blocked_ms);
+        assert_eq!(
+            (value(&snapshot, "owing_ms", waiter), value(&snapshot, "unread_ms", waiter)),
+            (Some(0.0), Some(0.0))
+        );
+    }
+}
+
+#[test]
+fn of_what_flows_through_a_unix_socket_nothing_is_unread_for_long() {
+    let directory = tempfile::TempDir::new().unwrap();
+    let path = directory.path().join("service.sock").to_str().unwrap().to_owned();
+    let (reader, _) = play(&format!("drain-unix {path}"));
+    let (writer, _) = play(&format!("fill-unix {path}"));
+    let mut sweeper = sweeper();
+    for _ in 0..8 {
+        std::thread::sleep(std::time::Duration::from_millis(200));
+        let snapshot = sweeper.sweep().unwrap();
+        let (reader, writer) = (process(&snapshot, reader.pid()), process(&snapshot, writer.pid()));
+        // On a crowded host both may rest from one sweep to the next.
+        assert!(value(&snapshot, "unread_ms", reader.unwrap()).unwrap() < 1000.0);
+        assert!(value(&snapshot, "answer_wait_ms", writer.unwrap()).unwrap() < 1000.0);
+    }
+}
+
+#[test]
 fn a_stopped_server_is_found_from_its_waiting_clients() {
     let (server, address) = play("ignore -");
     kill_process(Pid::from_raw(server.0.id() as i32).unwrap(), Signal::STOP).unwrap();
@@ -83,6 +120,24 @@ fn a_server_that_does_not_read_is_told_for_how_long() {
     let (_client, _) = play(&format!("ask {address}"));
     let (snapshot, server) = waits("unread_ms", &server);
     assert!(value(&snapshot, "owing_ms", server).unwrap() >= value(&snapshot, "unread_ms", server).unwrap());
+}
+
+#[test]
+fn threads_that_wait_for_one_another_are_told_once_an_answer_is_owed() {
+    let (server, address) = play("stuck -");
+    // Threads wait at a futex for these too, but nobody has asked for anything.
+    let _quiet: Vec<_> = (0..2).map(|_| play(&format!("connect {address}")).0).collect();
+    let mut sweeper = sweeper();
+    let threads = |snapshot: &GraphSnapshot| value(snapshot, "threads", process(snapshot, server.pid())?);
+    sweep_until(&mut sweeper, |snapshot| (threads(snapshot)? >= 4.0).then_some(()));
+    let snapshot = sweeper.sweep().unwrap();
+    assert_eq!(value(&snapshot, "futex_wait_ms", process(&snapshot, server.pid()).unwrap()), Some(0.0));
+    let (client, _) = play(&format!("ask {address}"));
+    let (snapshot, server) = waits("futex_wait_ms", &server);
+    assert!(value(&snapshot, "owing_ms", server) >= value(&snapshot, "futex_wait_ms", server));
+    assert_eq!(value(&snapshot, "futex_wait_ms", process(&snapshot, client.pid()).unwrap()), Some(0.0));
+    let proof = snapshot.evidence.iter().find(|proof| proof.nodes.contains(&(server as i32))).unwrap();
+    assert!(proof.source.contains("/task/") && proof.text.ends_with("futex(wait), 3 threads"), "{proof:?}");
 }
 
 #[test]

@@ -200,3 +200,24 @@ fn a_reader_depends_on_the_writer_of_its_pipe_and_a_child_on_its_parent() {
     assert_eq!(edge(&snapshot, reader, "pipes", writer).unwrap().basis, "observed");
     assert!(edge(&snapshot, writer, "pipes", reader).is_none());
 }
+
+#[test]
+fn descriptors_are_found_wherever_they_move() {
+    let folder = tempfile::tempdir().unwrap();
+    let script = "exec 5>a 9>b; echo ready; read line; exec 9>&- 7>c; read line; exec 6>d; read line";
+    let (shell, mut input) = Kept::ready(&format!("cd {}; {script}", folder.path().display()));
+    let mut sweeper = sweeper();
+    let opened = |snapshot: &schemas::GraphSnapshot, name: &str| {
+        let file = node_with_path(snapshot, folder.path().join(name).to_str()?)?;
+        edge(snapshot, process(snapshot, shell.pid())?, "opens", file).map(drop)
+    };
+    let (before, ()) = sweep_until(&mut sweeper, |snapshot| opened(snapshot, "a").and_then(|()| opened(snapshot, "b")));
+    let fds = |snapshot: &schemas::GraphSnapshot| value(snapshot, "fds", process(snapshot, shell.pid()).unwrap());
+    go_on(&mut input);
+    let (moved, ()) = sweep_until(&mut sweeper, |snapshot| opened(snapshot, "c"));
+    assert_eq!((fds(&moved), opened(&moved, "a"), opened(&moved, "b")), (fds(&before), Some(()), None));
+    go_on(&mut input);
+    let (more, ()) = sweep_until(&mut sweeper, |snapshot| opened(snapshot, "d"));
+    assert_eq!(fds(&more), fds(&before).map(|fds| fds + 1.0));
+    assert_eq!((opened(&more, "a"), opened(&more, "c")), (Some(()), Some(())));
+}

@@ -13,7 +13,7 @@ use serde_json::json;
 
 use crate::samples;
 
-const SNAPSHOT: &str = include_str!("../../graph_snapshot.avsc");
+const SNAPSHOT: &str = include_str!("../../graph_snapshot.v2.avsc");
 
 fn snapshots(count: i64) -> Vec<GraphSnapshot> {
     (0..count).map(|sequence| GraphSnapshot { sequence, ..samples::snapshot() }).collect()

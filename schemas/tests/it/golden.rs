@@ -9,24 +9,41 @@ use crate::samples;
 /// Set this variable to write the files of a new version.
 const WRITE: &str = "DETECTIVE_WRITE_GOLDEN";
 
+fn path<R: Record>(version: u32) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(format!("golden/{}.v{version}.avro", R::NAME))
+}
+
+/// A version that is written today.
 fn check<R: Record + PartialEq + Debug>(version: u32, expected: &R) {
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(format!("golden/{}.v{version}.avro", R::NAME));
+    let path = path::<R>(version);
     if std::env::var_os(WRITE).is_some() && !path.exists() {
         std::fs::write(&path, encode(expected).unwrap()).unwrap();
     }
+    check_read(version, expected);
+    let golden = std::fs::read(&path).unwrap();
+    assert_eq!(encode(expected).unwrap(), golden, "{} is what is written today", path.display());
+}
+
+fn check_read<R: Record + PartialEq + Debug>(version: u32, expected: &R) {
+    let path = path::<R>(version);
     let golden = std::fs::read(&path).unwrap();
     assert_eq!(decode::<R>(&golden).unwrap(), *expected, "{} is read as what was written", path.display());
-    assert_eq!(encode(expected).unwrap(), golden, "{} is what is written today", path.display());
 }
 
 #[test]
 fn a_snapshot_of_version_1_is_read() {
-    check(1, &samples::snapshot());
+    check_read(1, &samples::snapshot_1());
+}
+
+#[test]
+fn a_snapshot_of_version_2_is_read() {
+    check(2, &samples::snapshot());
 }
 
 #[test]
 fn a_healthy_snapshot_of_version_1_is_read() {
     check(1, &samples::healthy());
+    assert_eq!(decode::<GraphSnapshot>(&samples::healthy().snapshot).unwrap(), samples::snapshot_1());
 }
 
 #[test]
@@ -60,6 +77,7 @@ fn a_snapshot_of_another_host_is_the_same_but_for_its_names() {
     }
     let renamed = |bytes: &[u8]| schemas::codec::of_other_host(bytes, "db", "db");
     assert_eq!(renamed(&encode(&samples::event()).unwrap()), None, "that is no snapshot");
+    assert_eq!(renamed(&samples::healthy().snapshot), None, "it would not be one of the current version");
     assert!((0..16).all(|length| renamed(&bytes[..length]).is_none()));
 }
 

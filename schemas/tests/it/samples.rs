@@ -48,6 +48,7 @@ pub fn snapshot() -> GraphSnapshot {
                 basis: "observed".into(),
                 blocked_ms: Some(2500.0),
                 latency_ms: None,
+                count: 1,
             },
             Edge {
                 source: 0,
@@ -56,6 +57,7 @@ pub fn snapshot() -> GraphSnapshot {
                 basis: "observed".into(),
                 blocked_ms: None,
                 latency_ms: Some(0.25),
+                count: 17,
             },
         ],
         columns: vec![Column {
@@ -73,6 +75,13 @@ pub fn snapshot() -> GraphSnapshot {
         }],
         coverage: vec![Coverage { signal: "process".into(), reason: "gone".into(), count: 2 }],
     }
+}
+
+/// The same in version 1, which does not count connections.
+pub fn snapshot_1() -> GraphSnapshot {
+    let mut snapshot = snapshot();
+    snapshot.edges.iter_mut().for_each(|edge| edge.count = 1);
+    snapshot
 }
 
 pub fn raw_read() -> RawRead {
@@ -94,7 +103,7 @@ pub fn healthy() -> HealthySnapshot {
         learned: 7,
         wanted: 60,
         time: Timestamp(1_767_225_600_012),
-        snapshot: encode(&snapshot()).unwrap(),
+        snapshot: include_bytes!("../../golden/GraphSnapshot.v1.avro").to_vec(),
     }
 }
 

@@ -37,7 +37,8 @@ pub(super) const WAITING: [&str; 8] = [
 ];
 
 /// The troubles of those who keep others waiting, which they may do because they wait themselves.
-pub(super) const LATE: [&str; 5] = ["owing_ms", "unread_ms", "answer_wait_ms", "read_wait_ms", "disk_wait"];
+pub(super) const LATE: [&str; 6] =
+    ["owing_ms", "unread_ms", "answer_wait_ms", "read_wait_ms", "disk_wait", "futex_wait_ms"];
 
 /// What a control group does to the processes in it, and what the one of them uses that brought it about.
 const GROUP_LIMITS: [(&str, &[&str]); 6] = [
@@ -177,7 +178,7 @@ fn step_to_member(judged: &Judged, node: usize, trouble: &str) -> Option<Step> {
     let limit = GROUP_LIMITS.iter().find(|(limit, _)| *limit == trouble);
     let (relation, consumed): (&str, &[&str]) = match limit {
         Some((_, consumed)) => ("member-of", consumed),
-        None if FULL.contains(&trouble) => ("opens", &["write_bytes", "written"]),
+        None if FULL.contains(&trouble) => ("opens", &["write_bytes", "written", "filled"]),
         None => return None,
     };
     let users = judged.graph.dependants(node).filter(|(edge, _)| edge.kind == relation).map(|(_, user)| user);

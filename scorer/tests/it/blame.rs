@@ -314,6 +314,19 @@ fn who_cannot_write_blames_the_full_filesystem_and_that_the_one_that_fills_it() 
         "#]],
     );
     check(
+        "process app failing_writes=1.6
+         process filler filled=0.9
+         file disk space_used_pct=1.4
+         app > disk opens
+         filler >? disk opens",
+        expect![[r#"
+            filler (pid 101): what it has added to a nearly full filesystem: 90 B, normally 0 B; 1 other suffers
+            1.76 filler initiating
+            0.80 app first_failure
+            0.70 disk impact
+        "#]],
+    );
+    check(
         "process app failing_writes=1.6\nfile disk space_used_pct=1.4\napp > disk opens",
         expect![[r#"
             file `disk`: space in use: 140 %, normally 0 %; 1 other suffers

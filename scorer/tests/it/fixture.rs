@@ -5,11 +5,12 @@ use schemas::{Edge, GraphSnapshot, Node, Timestamp};
 use scorer::score::Judged;
 
 /// The columns that deviations may name.
-const COLUMNS: [(&str, &str); 19] = [
+const COLUMNS: [(&str, &str); 20] = [
     ("unread_ms", "ms"),
     ("answer_wait_ms", "ms"),
     ("at_memory_limit", "1/s"),
     ("failing_writes", "1/s"),
+    ("filled", "B"),
     ("frozen", "flag"),
     ("owing_ms", "ms"),
     ("space_used_pct", "percent"),
@@ -80,7 +81,7 @@ fn add_edge(snapshot: &mut GraphSnapshot, words: &[&str]) {
         kind: words[3].into(),
         basis: basis.into(),
         blocked_ms,
-        latency_ms: None,
+        ..Edge::default()
     });
 }
 

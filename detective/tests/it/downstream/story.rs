@@ -129,7 +129,7 @@ impl Sweep {
             kind,
             basis,
             blocked_ms,
-            latency_ms: None,
+            ..Edge::default()
         });
     }
 

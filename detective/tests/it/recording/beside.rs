@@ -61,7 +61,7 @@ async fn an_independent_avro_library_reads_a_recording_and_writes_one_that_is_re
     for codec in ["null", "deflate"] {
         let output = Command::new(&python)
             .arg(here.join("tests/it/recording/again.py"))
-            .args([folder.path("r.avro"), here.join("../schemas/graph_snapshot.avsc"), folder.path(codec)])
+            .args([folder.path("r.avro"), here.join("../schemas/graph_snapshot.v2.avsc"), folder.path(codec)])
             .arg(codec)
             .output()
             .unwrap();
