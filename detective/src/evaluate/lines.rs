@@ -176,7 +176,8 @@ fn edges(line: &Line, columns: &[Column]) -> Vec<Edge> {
     let edge = |(source, target, kind): &(String, String, String)| {
         let (source, target) = (*place.get(source.as_str())?, *place.get(target.as_str())?);
         let basis = "observed".to_owned();
-        Some(Edge { source, target, kind: kind.clone(), basis, blocked_ms: None, latency_ms: latency(target) })
+        let latency_ms = latency(target);
+        Some(Edge { source, target, kind: kind.clone(), basis, latency_ms, ..Edge::default() })
     };
     line.edges.iter().filter_map(edge).collect()
 }
