@@ -84,19 +84,18 @@ def flood(order, worker, mb_per_second):
     """Debug lines, each made and written for itself, under the lock that the log of each request needs."""
     before = worker.log.size()
     worker.log.largest = before + (MOST_FLOODED_MB + 1) * MB
-    written = 0
+    written, size = 0, len(debug_line())
 
     def write(count):
         nonlocal written
         for _ in range(count):
             if order.over.is_set() or written >= MOST_FLOODED_MB * MB:
                 return
-            line = debug_line()
-            worker.log.write(line)
-            written += len(line)
+            worker.log.write(debug_line)
+            written += size
 
     try:
-        with growing(order, mb_per_second * MB / len(debug_line()), write):
+        with growing(order, mb_per_second * MB / size, write):
             yield
     finally:
         worker.log.truncate(before)
@@ -138,8 +137,7 @@ def crash_if_ordered(worker):
 
 def debug_line():
     """All that is known of a request, as somebody wanted to see it once."""
-    headers = {f"x-header-{number}": "value of the header" for number in range(8)}
-    return "debug " + json.dumps({"headers": headers, "session": {"cart": [1, 2, 3], "user": None}}, indent=1)
+    return "debug " + json.dumps({"session": {f"key-{number}": number for number in range(40)}}, indent=1)
 
 
 def _match_seconds(letters):

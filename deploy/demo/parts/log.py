@@ -23,10 +23,12 @@ class Log:
             self.file.truncate(0)
 
     def write(self, line):
-        stamp = time.strftime("%H:%M:%S")
+        """Writes a line, or the one that a function makes: under the lock, as Python's own logging does it."""
         with self.lock:
-            self.file.write(f"{stamp} {line}\n".encode())
-            self.unsynced += len(line)
+            text = line() if callable(line) else line
+            stamp = time.strftime("%H:%M:%S")
+            self.file.write(f"{stamp} {text}\n".encode())
+            self.unsynced += len(text)
             if self.unsynced > UNSYNCED:
                 os.fdatasync(self.file.fileno())
                 self.unsynced = 0
