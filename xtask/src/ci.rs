@@ -21,6 +21,7 @@ pub fn run() -> anyhow::Result<()> {
     step("lints", &["cargo", "clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"])?;
     println!("== tidy");
     crate::tidy::run()?;
+    step("the shop", &["deploy/demo/check"])?;
     step("tests", &TESTS)?;
     tests_that_need_something()
 }

@@ -1,5 +1,6 @@
 //! Cases whose answers are known, judged: the figures, the pictures, and what is said of cases that cannot be.
 
+mod corpus;
 mod lines;
 mod recordings;
 mod refused;

@@ -45,7 +45,9 @@ impl Trouble {
     }
 
     fn begin_now(name: &str, lasts: &str) -> anyhow::Result<Trouble> {
-        let mut process = Command::new("/proc/self/exe")
+        // By its own path and not through `/proc/self/exe`, so that it has this program's name.
+        let program = std::env::current_exe().context("cannot find this program")?;
+        let mut process = Command::new(program)
             .args(["fault", "start", name, "--json", "--after", "0s", "--for", lasts])
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
