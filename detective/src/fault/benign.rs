@@ -1,11 +1,8 @@
 //! What a healthy shop goes through, and what must raise nothing.
 
-use std::process::Stdio;
-
 use super::{
     catalogue::{Family, Fault},
     need::Need,
-    part::Part,
     safety::Takes,
     stage::Stage,
     truth::Deed,
@@ -24,7 +21,7 @@ const fn change(
         blame: "",
         suffers: "",
         bounds,
-        undone: "the supervisor sees that nobody asks for it any more",
+        undone: "the shop sees that nobody orders it any more",
         needs: &[Need::Shop],
         takes: Takes { memory: 128, disk: 128 },
         play,
@@ -34,31 +31,32 @@ const fn change(
 /// The faults of this family, none of which is one.
 pub const FAULTS: [Fault; 7] = [
     change("deploy", "the web workers are restarted one by one, with a new release", "one release", |stage| {
-        change_shop(stage, &["deploy"])
+        change_shop(stage, "supervisor", "deploy")
     }),
-    change("cron", "short jobs run, one after the other", "one job at a time", |stage| change_shop(stage, &["cron"])),
+    change("cron", "short jobs run, one after the other", "one job at a time", |stage| {
+        change_shop(stage, "supervisor", "cron")
+    }),
     change("rotate-logs", "logs are rotated as they should be", "the shop's logs", |stage| {
-        change_shop(stage, &["rotate"])
+        change_shop(stage, "supervisor", "rotate")
     }),
     change("double-load", "twice as many want to buy", "twice the requests", |stage| {
-        change_shop(stage, &["load", "2"])
+        change_shop(stage, "traffic", "load 2")
     }),
-    change("backup", "the database is dumped at low priority", "one dump", |stage| change_shop(stage, &["backup"])),
+    change("backup", "the database is dumped at low priority", "one dump", |stage| {
+        change_shop(stage, "supervisor", "backup")
+    }),
     change("new-daemon", "a daemon runs that was not there before, and does no harm", "one process", |stage| {
-        change_shop(stage, &["daemon"])
+        change_shop(stage, "supervisor", "daemon")
     }),
     change("scale-out", "there are two more web workers for a while", "two processes", |stage| {
-        change_shop(stage, &["scale", "2"])
+        change_shop(stage, "supervisor", "scale 2")
     }),
 ];
 
-/// Has the shop do it. What is over sooner than the fault is a change all the same.
-fn change_shop(stage: &mut Stage, change: &[&str]) -> anyhow::Result<Deed> {
+/// Has a part of the shop make a change, as its own commands do. One that is over sooner than the fault is a change all the same.
+fn change_shop(stage: &mut Stage, role: &str, change: &str) -> anyhow::Result<Deed> {
     let shop = stage.shop()?;
     stage.all_is_well()?;
-    let seconds = format!("{}", stage.hold().as_secs_f64());
-    let words = shop.command.iter().map(String::as_str).chain(change.iter().copied()).chain(["--for", &seconds]);
-    let process = stage.start_with(&Part::Program(words.map(str::to_owned).collect()), Stdio::null())?;
-    stage.let_end(process);
+    stage.order(shop.one(role)?, change)?;
     Ok(Deed::default())
 }

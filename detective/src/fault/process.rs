@@ -40,11 +40,11 @@ pub const FAULTS: [Fault; 4] = [
         does: "a service starts threads and ends none",
         blame: "the web worker, or its endpoint; without the shop, a `session-server`",
         suffers: "the front, whose requests it answers late",
-        bounds: "800 threads",
+        bounds: "400 threads",
         undone: "the worker sees that nobody orders it any more, or the process ends",
         needs: &[],
         takes: Takes { memory: 128, disk: 0 },
-        play: explode,
+        play: |stage| stage.bug_or_server("threads 100", Leak::Threads),
     },
     Fault {
         name: "fd-leak",
@@ -80,15 +80,6 @@ fn storm(stage: &mut Stage) -> anyhow::Result<Deed> {
     stage.all_is_well()?;
     let runner = stage.start(&Part::CronRunner)?;
     Ok(Deed::of(vec![Suspect::process(runner)], victims))
-}
-
-fn explode(stage: &mut Stage) -> anyhow::Result<Deed> {
-    let deed = stage.bug_or_server("threads 200", Leak::Threads)?;
-    if let Some(shop) = stage.shop.clone() {
-        // One order is for 400 threads at most, which a worker bears well.
-        stage.order(shop.one("web")?, "threads 200")?;
-    }
-    Ok(deed)
 }
 
 /// Starts short scripts and waits for them, on as many threads as there are cores.

@@ -1,9 +1,10 @@
 //! The shop of `deploy/demo`, if it runs: where its parts are, and how to order a bug of one.
 
 use std::{
-    io::{BufRead, BufReader, ErrorKind, Write},
-    os::unix::net::UnixStream,
-    path::PathBuf,
+    fs::File,
+    io::{BufRead, BufReader, ErrorKind, Read, Write},
+    os::unix::{fs::MetadataExt, net::UnixStream},
+    path::{Path, PathBuf},
     time::Duration,
 };
 
@@ -21,8 +22,6 @@ pub struct Shop {
     pub folder: PathBuf,
     /// The supervisor.
     pub pid: u32,
-    /// What a person would type to have it do something, without the last words.
-    pub command: Vec<String>,
     /// Where requests go, `ip:port`.
     pub front: String,
     /// Its processes.
@@ -87,11 +86,14 @@ impl Shop {
         let by_default = || PathBuf::from(format!("/tmp/detective-shop-{}", geteuid().as_raw()));
         let folder = std::env::var_os("DETECTIVE_SHOP").map_or_else(by_default, PathBuf::from);
         let file = folder.join("shop.json");
-        let text = match std::fs::read_to_string(&file) {
-            Ok(text) => text,
+        let cannot_read = || format!("cannot read `{}`", file.display());
+        let mut state = match File::open(&file) {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(error).with_context(|| format!("cannot read `{}`", file.display())),
+            opened => opened.with_context(cannot_read)?,
         };
+        check_owner(&state, &file)?;
+        let mut text = String::new();
+        state.read_to_string(&mut text).with_context(cannot_read)?;
         let shop: Shop =
             serde_json::from_str(&text).with_context(|| format!("cannot understand `{}`", file.display()))?;
         // Of a shop that was ended by force the file is left.
@@ -118,6 +120,17 @@ impl Shop {
         part.with_context(|| format!("the shop has no part of the role `{role}`"))
             .hint("it may have ended: look at its logs, or start the shop again")
     }
+}
+
+/// Anybody can make a folder in `/tmp` first, and name processes in it that are not to be touched.
+fn check_owner(state: &File, path: &Path) -> anyhow::Result<()> {
+    /// Who runs root's shop.
+    const NOBODY: u32 = 65534;
+    let (owner, me) =
+        (state.metadata().with_context(|| format!("cannot look at `{}`", path.display()))?.uid(), geteuid());
+    let own = owner == me.as_raw() || (me.is_root() && owner == NOBODY);
+    let own = if own { Ok(()) } else { Err(anyhow::anyhow!("the shop of `{}` is another user's", path.display())) };
+    own.hint("start the fault as who started the shop")
 }
 
 /// A bug that lasts as long as this connection.

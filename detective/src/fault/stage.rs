@@ -65,7 +65,6 @@ pub struct Stage {
     folder: Option<PathBuf>,
     orders: Vec<shop::Order>,
     parts: Vec<Child>,
-    may_end: Vec<u32>,
     orphans: Vec<Who>,
     again: Option<Again>,
     sender: Sender<Event>,
@@ -92,7 +91,6 @@ impl Stage {
             folder: None,
             orders: Vec::new(),
             parts: Vec::new(),
-            may_end: Vec::new(),
             orphans: Vec::new(),
             again: None,
             sender,
@@ -182,16 +180,6 @@ impl Stage {
         Ok(heir)
     }
 
-    /// If this process is over before the fault is, that is no mishap.
-    pub fn let_end(&mut self, pid: u32) {
-        self.may_end.push(pid);
-    }
-
-    /// How long the fault lasts.
-    pub fn hold(&self) -> Duration {
-        self.hold
-    }
-
     /// Does this each second while the fault lasts.
     pub fn again(&mut self, again: impl FnMut(&mut Stage) -> anyhow::Result<()> + 'static) {
         self.again = Some(Box::new(again));
@@ -233,20 +221,20 @@ impl Stage {
         loop {
             match self.events.recv_timeout(until.saturating_duration_since(Instant::now())) {
                 Ok(Event::Said(pid, word)) => return Ok(Some((pid, word))),
-                Ok(Event::Ended(pid)) => self.check_may_end(pid)?,
+                Ok(Event::Ended(pid)) => return self.complain(pid),
                 Ok(Event::Interrupted) => bail!(Interrupted),
                 Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => return Ok(None),
             }
         }
     }
 
-    fn check_may_end(&mut self, pid: u32) -> anyhow::Result<()> {
+    fn complain<T>(&mut self, pid: u32) -> anyhow::Result<T> {
         let name = who::name(pid);
-        let part = self.parts.iter_mut().find(|part| part.id() == pid);
-        let status = part.map(Child::wait).transpose().with_context(|| format!("cannot wait for process {pid}"))?;
-        match status {
-            Some(status) if status.success() && self.may_end.contains(&pid) => Ok(()),
-            Some(status) => bail!("{EARLY}: its process `{name}` (pid {pid}) ended with {status}"),
+        match self.parts.iter_mut().find(|part| part.id() == pid) {
+            Some(part) => {
+                let status = part.wait().with_context(|| format!("cannot wait for process {pid}"))?;
+                bail!("{EARLY}: its process `{name}` (pid {pid}) ended with {status}")
+            }
             None => bail!("{EARLY}: its guard (pid {pid}) ended"),
         }
     }

@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    io::{BufRead, BufReader},
+    io::{BufRead, BufReader, Read},
     path::{Path, PathBuf},
     process::{Child, ChildStdout, Stdio},
     time::{Duration, Instant},
@@ -13,69 +13,83 @@ use serde_json::Value;
 
 use crate::running::{PATIENCE, detective, output};
 
-/// A fault that has begun, with what it says is true.
+mod bare;
+mod listed;
+mod shop;
+
+/// A fault that was started, in a temporary folder of its own and beside no shop unless one is named.
 struct Fault {
     process: Child,
     said: BufReader<ChildStdout>,
-    truth: Value,
     temporary: tempfile::TempDir,
 }
 
 impl Fault {
-    fn start(hold: &str, more: &[&str]) -> Fault {
+    fn start(name: &str, more: &[&str]) -> Fault {
+        Fault::start_beside(Path::new("/nonexistent"), name, more)
+    }
+
+    fn start_beside(shop: &Path, name: &str, more: &[&str]) -> Fault {
         let temporary = tempfile::tempdir().unwrap();
-        let mut process = detective(&["fault", "start", "flock", "--json", "--after", "300ms", "--for", hold])
+        let mut process = detective(&["fault", "start", name, "--json"])
             .args(more)
             .env("TMPDIR", temporary.path())
+            .env("DETECTIVE_SHOP", shop)
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
-        let mut said = BufReader::new(process.stdout.take().unwrap());
+        let said = BufReader::new(process.stdout.take().unwrap());
+        Fault { process, said, temporary }
+    }
+
+    /// Waits until it has begun, and gives what it says is true.
+    fn truth(&mut self) -> Value {
         let mut line = String::new();
-        said.read_line(&mut line).unwrap();
-        Fault { process, said, truth: serde_json::from_str(&line).unwrap(), temporary }
+        self.said.read_line(&mut line).unwrap();
+        serde_json::from_str(&line).unwrap()
     }
 
-    fn pid(&self) -> u32 {
-        u32::try_from(self.truth["pid"].as_u64().unwrap()).unwrap()
+    /// Its processes that are alive, by name and id: those that have its temporary folder in their environment.
+    fn processes(&self) -> Vec<(String, u32)> {
+        let mark = format!("TMPDIR={}", self.temporary.path().display());
+        let entries = fs::read_dir("/proc").unwrap();
+        let pids = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+        let has_mark = |pid: &u32| {
+            let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+            environment.split(|byte| *byte == 0).any(|variable| variable == mark.as_bytes())
+        };
+        let own = pids.filter(has_mark).filter(|pid| is_alive(*pid));
+        own.map(|pid| (comm(pid), pid)).collect()
     }
 
-    fn path(&self) -> PathBuf {
-        PathBuf::from(self.truth["path"].as_str().unwrap())
-    }
-
-    /// Its processes by name, the one that started it not among them.
+    /// Its processes but the one that started it.
     fn parts(&self) -> Vec<(String, u32)> {
-        let started_by = format!("PPid:\t{}", self.process.id());
-        let pids = fs::read_dir("/proc").unwrap().filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
-        let status = |pid: &u32| fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
-        let parts = pids.filter(|pid| status(pid).lines().any(|line| line == started_by));
-        parts.map(|pid| (fs::read_to_string(format!("/proc/{pid}/comm")).unwrap().trim().to_owned(), pid)).collect()
+        self.processes().into_iter().filter(|(_, pid)| *pid != self.process.id()).collect()
     }
 
-    /// The part of this name.
-    fn part(&self, name: &str) -> u32 {
-        self.parts().into_iter().find(|(part, _)| part == name).unwrap().1
+    fn kill(&self) {
+        signal(self.process.id(), Signal::KILL);
     }
 
-    /// Waits for the end, and looks whether anything is left.
+    /// Waits for the end, and until nothing is left.
     #[track_caller]
-    fn check_nothing_is_left(mut self, parts: &[(String, u32)]) -> (Option<i32>, String) {
+    fn check_nothing_is_left(mut self) -> (Option<i32>, String) {
         let status = self.process.wait().unwrap();
-        let mut rest = String::new();
-        std::io::Read::read_to_string(&mut self.said, &mut rest).unwrap();
-        assert_eq!(parts.len(), 5, "three writers, one rotator, one keeper: {parts:?}");
         let begun = Instant::now();
         loop {
-            let alive: Vec<_> = parts.iter().filter(|(_, pid)| is_alive(*pid)).collect();
-            let files: Vec<_> =
-                fs::read_dir(self.temporary.path()).unwrap().map(|entry| entry.unwrap().path()).collect();
-            if alive.is_empty() && files.is_empty() && !self.path().exists() {
-                return (status.code(), rest);
+            let entries = fs::read_dir(self.temporary.path()).unwrap();
+            let files: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
+            let alive = self.processes();
+            if alive.is_empty() && files.is_empty() {
+                break;
             }
             assert!(begun.elapsed() < PATIENCE, "left: {alive:?} {files:?}");
             std::thread::park_timeout(Duration::from_millis(20));
         }
+        // Whoever holds the other end of the pipe is gone.
+        let mut rest = String::new();
+        self.said.read_to_string(&mut rest).unwrap();
+        (status.code(), rest)
     }
 }
 
@@ -84,6 +98,10 @@ impl Drop for Fault {
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
+}
+
+fn comm(pid: u32) -> String {
+    fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default().trim_end().to_owned()
 }
 
 /// Whether a process runs; one that nobody has waited for yet does not.
@@ -96,73 +114,85 @@ fn signal(pid: u32, signal: Signal) {
     kill_process(Pid::from_raw(i32::try_from(pid).unwrap()).unwrap(), signal).unwrap();
 }
 
-/// Whether a process holds an exclusive flock on a file.
-fn holds_lock(pid: u32, path: &Path) -> bool {
+fn pid(suspect: &Value) -> u32 {
+    u32::try_from(suspect["pid"].as_u64().unwrap()).unwrap()
+}
+
+fn path(suspect: &Value) -> PathBuf {
+    PathBuf::from(suspect["path"].as_str().unwrap())
+}
+
+/// Whether a process holds an exclusive lock of this kind on a file.
+fn holds_lock(pid: u32, kind: &str, path: &Path) -> bool {
     let fds = fs::read_dir(format!("/proc/{pid}/fd")).unwrap().map(|entry| entry.unwrap().path());
     let of_file = fds.filter(|fd| fs::read_link(fd).is_ok_and(|link| link == path));
     let info = |fd: PathBuf| {
         fs::read_to_string(format!("/proc/{pid}/fdinfo/{}", fd.file_name().unwrap().to_str().unwrap())).unwrap()
     };
-    of_file.map(info).any(|info| info.lines().any(|line| line.starts_with("lock:") && line.contains(" WRITE ")))
+    let is_lock = |line: &str| line.starts_with("lock:") && line.contains(kind) && line.contains(" WRITE ");
+    of_file.map(info).any(|info| info.lines().any(is_lock))
 }
 
 #[test]
 fn what_it_says_is_true_and_nothing_is_left() {
-    let fault = Fault::start("3s", &[]);
-    let keys: Vec<&String> = fault.truth.as_object().unwrap().keys().collect();
-    assert_eq!(keys, ["name", "path", "pid"]);
-    let (pid, path) = (fault.pid(), fault.path());
-    assert_eq!(fault.truth["name"], fs::read_to_string(format!("/proc/{pid}/comm")).unwrap().trim());
+    let mut fault = Fault::start("flock", &["--after", "300ms", "--for", "3s"]);
+    let truth = fault.truth();
+    let (pid, path) = (pid(&truth), path(&truth));
+    assert_eq!(truth["name"], comm(pid));
     assert!(path.is_absolute() && path.ends_with("app.log"), "{path:?}");
-    assert!(holds_lock(pid, &path));
-    let written = fs::metadata(&path).unwrap().len();
-    assert!(written > 0, "the writers wrote while all was well");
+    assert!(holds_lock(pid, "FLOCK", &path));
+    assert!(fs::metadata(&path).unwrap().len() > 0, "the writers wrote while all was well");
     let parts = fault.parts();
     let writers: Vec<_> = parts.iter().filter(|(name, _)| name == "log-writer").collect();
-    assert_eq!(writers.len(), 3, "{parts:?}");
-    assert!(writers.iter().all(|(_, writer)| !holds_lock(*writer, &path)));
-    let (code, rest) = fault.check_nothing_is_left(&parts);
+    assert_eq!((writers.len(), parts.len()), (3, 5), "three writers, one rotator, one guard: {parts:?}");
+    assert!(writers.iter().all(|(_, writer)| !holds_lock(*writer, "FLOCK", &path)));
+    let (code, rest) = fault.check_nothing_is_left();
     assert_eq!((code, rest.as_str()), (Some(0), ""), "it ends by itself, and said one line");
 }
 
 #[test]
 fn an_interrupt_undoes_it() {
     for interrupt in [Signal::TERM, Signal::INT] {
-        let fault = Fault::start("10m", &[]);
-        let parts = fault.parts();
+        let mut fault = Fault::start("flock", &["--after", "0s", "--for", "10m"]);
+        fault.truth();
         signal(fault.process.id(), interrupt);
-        assert_eq!(fault.check_nothing_is_left(&parts).0, Some(0));
+        assert_eq!(fault.check_nothing_is_left().0, Some(0));
     }
-}
-
-#[test]
-fn the_end_by_force_of_who_started_it_undoes_it() {
-    let fault = Fault::start("10m", &[]);
-    let parts = fault.parts();
-    signal(fault.process.id(), Signal::KILL);
-    assert_eq!(fault.check_nothing_is_left(&parts).0, None);
 }
 
 #[test]
 fn the_end_by_force_of_any_part_undoes_it() {
     for name in ["log-rotator", "log-writer", "detective"] {
-        let fault = Fault::start("10m", &[]);
-        let parts = fault.parts();
-        signal(fault.part(name), Signal::KILL);
-        assert_eq!(fault.check_nothing_is_left(&parts).0, Some(1), "{name}");
+        let mut fault = Fault::start("flock", &["--after", "0s", "--for", "10m"]);
+        fault.truth();
+        let part = fault.parts().into_iter().find(|(part, _)| part == name).unwrap().1;
+        signal(part, Signal::KILL);
+        assert_eq!(fault.check_nothing_is_left().0, Some(1), "{name}");
     }
 }
 
 #[test]
 fn a_file_of_ones_choice_is_made_and_removed() {
     let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().canonicalize().unwrap().join("chosen.log");
-    let fault = Fault::start("10m", &["--path", path.to_str().unwrap()]);
-    assert_eq!(fault.path(), path);
-    assert!(holds_lock(fault.pid(), &path));
-    let parts = fault.parts();
-    signal(fault.process.id(), Signal::KILL);
-    fault.check_nothing_is_left(&parts);
+    let chosen = folder.path().canonicalize().unwrap().join("chosen.log");
+    let mut fault = Fault::start("flock", &["--after", "0s", "--path", chosen.to_str().unwrap()]);
+    let truth = fault.truth();
+    assert_eq!(path(&truth), chosen);
+    assert!(holds_lock(pid(&truth), "FLOCK", &chosen));
+    fault.kill();
+    fault.check_nothing_is_left();
+    assert!(!chosen.exists());
+}
+
+#[test]
+fn one_fault_at_a_time_has_a_temporary_folder() {
+    let mut fault = Fault::start("flock", &["--after", "0s", "--for", "10m"]);
+    fault.truth();
+    let mut second = detective(&["fault", "start", "cpu-hog", "--json"]);
+    let second = second.env("TMPDIR", fault.temporary.path()).env("DETECTIVE_SHOP", "/nonexistent").output().unwrap();
+    let said = String::from_utf8(second.stderr).unwrap();
+    assert!(!second.status.success() && said.contains("another fault goes on"), "{said}");
+    assert!(said.contains("hint: "), "{said}");
 }
 
 #[test]
@@ -185,11 +215,4 @@ fn mistakes_are_refused_before_anything_is_done() {
         assert!(said.contains(wanted), "expected `{wanted}` in:\n{said}");
     }
     assert_eq!(fs::read(file).unwrap(), b"precious");
-}
-
-#[test]
-fn faults_are_listed() {
-    let output = output(&["fault", "list"]);
-    let said = String::from_utf8(output.stdout).unwrap();
-    assert!(said.lines().any(|line| line.starts_with("flock ") && line.contains("lock")), "{said}");
 }

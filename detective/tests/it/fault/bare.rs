@@ -1,0 +1,141 @@
+//! The faults that need no shop: each is what it says, and a kill at any moment leaves nothing.
+
+use std::{
+    fs,
+    time::{Duration, Instant},
+};
+
+use rand::{Rng, SeedableRng, rngs::SmallRng};
+use serde_json::Value;
+
+use super::{Fault, comm, holds_lock, is_alive, path, pid};
+use crate::running::PATIENCE;
+
+const BARE: [&str; 9] = [
+    "cpu-hog",
+    "memory-leak",
+    "flock",
+    "forked-holder",
+    "posix-lock",
+    "fsync-hog",
+    "fork-storm",
+    "thread-explosion",
+    "fd-leak",
+];
+
+/// Begins a fault, looks at it and kills it.
+#[track_caller]
+fn check(name: &str, look: impl Fn(&Value)) {
+    // The disk may be none where temporary files are.
+    let more = ["--after", "0s", "--for", "10m"];
+    let mut fault = Fault::start(name, &more);
+    let truth = fault.truth();
+    assert_eq!((truth["fault"].as_str(), truth["harmless"].as_bool()), (Some(name), Some(false)));
+    assert_eq!(truth["root_cause"][0]["pid"], truth["pid"]);
+    let culprits = truth["root_cause"].as_array().unwrap();
+    for suspect in culprits.iter().chain(truth["victims"].as_array().unwrap()) {
+        assert!(is_alive(pid(suspect)), "{suspect}");
+        assert_eq!(suspect["name"], comm(pid(suspect)));
+    }
+    look(&truth);
+    fault.kill();
+    fault.check_nothing_is_left();
+}
+
+/// Waits until it is so.
+#[track_caller]
+fn wait_until(what: &str, is_so: impl Fn() -> bool) {
+    let begun = Instant::now();
+    while !is_so() {
+        assert!(begun.elapsed() < PATIENCE, "{what}");
+        std::thread::park_timeout(Duration::from_millis(20));
+    }
+}
+
+/// A field of `/proc/PID/stat`, as the manual counts them from the third.
+fn stat(pid: u32, field: usize) -> u64 {
+    let text = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+    text.rsplit_once(')').unwrap().1.split_ascii_whitespace().nth(field - 3).unwrap().parse().unwrap()
+}
+
+#[test]
+fn hogs_have_the_processors() {
+    check("cpu-hog", |truth| {
+        let hogs = truth["root_cause"].as_array().unwrap();
+        assert_eq!(hogs.len(), std::thread::available_parallelism().unwrap().get().min(16));
+        // Ticks in user mode.
+        wait_until("all of them compute", || hogs.iter().all(|hog| stat(pid(hog), 14) > 10));
+    });
+}
+
+#[test]
+fn the_reconciler_has_the_lock_for_which_the_billers_wait() {
+    check("posix-lock", |truth| {
+        assert!(holds_lock(pid(truth), "POSIX", &path(truth)));
+        assert!(truth["victims"].as_array().unwrap().iter().all(|biller| !holds_lock(
+            pid(biller),
+            "POSIX",
+            &path(truth)
+        )));
+    });
+}
+
+#[test]
+fn the_lock_is_a_childs_whose_parent_is_dead() {
+    check("forked-holder", |truth| {
+        assert_eq!(truth["name"], "app-server");
+        assert!(holds_lock(pid(truth), "FLOCK", &path(truth)));
+        let locks = fs::read_to_string("/proc/locks").unwrap();
+        let inode = std::os::unix::fs::MetadataExt::ino(&fs::metadata(path(truth)).unwrap());
+        let lock = locks.lines().find(|line| line.contains("FLOCK") && line.contains(&format!(":{inode} "))).unwrap();
+        let taker: u32 = lock.split_ascii_whitespace().nth(4).unwrap().parse().unwrap();
+        assert!(taker != pid(truth) && !is_alive(taker), "{lock}");
+    });
+}
+
+#[test]
+fn the_backup_writes_and_the_file_keeps_to_its_bounds() {
+    check("fsync-hog", |truth| {
+        let written = || fs::read_to_string(format!("/proc/{}/io", pid(truth))).unwrap();
+        let bytes = |text: String| text.lines().find_map(|line| line.strip_prefix("wchar: ")?.parse::<u64>().ok());
+        wait_until("it writes", || bytes(written()).unwrap() > 150_000_000);
+        assert!(fs::metadata(path(truth)).unwrap().len() <= 4 * (32 << 20));
+    });
+}
+
+#[test]
+fn the_storm_starts_processes_without_end() {
+    check("fork-storm", |truth| {
+        let children = || fs::read_to_string(format!("/proc/{0}/task/{0}/children", pid(truth))).unwrap_or_default();
+        // Of children that it has waited for, minor faults.
+        wait_until("children come and go", || stat(pid(truth), 11) > 1000);
+        assert!(children().split_ascii_whitespace().count() <= 256);
+    });
+}
+
+#[test]
+fn the_server_leaks_up_to_its_limit() {
+    check("fd-leak", |truth| {
+        let files = || fs::read_dir(format!("/proc/{}/fd", pid(truth))).unwrap().count();
+        wait_until("it has all that it may have", || files() == 512);
+    });
+    check("thread-explosion", |truth| wait_until("it has many threads", || stat(pid(truth), 20) > 100));
+    check("memory-leak", |truth| {
+        let pages = || stat(pid(truth), 24);
+        let before = pages();
+        wait_until("it grows", || pages() > before + 8000);
+    });
+}
+
+#[test]
+fn a_kill_at_any_moment_leaves_nothing() {
+    let mut random = SmallRng::seed_from_u64(6);
+    for name in BARE {
+        for most in [5, 60, 400] {
+            let mut fault = Fault::start(name, &["--after", "50ms", "--for", "10m"]);
+            std::thread::park_timeout(Duration::from_millis(random.random_range(0..most)));
+            fault.process.kill().unwrap();
+            fault.check_nothing_is_left();
+        }
+    }
+}
