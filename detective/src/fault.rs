@@ -97,11 +97,10 @@ fn start(args: &StartArgs) -> anyhow::Result<()> {
     // On this thread, which lasts as long as the program.
     let played = tokio::task::block_in_place(|| play(fault, args, &mut stage));
     // Undone before anything is said about it.
-    drop(stage);
-    match played {
-        Err(error) if !error.is::<Interrupted>() => return Err(error),
-        _ => say(args, "it is over, and nothing is left of it"),
-    }
+    let undone = stage.undo();
+    played.or_else(|error| if error.is::<Interrupted>() { Ok(()) } else { Err(error) })?;
+    undone?;
+    say(args, "it is over, and nothing is left of it");
     Ok(())
 }
 

@@ -5,7 +5,7 @@
 //! removed. It answers to no interrupt from the keyboard, and is not shown to the detective, for it is nobody's trouble.
 
 use std::{
-    io::{self, BufRead, BufReader, PipeWriter, Write},
+    io::{self, BufRead, BufReader, ErrorKind, PipeWriter, Write},
     os::{
         linux::net::SocketAddrExt,
         unix::{
@@ -69,7 +69,10 @@ fn only() -> anyhow::Result<UnixListener> {
     // A name without a file: the kernel forgets it with the process.
     let name = format!("detective-fault-{}-{}", about.dev(), about.ino());
     let listener = SocketAddr::from_abstract_name(name).and_then(|name| UnixListener::bind_addr(&name));
-    listener.context("another fault goes on, or is being undone")
+    listener.map_err(|error| match error.kind() {
+        ErrorKind::AddrInUse => anyhow::anyhow!("another fault goes on, or is being undone"),
+        _ => anyhow::Error::new(error).context("cannot tell whether another fault goes on"),
+    })
 }
 
 /// The guard, as the process that started it knows it.
@@ -97,6 +100,7 @@ impl Guard {
         let guard = Guard { process, pipe: Some(pipe), steps: Vec::new() };
         match line.trim_end() {
             READY => Ok((guard, heard)),
+            "" => Err(anyhow::anyhow!("the guard of the fault ended before it was ready")),
             why => Err(anyhow::anyhow!("{why}"))
                 .hint("one fault at a time: wait, or end it with Ctrl-C where it was started"),
         }
@@ -141,14 +145,22 @@ impl Guard {
     pub fn pid(&self) -> u32 {
         self.process.id()
     }
+    /// Has the steps taken. Should it have been killed, this process is the one that knows them, and takes them.
+    ///
+    /// # Errors
+    /// If something is left.
+    pub fn undo(&mut self) -> anyhow::Result<()> {
+        if self.pipe.take().is_none() {
+            return Ok(());
+        }
+        let undone = self.process.wait().is_ok_and(|status| status.success());
+        if undone { Ok(()) } else { take_all(&self.steps) }
+    }
 }
 
 impl Drop for Guard {
     fn drop(&mut self) {
-        drop(self.pipe.take());
-        let undone = self.process.wait().is_ok_and(|status| status.success());
-        // It was killed, and this process is the one that knows.
-        if !undone && let Err(error) = take_all(&self.steps) {
+        if let Err(error) = self.undo() {
             tracing::error!(error = format!("{error:#}"), "the fault is not undone");
         }
     }

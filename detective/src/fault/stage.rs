@@ -218,13 +218,31 @@ impl Stage {
 
     /// The next word that a process says; none if none comes in time.
     fn next(&mut self, until: Instant) -> anyhow::Result<Option<(u32, String)>> {
-        loop {
-            match self.events.recv_timeout(until.saturating_duration_since(Instant::now())) {
-                Ok(Event::Said(pid, word)) => return Ok(Some((pid, word))),
-                Ok(Event::Ended(pid)) => return self.complain(pid),
-                Ok(Event::Interrupted) => bail!(Interrupted),
-                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => return Ok(None),
-            }
+        match self.events.recv_timeout(until.saturating_duration_since(Instant::now())) {
+            Ok(Event::Said(pid, word)) => Ok(Some((pid, word))),
+            Ok(Event::Ended(pid)) => self.complain(pid),
+            Ok(Event::Interrupted) => bail!(Interrupted),
+            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => Ok(None),
+        }
+    }
+
+    /// Ends it all, and takes back what was changed.
+    ///
+    /// # Errors
+    /// If something is left.
+    pub fn undo(mut self) -> anyhow::Result<()> {
+        self.end_processes();
+        self.guard.undo()
+    }
+
+    fn end_processes(&mut self) {
+        self.orders.clear();
+        for part in &mut self.parts {
+            let _ = part.kill();
+            let _ = part.wait();
+        }
+        for orphan in &self.orphans {
+            let _ = orphan.signal(Signal::KILL);
         }
     }
 
@@ -242,14 +260,7 @@ impl Stage {
 
 impl Drop for Stage {
     fn drop(&mut self) {
-        self.orders.clear();
-        for part in &mut self.parts {
-            let _ = part.kill();
-            let _ = part.wait();
-        }
-        for orphan in &self.orphans {
-            let _ = orphan.signal(Signal::KILL);
-        }
+        self.end_processes();
     }
 }
 

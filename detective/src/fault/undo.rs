@@ -4,7 +4,7 @@
 use std::{
     io::{self, ErrorKind},
     path::{Path, PathBuf},
-    process::{Command, Stdio},
+    process::{Command, ExitStatus, Stdio},
     time::Duration,
 };
 
@@ -58,7 +58,8 @@ impl Undo {
             Undo::RemoveFolder(folder) => {
                 gone(std::fs::remove_dir(folder)).with_context(|| format!("cannot remove `{}`", folder.display()))
             }
-            Undo::Return { pid, from, to } if members(from).contains(pid) => move_to(to, *pid),
+            // A manager of groups may have removed one that was left.
+            Undo::Return { pid, from, to } if members(from).contains(pid) && to.is_dir() => move_to(to, *pid),
             Undo::Return { .. } => Ok(()),
             Undo::RemoveGroup { group, to } => remove_group(group, to),
             Undo::DeleteRule(rule) => delete_rule(rule),
@@ -119,19 +120,24 @@ fn remove_group(group: &Path, to: &Path) -> anyhow::Result<()> {
 }
 
 fn delete_rule(rule: &[String]) -> anyhow::Result<()> {
-    let is_there = || run_filter("-C", rule, Stdio::null()).map(|status| status.success());
-    while is_there()? {
-        let status = run_filter("-D", rule, Stdio::null())?;
-        anyhow::ensure!(status.success(), "`iptables -D {}` ended with {status}", rule.join(" "));
+    /// What `iptables -C` ends with if there is no such rule.
+    const NONE: i32 = 1;
+    loop {
+        let checked = run_filter("-C", rule, Stdio::null())?;
+        if checked.code() == Some(NONE) {
+            return Ok(());
+        }
+        anyhow::ensure!(checked.success(), "`iptables -C {}` ended with {checked}", rule.join(" "));
+        let deleted = run_filter("-D", rule, Stdio::null())?;
+        anyhow::ensure!(deleted.success(), "`iptables -D {}` ended with {deleted}", rule.join(" "));
     }
-    Ok(())
 }
 
 /// Has `iptables` do something with a rule, waiting for whoever else is at it.
 ///
 /// # Errors
 /// If it is not there.
-pub fn run_filter(action: &str, rule: &[String], stdin: Stdio) -> anyhow::Result<std::process::ExitStatus> {
+pub fn run_filter(action: &str, rule: &[String], stdin: Stdio) -> anyhow::Result<ExitStatus> {
     let mut command = Command::new("iptables");
     command.args(["-w", "5", action]).args(rule).stdin(stdin).stdout(Stdio::null()).stderr(Stdio::null());
     command.status().context("cannot run `iptables`")
