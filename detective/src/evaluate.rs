@@ -31,6 +31,7 @@ use std::{
 };
 
 use anyhow::bail;
+use service::Hint;
 use tokio_util::sync::CancellationToken;
 
 use crate::{cli::EvaluateArgs, config::Config};
@@ -48,6 +49,10 @@ pub async fn run(config: Config, args: &EvaluateArgs) -> anyhow::Result<()> {
         let mut producer = config.producer();
         producer.own_paths.push(std::path::absolute(&args.directory)?);
         live::play(&live::Plan::read(plan)?, args.seed, &args.directory, producer, shutdown.clone()).await?;
+        if shutdown.is_cancelled() {
+            return Err(anyhow::anyhow!("the play was broken off"))
+                .hint("without `--plan`, what was played so far is judged");
+        }
     }
     judge_and_print(config, shutdown, args).await
 }

@@ -256,6 +256,14 @@ fn of_lines(folder: &Path, case: OfLines) -> anyhow::Result<Case> {
 fn of_recording(folder: &Path, case: OfRecording) -> anyhow::Result<Case> {
     let (from, until) = (millis(case.t_inject), millis(case.t_end));
     let is_harmless = case.harmless || case.fault.is_none();
+    if from > until {
+        anyhow::bail!(
+            "`{}`: expected `t_end` not before `t_inject`, found {} and {}",
+            case.case,
+            case.t_end,
+            case.t_inject
+        );
+    }
     if !is_harmless && case.root_cause.is_empty() {
         anyhow::bail!("`{}`: expected a root cause of its fault, found none", case.case);
     }
@@ -279,7 +287,7 @@ fn of_recording(folder: &Path, case: OfRecording) -> anyhow::Result<Case> {
             lasted: Some((from, until)),
             // One cause with several names, any of which is right.
             causes: if case.root_cause.is_empty() { Vec::new() } else { vec![labels(case.root_cause)] },
-            victims: Some(labels(case.victims)),
+            victims: Some(labels(case.victims)).filter(|victims| !victims.is_empty()),
             hurt: case.hurt,
         },
         name: case.case,

@@ -101,8 +101,14 @@ impl<'a> Room<'a> {
         self.dependencies.take(snapshot);
         self.seen.extend(snapshot.nodes.iter().map(|node| node.role.clone()));
         self.days_per_sweep = days(snapshot);
-        for ((watch, sweeps), (_, profile)) in self.watches.iter_mut().zip(&mut self.sweeps).zip(LEARNERS) {
-            sweeps.push(take(watch, profile, self.question.form, snapshot)?);
+        let watched = self.watches.iter_mut().zip(&mut self.sweeps).zip(LEARNERS);
+        for (at, ((watch, sweeps), (_, profile))) in watched.enumerate() {
+            let mut sweep = take(watch, profile, self.question.form, snapshot)?;
+            // Each sweep's suspects are drawn of the first ranker alone, and there is no room for a day of all.
+            if at > 0 {
+                sweep.suspects = Vec::new();
+            }
+            sweeps.push(sweep);
         }
         Ok(())
     }
@@ -121,7 +127,7 @@ impl<'a> Room<'a> {
                 .hint("a recording begins before its fault, whose times are seconds after 1970");
         }
         let members = if self.question.candidates.is_empty() { everyone } else { self.candidates()? };
-        let reached = self.question.symptom.as_deref().map(|symptom| self.dependencies.reached_from(symptom));
+        let reached = self.reached()?;
         let answer = |ranking: Ranking, sweeps| Answer {
             hinted: reached.as_ref().map(|reached| from_symptom(&ranking, reached)),
             ranking,
@@ -137,13 +143,24 @@ impl<'a> Room<'a> {
         Ok(Answers { members, of })
     }
 
+    /// The roles of what the symptom depends on, and its own.
+    fn reached(&self) -> anyhow::Result<Option<HashSet<String>>> {
+        let Some(symptom) = &self.question.symptom else { return Ok(None) };
+        self.check_seen(symptom, "symptom")?;
+        Ok(Some(self.dependencies.reached_from(symptom)))
+    }
+
+    fn check_seen(&self, role: &String, what: &str) -> anyhow::Result<()> {
+        if self.seen.contains(role) || self.learned.roles.contains(role) {
+            return Ok(());
+        }
+        Err(anyhow::anyhow!("`{}`: the {what} `{role}` is in no snapshot", self.question.file))
+            .hint(format!("a {what} is the id of a node"))
+    }
+
     fn candidates(&self) -> anyhow::Result<Vec<Suspect>> {
         let candidates = &self.question.candidates;
-        let is_seen = |role: &String| self.seen.contains(role) || self.learned.roles.contains(role);
-        if let Some(unseen) = candidates.iter().find(|role| !is_seen(role)) {
-            return Err(anyhow::anyhow!("`{}`: the candidate `{unseen}` is in no snapshot", self.question.file))
-                .hint("a candidate is the id of a node");
-        }
+        candidates.iter().try_for_each(|role| self.check_seen(role, "candidate"))?;
         Ok(candidates.iter().map(|role| candidate(role)).collect())
     }
 }

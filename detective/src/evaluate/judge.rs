@@ -60,14 +60,15 @@ pub fn judge(case: &Case, answers: &Answers) -> Judged {
         case: case.clone(),
         marks: marks(&|answer| answer.ranking.clone()),
         hinted: marks(&|answer| answer.hinted.clone().unwrap_or_else(|| answer.ranking.clone())),
-        quiet: case.truth.is_harmless.then(|| looking().map(|answer| quiet(&case.truth, answer)).collect()),
+        quiet: case.truth.is_harmless.then(|| looking().map(quiet).collect()),
     }
 }
 
 fn mark(truth: &Truth, answer: &Answer, ranking: &Ranking, members: &[Suspect]) -> Mark {
     let places = Places::of(ranking, members, &truth.causes, truth.victims.as_deref().unwrap_or_default());
-    let first_alarm = while_it_lasts(truth, answer).map(|mut sweeps| sweeps.find(|sweep| sweep.alarm));
-    let mut opened = while_it_lasts(truth, answer).map(|sweeps| sweeps.flat_map(|sweep| &sweep.opened));
+    let first_alarm = answer.sweeps.as_deref().map(|sweeps| first_alarm(truth, sweeps));
+    let lasting = |sweep: &&Sweep| is_within(truth, sweep);
+    let mut opened = answer.sweeps.as_ref().map(|sweeps| sweeps.iter().filter(lasting).flat_map(|sweep| &sweep.opened));
     let names_it = |suspect: &Suspect| truth.causes.iter().flatten().any(|label| label.is(suspect));
     Mark {
         accuracy: std::array::from_fn(|at| places.accuracy(at + 1)),
@@ -81,11 +82,16 @@ fn mark(truth: &Truth, answer: &Answer, ranking: &Ranking, members: &[Suspect]) 
     }
 }
 
-/// The sweeps that ended while the fault lasted; all, where that is not known to the second.
-fn while_it_lasts<'a>(truth: &Truth, answer: &'a Answer) -> Option<impl Iterator<Item = &'a Sweep>> {
-    let lasted = truth.lasted;
-    let is_within = move |time: Timestamp| lasted.is_none_or(|(from, until)| from <= time && time <= until);
-    Some(answer.sweeps.as_ref()?.iter().filter(move |sweep| is_within(sweep.time)))
+/// Whether a sweep ended while the fault lasted; each did, where that is not known to the second.
+fn is_within(truth: &Truth, sweep: &Sweep) -> bool {
+    truth.lasted.is_none_or(|(from, until)| from <= sweep.time && sweep.time <= until)
+}
+
+/// The sweep in which an alarm began while the fault lasted. One that was on before it tells nothing of it.
+fn first_alarm<'a>(truth: &Truth, sweeps: &'a [Sweep]) -> Option<&'a Sweep> {
+    let was_on = |at: usize| at.checked_sub(1).is_some_and(|before| sweeps[before].alarm);
+    let begins = |(at, sweep): &(usize, &Sweep)| sweep.alarm && !was_on(*at) && is_within(truth, sweep);
+    sweeps.iter().enumerate().find(begins).map(|(_, sweep)| sweep)
 }
 
 fn seconds_after(truth: &Truth, time: Timestamp) -> Option<f64> {
@@ -108,12 +114,10 @@ pub fn name(suspect: &Suspect) -> String {
     }
 }
 
-/// What was told from the beginning of a harmless change, or of a stretch without any, to the end of its recording: what comes
-/// after is not wrong either.
-fn quiet(truth: &Truth, answer: &Answer) -> Quiet {
-    let from = truth.lasted.map(|(from, _)| from);
-    let sweeps = answer.sweeps.iter().flatten().filter(|sweep| from.is_none_or(|from| sweep.time >= from));
-    sweeps.fold(Quiet::default(), |quiet, sweep| Quiet {
+/// What was told in the whole recording of a harmless change, or of a stretch without any: what is before and after is not wrong
+/// either.
+fn quiet(answer: &Answer) -> Quiet {
+    answer.sweeps.iter().flatten().fold(Quiet::default(), |quiet, sweep| Quiet {
         incidents: quiet.incidents + sweep.opened.len(),
         days: quiet.days + answer.days_per_sweep,
     })

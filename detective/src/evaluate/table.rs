@@ -80,11 +80,19 @@ pub fn cases(count: usize) -> String {
 }
 
 fn time(host_days: f64) -> String {
-    if host_days < 1.0 { format!("{:.1} host-hours", host_days * 24.0) } else { format!("{host_days:.2} host-days") }
+    match host_days * 24.0 {
+        hours if hours < 1.0 => format!("{:.0} host-minutes", hours * 60.0),
+        hours if hours < 24.0 => format!("{hours:.1} host-hours"),
+        _ => format!("{host_days:.2} host-days"),
+    }
 }
 
 fn number(value: f64) -> String {
-    if value < 10.0 { format!("{value:.2}") } else { format!("{value:.1}") }
+    match value {
+        small if small < 10.0 => format!("{small:.2}"),
+        medium if medium < 100.0 => format!("{medium:.1}"),
+        large => format!("{large:.0}"),
+    }
 }
 
 fn cell(figures: &Figures, key: &str, figure: fn(&Figures) -> Option<f64>) -> String {

@@ -106,10 +106,6 @@ impl Plan {
                 bail!("`workload.{name}` must name a program, found nothing");
             }
         }
-        const LEAST: Duration = Duration::from_secs(20);
-        if self.healthy.learn < LEAST {
-            bail!("`healthy.learn` must be at least 20s, found {}", humantime::format_duration(self.healthy.learn));
-        }
         for (name, changes) in [("harmless", &self.harmless), ("faults", &self.faults)] {
             if changes.lasts.is_zero() || changes.lasts > Duration::from_secs(600) {
                 let found = humantime::format_duration(changes.lasts);
@@ -159,7 +155,6 @@ mod tests {
     #[test]
     fn what_cannot_be_played_is_refused_with_what_was_expected() {
         for (from, to, expected) in [
-            ("\"2m\"", "\"2s\"", "`healthy.learn` must be at least 20s, found 2s"),
             ("[\"true\"]", "[]", "`workload.stop` must name a program, found nothing"),
             ("judged = \"1m\"", "judged = \"1m\"\n[faults]\nlasts = \"0s\"", "`faults.lasts` must be more than 0s"),
             ("learn", "lern", "unknown field `lern`"),

@@ -50,8 +50,7 @@ pub async fn play(
     acts::order(plan, &there_are()?, seed)?;
     make_empty(folder)?;
     say("starting the workload");
-    let Some(workload) = shutdown.run_until_cancelled(Workload::start(&plan.workload)).await else { return Ok(()) };
-    let workload = workload?;
+    let workload = Workload::start(&plan.workload, &shutdown).await?;
     let there_are = there_are()?;
     let (acts, left_out) = (acts::order(plan, &there_are, seed)?, acts::left_out(plan, &there_are));
     say(&format!("playing {} acts: about {}", acts.len(), how_long(plan, &acts)));
@@ -117,7 +116,6 @@ impl Player<'_> {
         self.recorder.pause().await?;
         for (number, act) in (1..).zip(acts) {
             if self.shutdown.is_cancelled() {
-                say("broken off: what was played so far can be judged");
                 break;
             }
             match act {
@@ -146,6 +144,9 @@ impl Player<'_> {
         let of_kind = changes(self.plan, change);
         self.recorder.record(&self.file(&name)).await?;
         self.wait(of_kind.before).await;
+        if self.shutdown.is_cancelled() {
+            return self.forget(&name).await;
+        }
         let mut trouble = match Trouble::begin(change, of_kind.lasts).await {
             Ok(trouble) => trouble,
             Err(error) => return self.leave_out(&name, change, &error).await,
@@ -157,7 +158,7 @@ impl Player<'_> {
         let ended = truth.time / 1000.0 + begun.elapsed().as_secs_f64();
         self.wait(of_kind.after.max(ANSWERED_WITHIN)).await;
         let snapshots = self.recorder.pause().await?;
-        let Some(over) = over else { return Ok(()) };
+        let Some(over) = over else { return self.forget(&name).await };
         if let Err(error) = over {
             return self.leave_out(&name, change, &error).await;
         }
@@ -177,10 +178,15 @@ impl Player<'_> {
     }
 
     async fn leave_out(&mut self, name: &str, change: &Change, error: &anyhow::Error) -> anyhow::Result<()> {
-        self.recorder.pause().await?;
         let reason = format!("{error:#}");
         tracing::warn!(fault = change.name, reason, "left out");
         self.left_out.push(LeftOut { fault: change.name.clone(), reason });
+        self.forget(name).await
+    }
+
+    /// What was recorded of it is no case.
+    async fn forget(&mut self, name: &str) -> anyhow::Result<()> {
+        self.recorder.pause().await?;
         let file = self.file(name);
         std::fs::remove_file(&file).with_context(|| format!("cannot remove `{}`", file.display()))
     }

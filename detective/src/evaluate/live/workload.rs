@@ -7,6 +7,8 @@ use std::{
 
 use anyhow::{Context, bail};
 use rustix::process::geteuid;
+use service::Hint;
+use tokio_util::sync::CancellationToken;
 
 use super::plan;
 
@@ -18,11 +20,11 @@ pub struct Workload {
 }
 
 impl Workload {
-    /// Starts it, and waits until it works.
+    /// Starts it, and waits until it works and has settled, or `shutdown` is cancelled.
     ///
     /// # Errors
     /// If it does not; what it printed is in the message.
-    pub async fn start(plan: &plan::Workload) -> anyhow::Result<Workload> {
+    pub async fn start(plan: &plan::Workload, shutdown: &CancellationToken) -> anyhow::Result<Workload> {
         let plan::Workload { start, stop, latencies, settles } = plan.clone();
         let latencies = latencies.map(|path| {
             let uid = geteuid().as_raw().to_string();
@@ -31,8 +33,16 @@ impl Workload {
         tokio::task::spawn_blocking(move || run(&start)).await??;
         // From here on it is there to be stopped.
         let workload = Workload { stop, latencies };
-        tokio::time::sleep(settles).await;
+        let _ = shutdown.run_until_cancelled(tokio::time::sleep(settles)).await;
+        workload.check_latencies()?;
         Ok(workload)
+    }
+
+    /// An hour is not to be played before it is seen that nobody tells what they felt.
+    fn check_latencies(&self) -> anyhow::Result<()> {
+        let Some(file) = self.latencies.as_deref().filter(|file| !file.is_file()) else { return Ok(()) };
+        Err(anyhow::anyhow!("the workload writes no latencies to `{}`", file.display()))
+            .hint("`workload.latencies` of the plan must be where it writes them; DETECTIVE_SHOP moves the shop's")
     }
 }
 
@@ -47,7 +57,6 @@ impl Drop for Workload {
 fn run(command: &[String]) -> anyhow::Result<()> {
     let (program, arguments) = command.split_first().context("a command of the plan is empty")?;
     let line = command.join(" ");
-    // Files and not pipes would be needed if it left behind who goes on to write: it must not.
     let output = Command::new(program).args(arguments).stdin(Stdio::null()).output();
     let output = output.with_context(|| format!("cannot run `{line}`"))?;
     if !output.status.success() {
