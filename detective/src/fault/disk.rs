@@ -1,25 +1,23 @@
 //! Who has the disk, or its space.
 
-use std::{
-    fs::File,
-    io::{self, ErrorKind, Seek, SeekFrom, Write},
-    os::unix::fs::FileExt,
-    path::Path,
-    time::Duration,
-};
+use std::{io, path::Path};
 
 use anyhow::Context;
-use rustix::fs::{FallocateFlags, fallocate, statfs};
+use rustix::fs::statfs;
 use service::Hint;
 
 use super::{
     catalogue::{Family, Fault},
     need::Need,
-    part::{self, BEGUN, Part},
+    part::Part,
     safety::Takes,
     stage::Stage,
     truth::{Deed, Suspect},
 };
+
+mod writers;
+
+pub use writers::{fill, write_and_sync, write_journal};
 
 /// The faults of this family.
 pub const FAULTS: [Fault; 2] = [
@@ -41,16 +39,13 @@ pub const FAULTS: [Fault; 2] = [
         does: "a foreign process fills the shop's spool, and keeps it full",
         blame: "the `thumbnailer`, or the filesystem",
         suffers: "the web workers, which cannot write what was ordered",
-        bounds: "one small filesystem that nobody else uses",
+        bounds: "one small filesystem that nobody else uses, and a file of 268 MB",
         undone: "its process ends and its file is removed",
         needs: &[Need::Shop, Need::Spool],
         takes: Takes { memory: 16, disk: 0 },
         play: fill_filesystem,
     },
 ];
-
-const REGIONS: u64 = 4;
-const REGION_BYTES: u64 = 32 << 20;
 
 fn fsync_hog(stage: &mut Stage) -> anyhow::Result<Deed> {
     let (file, victims) = match stage.shop_unless_path() {
@@ -93,89 +88,4 @@ fn fill_filesystem(stage: &mut Stage) -> anyhow::Result<Deed> {
     let filler = stage.start(&Part::Thumbnailer(file.clone()))?;
     let culprits = vec![Suspect::process(filler).about(&file), Suspect::file(&shop.spool), Suspect::file(&file)];
     Ok(Deed::of(culprits, shop.suspects(&["web"])))
-}
-
-/// Writes a little and has it on the disk, twenty times a second.
-///
-/// # Errors
-/// If the file cannot be written.
-pub fn write_journal(path: &Path) -> anyhow::Result<()> {
-    const PAUSE: Duration = Duration::from_millis(50);
-    let (mut file, cannot_write) = open(path)?;
-    part::tell(BEGUN)?;
-    loop {
-        file.seek(SeekFrom::Start(0)).with_context(&cannot_write)?;
-        file.write_all(&[b'j'; 4096]).and_then(|()| file.sync_data()).with_context(&cannot_write)?;
-        part::pause(PAUSE);
-    }
-}
-
-/// Writes a file on several threads and has it on the disk, over and over.
-///
-/// # Errors
-/// If the file cannot be written.
-pub fn write_and_sync(path: &Path) -> anyhow::Result<()> {
-    let (file, cannot_write) = open(path)?;
-    part::tell(BEGUN)?;
-    let write = |n: u64| -> io::Result<()> {
-        loop {
-            write_region(&file, n * REGION_BYTES)?;
-        }
-    };
-    std::thread::scope(|scope| {
-        let threads: Vec<_> = (0..REGIONS).map(|n| scope.spawn(move || write(n))).collect();
-        threads.into_iter().filter_map(|thread| thread.join().ok()).collect::<io::Result<()>>()
-    })
-    .with_context(cannot_write)
-}
-
-/// Writes a region anew and waits for the disk. Its old blocks are given back first: a journal that orders data before
-/// what it says of new blocks then has everybody who commits wait for all of it.
-fn write_region(file: &File, offset: u64) -> io::Result<()> {
-    const BLOCK: usize = 1 << 20;
-    let punch = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
-    // Where a filesystem cannot, the old blocks are written over.
-    let _ = fallocate(file, punch, offset, REGION_BYTES);
-    let block = vec![b'b'; BLOCK];
-    for at in (offset..offset + REGION_BYTES).step_by(BLOCK) {
-        file.write_all_at(&block, at)?;
-    }
-    file.sync_all()
-}
-
-/// Writes until there is no space, and takes what others free.
-///
-/// # Errors
-/// If the file cannot be written for any other reason.
-pub fn fill(path: &Path) -> anyhow::Result<()> {
-    const PAUSE: Duration = Duration::from_millis(20);
-    let (mut file, cannot_write) = open(path)?;
-    let blocks = [vec![b't'; 1 << 16], vec![b't'; 1 << 9]];
-    let mut has_begun = false;
-    loop {
-        for block in &blocks {
-            while let Some(written) = not_if_full(file.write(block)).with_context(&cannot_write)? {
-                anyhow::ensure!(written > 0, "{}", cannot_write());
-            }
-        }
-        if !has_begun {
-            part::tell(BEGUN)?;
-            has_begun = true;
-        }
-        part::pause(PAUSE);
-    }
-}
-
-fn not_if_full(written: io::Result<usize>) -> io::Result<Option<usize>> {
-    match written {
-        Err(error) if error.kind() == ErrorKind::StorageFull => Ok(None),
-        written => written.map(Some),
-    }
-}
-
-/// Not made, for it may have been removed already.
-fn open(path: &Path) -> anyhow::Result<(File, impl Fn() -> String)> {
-    let cannot_write = move || format!("cannot write to `{}`", path.display());
-    let file = File::options().write(true).open(path).with_context(cannot_write)?;
-    Ok((file, cannot_write))
 }

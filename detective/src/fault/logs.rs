@@ -17,5 +17,5 @@ pub const FAULTS: [Fault; 1] = [Fault {
     undone: "the worker sees that nobody orders it any more, and truncates its log",
     needs: &[Need::Shop],
     takes: Takes { memory: 0, disk: 300 },
-    play: |stage| stage.bug_of_web("flood 16"),
+    play: |stage| stage.bug_of_web("flood 8"),
 }];

@@ -1,6 +1,6 @@
 //! What a fault takes, and whether it is here.
 
-use std::fmt;
+use std::{fmt, os::unix::fs::MetadataExt, path::Path};
 
 use rustix::process::geteuid;
 use service::Hint;
@@ -39,7 +39,7 @@ impl Need {
     pub fn is_here(self, shop: Option<&Shop>) -> bool {
         match self {
             Need::Shop => shop.is_some(),
-            Need::Spool => shop.is_some_and(|shop| shop.spool_mounted),
+            Need::Spool => shop.is_some_and(|shop| shop.spool_mounted && is_apart(&shop.spool, &shop.folder)),
             Need::Root => geteuid().is_root(),
             Need::Controller(name) => Controller::find(name).is_some(),
             Need::Tool(name) => is_in_path(name),
@@ -70,6 +70,12 @@ impl Need {
         let here = if self.is_here(shop) { Ok(()) } else { Err(anyhow::anyhow!("the fault needs {self}, found none")) };
         here.hint(self.remedy())
     }
+}
+
+/// Whether these are on two filesystems.
+fn is_apart(path: &Path, other: &Path) -> bool {
+    let device = |path: &Path| path.metadata().map(|about| about.dev()).ok();
+    device(path).is_some_and(|found| device(other).is_some_and(|other| other != found))
 }
 
 fn is_in_path(tool: &str) -> bool {

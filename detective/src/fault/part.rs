@@ -79,8 +79,8 @@ impl Part {
 /// What stopped it.
 pub fn play(part: &Part, parent: i32) -> anyhow::Result<()> {
     std::fs::write("/proc/self/comm", part.name()).context("cannot take the name of a part")?;
-    // A session of its own, as a service has: an interrupt from the keyboard is not for it, and a scheduler that shares the processors among sessions
-    // gives it a share.
+    // A session of its own, as a service has: an interrupt from the keyboard is not for it, and a scheduler that shares the
+    // processors among sessions gives it a share.
     let _ = setsid();
     // Who is left behind has no parent by intention.
     if *part != Part::AppServer {

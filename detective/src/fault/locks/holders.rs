@@ -64,7 +64,8 @@ pub fn leave_behind(path: &Path) -> anyhow::Result<()> {
     part::tell(BEGUN)?;
     let mut command = Command::new("/proc/self/exe");
     command.args(["fault", "part", "--parent", "0"]).arg(serde_json::to_string(&Part::AppServer)?);
-    command.stdin(Stdio::inherit()).stdout(Stdio::inherit()).stderr(log);
+    // The guard's pipe is not left to it: it ends with the process that hears it, which waits for the guard.
+    command.stdin(Stdio::null()).stdout(Stdio::inherit()).stderr(log);
     command.spawn().context("cannot start who is to be left behind")?;
     Ok(())
 }

@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeSet,
     fs,
+    os::unix::net::UnixStream,
     path::{Path, PathBuf},
     process::Command,
     time::{Duration, Instant},
@@ -45,7 +46,7 @@ impl Shop {
         let parts = self.parts();
         let address = format!("127.0.0.1:{PORT}").parse().unwrap();
         parts.len() == 10
-            && parts.iter().all(|part| is_alive(pid(part)) && !is_stopped(pid(part)))
+            && parts.iter().all(|part| is_alive(pid(part)) && !is_stopped(pid(part)) && takes_orders(part))
             && (0..9).all(|_| get(address, "/product?item=1").is_some_and(|(status, _)| status == 200))
     }
 }
@@ -54,6 +55,10 @@ impl Drop for Shop {
     fn drop(&mut self) {
         self.run(&["stop"]);
     }
+}
+
+fn takes_orders(part: &Value) -> bool {
+    part["control"].as_str().is_none_or(|control| UnixStream::connect(control).is_ok())
 }
 
 fn is_stopped(pid: u32) -> bool {
