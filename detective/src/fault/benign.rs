@@ -55,8 +55,8 @@ pub const FAULTS: [Fault; 7] = [
 
 /// Has a part of the shop make a change, as its own commands do. One that is over sooner than the fault is a change all the same.
 fn change_shop(stage: &mut Stage, role: &str, change: &str) -> anyhow::Result<Deed> {
-    let shop = stage.shop()?;
     stage.all_is_well()?;
+    let shop = stage.shop()?;
     stage.order(shop.one(role)?, change)?;
     Ok(Deed::default())
 }

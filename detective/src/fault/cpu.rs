@@ -67,8 +67,8 @@ fn hog(stage: &mut Stage) -> anyhow::Result<Deed> {
 fn throttle(stage: &mut Stage) -> anyhow::Result<Deed> {
     const PERIOD_US: u32 = 100_000;
     const QUOTA_US: u32 = 3_000;
-    let shop = stage.shop()?;
     stage.all_is_well()?;
+    let shop = stage.shop()?;
     let controller = Controller::find("cpu").ok_or_else(|| anyhow::anyhow!("no group may have a CPU quota"))?;
     let settings = if controller.is_unified() {
         vec![("cpu.max", format!("{QUOTA_US} {PERIOD_US}"))]

@@ -81,8 +81,8 @@ fn check_is_on_disk(file: &Path) -> anyhow::Result<()> {
 }
 
 fn fill_filesystem(stage: &mut Stage) -> anyhow::Result<Deed> {
-    let shop = stage.shop()?;
     stage.all_is_well()?;
+    let shop = stage.shop()?;
     let file = shop.spool.join("thumbnails.cache");
     stage.make_file(&file)?;
     let filler = stage.start(&Part::Thumbnailer(file.clone()))?;

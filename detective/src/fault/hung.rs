@@ -62,17 +62,17 @@ pub const FAULTS: [Fault; 4] = [
 ];
 
 fn stop_worker(stage: &mut Stage) -> anyhow::Result<Deed> {
+    stage.all_is_well()?;
     let shop = stage.shop()?;
     let worker = shop.one("web")?;
-    stage.all_is_well()?;
     stage.stop(worker.pid)?;
     Ok(Deed::of(Suspect::part_and_endpoint(worker), shop.suspects(&["front"])))
 }
 
 fn stop_database(stage: &mut Stage) -> anyhow::Result<Deed> {
+    stage.all_is_well()?;
     let shop = stage.shop()?;
     let database = shop.one("database")?;
-    stage.all_is_well()?;
     // First the one that starts the others: then there will be no more.
     stage.stop(database.pid)?;
     let mut stopped = Suspect::part_and_endpoint(database);
@@ -86,9 +86,9 @@ fn stop_database(stage: &mut Stage) -> anyhow::Result<Deed> {
 }
 
 fn stop_cache(stage: &mut Stage) -> anyhow::Result<Deed> {
+    stage.all_is_well()?;
     let shop = stage.shop()?;
     let cache = shop.one("cache")?;
-    stage.all_is_well()?;
     stage.stop(cache.pid)?;
     Ok(Deed::of(Suspect::part_and_endpoint(cache), shop.suspects(&["web", "queue"])))
 }

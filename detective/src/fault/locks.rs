@@ -131,9 +131,9 @@ fn posix_lock(stage: &mut Stage) -> anyhow::Result<Deed> {
 
 /// A person at the database's prompt, who was called away.
 fn idle_in_transaction(stage: &mut Stage, statement: fn(&str) -> String) -> anyhow::Result<Deed> {
+    stage.all_is_well()?;
     let shop = stage.shop()?;
     let database = &shop.database;
-    stage.all_is_well()?;
     let (host, port) = database.endpoint.rsplit_once(':').context("the database has no port")?;
     let words = ["psql", "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-h", host, "-p", port];
     let words = words.into_iter().chain(["-U", &database.user, "-d", &database.name]);

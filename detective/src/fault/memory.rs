@@ -66,9 +66,9 @@ fn controller() -> anyhow::Result<Controller> {
 }
 
 fn hog(stage: &mut Stage) -> anyhow::Result<Deed> {
+    stage.all_is_well()?;
     let shop = stage.shop()?;
     let worker = shop.one("web")?;
-    stage.all_is_well()?;
     let controller = controller()?;
     // At the limit whoever wants a page is to wait, and nobody to be killed.
     let settings = if controller.is_unified() {
@@ -83,10 +83,10 @@ fn hog(stage: &mut Stage) -> anyhow::Result<Deed> {
 }
 
 fn out_of_memory(stage: &mut Stage) -> anyhow::Result<Deed> {
+    stage.all_is_well()?;
     let shop = stage.shop()?;
     let worker = shop.one("web")?;
     let (name, mut culprits) = (worker.name.clone(), Suspect::part_and_endpoint(worker));
-    stage.all_is_well()?;
     let controller = controller()?;
     let limit = if controller.is_unified() { "memory.max" } else { "memory.limit_in_bytes" };
     let group = stage.group(&controller, &[(limit, LEAK_LIMIT_BYTES.to_string())])?;

@@ -83,8 +83,8 @@ pub const FAULTS: [Fault; 5] = [
 
 fn lose_packets(stage: &mut Stage) -> anyhow::Result<Deed> {
     const SHARE: &str = "0.33";
-    let shop = stage.shop()?;
     stage.all_is_well()?;
+    let shop = stage.shop()?;
     let (host, port) = shop.database.endpoint.rsplit_once(':').context("the database has no port")?;
     let rule = ["INPUT", "-i", "lo", "-p", "tcp", "-d", host, "--dport", port];
     let lost = ["-m", "statistic", "--mode", "random", "--probability", SHARE, "-j", "DROP"];
@@ -93,8 +93,8 @@ fn lose_packets(stage: &mut Stage) -> anyhow::Result<Deed> {
 }
 
 fn flood(stage: &mut Stage) -> anyhow::Result<Deed> {
-    let shop = stage.shop()?;
     stage.all_is_well()?;
+    let shop = stage.shop()?;
     let crawler = stage.start(&Part::Crawler(shop.front.clone()))?;
     Ok(Deed::of(vec![Suspect::process(crawler)], shop.suspects(&["front"])))
 }

@@ -104,12 +104,12 @@ impl Stage {
         self.sender.clone()
     }
 
-    /// The shop, where a fault needs it.
+    /// The shop as it is now, where a fault needs it: a part may have been started again while all was well.
     ///
     /// # Errors
     /// If it does not run.
     pub fn shop(&self) -> anyhow::Result<Shop> {
-        self.shop.clone().context("the shop does not run")
+        Shop::find()?.context("the shop does not run any more")
     }
 
     /// The shop if it runs, unless a file was named to play with.

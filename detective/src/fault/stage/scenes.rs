@@ -24,11 +24,11 @@ impl Stage {
     /// # Errors
     /// If the shop does not run, or does not take the order.
     pub fn bug_of_web(&mut self, bug: &str) -> anyhow::Result<Deed> {
+        self.all_is_well()?;
         let shop = self.shop()?;
         let worker = shop.one("web")?;
         // Taken down before: a crash would leave nothing to look at.
         let culprits = Suspect::part_and_endpoint(worker);
-        self.all_is_well()?;
         self.order(worker, bug)?;
         Ok(Deed::of(culprits, shop.suspects(&["front"])))
     }
