@@ -2,6 +2,7 @@
 
 mod corpus;
 mod lines;
+mod played;
 mod recordings;
 mod refused;
 

@@ -91,7 +91,7 @@ fn the_hog_is_named_before_those_whom_it_starves_and_the_harmless_change_raises_
     // The second of three sweeps that alarm is that of the second after the first.
     check_close(&detective["time_to_alarm_s"]["median"], 1.0);
     check_close(&detective["false_alarms_per_host_day"], 0.0);
-    check_close(&detective["healthy_host_days"], 50.0 / 86_400.0);
+    check_close(&detective["healthy_host_days"], 60.0 / 86_400.0);
     check_close(&detective["per_family"]["cpu"]["AC@1"], 1.0);
     assert_eq!(detective["per_fault"]["deploy"]["n"], 0);
     assert_eq!(detective["per_fault"]["deploy"]["AC@1"], Value::Null);

@@ -183,9 +183,25 @@ fn a_case_in_which_nothing_is_wrong() {
 }
 
 #[test]
-fn a_recording_that_begins_after_its_fault() {
+fn a_fault_that_ends_before_it_begins() {
     let folder = host();
     change(folder.path(), |cases| cases[0]["t_end"] = json!(1_600_000_000));
+    check(
+        folder.path(),
+        &[],
+        expect![[r#"
+        error: case 1 of `FOLDER/cases.json`: `01-hog-1`: expected `t_end` not before `t_inject`, found 1600000000 and 1767225710
+        hint: see `docs/quality.md` for the two forms of a directory of cases
+    "#]],
+    );
+}
+
+#[test]
+fn a_recording_that_begins_after_its_fault() {
+    let folder = host();
+    change(folder.path(), |cases| {
+        (cases[0]["t_inject"], cases[0]["t_end"]) = (json!(1_600_000_000), json!(1_600_000_000));
+    });
     check(
         folder.path(),
         &[],
