@@ -40,6 +40,7 @@ pub mod who;
 use std::{io::Write, path::PathBuf};
 
 use anyhow::Context;
+use schemas::Timestamp;
 use service::Hint;
 
 use crate::cli::{FaultCommand, StartArgs};
@@ -98,8 +99,9 @@ fn start(args: &StartArgs) -> anyhow::Result<()> {
     let played = tokio::task::block_in_place(|| play(fault, args, &mut stage));
     // Undone before anything is said about it.
     let undone = stage.undo();
-    played.or_else(|error| if error.is::<Interrupted>() { Ok(()) } else { Err(error) })?;
-    undone?;
+    let played = played.or_else(|error| if error.is::<Interrupted>() { Ok(()) } else { Err(error) });
+    // That something is left weighs more than why it was over.
+    undone.and(played)?;
     say(args, "it is over, and nothing is left of it");
     Ok(())
 }
@@ -129,14 +131,14 @@ fn folder(args: &StartArgs, shop: Option<&Shop>) -> anyhow::Result<PathBuf> {
 fn play(fault: &Fault, args: &StartArgs, stage: &mut Stage) -> anyhow::Result<()> {
     say(args, &format!("all is well for {}", humantime::format_duration(args.after)));
     let deed = (fault.play)(stage)?;
-    tell(fault, &deed)?;
+    tell(fault, &deed, stage.begun())?;
     say(args, &format!("{}, for {} or until Ctrl-C", fault.does, humantime::format_duration(args.hold)));
     stage.last()
 }
 
 /// What is true from now on, as a line of JSON.
-fn tell(fault: &Fault, deed: &Deed) -> anyhow::Result<()> {
-    let truth = serde_json::to_string(&Truth::of(fault, deed, crate::clock::now().0))?;
+fn tell(fault: &Fault, deed: &Deed, begun: Timestamp) -> anyhow::Result<()> {
+    let truth = serde_json::to_string(&Truth::of(fault, deed, begun.0))?;
     let mut out = std::io::stdout().lock();
     writeln!(out, "{truth}")
         .and_then(|()| out.flush())

@@ -15,13 +15,19 @@ use std::{
         },
     },
     process::{Child, ChildStdout, Command, Stdio},
+    time::Duration,
 };
 
 use anyhow::Context;
+use rustix::process::Signal;
 use serde::{Deserialize, Serialize};
 use service::Hint;
 
-use super::undo::{Undo, take_all};
+use super::{
+    part::pause,
+    undo::{Undo, take_all},
+    who::Who,
+};
 
 /// What it says once it is ready; anything else is why it is not.
 const READY: &str = "ready";
@@ -33,6 +39,8 @@ enum Told {
     Step(Undo),
     /// The change of the last step was not made, and what is there is another's.
     Forget,
+    /// The one who started this is killed if it is not over in so many seconds: it may stand still, and the fault goes on.
+    Within(Who, u64),
 }
 
 /// Plays the guard to the end of the pipe on standard input.
@@ -51,15 +59,24 @@ pub fn run() -> anyhow::Result<()> {
     let mut steps = Vec::new();
     for line in io::stdin().lock().lines() {
         // Half a line was never followed by its change.
-        match serde_json::from_str(&line.context("cannot hear what is to be undone")?) {
-            Ok(Told::Step(step)) => steps.push(step),
-            Ok(Told::Forget) => drop(steps.pop()),
-            Err(_) => break,
+        match line.ok().and_then(|line| serde_json::from_str(&line).ok()) {
+            Some(Told::Step(step)) => steps.push(step),
+            Some(Told::Forget) => drop(steps.pop()),
+            Some(Told::Within(starter, seconds)) => end_within(starter, Duration::from_secs(seconds)),
+            None => break,
         }
     }
     let taken = take_all(&steps);
     drop(only);
     taken
+}
+
+/// Parts end with the one who started them, and then the pipe does.
+fn end_within(starter: Who, time: Duration) {
+    std::thread::spawn(move || {
+        pause(time);
+        let _ = starter.signal(Signal::KILL);
+    });
 }
 
 /// Makes this the only fault: of all that have the same temporary folder, whoever starts them.
@@ -83,11 +100,11 @@ pub struct Guard {
 }
 
 impl Guard {
-    /// Starts it, and gives what else is heard of it: its end.
+    /// Starts it for a fault that is over within a time, and gives what else is heard of it: its end.
     ///
     /// # Errors
     /// If that is not possible, or another fault goes on.
-    pub fn start() -> anyhow::Result<(Guard, BufReader<ChildStdout>)> {
+    pub fn start(time: Duration) -> anyhow::Result<(Guard, BufReader<ChildStdout>)> {
         let (reader, pipe) = io::pipe().context("cannot make a pipe")?;
         // By this name the same program is meant even if the file was replaced since. The group of its own keeps an interrupt
         // from the keyboard away.
@@ -97,9 +114,12 @@ impl Guard {
         let mut line = String::new();
         let mut heard = BufReader::new(process.stdout.take().context("the guard has no standard output")?);
         heard.read_line(&mut line).context("the guard of the fault cannot be heard")?;
-        let guard = Guard { process, pipe: Some(pipe), steps: Vec::new() };
+        let mut guard = Guard { process, pipe: Some(pipe), steps: Vec::new() };
         match line.trim_end() {
-            READY => Ok((guard, heard)),
+            READY => {
+                guard.send(&Told::Within(Who::of(std::process::id())?, time.as_secs()))?;
+                Ok((guard, heard))
+            }
             "" => Err(anyhow::anyhow!("the guard of the fault ended before it was ready")),
             why => Err(anyhow::anyhow!("{why}"))
                 .hint("one fault at a time: wait, or end it with Ctrl-C where it was started"),
@@ -163,5 +183,21 @@ impl Drop for Guard {
         if let Err(error) = self.undo() {
             tracing::error!(error = format!("{error:#}"), "the fault is not undone");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::process::ExitStatusExt;
+
+    use super::*;
+
+    #[test]
+    fn who_stands_still_beyond_the_time_is_killed() {
+        let mut starter = Command::new("sleep").arg("600").spawn().unwrap();
+        let who = Who::of(starter.id()).unwrap();
+        who.signal(Signal::STOP).unwrap();
+        end_within(who, Duration::from_millis(50));
+        assert_eq!(starter.wait().unwrap().signal(), Some(Signal::KILL.as_raw()));
     }
 }

@@ -87,6 +87,7 @@ fn out_of_memory(stage: &mut Stage) -> anyhow::Result<Deed> {
     let shop = stage.shop()?;
     let worker = shop.one("web")?;
     let (name, mut culprits) = (worker.name.clone(), Suspect::part_and_endpoint(worker));
+    culprits.push(Suspect::part(worker).whichever());
     let controller = controller()?;
     let limit = if controller.is_unified() { "memory.max" } else { "memory.limit_in_bytes" };
     let group = stage.group(&controller, &[(limit, LEAK_LIMIT_BYTES.to_string())])?;

@@ -68,12 +68,19 @@ pub const FAULTS: [Fault; 4] = [
         undone: "the supervisor sees that nobody orders it any more, and restarts it once more",
         needs: &[Need::Shop],
         takes: Takes { memory: 0, disk: 0 },
-        play: |stage| stage.bug_of_web("crash"),
+        play: crash_again,
     },
 ];
 
 const OWN_VICTIMS: usize = 2;
 const MOST_RUNNERS: usize = 16;
+
+fn crash_again(stage: &mut Stage) -> anyhow::Result<Deed> {
+    let mut deed = stage.bug_of_web("crash")?;
+    let whichever = deed.root_cause.first().cloned().map(Suspect::whichever);
+    deed.root_cause.extend(whichever);
+    Ok(deed)
+}
 
 fn storm(stage: &mut Stage) -> anyhow::Result<Deed> {
     let victims = stage.web_or(&Part::Worker, OWN_VICTIMS)?;

@@ -3,7 +3,7 @@
 use std::{
     fs::File,
     io::{BufRead, BufReader, ErrorKind, Read, Write},
-    os::unix::{fs::MetadataExt, net::UnixStream},
+    os::unix::{ffi::OsStrExt, fs::MetadataExt, net::UnixStream},
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -13,7 +13,7 @@ use rustix::process::geteuid;
 use serde::Deserialize;
 use service::Hint;
 
-use super::{truth::Suspect, who::Who};
+use super::{truth::Suspect, who};
 
 /// What the shop's state file says, as far as faults need it.
 #[derive(Clone, Debug, Deserialize)]
@@ -97,7 +97,15 @@ impl Shop {
         let shop: Shop =
             serde_json::from_str(&text).with_context(|| format!("cannot understand `{}`", file.display()))?;
         // Of a shop that was ended by force the file is left.
-        Ok(Some(shop).filter(|shop| Who::of(shop.pid).is_ok_and(Who::is_alive)))
+        Ok(Some(shop).filter(Shop::is_supervised))
+    }
+
+    /// Whether the process is the supervisor, and no other that has its pid now.
+    fn is_supervised(&self) -> bool {
+        let line = std::fs::read(format!("/proc/{}/cmdline", self.pid)).unwrap_or_default();
+        let mut words = line.split(|byte| *byte == 0);
+        let folder = self.folder.as_os_str().as_bytes();
+        words.any(|word| word.ends_with(b"/supervisor.py")) && words.any(|word| word == folder)
     }
 
     /// Its parts of a role.
@@ -105,9 +113,14 @@ impl Shop {
         self.parts.iter().filter(|part| part.role == role).collect()
     }
 
-    /// Its parts of these roles, as those who suffer.
+    /// Its parts of these roles, as those who suffer: their processes, those that they have started to do the work, and what
+    /// listens at their endpoints.
     pub fn suspects(&self, roles: &[&str]) -> Vec<Suspect> {
-        roles.iter().flat_map(|role| self.all(role)).map(Suspect::part).collect()
+        let of_part = |part: &Part| {
+            let workers = who::children(part.pid).into_iter().map(Suspect::process);
+            Suspect::part_and_endpoint(part).into_iter().chain(workers).collect::<Vec<_>>()
+        };
+        roles.iter().flat_map(|role| self.all(role)).flat_map(of_part).collect()
     }
 
     /// One of its parts of a role: of several the second, so that neighbours of either side are well.

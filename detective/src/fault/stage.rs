@@ -13,6 +13,7 @@ use std::{
 
 use anyhow::{Context, bail};
 use rustix::process::Signal;
+use schemas::Timestamp;
 
 use super::{
     guard::Guard,
@@ -20,13 +21,16 @@ use super::{
     shop::{self, Shop},
     who::{self, Who},
 };
-use crate::cli::StartArgs;
+use crate::{cli::StartArgs, clock};
 
 mod changes;
 mod scenes;
 
 /// Longer than a part takes to begin, however busy the host is.
 const PATIENCE: Duration = Duration::from_secs(30);
+
+/// What is not over so long after its time never will be.
+const LATEST: Duration = Duration::from_secs(60);
 
 /// What happens on the stage.
 #[derive(Debug)]
@@ -67,6 +71,7 @@ pub struct Stage {
     parts: Vec<Child>,
     orphans: Vec<Who>,
     again: Option<Again>,
+    begun: Option<Timestamp>,
     sender: Sender<Event>,
     events: Receiver<Event>,
     guard: Guard,
@@ -81,7 +86,7 @@ impl Stage {
     /// If there is no guard, or another fault goes on.
     pub fn set(args: &StartArgs, shop: Option<Shop>) -> anyhow::Result<Stage> {
         let (sender, events) = channel();
-        let (guard, heard) = Guard::start()?;
+        let (guard, heard) = Guard::start(args.after + args.hold + LATEST)?;
         listen(guard.pid(), heard, sender.clone());
         Ok(Stage {
             shop,
@@ -93,6 +98,7 @@ impl Stage {
             parts: Vec::new(),
             orphans: Vec::new(),
             again: None,
+            begun: None,
             sender,
             events,
             guard,
@@ -190,7 +196,14 @@ impl Stage {
     /// # Errors
     /// If something ends before, or this is interrupted.
     pub fn all_is_well(&mut self) -> anyhow::Result<()> {
-        self.wait(self.after)
+        self.wait(self.after)?;
+        self.begun = Some(clock::now());
+        Ok(())
+    }
+
+    /// When all was well for the last time: what grows or fills is felt before it is all there.
+    pub fn begun(&self) -> Timestamp {
+        self.begun.unwrap_or_else(clock::now)
     }
 
     /// Waits for as long as the fault lasts.
@@ -268,7 +281,10 @@ impl Drop for Stage {
 fn listen(pid: u32, heard: BufReader<ChildStdout>, sender: Sender<Event>) {
     std::thread::spawn(move || {
         for word in heard.lines().map_while(Result::ok) {
-            let _ = sender.send(Event::Said(pid, word));
+            // Who is heard by nobody is to notice that.
+            if sender.send(Event::Said(pid, word)).is_err() {
+                return;
+            }
         }
         let _ = sender.send(Event::Ended(pid));
     });

@@ -37,6 +37,11 @@ impl Suspect {
         [Suspect::part(part)].into_iter().chain(part.endpoint.as_deref().map(Suspect::endpoint)).collect()
     }
 
+    /// The same, whatever its pid is: of one that is started again and again.
+    pub fn whichever(self) -> Suspect {
+        Suspect { pid: None, ..self }
+    }
+
     /// A file, or a filesystem by where it is mounted.
     pub fn file(path: &Path) -> Suspect {
         let path = path.to_string_lossy().into_owned();

@@ -3,8 +3,9 @@
 
 use std::{
     io::{self, ErrorKind},
+    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
-    process::{Command, ExitStatus, Stdio},
+    process::{Command, Output, Stdio},
     time::Duration,
 };
 
@@ -22,6 +23,15 @@ pub enum Undo {
     Continue(Who),
     /// A file is removed.
     RemoveFile(PathBuf),
+    /// A file is removed if it is still the one that was made there.
+    RemoveOwn {
+        /// Its path.
+        file: PathBuf,
+        /// The device that it was made on.
+        device: u64,
+        /// Its inode there.
+        inode: u64,
+    },
     /// An empty folder is removed.
     RemoveFolder(PathBuf),
     /// A process leaves a control group for the one that it was in.
@@ -55,6 +65,7 @@ impl Undo {
             Undo::RemoveFile(file) => {
                 gone(std::fs::remove_file(file)).with_context(|| format!("cannot remove `{}`", file.display()))
             }
+            Undo::RemoveOwn { file, device, inode } => remove_own(file, (*device, *inode)),
             Undo::RemoveFolder(folder) => {
                 gone(std::fs::remove_dir(folder)).with_context(|| format!("cannot remove `{}`", folder.display()))
             }
@@ -76,6 +87,12 @@ pub fn take_all(steps: &[Undo]) -> anyhow::Result<()> {
     let failed: Vec<String> = failed.map(|error| format!("{error:#}")).collect();
     anyhow::ensure!(failed.is_empty(), "something of the fault is left: {}", failed.join("; "));
     Ok(())
+}
+
+fn remove_own(file: &Path, made: (u64, u64)) -> anyhow::Result<()> {
+    let is_own = file.symlink_metadata().is_ok_and(|found| (found.dev(), found.ino()) == made);
+    let removed = if is_own { gone(std::fs::remove_file(file)) } else { Ok(()) };
+    removed.with_context(|| format!("cannot remove `{}`", file.display()))
 }
 
 /// What is gone already need not be removed.
@@ -107,7 +124,8 @@ fn remove_group(group: &Path, to: &Path) -> anyhow::Result<()> {
     let mut removed = Ok(());
     for _ in 0..TRIES {
         for pid in members(group) {
-            move_to(to, pid)?;
+            // One that cannot be moved now is met again.
+            let _ = move_to(to, pid);
         }
         removed = gone(std::fs::remove_dir(group));
         if removed.is_ok() {
@@ -120,27 +138,44 @@ fn remove_group(group: &Path, to: &Path) -> anyhow::Result<()> {
 }
 
 fn delete_rule(rule: &[String]) -> anyhow::Result<()> {
-    /// What `iptables -C` ends with if there is no such rule.
+    /// What `iptables -C` ends with if there is no such rule, and what if somebody else is at the filter.
     const NONE: i32 = 1;
+    const BUSY: i32 = 4;
+    /// Five seconds each.
+    const TRIES: u32 = 24;
+    let mut tries = 0;
     loop {
         let checked = run_filter("-C", rule, Stdio::null())?;
-        if checked.code() == Some(NONE) {
+        if checked.status.code() == Some(NONE) {
             return Ok(());
         }
-        anyhow::ensure!(checked.success(), "`iptables -C {}` ended with {checked}", rule.join(" "));
-        let deleted = run_filter("-D", rule, Stdio::null())?;
-        anyhow::ensure!(deleted.success(), "`iptables -D {}` ended with {deleted}", rule.join(" "));
+        let (action, outcome) =
+            if checked.status.success() { ("-D", run_filter("-D", rule, Stdio::null())?) } else { ("-C", checked) };
+        tries += u32::from(outcome.status.code() == Some(BUSY));
+        if !outcome.status.success() && (outcome.status.code() != Some(BUSY) || tries > TRIES) {
+            return Err(refused(action, rule, &outcome));
+        }
     }
 }
 
-/// Has `iptables` do something with a rule, waiting for whoever else is at it.
+/// Adds a rule; the tool holds `stdin` for as long as it works.
 ///
 /// # Errors
-/// If it is not there.
-pub fn run_filter(action: &str, rule: &[String], stdin: Stdio) -> anyhow::Result<ExitStatus> {
+/// If it is not taken, with what the tool says.
+pub fn add_rule(rule: &[String], stdin: Stdio) -> anyhow::Result<()> {
+    let outcome = run_filter("-A", rule, stdin)?;
+    if outcome.status.success() { Ok(()) } else { Err(refused("-A", rule, &outcome)) }
+}
+
+fn refused(action: &str, rule: &[String], outcome: &Output) -> anyhow::Error {
+    let said = String::from_utf8_lossy(&outcome.stderr);
+    anyhow::anyhow!("`iptables {action} {}` ended with {}: {}", rule.join(" "), outcome.status, said.trim_end())
+}
+
+/// Has `iptables` do something with a rule, waiting for whoever else is at it.
+fn run_filter(action: &str, rule: &[String], stdin: Stdio) -> anyhow::Result<Output> {
     let mut command = Command::new("iptables");
-    command.args(["-w", "5", action]).args(rule).stdin(stdin).stdout(Stdio::null()).stderr(Stdio::null());
-    command.status().context("cannot run `iptables`")
+    command.args(["-w", "5", action]).args(rule).stdin(stdin).output().context("cannot run `iptables`")
 }
 
 #[cfg(test)]

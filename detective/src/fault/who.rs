@@ -3,7 +3,10 @@
 use std::path::Path;
 
 use anyhow::Context;
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::{
+    io::Errno,
+    process::{Pid, Signal, kill_process},
+};
 use serde::{Deserialize, Serialize};
 
 /// A process, and no other that has its pid later.
@@ -37,7 +40,8 @@ impl Who {
     pub fn signal(self, signal: Signal) -> anyhow::Result<()> {
         let pid = i32::try_from(self.pid).ok().and_then(Pid::from_raw);
         let Some(pid) = pid.filter(|_| self.is_alive()) else { return Ok(()) };
-        kill_process(pid, signal).with_context(|| format!("cannot signal process {}", self.pid))
+        let sent = kill_process(pid, signal).or_else(|error| if error == Errno::SRCH { Ok(()) } else { Err(error) });
+        sent.with_context(|| format!("cannot signal process {}", self.pid))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::{
     fs::{self, DirBuilder, File},
-    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt},
     path::{Path, PathBuf, absolute},
 };
 
@@ -62,12 +62,18 @@ impl Stage {
     /// # Errors
     /// If it is there already, or cannot be made.
     pub fn make_file(&mut self, file: &Path) -> anyhow::Result<()> {
-        self.guard.tell(Undo::RemoveFile(file.to_owned()))?;
-        let made = File::options().write(true).create_new(true).mode(0o600).open(file);
+        let cannot = || format!("cannot make `{}`", file.display());
+        // By a name that nobody else has, so that what may be there already is never what is removed.
+        let new = file.with_file_name(format!(".detective-fault-{}", std::process::id()));
+        self.guard.tell(Undo::RemoveFile(new.clone()))?;
+        let made = File::options().write(true).create_new(true).mode(0o600).open(&new);
         if made.is_err() {
             self.guard.forget()?;
         }
-        made.map(drop).with_context(|| format!("cannot make `{}`", file.display()))
+        let made = made.and_then(|made| made.metadata()).with_context(cannot)?;
+        let (device, inode) = (made.dev(), made.ino());
+        self.guard.tell(Undo::RemoveOwn { file: file.to_owned(), device, inode })?;
+        fs::hard_link(&new, file).and_then(|()| fs::remove_file(&new)).with_context(cannot)
     }
 
     /// A temporary folder that its owner alone can enter.
@@ -120,8 +126,6 @@ impl Stage {
     pub fn filter(&mut self, rule: Vec<String>) -> anyhow::Result<()> {
         self.guard.tell(Undo::DeleteRule(rule.clone()))?;
         // Should this process be killed now, the guard waits for the tool, and so deletes what that has added.
-        let status = undo::run_filter("-A", &rule, self.guard.held()?)?;
-        anyhow::ensure!(status.success(), "`iptables -A {}` ended with {status}", rule.join(" "));
-        Ok(())
+        undo::add_rule(&rule, self.guard.held()?)
     }
 }
