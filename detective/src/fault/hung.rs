@@ -6,7 +6,7 @@ use super::{
     safety::Takes,
     stage::Stage,
     truth::{Deed, Suspect},
-    who,
+    who::{self, Who},
 };
 
 /// The faults of this family.
@@ -78,7 +78,7 @@ fn stop_database(stage: &mut Stage) -> anyhow::Result<Deed> {
     let mut stopped = Suspect::part_and_endpoint(database);
     for pid in who::children(database.pid) {
         // One that was about to end has ended.
-        if stage.stop(pid).is_ok() {
+        if stage.stop(pid).is_ok() && Who::of(pid).is_ok_and(Who::is_alive) {
             stopped.push(Suspect::process(pid));
         }
     }
