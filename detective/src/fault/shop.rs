@@ -161,7 +161,8 @@ pub fn order(part: &Part, bug: &str, seconds: u64) -> anyhow::Result<Order> {
     let refused = || format!("the shop's `{}` does not take the order `{bug}`", part.name);
     let mut connection = UnixStream::connect(control).with_context(refused)?;
     connection.set_read_timeout(Some(PATIENCE)).with_context(refused)?;
-    writeln!(connection, "{bug} {seconds}").with_context(refused)?;
+    // In one piece: whoever reads may take what is there for the whole line.
+    connection.write_all(format!("{bug} {seconds}\n").as_bytes()).with_context(refused)?;
     let mut said = String::new();
     BufReader::new(&connection).read_line(&mut said).with_context(refused)?;
     anyhow::ensure!(said.trim_end() == "begun", "{}: it says `{}`", refused(), said.trim_end());

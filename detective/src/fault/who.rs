@@ -33,6 +33,11 @@ impl Who {
         Stat::read(self.pid).is_some_and(|stat| stat.start_time == self.start_time && stat.state != 'Z')
     }
 
+    /// Whether it stands still, or is gone.
+    pub fn is_stopped(self) -> bool {
+        Stat::read(self.pid).is_none_or(|stat| stat.start_time != self.start_time || matches!(stat.state, 'T' | 'Z'))
+    }
+
     /// Sends a signal; does nothing if it is gone.
     ///
     /// # Errors

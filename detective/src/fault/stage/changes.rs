@@ -4,6 +4,7 @@ use std::{
     fs::{self, DirBuilder, File},
     os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt},
     path::{Path, PathBuf, absolute},
+    time::{Duration, Instant},
 };
 
 use anyhow::Context;
@@ -12,10 +13,14 @@ use rustix::process::Signal;
 use super::Stage;
 use crate::fault::{
     group::Controller,
+    part::pause,
     shop,
     undo::{self, Undo},
     who::Who,
 };
+
+/// Nobody waits longer for a process to stand still.
+const SOON: Duration = Duration::from_secs(1);
 
 impl Stage {
     /// Orders a bug of a part of the shop, such as `leak 25`.
@@ -36,7 +41,13 @@ impl Stage {
     pub fn stop(&mut self, pid: u32) -> anyhow::Result<()> {
         let who = Who::of(pid)?;
         self.guard.tell(Undo::Continue(who))?;
-        who.signal(Signal::STOP)
+        who.signal(Signal::STOP)?;
+        // Each thread stops when it comes to it; one that waits for a disk does not hurry.
+        let begun = Instant::now();
+        while !who.is_stopped() && begun.elapsed() < SOON {
+            pause(Duration::from_millis(1));
+        }
+        Ok(())
     }
 
     /// Makes an empty file: the one that `--path` names, or one of this name in a new temporary folder. Gives its path as the
