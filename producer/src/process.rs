@@ -263,8 +263,9 @@ impl Opened {
             // Everybody may read the file, which costs more.
             _ => self.directory.read_small("limits", buffer).map(parse::process::open_files_limit),
         };
-        // Whose directory still tells something is still there, so that the number was its own.
         let oom_score = parsed(self.directory.read_small("oom_score", buffer), |text| parse::number(text.trim_ascii()));
+        // Whose directory still tells something is still there, so that the number was its own. Else it can be another's by now.
+        let open_files = if asked.here().is_some() && oom_score == Seen::Gone { Seen::Gone } else { open_files };
         Limits { open_files, oom_score }
     }
 
