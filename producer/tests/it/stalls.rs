@@ -82,6 +82,22 @@ fn who_polls_for_an_answer_over_a_unix_socket_waits_for_a_server_that_does_not_r
 }
 
 #[test]
+fn who_keeps_a_listener_for_its_child_owes_nothing_to_those_who_wait_there() {
+    let directory = tempfile::TempDir::new().unwrap();
+    let path = directory.path().join("service.sock").to_str().unwrap().to_owned();
+    let (keeper, server) = play(&format!("keep-unix {path}"));
+    let (client, _) = play(&format!("poll-unix {path}"));
+    let (snapshot, (waiter, server)) = sweep_until(&mut sweeper(), |snapshot| {
+        let (waiter, server) = (process(snapshot, client.pid())?, process(snapshot, server.parse().unwrap())?);
+        (edge(snapshot, waiter, "connects", server)?.blocked_ms? > 200.0).then_some((waiter, server))
+    });
+    let keeper = process(&snapshot, keeper.pid()).unwrap();
+    assert!(edge(&snapshot, waiter, "connects", keeper).is_none());
+    assert_eq!(value(&snapshot, "owing_ms", server), value(&snapshot, "answer_wait_ms", waiter));
+    assert_eq!((value(&snapshot, "owing_ms", keeper), value(&snapshot, "unread_ms", keeper)), (Some(0.0), Some(0.0)));
+}
+
+#[test]
 fn of_what_flows_through_a_unix_socket_nothing_is_unread_for_long() {
     let directory = tempfile::TempDir::new().unwrap();
     let path = directory.path().join("service.sock").to_str().unwrap().to_owned();
