@@ -18,7 +18,7 @@ use crate::{
     columns::Reason,
     connections, container,
     coverage::Gaps,
-    files::FileTable,
+    files::{FileTable, Moment},
     filesystems, futexes, locks, parse, pipes,
     place::Place,
     preamble,
@@ -142,7 +142,7 @@ impl Sweeper {
         let (at, uptime_centis) = (clocks.steady.0, clocks.uptime_centis);
         self.abouts.begin_sweep(uptime_centis);
         let mut gaps = Gaps::default();
-        let mut crowd = self.crowd(clocks.wall, &mut gaps)?;
+        let mut crowd = self.crowd(Moment { wall: clocks.wall, steady: at }, &mut gaps)?;
         let young = Young::take(&mut crowd.processes, uptime_centis, self.ticks_per_second);
         let processes = crowd.processes.as_slice();
         gaps.add("process-hidden", Reason::Denied, self.hidden_tasks(processes.iter().chain(&young.processes)));

@@ -12,7 +12,7 @@ use crate::{
     files::Handles,
     futexes::Crowd,
     process::Process,
-    rates::Rates,
+    rates::{Rates, Since},
     read::Seen,
     stalls::{self, Longest, Stall, WORTH_TELLING},
     waits::{Picture, Wait},
@@ -43,8 +43,7 @@ pub fn add(builder: &mut Builder, sighting: &Sighting<'_>) -> Vec<i32> {
         if let Some(forks) = sighting.forks.get(at) {
             builder.put(Measure::Forks, node, *forks);
         }
-        let filled = sighting.filesystems.filled_by(at);
-        builder.put(Measure::Filled, node, of_handles(process).map(|_| filled));
+        builder.put(Measure::Filled, node, filled(process, sighting.filesystems.filled_by(at)));
         let stall = stalls.get(&at).copied().unwrap_or_default();
         put_waits(builder, node, process, sighting.locks, &blocks.of_process(at), &stall);
         let standing = standing(sighting, at, process);
@@ -114,6 +113,12 @@ fn of_handles(process: &Process) -> Result<&Handles, Reason> {
         .as_ref()
         .measured()
         .and_then(|handles| if handles.denied { Err(Reason::Denied) } else { Ok(handles) })
+}
+
+/// By how much its files have grown is known from the second look on.
+fn filled(process: &Process, bytes: f64) -> Measured {
+    of_handles(process)?;
+    if matches!(process.since, Since::Unknown) { Err(Reason::FirstSweep) } else { Ok(bytes) }
 }
 
 /// In percent of a limit; nothing is much of what has none.
