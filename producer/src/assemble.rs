@@ -33,6 +33,8 @@ pub struct Sighting<'s> {
     pub processes: &'s [Process],
     /// The rates of each of them.
     pub rates: &'s [Rates],
+    /// How many threads of a process nobody has looked at, if any.
+    pub unlooked: &'s BTreeMap<usize, usize>,
     /// How many new processes a second there are below each of them.
     pub forks: &'s [Measured],
     /// Files.

@@ -56,7 +56,8 @@ measures! {
     Written = "written" "B/s" "rate",
     /// Process: calls that write, while none of them writes a byte.
     FailingWrites = "failing_writes" "1/s" "rate",
-    /// Process: by how much the files have grown of late that it writes to, on filesystems that are nearly full.
+    /// Process: by how much the files have grown of late that it writes to, on filesystems that are nearly full, if it is one of those
+    /// who have added most.
     Filled = "filled" "B" "gauge",
     /// Process: how soon the kernel would end it for want of memory, of 1,000.
     OomScore = "oom_score" "count" "gauge",

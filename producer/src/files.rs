@@ -3,6 +3,7 @@
 use std::{
     collections::{HashMap, HashSet},
     path::{Path, PathBuf},
+    time::Instant,
 };
 
 use rustix::fs::{FileType, Mode};
@@ -34,8 +35,10 @@ pub struct File {
     // Bytes of storage that it takes, and took in the sweep before; none if that is not known.
     allocated: u64,
     allocated_before: Option<u64>,
-    // The number of the sweep that saw it last.
+    // The numbers of the sweeps that saw it last, and that asked last what it takes: each asks once, so that whoever has written what it
+    // has grown by is seen to have written when it is asked itself.
     seen: u64,
+    asked: u64,
 }
 
 impl File {
@@ -110,6 +113,26 @@ impl Handles {
     }
 }
 
+/// When a sweep began, by two clocks.
+#[derive(Clone, Copy, Debug)]
+pub struct Moment {
+    /// The time of day.
+    pub wall: Timestamp,
+    /// A time that never goes back.
+    pub steady: Instant,
+}
+
+impl Moment {
+    /// Whether what was made at that time of day was made from `before` to now. If somebody set the clock meanwhile, that cannot be told.
+    fn tells_new_since(&self, before: &Moment, made_at: Timestamp) -> bool {
+        // Between the looks at the two clocks this process may have been held up.
+        const LEEWAY_MS: f64 = 100.0;
+        let steady_ms = self.steady.saturating_duration_since(before.steady).as_secs_f64() * 1000.0;
+        let parted_ms = self.wall.millis_since(before.wall) as f64 - steady_ms;
+        parted_ms.abs() <= LEEWAY_MS && (before.wall..=self.wall).contains(&made_at)
+    }
+}
+
 /// Every file that the sweep came across.
 #[derive(Debug, Default)]
 pub struct FileTable {
@@ -118,9 +141,9 @@ pub struct FileTable {
     // The device of all sockets that are no files; none before the first.
     sockets: Option<(u32, u32)>,
     sweep: u64,
-    // When the sweep before began; none before the first.
-    last: Option<Timestamp>,
-    began: Option<Timestamp>,
+    // When the sweep before began, and this one; none before the first.
+    last: Option<Moment>,
+    began: Option<Moment>,
 }
 
 impl FileTable {
@@ -129,8 +152,8 @@ impl FileTable {
         FileTable { own_paths, ..FileTable::default() }
     }
 
-    /// To be called before each sweep, with the time of day: forgets what the last one did not come across.
-    pub fn begin_sweep(&mut self, at: Timestamp) {
+    /// To be called before each sweep, with the time: forgets what the last one did not come across.
+    pub fn begin_sweep(&mut self, at: Moment) {
         let last = self.sweep;
         self.files.retain(|_, file| file.seen == last);
         self.files.values_mut().for_each(|file| file.allocated_before = Some(file.allocated));
@@ -220,7 +243,12 @@ impl FileTable {
     fn handle(&mut self, fds: &Directory, fd: u32, buffer: &mut Vec<u8>) -> Seen<Option<Handle>> {
         let name = rustix::path::DecInt::new(fd);
         let name = name.as_str();
-        fds.target(name).and_then(|target| {
+        let target = match fds.target(name) {
+            // Some filesystems in user space show nobody else anything of theirs. That is of this file alone, if its link can be read.
+            Seen::Denied if fds.link(name, buffer) != Seen::Denied => return Seen::Here(None),
+            target => target,
+        };
+        target.and_then(|target| {
             let file = FileKey { device: target.device, inode: target.inode };
             match FileType::from_raw_mode(target.mode) {
                 FileType::Socket if self.is_socket(file, fds, name, buffer) => {
@@ -257,7 +285,9 @@ impl FileTable {
     fn is_shown(&mut self, file: FileKey, target: &Target, fds: &Directory, name: &str, buffer: &mut Vec<u8>) -> bool {
         let sweep = self.sweep;
         if let Some(known) = self.files.get_mut(&file).filter(|known| known.seen == sweep) {
-            known.allocated = target.allocated;
+            if known.asked != sweep {
+                (known.allocated, known.asked) = (target.allocated, sweep);
+            }
             return true;
         }
         let Some(link) = fds.link(name, buffer).here().filter(|link| is_shown(link)) else { return false };
@@ -266,13 +296,16 @@ impl FileTable {
             return false;
         }
         let regular = FileType::from_raw_mode(target.mode) == FileType::RegularFile;
-        let is_new = || self.last.zip(target.made_at).is_some_and(|(last, made_at)| made_at >= last);
+        let is_new = || match (self.last, self.began, target.made_at) {
+            (Some(last), Some(began), Some(made_at)) => began.tells_new_since(&last, made_at),
+            _ => false,
+        };
         let allocated_before = match self.files.get(&file) {
             Some(known) => known.allocated_before,
             None => is_new().then_some(0),
         };
         let Target { mount, allocated, .. } = *target;
-        self.files.insert(file, File { path, regular, mount, allocated, allocated_before, seen: sweep });
+        self.files.insert(file, File { path, regular, mount, allocated, allocated_before, seen: sweep, asked: sweep });
         true
     }
 }
@@ -286,6 +319,23 @@ fn is_shown(link: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_file_is_new_only_if_no_clock_was_set_since() {
+        let start = Instant::now();
+        let at =
+            |wall, steady| Moment { wall: Timestamp(wall), steady: start + std::time::Duration::from_millis(steady) };
+        let before = at(50_000, 0);
+        for (now, made_at, is_new) in [
+            (at(51_000, 1000), 50_500, true),
+            (at(51_000, 1000), 49_999, false),
+            (at(51_000, 1000), 51_001, false),
+            (at(61_000, 1000), 50_500, false),
+            (at(41_000, 1000), 50_500, false),
+        ] {
+            assert_eq!(now.tells_new_since(&before, Timestamp(made_at)), is_new, "{now:?} {made_at}");
+        }
+    }
 
     #[test]
     fn shared_memory_is_shown_and_devices_are_not() {

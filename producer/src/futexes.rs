@@ -5,6 +5,7 @@
 //! do not work on it. So only such waits are told, and no holder is named.
 
 use std::{
+    cmp::Reverse,
     collections::{BTreeMap, HashMap},
     time::{Duration, Instant},
 };
@@ -20,7 +21,7 @@ use crate::{
 pub struct Crowd {
     /// Index of the process in the sweep.
     pub process: usize,
-    /// For how long all of them that were asked have stayed there.
+    /// For how long at least two of them have stayed there; others may come one after another.
     pub stayed: Duration,
     /// Where the call of one of them was read.
     pub source: String,
@@ -44,11 +45,13 @@ struct Sighting {
 
 /// Fewer threads at a futex are none that wait for one another.
 const FEWEST: usize = 2;
-/// As many are asked how long they have waited; the others hardly came before all of these.
+/// As many threads at a futex are asked how long they have waited, those first that were asked before.
 const MOST: usize = 32;
+/// As many futexes of a process are looked at, those first at which most threads wait.
+const MOST_CROWDS: usize = 8;
 
 impl Memory {
-    /// The largest crowd of each process that is `owing` an answer.
+    /// The crowd of each process that is `owing` an answer, or the one that has stayed longest.
     pub fn look(
         &mut self,
         root: &ProcRoot,
@@ -63,26 +66,51 @@ impl Memory {
                 at_futexes.entry(task.process).or_default().entry(futex).or_default().push(task);
             }
         }
-        let now = root.tape.monotonic();
-        let before = std::mem::take(&mut self.waits);
-        let mut crowds = Vec::new();
+        let mut look = Look { root, now: root.tape.monotonic(), before: &self.waits, waits: HashMap::new(), buffer };
+        let mut longest = Vec::new();
         for (at, futexes) in at_futexes {
             let Some(process) = processes.get(at) else { continue };
-            let largest = futexes.into_iter().max_by_key(|(_, tasks)| tasks.len());
-            let Some((futex, tasks)) = largest.filter(|(_, tasks)| tasks.len() >= FEWEST) else { continue };
-            let mut stayed = Duration::MAX;
-            for task in tasks.iter().take(MOST) {
-                let key = (process.identity, task.id);
-                let turns = tasks::turns(root, process.identity, task.id, buffer);
-                let same =
-                    before.get(&key).filter(|before| turns.is_some() && (before.futex, before.turns) == (futex, turns));
-                let since = same.map_or(now, |before| before.since);
-                self.waits.insert(key, Sighting { futex, turns, since });
-                stayed = stayed.min(now.duration_since(since));
-            }
-            crowds.extend(tasks.first().map(|task| crowd(root, process, task, tasks.len(), stayed)));
+            let mut crowds: Vec<_> = futexes.into_iter().filter(|(_, tasks)| tasks.len() >= FEWEST).collect();
+            crowds.sort_by_key(|(_, tasks)| Reverse(tasks.len()));
+            crowds.truncate(MOST_CROWDS);
+            let crowds: Vec<_> = crowds.into_iter().map(|(futex, tasks)| look.crowd(process, futex, tasks)).collect();
+            longest.extend(crowds.into_iter().flatten().max_by_key(|crowd| crowd.stayed));
         }
-        crowds
+        self.waits = look.waits;
+        longest
+    }
+}
+
+/// A look at the crowds of one sweep.
+struct Look<'l> {
+    root: &'l ProcRoot,
+    now: Instant,
+    before: &'l HashMap<(Identity, u32), Sighting>,
+    waits: HashMap<(Identity, u32), Sighting>,
+    buffer: &'l mut Vec<u8>,
+}
+
+impl Look<'_> {
+    fn crowd(&mut self, process: &Process, futex: u64, mut tasks: Vec<&Task>) -> Option<Crowd> {
+        let is_known =
+            |task: &&Task| self.before.get(&(process.identity, task.id)).is_some_and(|before| before.futex == futex);
+        tasks.sort_by_key(|task| !is_known(task));
+        let mut stays: Vec<Duration> =
+            tasks.iter().take(MOST).map(|task| self.stay(process.identity, futex, task)).collect();
+        stays.sort_unstable_by_key(|stay| Reverse(*stay));
+        let stayed = stays.into_iter().nth(FEWEST - 1)?;
+        Some(crowd(self.root, process, tasks.first()?, tasks.len(), stayed))
+    }
+
+    /// For how long a task has stayed.
+    fn stay(&mut self, process: Identity, futex: u64, task: &Task) -> Duration {
+        let key = (process, task.id);
+        let turns = tasks::turns(self.root, process, task.id, self.buffer);
+        let same =
+            self.before.get(&key).filter(|before| turns.is_some() && (before.futex, before.turns) == (futex, turns));
+        let since = same.map_or(self.now, |before| before.since);
+        self.waits.insert(key, Sighting { futex, turns, since });
+        self.now.duration_since(since)
     }
 }
 

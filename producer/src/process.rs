@@ -105,6 +105,8 @@ pub struct Process {
     pub handles: Seen<Handles>,
     /// Whether none of its threads has run since the sweep before.
     pub rested: bool,
+    /// Whether it wrote anything in the sweep before, or may have.
+    pub wrote_before: bool,
     /// Where its main thread is in the kernel; none if it runs.
     pub syscall: Seen<Option<Syscall>>,
     /// What is read once.
@@ -185,6 +187,7 @@ impl Opened {
         let memory = parsed(directory.read_small("statm", buffer), parse::process::statm);
         self.counters.schedule = parsed(directory.read_small("schedstat", buffer), parse::process::schedule);
         let now = self.counters.at;
+        let wrote_before = before.as_ref().is_ok_and(Process::wrote);
         let (since, growth, limits, earlier, rested) = match before {
             Ok(before) => {
                 let growth = before.growth.next(before.counters.at, before.memory, now);
@@ -208,10 +211,11 @@ impl Opened {
                 (handles, syscall)
             }
             earlier => {
-                self.counters.io = parsed(directory.read_small("io", buffer), parse::process::io);
                 let syscall = directory.read_small("syscall", buffer).map(parse::syscall::parse);
                 let numbers = earlier.and_then(|(handles, ..)| handles.here()).unwrap_or_default().numbers;
-                (self.handles(&numbers, files, buffer), syscall)
+                let handles = self.handles(&numbers, files, buffer);
+                self.counters.io = parsed(directory.read_small("io", buffer), parse::process::io);
+                (handles, syscall)
             }
         };
         let limits = limits.filter(|_| reread == Reread::Nothing).unwrap_or_else(|| self.limits(buffer));
@@ -227,6 +231,7 @@ impl Opened {
             limits,
             handles,
             rested,
+            wrote_before,
             syscall,
             about,
         };
@@ -263,8 +268,9 @@ impl Opened {
             // Everybody may read the file, which costs more.
             _ => self.directory.read_small("limits", buffer).map(parse::process::open_files_limit),
         };
-        // Whose directory still tells something is still there, so that the number was its own.
         let oom_score = parsed(self.directory.read_small("oom_score", buffer), |text| parse::number(text.trim_ascii()));
+        // Whose directory still tells something is still there, so that the number was its own. Else it can be another's by now.
+        let open_files = if asked.here().is_some() && oom_score == Seen::Gone { Seen::Gone } else { open_files };
         Limits { open_files, oom_score }
     }
 
@@ -275,6 +281,23 @@ impl Opened {
 }
 
 impl Process {
+    /// Whether it can have written by calls what a file has grown by from one sweep to the next. What it writes is asked after what its files
+    /// take: what it wrote in between was told in the sweep before.
+    pub fn can_have_written(&self) -> bool {
+        self.wrote_before || self.wrote()
+    }
+
+    /// Whether it has written by calls, to whatever, since the sweep before or since it began; true too if that may not be seen.
+    fn wrote(&self) -> bool {
+        let before = match &self.since {
+            Since::Last(before) => before.io.map(|io| io.written),
+            Since::Birth(_) => Seen::Here(0),
+            Since::Unknown => Seen::Unsupported,
+        };
+        let now = self.counters.io.map(|io| io.written);
+        now.here().zip(before.here()).is_none_or(|(now, before)| now > before)
+    }
+
     /// Whether it keeps to itself what it has open or what it waits for.
     pub fn is_closed(&self) -> bool {
         let handles_denied = match &self.handles {

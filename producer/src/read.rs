@@ -1,6 +1,7 @@
 //! Bytes in: reads below one `proc` root, relative to open directories.
 
 mod told;
+mod within;
 
 use std::{
     borrow::Cow,
@@ -12,7 +13,7 @@ use std::{
 };
 
 use rustix::{
-    fs::{AtFlags, Mode, OFlags, RawDir, ResolveFlags, SeekFrom, StatVfsMountFlags, StatxFlags},
+    fs::{AtFlags, Mode, OFlags, RawDir, SeekFrom, StatVfsMountFlags, StatxFlags},
     io::Errno,
 };
 
@@ -22,6 +23,7 @@ use crate::{
     tape::{Tape, Told},
 };
 pub use told::{Space, Target};
+pub(crate) use within::read_of_process;
 
 /// Of no file is more than this read; `/proc/locks` of a very busy host has some megabytes.
 const LARGEST_FILE: usize = 16 << 20;
@@ -229,22 +231,6 @@ pub(crate) fn read_into(dir: BorrowedFd<'_>, name: &str, limit: usize, buffer: &
     read_on(&file, limit, buffer)
 }
 
-/// The same of a process's directory, where a name that begins with `root/` is that of a file as the process itself has it: its links lead
-/// to where they lead for the process, and not to this one's files. One that is no plain file does not keep the caller waiting.
-pub(crate) fn read_of_process(
-    dir: BorrowedFd<'_>,
-    name: &str,
-    limit: usize,
-    buffer: &mut Vec<u8>,
-) -> Result<(), Errno> {
-    let Some(below) = name.strip_prefix("root/") else { return read_into(dir, name, limit, buffer) };
-    let root = rustix::fs::openat(dir, "root", OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
-    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    let within = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
-    let file = rustix::fs::openat2(root, below, flags, Mode::empty(), within)?;
-    read_on(&file, limit, buffer)
-}
-
 fn read_on(file: &OwnedFd, limit: usize, buffer: &mut Vec<u8>) -> Result<(), Errno> {
     while buffer.len() < limit {
         buffer.reserve(PAGE.min(limit - buffer.len()));
@@ -316,7 +302,11 @@ impl ProcRoot {
         if !(is_here("stat") && is_here("self")) {
             return Err(not_proc(path));
         }
-        let is_own = own_pid(&directory, &mut Vec::new()).is_some_and(|pid| pid == process_id(&tape));
+        let mut buffer = Vec::new();
+        let is_numbered_alike = own_pid(&directory, &mut buffer).is_some_and(|pid| pid == process_id(&tape));
+        // In a PID namespace two numbers can be the same by chance; then the root tells both.
+        let numbers = directory.read_small("self/status", &mut buffer).here().and_then(parse::process::own_numbers);
+        let is_own = is_numbered_alike && numbers.is_none_or(|numbers| numbers == 1);
         Ok(ProcRoot { directory, path: path.to_owned(), tape, is_own })
     }
 

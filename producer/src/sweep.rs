@@ -18,7 +18,7 @@ use crate::{
     columns::Reason,
     connections, container,
     coverage::Gaps,
-    files::FileTable,
+    files::{FileTable, Moment},
     filesystems, futexes, locks, parse, pipes,
     place::Place,
     preamble,
@@ -142,19 +142,19 @@ impl Sweeper {
         let (at, uptime_centis) = (clocks.steady.0, clocks.uptime_centis);
         self.abouts.begin_sweep(uptime_centis);
         let mut gaps = Gaps::default();
-        let mut crowd = self.crowd(clocks.wall, &mut gaps)?;
+        let mut crowd = self.crowd(Moment { wall: clocks.wall, steady: at }, &mut gaps)?;
         let young = Young::take(&mut crowd.processes, uptime_centis, self.ticks_per_second);
         let processes = crowd.processes.as_slice();
         gaps.add("process-hidden", Reason::Denied, self.hidden_tasks(processes.iter().chain(&young.processes)));
         let listed = locks::list(&self.root, &mut self.buffer);
         let tasks = self.tasks(processes, &listed, &mut gaps);
-        let callers = stalls::callers(processes, &tasks);
+        let callers = stalls::callers(processes, &tasks.list);
         let network = self.network(&crowd, &stalls::sockets(&callers), &mut gaps);
         let ends = pipes::Ends::of_all(processes);
         let stalls = self.stalls.look(&self.root, &callers, &ends, &network, &mut self.buffer);
         let owes = |process| network.owing_ms(process) >= stalls::WORTH_TELLING.as_secs_f64() * 1000.0;
-        let crowds = self.futexes.look(&self.root, processes, &tasks, owes, &mut self.buffer);
-        let locks = self.locks(processes, &tasks, &listed, &mut gaps);
+        let crowds = self.futexes.look(&self.root, processes, &tasks.list, owes, &mut self.buffer);
+        let locks = self.locks(processes, &tasks.list, &listed, &mut gaps);
         let concerned = looks::concerned(&locks, &stalls, &network);
         let scene = titles::Scene { root: &self.root, processes, concerned: &concerned, network: &network };
         let titles = self.titles.look(&scene, &mut self.abouts, &mut self.buffer);
@@ -171,6 +171,7 @@ impl Sweeper {
         let builder = assemble(&Sighting {
             processes,
             rates: &rates,
+            unlooked: &tasks.left_out,
             forks: &young.per_second(processes, self.last.as_ref().map(|last| at.duration_since(last.at))),
             files: &self.files,
             network: &network,

@@ -1,7 +1,10 @@
 //! Where the tasks of all processes are in the kernel: main threads, which a process tells of itself, and other threads, which each
 //! take a look of their own.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use crate::{
     parse::{self, syscall::Syscall},
@@ -25,8 +28,8 @@ pub struct Task {
 pub struct Tasks {
     /// Those in a system call.
     pub list: Vec<Task>,
-    /// How many threads were not looked at for want of time.
-    pub left_out: usize,
+    /// How many threads were not looked at for want of time, by the index of their process in the sweep.
+    pub left_out: BTreeMap<usize, usize>,
 }
 
 /// Who is looked at first in the next sweep.
@@ -46,7 +49,7 @@ impl Turn {
         budget: Duration,
         buffer: &mut Vec<u8>,
     ) -> Tasks {
-        let mut tasks = Tasks { list: main_threads(processes), left_out: 0 };
+        let mut tasks = Tasks { list: main_threads(processes), left_out: BTreeMap::new() };
         let (concerned, mut others): (Vec<usize>, Vec<usize>) = (0..processes.len())
             .filter(|at| processes.get(*at).is_some_and(|process| process.threads > 1))
             .partition(|at| processes.get(*at).is_some_and(|process| has_open(process, wanted)));
@@ -60,13 +63,16 @@ impl Turn {
         for (place, at) in concerned.into_iter().chain(others).enumerate() {
             let Some(process) = processes.get(at) else { continue };
             if is_spent() {
-                tasks.left_out += usize::try_from(process.threads).unwrap_or(usize::MAX).saturating_sub(1);
+                tasks.left_out.insert(at, usize::try_from(process.threads).unwrap_or(usize::MAX).saturating_sub(1));
                 if place >= n_concerned {
                     self.next.get_or_insert(process.identity);
                 }
                 continue;
             }
-            tasks.left_out += other_threads(root, at, process.identity, is_spent, &mut tasks.list, buffer);
+            let left_out = other_threads(root, at, process.identity, is_spent, &mut tasks.list, buffer);
+            if left_out > 0 {
+                tasks.left_out.insert(at, left_out);
+            }
         }
         tasks
     }

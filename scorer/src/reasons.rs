@@ -34,7 +34,7 @@ const COLUMNS: &[(&str, &str, &str)] = &[
     ("filled", "what it has added to a nearly full filesystem", "/proc/PID/fd"),
     ("forks", "processes begun", "/proc/PID/stat"),
     ("frozen", "frozen", "cgroup.events"),
-    ("futex_wait_ms", "its threads waiting for one another while it owes an answer", "/proc/PID/syscall"),
+    ("futex_wait_ms", "several of its threads at one futex while it owes an answer", "/proc/PID/syscall"),
     ("group_memory", "memory in use", "cgroup memory.current"),
     ("group_oom_kills", "processes killed for want of memory", "cgroup memory.events"),
     ("group_psi_cpu_full", "time in which all wait for a CPU", "cgroup cpu.pressure"),

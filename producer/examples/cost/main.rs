@@ -28,7 +28,7 @@ fn main() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A producer of this host; one that rereads reads in every sweep all that is ever read.
+/// A producer of this host; one that rereads reads the files of all processes in every sweep. What they are is asked again in some only.
 fn producer(reread: bool) -> Producer {
     Producer::new("", "", SweepConfig { reread, ..SweepConfig::default() }, Vec::new())
 }

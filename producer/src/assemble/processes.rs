@@ -11,8 +11,9 @@ use crate::{
     connections::Standing,
     files::Handles,
     futexes::Crowd,
+    parse::syscall,
     process::Process,
-    rates::Rates,
+    rates::{Rates, Since},
     read::Seen,
     stalls::{self, Longest, Stall, WORTH_TELLING},
     waits::{Picture, Wait},
@@ -43,14 +44,14 @@ pub fn add(builder: &mut Builder, sighting: &Sighting<'_>) -> Vec<i32> {
         if let Some(forks) = sighting.forks.get(at) {
             builder.put(Measure::Forks, node, *forks);
         }
-        let filled = sighting.filesystems.filled_by(at);
-        builder.put(Measure::Filled, node, of_handles(process).map(|_| filled));
+        builder.put(Measure::Filled, node, filled(process, sighting.filesystems.filled_by(at)));
         let stall = stalls.get(&at).copied().unwrap_or_default();
-        put_waits(builder, node, process, sighting.locks, &blocks.of_process(at), &stall);
+        let looked = looked(process, sighting.unlooked.contains_key(&at));
+        put_waits(builder, node, process, sighting.locks, &blocks.of_process(at), &stall, looked);
         let standing = standing(sighting, at, process);
         put_connections(builder, node, standing);
         let crowd = sighting.crowds.iter().find(|crowd| crowd.process == at);
-        builder.put(Measure::FutexWaitMs, node, futex_wait_ms(process, standing, crowd));
+        builder.put(Measure::FutexWaitMs, node, futex_wait_ms(looked, standing, crowd));
     }
     nodes
 }
@@ -116,6 +117,12 @@ fn of_handles(process: &Process) -> Result<&Handles, Reason> {
         .and_then(|handles| if handles.denied { Err(Reason::Denied) } else { Ok(handles) })
 }
 
+/// By how much its files have grown is known from the second look on.
+fn filled(process: &Process, bytes: f64) -> Measured {
+    of_handles(process)?;
+    if matches!(process.since, Since::Unknown) { Err(Reason::FirstSweep) } else { Ok(bytes) }
+}
+
 /// In percent of a limit; nothing is much of what has none.
 fn part_of(used: Measured, limit: Seen<Option<u64>>) -> Measured {
     let used = used?;
@@ -136,13 +143,35 @@ fn put_state(builder: &mut Builder, node: i32, state: u8) {
     }
 }
 
-fn put_waits(builder: &mut Builder, node: i32, process: &Process, locks: &Picture, blocks: &Blocked, stalls: &Longest) {
+/// Whether all of a process's tasks have been looked at; else why not.
+fn looked(process: &Process, is_left_out: bool) -> Result<(), Reason> {
+    process.syscall.measured()?;
+    match (syscall::IS_KNOWN, is_left_out) {
+        (false, _) => Err(Reason::Unsupported),
+        (true, true) => Err(Reason::Off),
+        (true, false) => Ok(()),
+    }
+}
+
+/// The longest wait that was found; that there is none is known only where all have been looked at.
+fn longest(found_ms: f64, looked: Result<(), Reason>) -> Measured {
+    if found_ms > 0.0 { Ok(found_ms) } else { looked.map(|()| 0.0) }
+}
+
+fn put_waits(
+    builder: &mut Builder,
+    node: i32,
+    process: &Process,
+    locks: &Picture,
+    blocks: &Blocked,
+    stalls: &Longest,
+    looked: Result<(), Reason>,
+) {
     let is_closed = process.is_closed();
-    let of_stalls = |longest: f64| if process.syscall == Seen::Denied { Err(Reason::Denied) } else { Ok(longest) };
     let figures: [(Measure, Measured); 5] = [
         (Measure::BlockedMs, unless_hidden(blocks.blocked_ms, is_closed && locks.may_hide_waits)),
-        (Measure::WriteWaitMs, of_stalls(stalls.write_ms)),
-        (Measure::ReadWaitMs, of_stalls(stalls.read_ms)),
+        (Measure::WriteWaitMs, longest(stalls.write_ms, looked)),
+        (Measure::ReadWaitMs, longest(stalls.read_ms, looked)),
         (Measure::BlocksMs, unless_hidden(blocks.blocks_ms, is_closed && locks.may_hide_holders)),
         (Measure::BlocksTasks, unless_hidden(blocks.blocks_tasks, is_closed && locks.may_hide_holders)),
     ];
@@ -164,11 +193,8 @@ fn standing(sighting: &Sighting<'_>, at: usize, process: &Process) -> Result<Sta
 }
 
 /// How long threads have waited for one another while an answer was owed: not longer than either.
-fn futex_wait_ms(process: &Process, standing: Result<Standing, Reason>, crowd: Option<&Crowd>) -> Measured {
-    if process.syscall == Seen::Denied {
-        return Err(Reason::Denied);
-    }
-    let stayed_ms = crowd.map_or(0.0, |crowd| crowd.stayed.as_secs_f64() * 1000.0);
+fn futex_wait_ms(looked: Result<(), Reason>, standing: Result<Standing, Reason>, crowd: Option<&Crowd>) -> Measured {
+    let stayed_ms = longest(crowd.map_or(0.0, |crowd| crowd.stayed.as_secs_f64() * 1000.0), looked)?;
     Ok(stayed_ms.min(standing?.owing_ms))
 }
 

@@ -120,6 +120,10 @@ impl<'s> Join<'_, 's> {
         }
     }
 
+    fn accepting(&self, listener: Placed<'_>) -> Vec<usize> {
+        self.owners.accepting(self.scene.processes, listener.socket.inode)
+    }
+
     fn listening(&mut self, listener: Placed<'_>) -> usize {
         let Placed { namespace, socket } = listener;
         let (address, processes, owners) = (socket.local.to_string(), self.scene.processes, self.owners);
@@ -162,8 +166,8 @@ impl<'s> Join<'_, 's> {
         let owners = self.owners;
         let accepted = owners.of_socket(socket.inode);
         // Nobody has accepted it yet: that is up to whoever listens.
-        let servers = if accepted.is_empty() { owners.of_socket(listener.socket.inode) } else { accepted };
-        self.network.owe(servers, owing, unread);
+        let accepting = if accepted.is_empty() { self.accepting(listener) } else { Vec::new() };
+        self.network.owe(if accepted.is_empty() { &accepting } else { accepted }, owing, unread);
         let clients = peer.map_or(&[][..], |peer| owners.of_socket(peer.socket.inode));
         self.note_other_end(socket.inode, clients, true);
     }
@@ -172,8 +176,8 @@ impl<'s> Join<'_, 's> {
         let (socket, owners) = (placed.socket, self.owners);
         let accepted = peer.map_or(&[][..], |peer| owners.of_socket(peer.socket.inode));
         // Until somebody accepts the connection it waits for whoever listens.
-        let listening = listener.map_or(&[][..], |listener| owners.of_socket(listener.socket.inode));
-        let servers = if accepted.is_empty() { listening.get(..1).unwrap_or_default() } else { accepted };
+        let accepting = listener.filter(|_| accepted.is_empty()).map_or(Vec::new(), |at| self.accepting(at));
+        let servers = if accepted.is_empty() { accepting.get(..1).unwrap_or_default() } else { accepted };
         let mut targets: Vec<Target> = servers.iter().copied().map(Target::Process).collect();
         if targets.is_empty()
             && let Some(listener) = listener

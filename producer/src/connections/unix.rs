@@ -108,16 +108,16 @@ fn add_pending(
     listener: &UnixSocket,
     at: usize,
 ) {
-    let listeners = owners.of_socket(listener.inode);
+    let accepting = owners.accepting(scene.processes, listener.inode);
     for client in listener.pending.iter().filter(|client| !scene.own.contains(client)) {
-        let target = listeners.first().map_or(Target::Endpoint(at), |server| Target::Process(*server));
-        let late_ms = unread.millis(*client);
-        network.owe(listeners, late_ms, late_ms);
+        let target = accepting.first().map_or(Target::Endpoint(at), |server| Target::Process(*server));
+        let late_ms = unread.pending_ms(*client);
+        network.owe(&accepting, late_ms, late_ms);
         for owner in owners.of_socket(*client) {
             add_client(network, *owner, target, late_ms);
         }
         if scene.asked.contains(client) {
-            let processes = listeners.get(..1).unwrap_or_default().to_vec();
+            let processes = accepting.first().copied().into_iter().collect();
             network.network.other_ends.insert(*client, OtherEnd { processes, are_clients: false });
         }
     }
@@ -150,7 +150,7 @@ impl Pair<'_> {
     /// Links the owners of the socket to those of its peer, if it is the client of the two.
     fn join(&self, scene: &Scene<'_>, owners: &Owners, unread: &Unread, network: &mut Building) {
         let (clients, servers) = (owners.of_socket(self.socket.inode), owners.of_socket(self.peer.inode));
-        network.owe(clients, 0.0, unread.millis(self.socket.inode));
+        network.owe(clients, 0.0, unread.received_ms(self.socket.inode));
         if scene.asked.contains(&self.socket.inode) {
             let other_end = OtherEnd { processes: servers.to_vec(), are_clients: !self.is_client() };
             network.network.other_ends.insert(self.socket.inode, other_end);
@@ -163,7 +163,7 @@ impl Pair<'_> {
             return;
         }
         // Whether the ends of any other pair question and answer is not known.
-        let late_ms = if self.is_client() { unread.millis(self.peer.inode) } else { 0.0 };
+        let late_ms = if self.is_client() { unread.received_ms(self.peer.inode) } else { 0.0 };
         network.owe(servers, late_ms, 0.0);
         let age =
             |at: usize| scene.processes.get(at).map(|process| (process.identity.start_time, process.identity.pid));

@@ -14,6 +14,8 @@ use crate::process::{Identity, Process};
 const HALVED_AFTER: Duration = Duration::from_secs(300);
 /// Less than a block is nothing.
 const LEAST: f64 = 4096.0;
+/// Who has added less than this part of what another has did not fill it: everybody writes a little.
+const OF_THE_MOST: f64 = 0.25;
 
 /// What is remembered from sweep to sweep: how many bytes each process has added to each filesystem.
 #[derive(Debug, Default)]
@@ -23,7 +25,7 @@ pub struct Memory {
 }
 
 impl Memory {
-    /// Bytes by filesystem and process, as its index in the sweep.
+    /// Bytes by filesystem and process, as its index in the sweep, of those who have added most to it.
     pub fn look(
         &mut self,
         processes: &[Process],
@@ -47,6 +49,12 @@ impl Memory {
                 fillers.entry(*device).or_default().insert(*at, *grown);
             }
         }
+        fillers.values_mut().for_each(keep_largest);
         fillers
     }
+}
+
+fn keep_largest(grown: &mut BTreeMap<usize, f64>) {
+    let most = grown.values().copied().fold(0.0, f64::max);
+    grown.retain(|_, bytes| *bytes >= most * OF_THE_MOST);
 }

@@ -9,14 +9,23 @@ use crate::{
     read::Seen,
 };
 
+/// A file that has grown since the sweep before.
+#[derive(Debug)]
+struct Grown {
+    home: (u32, u32),
+    bytes: u64,
+    // Those that have it open for writing and have run since, and whether each can have written it by calls.
+    by: BTreeMap<usize, bool>,
+}
+
 /// The open files of all processes, by filesystem. Filesystems are told by the device in the list of mounts.
 #[derive(Debug, Default)]
 pub struct Holdings {
     // By the device that `stat` tells of a file; none is known of what is mounted elsewhere.
     homes: BTreeMap<(u32, u32), Option<(u32, u32)>>,
     writers: BTreeMap<(u32, u32), BTreeSet<usize>>,
-    // The files that have grown, by who writes to them, with the filesystem and the bytes.
-    grown: BTreeMap<(usize, FileKey), ((u32, u32), u64)>,
+    // The files that have grown, with the filesystem, the bytes, and who can have written them.
+    grown: BTreeMap<FileKey, Grown>,
 }
 
 impl Holdings {
@@ -30,9 +39,10 @@ impl Holdings {
                 let home = holdings.homes.entry(key.device).or_insert_with(|| mounts.home(key.device, file.mount));
                 if let Some(home) = home.filter(|_| writes) {
                     holdings.writers.entry(home).or_default().insert(at);
-                    let grown = file.grown();
-                    if grown > 0 {
-                        holdings.grown.insert((at, key), (home, grown));
+                    let bytes = file.grown();
+                    if bytes > 0 && !process.rested {
+                        let grown = holdings.grown.entry(key).or_insert(Grown { home, bytes, by: BTreeMap::new() });
+                        grown.by.insert(at, process.can_have_written());
                     }
                 }
             }
@@ -60,10 +70,13 @@ impl Holdings {
         self.writers.get(&device).into_iter().flatten().copied()
     }
 
-    /// By how many bytes files have grown since the sweep before: each process that has one open for writing, the filesystem, and the
-    /// bytes. What of it is whose is not known if there are several.
+    /// By how many bytes files have grown since the sweep before: each process that can have written them, the filesystem, and the bytes.
+    /// What of it is whose is not known if there are several. Who wrote by calls comes before those who only can have, by a mapping for instance.
     pub fn grown(&self) -> impl Iterator<Item = (usize, (u32, u32), u64)> {
-        self.grown.iter().map(|((process, _), (home, bytes))| (*process, *home, *bytes))
+        self.grown.values().flat_map(|Grown { home, bytes, by }| {
+            let any_wrote = by.values().any(|wrote| *wrote);
+            by.iter().filter(move |(_, wrote)| **wrote || !any_wrote).map(|(process, _)| (*process, *home, *bytes))
+        })
     }
 
     /// The processes that have any file open for writing.

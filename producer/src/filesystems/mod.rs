@@ -39,7 +39,7 @@ pub struct Filesystem {
     pub is_full_or_frozen: bool,
     /// Processes with a file open for writing on it, by index in the sweep.
     pub writers: Vec<usize>,
-    /// If it is nearly full: bytes that processes have added to it of late, by index in the sweep.
+    /// If it is nearly full: bytes that those processes have added to it of late that have added most, by index in the sweep.
     pub fillers: BTreeMap<usize, f64>,
     /// What says that it cannot be written to, and where that was read.
     pub proofs: Vec<(String, String)>,

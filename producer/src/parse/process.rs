@@ -34,6 +34,12 @@ pub fn voluntary_switches(text: &[u8]) -> Option<u64> {
     number(value_of(text, b"voluntary_ctxt_switches:")?)
 }
 
+/// How many numbers a process has, from its `status`: one in the PID namespace that the file is read through, and one more in each that is
+/// further in, down to its own. None from kernels before 4.1.
+pub fn own_numbers(text: &[u8]) -> Option<usize> {
+    Some(words(value_of(text, b"NSpid:")?).count())
+}
+
 /// What a process read and wrote.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Io {
@@ -114,11 +120,18 @@ mod tests {
         assert_eq!(arguments(b"a\0\0b\0"), [b"a".as_slice(), b"", b"b"]);
     }
 
+    #[test]
+    fn a_process_has_a_number_in_each_namespace_down_to_its_own() {
+        assert_eq!(own_numbers(b"Pid:\t17\nNSpid:\t17\t1\n"), Some(2));
+        assert_eq!(own_numbers(b"NSpid:\t17\n"), Some(1));
+        assert_eq!(own_numbers(b"Pid:\t17\n"), None);
+    }
+
     proptest! {
         #[test]
         fn no_bytes_make_it_panic(text in prop::collection::vec(any::<u8>(), 0..300)) {
             let _ = (statm(&text), schedule(&text), io(&text), open_files_limit(&text), voluntary_switches(&text));
-            let _ = (cgroup(&text), arguments(&text), numbered(&text, b"pipe"));
+            let _ = (own_numbers(&text), cgroup(&text), arguments(&text), numbered(&text, b"pipe"));
         }
 
         #[test]

@@ -107,6 +107,9 @@ const NUMBERS: Option<Numbers> = Some(Numbers {
 )))]
 const NUMBERS: Option<Numbers> = None;
 
+/// Whether the numbers of calls are known of this architecture; else no call says what it is.
+pub const IS_KNOWN: bool = NUMBERS.is_some();
+
 const LOCK_SH: u64 = 1;
 const LOCK_EX: u64 = 2;
 const LOCK_NB: u64 = 4;

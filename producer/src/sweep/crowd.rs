@@ -2,12 +2,11 @@
 
 use std::collections::HashSet;
 
-use schemas::Timestamp;
-
 use super::Sweeper;
 use crate::{
     ProducerError,
     coverage::Gaps,
+    files::Moment,
     parse,
     process::{self, Identity, Process, Reread},
     rates::Since,
@@ -29,8 +28,8 @@ const REREAD_AFTER: u64 = 16;
 const ASKED_AGAIN_AFTER: u64 = 64;
 
 impl Sweeper {
-    /// Reads all processes but kernel threads and Local Detective's own, in a sweep that began at that time of day.
-    pub(super) fn crowd(&mut self, began: Timestamp, gaps: &mut Gaps) -> Result<Crowd, ProducerError> {
+    /// Reads all processes but kernel threads and Local Detective's own, in a sweep that began then.
+    pub(super) fn crowd(&mut self, began: Moment, gaps: &mut Gaps) -> Result<Crowd, ProducerError> {
         let mut crowd = Crowd::default();
         let mut pids = self.root.pids()?;
         self.files.begin_sweep(began);

@@ -7,17 +7,26 @@ use std::{
 
 use super::{Sweeper, crowd::Crowd};
 use crate::{
-    SweepConfig, columns::Reason, connections, coverage::Gaps, filesystems, locks::Listed, process::Process,
-    stalls::Stall, system, tasks::Task, waits,
+    SweepConfig,
+    columns::Reason,
+    connections,
+    coverage::Gaps,
+    filesystems,
+    locks::Listed,
+    process::Process,
+    stalls::Stall,
+    system,
+    tasks::{Task, Tasks},
+    waits,
 };
 
 impl Sweeper {
-    pub(super) fn tasks(&mut self, processes: &[Process], listed: &Listed, gaps: &mut Gaps) -> Vec<Task> {
+    pub(super) fn tasks(&mut self, processes: &[Process], listed: &Listed, gaps: &mut Gaps) -> Tasks {
         let SweepConfig { interval, deep_cpu_percent, .. } = self.producer.sweep;
         let budget = interval * deep_cpu_percent / 100;
         let tasks = self.turn.look(&self.root, processes, &listed.waited_for(), budget, &mut self.buffer);
-        gaps.add("threads", Reason::Off, tasks.left_out);
-        tasks.list
+        gaps.add("threads", Reason::Off, tasks.left_out.values().sum());
+        tasks
     }
 
     pub(super) fn network(&mut self, crowd: &Crowd, asked: &HashSet<u64>, gaps: &mut Gaps) -> connections::Network {

@@ -107,6 +107,23 @@ fn a_client_in_one_network_depends_on_its_server_in_another() {
 
 #[test]
 #[ignore = "needs root"]
+fn who_asks_over_a_path_waits_for_a_server_in_another_network() {
+    let directory = tempfile::TempDir::new().unwrap();
+    let (clients, servers) = (Network::new(), Network::new());
+    for part in ["serve-unix", "ignore-unix"] {
+        let path = directory.path().join(part).to_str().unwrap().to_owned();
+        let (server, _) = servers.play(&format!("{part} {path}"));
+        let (client, _) = clients.play(&format!("poll-unix {path}"));
+        let (snapshot, server) = sweep_until(&mut sweeper(), |snapshot| {
+            let (client, server) = (process(snapshot, client.pid())?, process(snapshot, server.pid())?);
+            (edge(snapshot, client, "connects", server)?.blocked_ms? > 200.0).then_some(server)
+        });
+        assert!(value(&snapshot, "owing_ms", server).unwrap() > 200.0, "{part}");
+    }
+}
+
+#[test]
+#[ignore = "needs root"]
 fn what_is_mounted_for_process_1_is_seen_by_a_producer_with_mounts_of_its_own() {
     let directory = match std::env::var(INSIDE) {
         Ok(directory) => directory,

@@ -76,6 +76,14 @@ fn a_part_is_played_for_other_tests() {
             say("listening");
             let _ = wait();
         }
+        "keep-unix" => {
+            let listener = UnixListener::bind(address).unwrap();
+            rustix::io::fcntl_setfd(&listener, rustix::io::FdFlags::empty()).unwrap();
+            // It ends when this process does, for then nobody can write to it any more.
+            let child = Kept(Command::new("cat").stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap());
+            say(&child.pid().to_string());
+            let _ = wait();
+        }
         "drain-unix" => {
             let listener = UnixListener::bind(address).unwrap();
             say("listening");

@@ -5,6 +5,7 @@ use std::{
     process::{Command, Stdio},
 };
 
+use producer::Sweeper;
 use rustix::process::{Pid, Signal, kill_process};
 use schemas::GraphSnapshot;
 
@@ -82,6 +83,22 @@ fn who_polls_for_an_answer_over_a_unix_socket_waits_for_a_server_that_does_not_r
 }
 
 #[test]
+fn who_keeps_a_listener_for_its_child_owes_nothing_to_those_who_wait_there() {
+    let directory = tempfile::TempDir::new().unwrap();
+    let path = directory.path().join("service.sock").to_str().unwrap().to_owned();
+    let (keeper, server) = play(&format!("keep-unix {path}"));
+    let (client, _) = play(&format!("poll-unix {path}"));
+    let (snapshot, (waiter, server)) = sweep_until(&mut sweeper(), |snapshot| {
+        let (waiter, server) = (process(snapshot, client.pid())?, process(snapshot, server.parse().unwrap())?);
+        (edge(snapshot, waiter, "connects", server)?.blocked_ms? > 200.0).then_some((waiter, server))
+    });
+    let keeper = process(&snapshot, keeper.pid()).unwrap();
+    assert!(edge(&snapshot, waiter, "connects", keeper).is_none());
+    assert_eq!(value(&snapshot, "owing_ms", server), value(&snapshot, "answer_wait_ms", waiter));
+    assert_eq!((value(&snapshot, "owing_ms", keeper), value(&snapshot, "unread_ms", keeper)), (Some(0.0), Some(0.0)));
+}
+
+#[test]
 fn of_what_flows_through_a_unix_socket_nothing_is_unread_for_long() {
     let directory = tempfile::TempDir::new().unwrap();
     let path = directory.path().join("service.sock").to_str().unwrap().to_owned();
@@ -138,6 +155,42 @@ fn threads_that_wait_for_one_another_are_told_once_an_answer_is_owed() {
     assert_eq!(value(&snapshot, "futex_wait_ms", process(&snapshot, client.pid()).unwrap()), Some(0.0));
     let proof = snapshot.evidence.iter().find(|proof| proof.nodes.contains(&(server as i32))).unwrap();
     assert!(proof.source.contains("/task/") && proof.text.ends_with("futex(wait), 3 threads"), "{proof:?}");
+}
+
+#[test]
+fn threads_that_wait_for_one_another_are_told_while_more_of_them_come() {
+    let (server, address) = play("stuck -");
+    let mut sweeper = sweeper();
+    let (mut clients, mut threads) = (Vec::new(), Vec::new());
+    for _ in 0..10 {
+        clients.push(play(&format!("ask {address}")).0);
+        std::thread::sleep(std::time::Duration::from_millis(100));
+        let snapshot = sweeper.sweep().unwrap();
+        let Some(server) = process(&snapshot, server.pid()) else { continue };
+        threads.push((value(&snapshot, "threads", server), value(&snapshot, "futex_wait_ms", server)));
+    }
+    let (Some((before, _)), Some((last, waited))) = (threads.get(threads.len() - 2), threads.last()) else { panic!() };
+    assert!(last > before && *waited > Some(200.0), "{threads:?}");
+}
+
+#[test]
+fn where_threads_were_not_looked_at_it_is_not_said_that_none_waits() {
+    let (server, address) = play("stuck -");
+    let _clients: Vec<_> = (0..2).map(|_| play(&format!("ask {address}")).0).collect();
+    let mut producer = producer();
+    producer.sweep.deep_cpu_percent = 0;
+    let mut sweeper = Sweeper::new(producer).unwrap();
+    let (snapshot, server) = sweep_until(&mut sweeper, |snapshot| {
+        let server = process(snapshot, server.pid())?;
+        (value(snapshot, "owing_ms", server)? > 200.0).then_some(server)
+    });
+    for column in ["futex_wait_ms", "read_wait_ms", "write_wait_ms"] {
+        assert_eq!(
+            (value(&snapshot, column, server), missing(&snapshot, column, server)),
+            (None, Some("off")),
+            "{column}"
+        );
+    }
 }
 
 #[test]

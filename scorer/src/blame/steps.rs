@@ -14,9 +14,10 @@ const CONTENTION: [(&str, &[&str]); 4] = [
     ("block_delay_pct", &["write_bytes", "read_bytes"]),
 ];
 
-/// Lacks that are nobody's own trouble: without one who took the resource there is nobody to name.
-pub(super) const ONLY_SUFFERED: [&str; 6] =
-    ["run_delay_pct", "major_faults", "block_delay_pct", "answer_wait_ms", "read_wait_ms", "write_wait_ms"];
+/// What is nobody's own trouble: lacks, for without one who took the resource there is nobody to name, and what was added to a filesystem,
+/// which is told from the moment that this is nearly full and is trouble only for those who lack the room.
+pub(super) const ONLY_SUFFERED: [&str; 7] =
+    ["run_delay_pct", "major_faults", "block_delay_pct", "answer_wait_ms", "read_wait_ms", "write_wait_ms", "filled"];
 
 /// A deviation of what it uses that is this part of the deviation of what it lacks says that a node has used it up itself.
 const USES_IT_UP: f32 = 0.5;
@@ -181,9 +182,10 @@ fn step_to_member(judged: &Judged, node: usize, trouble: &str) -> Option<Step> {
         None if FULL.contains(&trouble) => ("opens", &["write_bytes", "written", "filled"]),
         None => return None,
     };
-    let users = judged.graph.dependants(node).filter(|(edge, _)| edge.kind == relation).map(|(_, user)| user);
-    let user = worst(judged, users, consumed)?;
-    Some(Step::To { node: user, file: None, is_observed: true })
+    let users = || judged.graph.dependants(node).filter(|(edge, _)| edge.kind == relation);
+    let user = worst(judged, users().map(|(_, user)| user), consumed)?;
+    let is_observed = users().any(|(edge, other)| other == user && edge.basis == "observed");
+    Some(Step::To { node: user, file: None, is_observed })
 }
 
 /// The one of them that deviates most, of those that use more of that.

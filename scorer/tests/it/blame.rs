@@ -337,6 +337,20 @@ fn who_cannot_write_blames_the_full_filesystem_and_that_the_one_that_fills_it() 
 }
 
 #[test]
+fn who_is_found_by_an_inferred_edge_is_inferred() {
+    for (edge, is_observed) in [(">", true), (">?", false)] {
+        let sweep = format!("process filler filled=0.9\nfile disk space_used_pct=1.4\nfiller {edge} disk opens");
+        let cases = blame::cases(&judged(0, &sweep));
+        assert_eq!(cases.iter().map(|case| case.is_observed).collect::<Vec<_>>(), [is_observed], "{edge}");
+    }
+}
+
+#[test]
+fn who_writes_to_a_filesystem_that_troubles_nobody_is_not_named() {
+    assert!(blame::cases(&judged(0, "process writer filled=1.4\nfile disk\nwriter > disk opens")).is_empty());
+}
+
+#[test]
 fn a_reader_that_is_waited_for_does_not_fail_because_of_its_writer() {
     check(
         "process feed write_wait_ms=1.6
