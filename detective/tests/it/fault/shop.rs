@@ -52,7 +52,8 @@ impl Shop {
         let address = format!("127.0.0.1:{PORT}").parse().unwrap();
         let answers = (0..9).map(|_| get(address, "/product?item=1"));
         let bad = answers.filter(|answer| answer.as_ref().is_none_or(|(status, _)| *status != 200));
-        let few = (parts.len() != PARTS).then(|| format!("{} parts", parts.len()));
+        let names = parts.iter().map(|part| format!("{} {}", part["name"], part["pid"])).collect();
+        let few = (parts.len() != PARTS).then_some(names).into_iter().flat_map(|names: Vec<String>| names);
         ill.chain(bad.map(|answer| format!("{answer:?}"))).chain(few).collect()
     }
 }
