@@ -9,7 +9,8 @@ import settings
 
 def write_configuration(folder, listen, upstreams):
     """Replaces nginx's configuration, which it reads when it starts and on SIGHUP."""
-    template = os.path.join(os.path.dirname(os.path.realpath(__file__)), "nginx.conf")
+    # Of the current release: deploys remove the one that the supervisor was started from.
+    template = os.path.join(folder, "current", "nginx.conf")
     with open(template) as file:
         text = string.Template(file.read()).substitute(
             folder=folder,
