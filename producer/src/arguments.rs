@@ -7,7 +7,7 @@ use crate::{parse, role};
 pub struct Said {
     /// What the process is beside its executable, as in [`role::name_of_process`].
     pub name: String,
-    /// Whether one is `fault`: what `detective fault` starts is trouble like any other.
+    /// Whether they are `fault part`: what `detective fault` starts is trouble like any other, and itself is not.
     pub makes_faults: bool,
     /// The command line without its secrets, where it is to be shown.
     pub command: Option<String>,
@@ -19,7 +19,7 @@ impl Said {
         let shown = shows_arguments && !arguments.is_empty();
         Said {
             name: role::name_of_process(executable, comm, arguments),
-            makes_faults: arguments.iter().skip(1).any(|argument| *argument == b"fault"),
+            makes_faults: arguments.windows(2).any(|pair| *pair == [&b"fault"[..], b"part"]),
             command: shown.then(|| parse::scrub::command_line(arguments)),
         }
     }
@@ -57,14 +57,15 @@ mod tests {
         let kept = |arguments: &[&str]| String::from_utf8(said(python, arguments, false).to_bytes()).unwrap();
         assert_eq!(kept(&["python3", "-u", "/srv/secret/worker.py", "--key=k"]), "worker.py\0");
         assert_eq!(kept(&["python3", "-c", "secret"]), "python#\0");
-        assert_eq!(kept(&["python3", "job.py", "fault", "secret"]), "job.py\0fault");
+        assert_eq!(kept(&["python3", "fault", "part", "secret"]), "fault\0fault");
+        assert_eq!(kept(&["python3", "fault", "start", "secret"]), "fault\0");
     }
 
     proptest! {
         #[test]
         fn what_is_kept_reads_back(
             comm in "[ -~]{0,15}",
-            arguments in prop::collection::vec("/b/python3|-[cm]|(/?[a-z.+-]{1,9}){1,2}|[ -~]{0,9}|fault", 0..6),
+            arguments in prop::collection::vec("/b/python3|-[cm]|(/?[a-z.+-]{1,9}){1,2}|[ -~]{0,9}|fault|part", 0..6),
             shows_arguments: bool,
         ) {
             let arguments: Vec<&[u8]> = arguments.iter().map(|argument| argument.as_bytes()).collect();
