@@ -9,6 +9,7 @@ use serde_json::Value;
 use service::Hint;
 
 use super::live::hurt::Hurt;
+use crate::fault::truth;
 
 /// The file that lists the cases.
 pub const LIST: &str = "cases.json";
@@ -93,21 +94,7 @@ pub enum Label {
     /// By its id in a foreign graph, which is its role.
     Id(String),
     /// As it was on the host.
-    Form(SuspectForm),
-}
-
-/// A process, file or endpoint as the truth of a fault tells it.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
-#[expect(missing_docs, reason = "as in a suspect")]
-pub struct SuspectForm {
-    pub kind: String,
-    pub name: String,
-    #[serde(default)]
-    pub pid: Option<i64>,
-    #[serde(default)]
-    pub path: Option<String>,
-    #[serde(default)]
-    pub endpoint: Option<String>,
+    Form(truth::Suspect),
 }
 
 impl Label {
@@ -119,7 +106,7 @@ impl Label {
         };
         form.kind == suspect.kind
             && match form.kind.as_str() {
-                "process" if form.pid.is_some() => form.pid == suspect.pid,
+                "process" if form.pid.is_some() => form.pid.map(i64::from) == suspect.pid,
                 "file" if form.path.is_some() => form.path == suspect.path,
                 "endpoint" if form.endpoint.is_some() => form.endpoint == suspect.endpoint,
                 _ => form.name == suspect.name,
@@ -158,9 +145,9 @@ struct OfRecording {
     healthy: String,
     t_inject: f64,
     t_end: f64,
-    root_cause: Vec<SuspectForm>,
+    root_cause: Vec<truth::Suspect>,
     #[serde(default)]
-    victims: Vec<SuspectForm>,
+    victims: Vec<truth::Suspect>,
     #[serde(default)]
     hurt: Option<Hurt>,
 }
@@ -267,7 +254,7 @@ fn of_recording(folder: &Path, case: OfRecording) -> anyhow::Result<Case> {
     if !is_harmless && case.root_cause.is_empty() {
         anyhow::bail!("`{}`: expected a root cause of its fault, found none", case.case);
     }
-    let labels = |forms: Vec<SuspectForm>| forms.into_iter().map(Label::Form).collect::<Vec<_>>();
+    let labels = |forms: Vec<truth::Suspect>| forms.into_iter().map(Label::Form).collect::<Vec<_>>();
     Ok(Case {
         question: Question {
             form: Form::Recording,
@@ -304,13 +291,13 @@ mod tests {
 
     use super::*;
 
-    fn suspect(kind: &str, name: &str, pid: Option<i64>, path: Option<&str>) -> Suspect {
+    fn suspect(kind: &str, name: &str, pid: Option<u32>, path: Option<&str>) -> Suspect {
         Suspect {
             rank: 1,
             kind: kind.to_owned(),
             name: name.to_owned(),
             role: format!("/usr/bin/{name}"),
-            pid,
+            pid: pid.map(i64::from),
             start_time: None,
             path: path.map(str::to_owned),
             endpoint: None,
@@ -320,9 +307,9 @@ mod tests {
         }
     }
 
-    fn form(kind: &str, name: &str, pid: Option<i64>, path: Option<&str>) -> Label {
+    fn form(kind: &str, name: &str, pid: Option<u32>, path: Option<&str>) -> Label {
         let (kind, name, path) = (kind.to_owned(), name.to_owned(), path.map(str::to_owned));
-        Label::Form(SuspectForm { kind, name, pid, path, endpoint: None })
+        Label::Form(truth::Suspect { kind, name, pid, path, endpoint: None })
     }
 
     #[test]

@@ -21,7 +21,7 @@ pub const FAULTS: [Fault; 4] = [
         undone: "it goes on",
         needs: &[Need::Shop],
         takes: Takes { memory: 0, disk: 0 },
-        play: stop_worker,
+        play: |stage| stop(stage, "web", &["front"]),
     },
     Fault {
         name: "stopped-database",
@@ -45,7 +45,7 @@ pub const FAULTS: [Fault; 4] = [
         undone: "it goes on",
         needs: &[Need::Shop],
         takes: Takes { memory: 0, disk: 0 },
-        play: stop_cache,
+        play: |stage| stop(stage, "cache", &["web", "queue"]),
     },
     Fault {
         name: "stuck-thread",
@@ -61,34 +61,23 @@ pub const FAULTS: [Fault; 4] = [
     },
 ];
 
-fn stop_worker(stage: &mut Stage) -> anyhow::Result<Deed> {
+/// Has a part of this role stand still, for which those of the others wait.
+fn stop(stage: &mut Stage, role: &str, waiting: &[&str]) -> anyhow::Result<Deed> {
     stage.all_is_well()?;
     let shop = stage.shop()?;
-    let worker = shop.one("web")?;
-    stage.stop(worker.pid)?;
-    Ok(Deed::of(Suspect::part_and_endpoint(worker), shop.suspects(&["front"])))
+    let part = shop.one(role)?;
+    stage.stop(part.pid)?;
+    Ok(Deed::of(Suspect::part_and_endpoint(part), shop.suspects(waiting)))
 }
 
 fn stop_database(stage: &mut Stage) -> anyhow::Result<Deed> {
-    stage.all_is_well()?;
-    let shop = stage.shop()?;
-    let database = shop.one("database")?;
     // First the one that starts the others: then there will be no more.
-    stage.stop(database.pid)?;
-    let mut stopped = Suspect::part_and_endpoint(database);
-    for pid in who::children(database.pid) {
+    let mut deed = stop(stage, "database", &["web", "queue"])?;
+    for pid in deed.root_cause.first().and_then(|first| first.pid).map(who::children).unwrap_or_default() {
         // One that was about to end has ended.
         if stage.stop(pid).is_ok() && Who::of(pid).is_ok_and(Who::is_alive) {
-            stopped.push(Suspect::process(pid));
+            deed.root_cause.push(Suspect::process(pid));
         }
     }
-    Ok(Deed::of(stopped, shop.suspects(&["web", "queue"])))
-}
-
-fn stop_cache(stage: &mut Stage) -> anyhow::Result<Deed> {
-    stage.all_is_well()?;
-    let shop = stage.shop()?;
-    let cache = shop.one("cache")?;
-    stage.stop(cache.pid)?;
-    Ok(Deed::of(Suspect::part_and_endpoint(cache), shop.suspects(&["web", "queue"])))
+    Ok(deed)
 }

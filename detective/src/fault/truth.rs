@@ -2,29 +2,36 @@
 
 use std::path::Path;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{catalogue::Fault, shop, who};
 
 /// Who is to blame or suffers, in the form of a suspect.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Suspect {
     /// `process`, `file`, `endpoint` or `cgroup`.
-    pub kind: &'static str,
+    pub kind: String,
     /// Of a process its comm.
     pub name: String,
-    /// Of a process.
+    /// Of a process; none if whichever has the name is meant.
+    #[serde(default)]
     pub pid: Option<u32>,
     /// Absolute: of a file; of a process the file that it is about.
+    #[serde(default)]
     pub path: Option<String>,
     /// `ip:port`.
+    #[serde(default)]
     pub endpoint: Option<String>,
 }
 
 impl Suspect {
+    fn of_kind(kind: &str, name: String) -> Suspect {
+        Suspect { kind: kind.to_owned(), name, ..Suspect::default() }
+    }
+
     /// A process, under the name that it has now.
     pub fn process(pid: u32) -> Suspect {
-        Suspect { kind: "process", name: who::name(pid), pid: Some(pid), path: None, endpoint: None }
+        Suspect { pid: Some(pid), ..Suspect::of_kind("process", who::name(pid)) }
     }
 
     /// A part of the shop, which listens.
@@ -45,19 +52,18 @@ impl Suspect {
     /// A file, or a filesystem by where it is mounted.
     pub fn file(path: &Path) -> Suspect {
         let path = path.to_string_lossy().into_owned();
-        Suspect { kind: "file", name: path.clone(), pid: None, path: Some(path), endpoint: None }
+        Suspect { path: Some(path.clone()), ..Suspect::of_kind("file", path) }
     }
 
     /// Who listens there, whoever that is.
     pub fn endpoint(address: &str) -> Suspect {
-        let address = address.to_owned();
-        Suspect { kind: "endpoint", name: address.clone(), pid: None, path: None, endpoint: Some(address) }
+        Suspect { endpoint: Some(address.to_owned()), ..Suspect::of_kind("endpoint", address.to_owned()) }
     }
 
     /// A control group directly below the root, by its folder. Its name is its path in the hierarchy.
     pub fn group(folder: &Path) -> Suspect {
         let name = folder.file_name().unwrap_or_default().to_string_lossy();
-        Suspect { kind: "cgroup", name: format!("/{name}"), pid: None, path: None, endpoint: None }
+        Suspect::of_kind("cgroup", format!("/{name}"))
     }
 
     /// The same, about a file.
@@ -107,7 +113,7 @@ impl<'a> Truth<'a> {
             fault: fault.name,
             family: fault.family.name(),
             time,
-            kind: first.map(|suspect| suspect.kind),
+            kind: first.map(|suspect| suspect.kind.as_str()),
             name: first.map(|suspect| suspect.name.as_str()),
             pid: first.and_then(|suspect| suspect.pid),
             path: first.and_then(|suspect| suspect.path.as_deref()),

@@ -9,9 +9,9 @@ use std::{
 use anyhow::{Context, bail};
 use rustix::process::{Pid, Signal, kill_process};
 use serde::Deserialize;
-use serde_json::Value;
 
 use super::acts::Change;
+use crate::fault::truth::Suspect;
 
 /// Between two looks whether it is over.
 const LOOKS_EVERY: Duration = Duration::from_millis(50);
@@ -22,9 +22,9 @@ pub struct Truth {
     /// When it began, in milliseconds since 1970.
     pub time: f64,
     /// Who is to blame; each of them is right.
-    pub root_cause: Vec<Value>,
+    pub root_cause: Vec<Suspect>,
     /// Who suffers.
-    pub victims: Vec<Value>,
+    pub victims: Vec<Suspect>,
 }
 
 /// A change that goes on. It is undone when this is dropped.

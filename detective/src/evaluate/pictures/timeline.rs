@@ -103,7 +103,7 @@ fn label(label: &Label) -> String {
             kind: form.kind.clone(),
             name: form.name.clone(),
             role: String::new(),
-            pid: form.pid,
+            pid: form.pid.map(i64::from),
             start_time: None,
             path: form.path.clone(),
             endpoint: form.endpoint.clone(),

@@ -143,8 +143,11 @@ impl Cluster {
         let bin = Path::new(env!("CARGO_BIN_EXE_detective")).parent().unwrap();
         let path = std::env::var("PATH").unwrap();
         let path = format!("{}:{}:{path}", python().parent().unwrap().display(), bin.display());
-        let mut shell = Command::new("bash");
-        shell.args(["-c", block]).current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(".."));
+        // Whoever started the tests may have had them ignore Ctrl-C, and so would all that they start.
+        let mut shell = Command::new("env");
+        shell
+            .args(["--default-signal=INT", "bash", "-c", block])
+            .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(".."));
         shell.env("PATH", path).env("BROKERS", &self.config.kafka.brokers).env("PREFIX", &self.config.kafka.prefix);
         shell.stdin(Stdio::null()).stdout(Stdio::piped());
         shell
@@ -186,9 +189,15 @@ impl Session {
 
     /// Ctrl-C; what it printed beyond what was read.
     fn interrupt(mut self) -> (ExitStatus, Vec<String>) {
+        let begun = Instant::now();
         kill_process_group(Pid::from_child(&self.shell), Signal::INT).unwrap();
-        let status = self.shell.wait().unwrap();
-        (status, self.lines.iter().collect())
+        loop {
+            if let Some(status) = self.shell.try_wait().unwrap() {
+                return (status, self.lines.iter().collect());
+            }
+            assert!(begun.elapsed() < PATIENCE, "it goes on after Ctrl-C");
+            std::thread::park_timeout(Duration::from_millis(20));
+        }
     }
 }
 
