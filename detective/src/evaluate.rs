@@ -34,9 +34,9 @@ use anyhow::bail;
 use service::Hint;
 use tokio_util::sync::CancellationToken;
 
-use crate::{cli::EvaluateArgs, config::Config};
-use cases::{Case, Question};
-use lesson::School;
+use crate::{cli::EvaluateArgs, config::Config, output::print};
+use cases::Case;
+use lesson::{School, Watches};
 use report::Results;
 
 /// Plays a plan into the directory, if there is one; then judges the cases that are there, and prints what it found.
@@ -65,10 +65,9 @@ async fn judge_and_print(config: Config, shutdown: CancellationToken, args: &Eva
         eprintln!("no case tells a symptom: all figures are without");
     }
     match args.json {
-        true => println!("{}", results.to_json(&config, args.hint)),
-        false => print!("{}", table::render(&results, args.hint)),
+        true => print(&format!("{}\n", results.to_json(&config, args.hint))),
+        false => print(&table::render(&results, args.hint)),
     }
-    Ok(())
 }
 
 /// Judges the cases of a directory; with a folder for them, draws pictures too.
@@ -97,10 +96,9 @@ pub fn judge_all(
 
 /// Cases that learn from one stream stand together, so that the models of one stream are held at a time.
 fn by_healthy_stream(cases: &[Case]) -> Vec<Vec<&Case>> {
-    let key = |question: &Question| question.healthy.clone().unwrap_or_else(|| question.file.clone());
     let mut groups: Vec<Vec<&Case>> = Vec::new();
     for case in cases {
-        match groups.iter_mut().find(|group| key(&group[0].question) == key(&case.question)) {
+        match groups.iter_mut().find(|group| group[0].question.learned_from() == case.question.learned_from()) {
             Some(group) => group.push(case),
             None => groups.push(vec![case]),
         }
@@ -117,14 +115,19 @@ fn judge_stream(
     let Some(first) = cases.first() else { return Ok(()) };
     let began = Instant::now();
     let learned = school.learn(&first.question)?;
-    let name = first.question.healthy.as_ref().unwrap_or(&first.name);
+    let name = first.question.learned_from();
     eprintln!("learned from `{name}` in {:.1} s; {}", began.elapsed().as_secs_f64(), table::cases(cases.len()));
     results.quiet.extend(learned.quiet.map(|quiet| (first.truth.system.clone(), quiet.to_vec())));
+    let mut going_on: Option<Watches> = None;
     for case in cases {
         if school.shutdown.is_cancelled() {
             bail!("interrupted before all cases were judged");
         }
-        let answers = exam::sit(school, &case.question, &learned)?;
+        // What is harmless was recorded without a break: an alarm that goes on from one to the next is one alarm.
+        let begun = going_on.take().filter(|_| case.truth.is_harmless);
+        let mut watches = begun.unwrap_or_else(|| exam::begin(school, case.question.form, &learned));
+        let answers = exam::sit(&case.question, &learned, &mut watches)?;
+        going_on = case.truth.is_harmless.then_some(watches);
         let judged = judge::judge(case, &answers);
         if let Some(pictures) = pictures {
             pictures.draw_timeline(case, &answers)?;

@@ -25,6 +25,7 @@ pub mod doctor;
 pub mod evaluate;
 pub mod explain;
 pub mod fault;
+mod output;
 mod owner;
 pub mod record;
 pub mod replay;

@@ -89,6 +89,25 @@ pub struct Suspect {
     pub why: Vec<Reason>,
 }
 
+impl Suspect {
+    /// A node that nobody has judged: by its kind, name and role alone.
+    pub fn unjudged(kind: &str, name: &str, role: &str) -> Suspect {
+        Suspect {
+            rank: 1,
+            kind: kind.to_owned(),
+            name: name.to_owned(),
+            role: role.to_owned(),
+            pid: None,
+            start_time: None,
+            path: None,
+            endpoint: None,
+            score: 0.0,
+            stage: Stage::Initiating,
+            why: Vec::new(),
+        }
+    }
+}
+
 /// One piece of evidence against a suspect.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Reason {

@@ -84,6 +84,8 @@ pub struct Sweep {
     pub alarm: bool,
     /// The incidents that it opened.
     pub opened: Vec<Incident>,
+    /// Whether it opened one while none was open.
+    pub ends_quiet: bool,
     /// The sweep's own ranking, without the reasons.
     pub suspects: Vec<Suspect>,
 }
@@ -100,12 +102,13 @@ impl Watch<'_> {
         let time = snapshot.ended_at;
         let judged = self.ranker.judge(snapshot)?;
         let cases = if self.ranker.blames { blame::cases(&judged) } else { blame::without_blame(&judged) };
+        let was_quiet = !self.host.tracker.has_open();
         let (changes, _) = self.host.take_cases(judged, cases);
         let opened = changes.into_iter().filter(|change| change.event.event == EventKind::Opened);
-        let opened = opened.map(|change| change.incident).collect();
+        let opened: Vec<Incident> = opened.map(|change| change.incident).collect();
         let (alarm, mut suspects) = self.host.suspects(0);
         suspects.iter_mut().for_each(|suspect| suspect.why.clear());
-        Ok(Sweep { time, alarm, opened, suspects })
+        Ok(Sweep { time, alarm, ends_quiet: was_quiet && !opened.is_empty(), opened, suspects })
     }
 
     /// The ranking of the sweeps that ended in the last while, as `GET /api/suspects` answers it.

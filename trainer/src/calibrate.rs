@@ -36,7 +36,8 @@ pub fn calibrate(
         anomaly::unscaled_scores(recipe, &calibration, judged.graph, &judged.encoded, &judged.reconstruction)
     };
     let sweeps: Vec<_> = held_back.iter().map(scores).collect();
-    calibration.threshold = f64::from(threshold::for_rate(&sweeps, dataset.interval_s(), false_alarms_per_day));
+    let threshold = threshold::for_rate(&sweeps, dataset.interval_s(), false_alarms_per_day, threshold::LIMITS);
+    calibration.threshold = f64::from(threshold);
     Ok(calibration)
 }
 

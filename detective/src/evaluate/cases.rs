@@ -1,6 +1,9 @@
 //! The cases of a directory: what is asked of those who rank, and apart from it what is true.
 
-use std::path::{Path, PathBuf};
+use std::{
+    collections::HashSet,
+    path::{Path, PathBuf},
+};
 
 use anyhow::Context;
 use schemas::{Suspect, Timestamp};
@@ -97,6 +100,32 @@ pub enum Label {
     Form(truth::Suspect),
 }
 
+impl Case {
+    /// What it repeats: its fault, and in a foreign graph whom it befell. A stretch without any repeats nothing.
+    pub fn repeats(&self) -> String {
+        let Some(fault) = &self.truth.fault else { return self.name.clone() };
+        let ids = self.truth.causes.iter().flatten().filter_map(|label| match label {
+            Label::Id(id) => Some(id.as_str()),
+            Label::Form(_) => None,
+        });
+        [fault.as_str()].into_iter().chain(ids).collect::<Vec<_>>().join("\n")
+    }
+}
+
+impl Question {
+    /// The name of the file that is learned from.
+    pub fn learned_from(&self) -> &str {
+        self.healthy.as_deref().unwrap_or(&self.file)
+    }
+}
+
+impl Truth {
+    /// Whether the suspect is a right answer.
+    pub fn is_cause(&self, suspect: &Suspect) -> bool {
+        self.causes.iter().flatten().any(|label| label.is(suspect))
+    }
+}
+
 impl Label {
     /// Whether the suspect is the one that is meant: by what identifies its kind where the truth tells that, else by name.
     pub fn is(&self, suspect: &Suspect) -> bool {
@@ -147,7 +176,7 @@ struct OfRecording {
     t_end: f64,
     root_cause: Vec<truth::Suspect>,
     #[serde(default)]
-    victims: Vec<truth::Suspect>,
+    victims: Option<Vec<truth::Suspect>>,
     #[serde(default)]
     hurt: Option<Hurt>,
 }
@@ -155,7 +184,7 @@ struct OfRecording {
 /// Reads the list of a directory, in its order; of the cases those in `only`, if any are.
 ///
 /// # Errors
-/// If there is no list, it is in neither form or in both, or lacks a case that is asked for.
+/// If there is no list, it is in neither form or in both, names a case twice, or lacks one that is asked for.
 pub fn read(folder: &Path, only: &[String]) -> anyhow::Result<Vec<Case>> {
     let list = folder.join(LIST);
     let name = || format!("cannot read `{}`", list.display());
@@ -167,6 +196,9 @@ pub fn read(folder: &Path, only: &[String]) -> anyhow::Result<Vec<Case>> {
     };
     let cases = cases.iter().enumerate().map(parse).collect::<Result<Vec<Case>, _>>()?;
     check_form(&cases, &list)?;
+    if let Some(name) = twice(cases.iter().map(|case| case.name.as_str())) {
+        return Err(anyhow::anyhow!("expected one case `{name}` in `{}`, found more", list.display())).hint(FORMS);
+    }
     select(cases, only, &list)
 }
 
@@ -217,6 +249,11 @@ fn of_lines(folder: &Path, case: OfLines) -> anyhow::Result<Case> {
     }
     if let Some(other) = case.root_cause.iter().find(|cause| !case.candidates.contains(cause)) {
         anyhow::bail!("`{}`: expected the root cause among the candidates, found `{other}`", case.case);
+    }
+    for (what, ids) in [("root cause", &case.root_cause), ("candidate", &case.candidates)] {
+        if let Some(id) = twice(ids.iter().map(String::as_str)) {
+            anyhow::bail!("`{}`: expected each {what} once, found `{id}` again", case.case);
+        }
     }
     let kind = case.fault.split('@').next().unwrap_or_default().to_owned();
     Ok(Case {
@@ -274,11 +311,17 @@ fn of_recording(folder: &Path, case: OfRecording) -> anyhow::Result<Case> {
             lasted: Some((from, until)),
             // One cause with several names, any of which is right.
             causes: if case.root_cause.is_empty() { Vec::new() } else { vec![labels(case.root_cause)] },
-            victims: Some(labels(case.victims)).filter(|victims| !victims.is_empty()),
+            victims: case.victims.map(labels),
             hurt: case.hurt,
         },
         name: case.case,
     })
+}
+
+/// What is there more than once.
+fn twice<'a>(mut names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let mut seen = HashSet::new();
+    names.find(|name| !seen.insert(*name))
 }
 
 fn millis(seconds: f64) -> Timestamp {
@@ -287,23 +330,13 @@ fn millis(seconds: f64) -> Timestamp {
 
 #[cfg(test)]
 mod tests {
-    use schemas::Stage;
-
     use super::*;
 
     fn suspect(kind: &str, name: &str, pid: Option<u32>, path: Option<&str>) -> Suspect {
         Suspect {
-            rank: 1,
-            kind: kind.to_owned(),
-            name: name.to_owned(),
-            role: format!("/usr/bin/{name}"),
             pid: pid.map(i64::from),
-            start_time: None,
             path: path.map(str::to_owned),
-            endpoint: None,
-            score: 1.0,
-            stage: Stage::Initiating,
-            why: Vec::new(),
+            ..Suspect::unjudged(kind, name, &format!("/usr/bin/{name}"))
         }
     }
 

@@ -4,19 +4,20 @@ use std::collections::HashSet;
 
 use anyhow::Context;
 use graph::Profile;
-use schemas::{GraphSnapshot, Stage, Suspect};
+use schemas::{GraphSnapshot, Suspect, Timestamp};
 use scorer::rankers::{Chance, Dependencies, Ranking, Sweep, Watch, from_symptom};
 use service::Hint;
 
 use super::{
     cases::{Form, Question},
-    lesson::{LEARNERS, Learned, School, days},
+    lesson::{LEARNERS, Learned, School, Watches, days},
     lines::Phase,
     stream,
 };
 
 /// Of a recording, the ranking is that of so long before it is asked for, as `GET /api/suspects` is asked.
 const WINDOW_MS: i64 = 12_000;
+const TIMES: &str = "a recording begins before its fault and ends behind it, and times are seconds after 1970";
 
 /// All answers to one question.
 #[derive(Clone, Debug)]
@@ -40,13 +41,21 @@ pub struct Answer {
     pub days_per_sweep: f64,
 }
 
-/// Asks all rankers.
+/// The rankers, about to look at a host for the first time.
+pub fn begin<'a>(school: &School, form: Form, learned: &'a Learned) -> Watches<'a> {
+    school.watch(&learned.rankers, window_ms(form))
+}
+
+fn window_ms(form: Form) -> i64 {
+    if form == Form::Lines { i64::MAX } else { WINDOW_MS }
+}
+
+/// Asks all rankers, which may have looked at the host before.
 ///
 /// # Errors
-/// If a snapshot cannot be read or judged, there is none, or a candidate is in none.
-pub fn sit(school: &School, question: &Question, learned: &Learned) -> anyhow::Result<Answers> {
-    let window_ms = if question.form == Form::Lines { i64::MAX } else { WINDOW_MS };
-    let mut room = Room::new(school, question, learned, window_ms);
+/// If a snapshot cannot be read or judged, there is none at the time in question, or a candidate is in none.
+pub fn sit<'a>(question: &'a Question, learned: &'a Learned, watches: &'a mut Watches<'_>) -> anyhow::Result<Answers> {
+    let mut room = Room::new(question, learned, watches);
     for seen in stream::open(question.form, &question.folder, &question.file, &question.system, false)? {
         let (phase, snapshot) = seen?;
         if phase == Phase::Faulty {
@@ -62,32 +71,35 @@ pub fn sit(school: &School, question: &Question, learned: &Learned) -> anyhow::R
 }
 
 /// All rankers over one case.
-struct Room<'a> {
+struct Room<'a, 'b> {
     question: &'a Question,
     learned: &'a Learned,
     window_ms: i64,
-    watches: [Watch<'a>; 3],
+    watches: &'a mut Watches<'b>,
     sweeps: [Vec<Sweep>; 3],
     chance: Chance,
     dependencies: Dependencies,
     seen: HashSet<String>,
     days_per_sweep: f64,
+    newest: Timestamp,
     /// The rankings and who could be named, once the time has come.
     asked: Option<([Ranking; 3], Vec<Suspect>)>,
 }
 
-impl<'a> Room<'a> {
-    fn new(school: &School, question: &'a Question, learned: &'a Learned, window_ms: i64) -> Room<'a> {
+impl<'a, 'b> Room<'a, 'b> {
+    fn new(question: &'a Question, learned: &'a Learned, watches: &'a mut Watches<'b>) -> Room<'a, 'b> {
+        let window_ms = window_ms(question.form);
         Room {
             question,
             learned,
             window_ms,
-            watches: learned.rankers.each_ref().map(|ranker| ranker.watch(school.config.alarm.clone(), window_ms)),
+            watches,
             sweeps: Default::default(),
             chance: Chance::new(window_ms),
             dependencies: Dependencies::default(),
             seen: HashSet::new(),
             days_per_sweep: 0.0,
+            newest: Timestamp::default(),
             asked: None,
         }
     }
@@ -101,6 +113,7 @@ impl<'a> Room<'a> {
         self.dependencies.take(snapshot);
         self.seen.extend(snapshot.nodes.iter().map(|node| node.role.clone()));
         self.days_per_sweep = days(snapshot);
+        self.newest = snapshot.ended_at;
         let watched = self.watches.iter_mut().zip(&mut self.sweeps).zip(LEARNERS);
         for (at, ((watch, sweeps), (_, profile))) in watched.enumerate() {
             let mut sweep = take(watch, profile, self.question.form, snapshot)?;
@@ -120,16 +133,21 @@ impl<'a> Room<'a> {
     }
 
     fn finish(mut self) -> anyhow::Result<Answers> {
+        let late_ms = self.question.asked_at.map_or(0, |asked_at| asked_at.millis_since(self.newest));
+        if late_ms > WINDOW_MS {
+            let late = late_ms / 1000;
+            return Err(anyhow::anyhow!("`{}` ends {late} s before `t_end`", self.question.file)).hint(TIMES);
+        }
         let asked = self.asked.take();
         let (rankings, everyone) = asked.unwrap_or_else(|| self.ask());
         if everyone.is_empty() {
             return Err(anyhow::anyhow!("`{}` shows nobody who may be suspected before `t_end`", self.question.file))
-                .hint("a recording begins before its fault, whose times are seconds after 1970");
+                .hint(TIMES);
         }
         let members = if self.question.candidates.is_empty() { everyone } else { self.candidates()? };
         let reached = self.reached()?;
         let answer = |ranking: Ranking, sweeps| Answer {
-            hinted: reached.as_ref().map(|reached| from_symptom(&ranking, reached)),
+            hinted: reached.as_ref().map(|reached| from_symptom(&with_unranked(&ranking, &members), reached)),
             ranking,
             sweeps,
             days_per_sweep: self.days_per_sweep,
@@ -161,7 +179,7 @@ impl<'a> Room<'a> {
     fn candidates(&self) -> anyhow::Result<Vec<Suspect>> {
         let candidates = &self.question.candidates;
         candidates.iter().try_for_each(|role| self.check_seen(role, "candidate"))?;
-        Ok(candidates.iter().map(|role| candidate(role)).collect())
+        Ok(candidates.iter().map(|role| Suspect::unjudged("", role, role)).collect())
     }
 }
 
@@ -178,18 +196,9 @@ fn of_candidates(ranking: Ranking, candidates: &[String]) -> Ranking {
     groups.filter(|group| !group.is_empty()).collect()
 }
 
-fn candidate(role: &str) -> Suspect {
-    Suspect {
-        rank: 1,
-        kind: String::new(),
-        name: role.to_owned(),
-        role: role.to_owned(),
-        pid: None,
-        start_time: None,
-        path: None,
-        endpoint: None,
-        score: 0.0,
-        stage: Stage::Initiating,
-        why: Vec::new(),
-    }
+/// Whoever was not ranked stands behind all who were, also for one who is told the symptom.
+fn with_unranked(ranking: &Ranking, members: &[Suspect]) -> Ranking {
+    let ranked: HashSet<&str> = ranking.iter().flatten().map(|suspect| suspect.role.as_str()).collect();
+    let unranked = members.iter().filter(|member| !ranked.contains(member.role.as_str())).cloned();
+    ranking.iter().cloned().chain([unranked.collect()]).collect()
 }

@@ -69,7 +69,7 @@ fn mark(truth: &Truth, answer: &Answer, ranking: &Ranking, members: &[Suspect]) 
     let first_alarm = answer.sweeps.as_deref().map(|sweeps| first_alarm(truth, sweeps));
     let lasting = |sweep: &&Sweep| is_within(truth, sweep);
     let mut opened = answer.sweeps.as_ref().map(|sweeps| sweeps.iter().filter(lasting).flat_map(|sweep| &sweep.opened));
-    let names_it = |suspect: &Suspect| truth.causes.iter().flatten().any(|label| label.is(suspect));
+    let names_it = |suspect: &Suspect| truth.is_cause(suspect);
     Mark {
         accuracy: std::array::from_fn(|at| places.accuracy(at + 1)),
         reciprocal: places.reciprocal(),
@@ -87,10 +87,13 @@ fn is_within(truth: &Truth, sweep: &Sweep) -> bool {
     truth.lasted.is_none_or(|(from, until)| from <= sweep.time && sweep.time <= until)
 }
 
-/// The sweep in which an alarm began while the fault lasted. One that was on before it tells nothing of it.
-fn first_alarm<'a>(truth: &Truth, sweeps: &'a [Sweep]) -> Option<&'a Sweep> {
+/// The sweep in which an alarm began while the fault lasted. One that was on before it tells nothing of it, unless another incident was
+/// opened then.
+pub fn first_alarm<'a>(truth: &Truth, sweeps: &'a [Sweep]) -> Option<&'a Sweep> {
     let was_on = |at: usize| at.checked_sub(1).is_some_and(|before| sweeps[before].alarm);
-    let begins = |(at, sweep): &(usize, &Sweep)| sweep.alarm && !was_on(*at) && is_within(truth, sweep);
+    let begins = |(at, sweep): &(usize, &Sweep)| {
+        sweep.alarm && is_within(truth, sweep) && (!was_on(*at) || !sweep.opened.is_empty())
+    };
     sweeps.iter().enumerate().find(begins).map(|(_, sweep)| sweep)
 }
 
@@ -99,8 +102,7 @@ fn seconds_after(truth: &Truth, time: Timestamp) -> Option<f64> {
 }
 
 fn above(truth: &Truth, ranking: &Ranking) -> Vec<String> {
-    let is_right = |suspect: &Suspect| truth.causes.iter().flatten().any(|label| label.is(suspect));
-    let before = ranking.iter().take_while(|group| !group.iter().any(is_right)).flatten();
+    let before = ranking.iter().take_while(|group| !group.iter().any(|suspect| truth.is_cause(suspect))).flatten();
     before.take(TOLD_ABOVE).map(name).collect()
 }
 
@@ -117,8 +119,7 @@ pub fn name(suspect: &Suspect) -> String {
 /// What was told in the whole recording of a harmless change, or of a stretch without any: what is before and after is not wrong
 /// either.
 fn quiet(answer: &Answer) -> Quiet {
-    answer.sweeps.iter().flatten().fold(Quiet::default(), |quiet, sweep| Quiet {
-        incidents: quiet.incidents + sweep.opened.len(),
-        days: quiet.days + answer.days_per_sweep,
-    })
+    let mut quiet = Quiet::default();
+    answer.sweeps.iter().flatten().for_each(|sweep| quiet.take(sweep, answer.days_per_sweep));
+    quiet
 }

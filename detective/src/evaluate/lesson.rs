@@ -5,7 +5,7 @@ use std::{collections::HashSet, time::Duration};
 use anyhow::Context;
 use graph::{HostGraph, Profile};
 use schemas::{GraphSnapshot, ModelRelease, Timestamp};
-use scorer::rankers::{Ranker, Watch, ZScore};
+use scorer::rankers::{Ranker, Sweep, Watch, ZScore};
 use service::Hint;
 use tokio_util::sync::CancellationToken;
 use trainer::{
@@ -43,9 +43,14 @@ pub struct Learned {
 pub struct Quiet {
     /// Incidents opened.
     pub incidents: usize,
+    /// Those of them that were opened while none was open.
+    pub episodes: usize,
     /// How long it was.
     pub days: f64,
 }
+
+/// One host as each of [`LEARNERS`] sees it.
+pub type Watches<'a> = [Watch<'a>; 3];
 
 /// How to learn.
 #[derive(Clone)]
@@ -62,7 +67,7 @@ impl School {
     /// # Errors
     /// If there is no such stream, or it holds too little.
     pub fn learn(&self, of: &Question) -> anyhow::Result<Learned> {
-        let name = of.healthy.as_deref().unwrap_or(&of.file);
+        let name = of.learned_from();
         let what = || format!("cannot learn from the healthy stream `{name}`");
         let mut roles = HashSet::new();
         let mut sampler = Sampler::new(self.config.training.max_snapshots);
@@ -90,16 +95,21 @@ impl School {
             Err(error) if is_too_few(&error) => return Ok(None),
             rankers => rankers?,
         };
-        let mut watches = rankers.each_ref().map(|ranker| ranker.watch(self.config.alarm.clone(), 0));
+        let mut watches = self.watch(&rankers, 0);
         let mut quiet = [Quiet::default(); 3];
         for snapshot in healthy(of)?.skip(until) {
             let snapshot = snapshot?;
             let days = days(&snapshot);
             for ((quiet, watch), (_, profile)) in quiet.iter_mut().zip(&mut watches).zip(LEARNERS) {
-                quiet.take(watch, stream::as_seen_by(profile, of.form, snapshot.clone()), days)?;
+                quiet.take(&watch.take(stream::as_seen_by(profile, of.form, snapshot.clone()))?, days);
             }
         }
         Ok(Some(quiet))
+    }
+
+    /// A host, as each ranker begins to watch it.
+    pub fn watch<'a>(&self, rankers: &'a [Ranker; 3], window_ms: i64) -> Watches<'a> {
+        rankers.each_ref().map(|ranker| ranker.watch(self.config.alarm.clone(), window_ms))
     }
 
     fn rankers(&self, form: Form, name: &str, encoded: Vec<Vec<u8>>) -> anyhow::Result<[Ranker; 3]> {
@@ -129,10 +139,11 @@ impl School {
 }
 
 impl Quiet {
-    fn take(&mut self, watch: &mut Watch, snapshot: GraphSnapshot, days: f64) -> anyhow::Result<()> {
-        self.incidents += watch.take(snapshot)?.opened.len();
+    /// Counts what was said of a sweep that stands for so much of a day.
+    pub fn take(&mut self, sweep: &Sweep, days: f64) {
+        self.incidents += sweep.opened.len();
+        self.episodes += usize::from(sweep.ends_quiet);
         self.days += days;
-        Ok(())
     }
 }
 
@@ -147,8 +158,7 @@ pub fn days(snapshot: &GraphSnapshot) -> f64 {
 
 /// The healthy snapshots that a question names.
 fn healthy(of: &Question) -> anyhow::Result<impl Iterator<Item = anyhow::Result<GraphSnapshot>>> {
-    let name = of.healthy.as_deref().unwrap_or(&of.file);
-    let seen = stream::open(of.form, &of.folder, name, &of.system, true)?;
+    let seen = stream::open(of.form, &of.folder, of.learned_from(), &of.system, true)?;
     Ok(seen.filter_map(|seen| match seen {
         Ok((Phase::Healthy, snapshot)) => Some(Ok(snapshot)),
         Ok((Phase::Faulty, _)) => None,

@@ -3,6 +3,8 @@
 //! Suspects that a ranker does not tell apart may come in any order, each as likely: figures are what is expected of a random one,
 //! reckoned and not drawn. So neither the order in which nodes happen to be listed nor the labels can help.
 
+use std::collections::HashSet;
+
 use schemas::Suspect;
 use scorer::rankers::Ranking;
 
@@ -43,7 +45,10 @@ impl Places {
             victims: suspects.iter().filter(|suspect| is_victim(suspect)).count(),
         };
         let mut groups: Vec<Group> = ranking.iter().map(|suspects| group(suspects)).collect();
-        let unranked = group(members).without(&groups).with_unseen(&groups);
+        let ranked: HashSet<Identity> = ranking.iter().flatten().map(identity).collect();
+        let unranked: Vec<Suspect> =
+            members.iter().filter(|member| !ranked.contains(&identity(member))).cloned().collect();
+        let unranked = group(&unranked).with_unseen(&groups);
         if unranked.size > 0 {
             groups.push(unranked);
         }
@@ -97,17 +102,6 @@ impl Group {
         self.right.iter().sum::<usize>().min(self.size - self.victims.min(self.size))
     }
 
-    fn without(mut self, groups: &[Group]) -> Group {
-        for group in groups {
-            self.size = self.size.saturating_sub(group.size);
-            self.victims = self.victims.saturating_sub(group.victims);
-            for (right, of_group) in self.right.iter_mut().zip(&group.right) {
-                *right = right.saturating_sub(*of_group);
-            }
-        }
-        self
-    }
-
     /// A cause that is in no group is taken for one more who was not ranked.
     fn with_unseen(mut self, groups: &[Group]) -> Group {
         for cause in 0..self.right.len() {
@@ -117,6 +111,17 @@ impl Group {
             }
         }
         self
+    }
+}
+
+/// What is the same of a node in all sweeps, whatever it is called. In a foreign graph that is its role alone.
+type Identity<'a> = (Option<(i64, Option<i64>)>, Option<&'a str>, Option<&'a str>, Option<&'a str>);
+
+fn identity(suspect: &Suspect) -> Identity<'_> {
+    match (suspect.pid, suspect.path.as_deref(), suspect.endpoint.as_deref()) {
+        (Some(pid), ..) => (Some((pid, suspect.start_time)), None, None, None),
+        (None, None, None) => (None, None, None, Some(suspect.role.as_str())),
+        (None, path, endpoint) => (None, path, endpoint, Some(suspect.kind.as_str())),
     }
 }
 

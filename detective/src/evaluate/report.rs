@@ -100,11 +100,14 @@ impl Results {
         is_wanted: impl Fn(&Judged) -> bool,
         is_wanted_system: impl Fn(&str) -> bool,
     ) -> Figures {
-        let marks = self.cases(ranker, is_hinted).filter(|(judged, _)| is_wanted(judged)).map(|(_, mark)| mark);
-        let of_cases = self.judged.iter().filter(|judged| is_wanted(judged)).filter_map(|judged| judged.quiet.as_ref());
-        let of_streams = self.quiet.iter().filter(|(system, _)| is_wanted_system(system)).map(|(_, quiet)| quiet);
-        let quiet: Vec<Quiet> = of_cases.chain(of_streams).filter_map(|quiet| quiet.get(ranker).copied()).collect();
-        Figures::of(&marks.collect::<Vec<_>>(), &quiet)
+        let marks = self.cases(ranker, is_hinted).filter(|(judged, _)| is_wanted(judged));
+        let marks: Vec<(String, &Mark)> = marks.map(|(judged, mark)| (judged.case.repeats(), mark)).collect();
+        let wanted = self.judged.iter().filter(|judged| is_wanted(judged));
+        let of_cases = wanted.filter_map(|judged| Some((judged.case.repeats(), judged.quiet.as_ref()?)));
+        let of_streams = self.quiet.iter().zip(0..).filter(|((system, _), _)| is_wanted_system(system));
+        let of_streams = of_streams.map(|((_, quiet), at)| (format!("stream {at}"), quiet));
+        let quiet = of_cases.chain(of_streams).filter_map(|(key, quiet)| Some((key, *quiet.get(ranker)?)));
+        Figures::of(&marks, &quiet.collect::<Vec<_>>())
     }
 
     fn grouped(

@@ -65,6 +65,8 @@ fn push_figures(text: &mut String, results: &Results, is_hinted: bool) {
     if let Some(days) = days {
         let counts = rankers.iter().map(|(_, ranker)| ranker.all.false_alarms.map_or(ABSENT.into(), |n| n.to_string()));
         push_row(text, &format!("false alarms in {}", time(days)), counts);
+        let episodes = rankers.iter().map(|(_, ranker)| ranker.all.false_alarm_episodes);
+        push_row(text, "  while no other was open", episodes.map(|n| n.map_or(ABSENT.into(), |n| n.to_string())));
     }
     text.push('\n');
     push_groups(text, "by fault", &rankers, |ranker| &ranker.per_fault);
@@ -111,7 +113,8 @@ fn push_row(text: &mut String, first: &str, cells: impl Iterator<Item = String>)
     let _ = writeln!(text, "{}", row.trim_end());
 }
 
-/// AC@1 and AC@5 of each group; of harmless ones how many false alarms there were.
+/// AC@1 and AC@5 of each group, and where they are known strict@5 and the median of seconds to the alarm; of harmless ones how many false
+/// alarms there were.
 fn push_groups(
     text: &mut String,
     title: &str,
@@ -122,7 +125,7 @@ fn push_groups(
     if first.is_empty() {
         return;
     }
-    push_row(text, &format!("{title}: AC@1, AC@5"), rankers.iter().map(|(name, _)| (*name).to_owned()));
+    push_row(text, &format!("{title}: {SHORT}"), rankers.iter().map(|(name, _)| (*name).to_owned()));
     for (name, of_first) in first {
         let cells = rankers.iter().map(|(_, ranker)| groups(ranker).get(name).map_or(ABSENT.to_owned(), short));
         push_row(text, &format!("  {name} ({})", of_first.n), cells);
@@ -130,13 +133,20 @@ fn push_groups(
     text.push('\n');
 }
 
+/// What [`short`] tells.
+const SHORT: &str = "AC@1 AC@5 strict s";
+
 fn short(figures: &Figures) -> String {
-    match (figures.ac_1, figures.ac_5, figures.false_alarms) {
-        (Some(ac_1), Some(ac_5), _) => format!("{ac_1:.2}, {ac_5:.2}"),
-        (.., Some(1)) => "1 false alarm".to_owned(),
-        (.., Some(count)) => format!("{count} false alarms"),
-        _ => ABSENT.to_owned(),
-    }
+    let Some(ac_1) = figures.ac_1 else {
+        return match figures.false_alarms {
+            Some(1) => "1 false alarm".to_owned(),
+            Some(count) => format!("{count} false alarms"),
+            None => ABSENT.to_owned(),
+        };
+    };
+    let seconds = figures.time_to_alarm_s.map(|time| time.median);
+    let known = [Some(ac_1), figures.ac_5, figures.strict_5].into_iter().flatten().map(|figure| format!("{figure:.2}"));
+    known.chain(seconds.map(|seconds| format!("{seconds:.1}"))).collect::<Vec<_>>().join(" ")
 }
 
 /// What the detective, the first of the rankers, did not put first.

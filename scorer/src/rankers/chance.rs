@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use graph::{Window, anomaly::may_be_suspect};
-use schemas::{GraphSnapshot, Node, Stage, Suspect, Timestamp};
+use schemas::{GraphSnapshot, Node, Suspect, Timestamp};
 
 /// Everyone who may be a suspect, each as likely as the other.
 pub struct Chance {
@@ -34,16 +34,10 @@ impl Chance {
 
 fn unjudged(node: &Node) -> Suspect {
     Suspect {
-        rank: 1,
-        kind: node.kind.clone(),
-        name: node.name.clone(),
-        role: node.role.clone(),
         pid: node.pid,
         start_time: node.start_time,
         path: node.path.clone(),
         endpoint: node.endpoint.clone(),
-        score: 0.0,
-        stage: Stage::Initiating,
-        why: Vec::new(),
+        ..Suspect::unjudged(&node.kind, &node.name, &node.role)
     }
 }

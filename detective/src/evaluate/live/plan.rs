@@ -9,6 +9,9 @@ use anyhow::{Context, bail};
 use serde::Deserialize;
 use service::Hint;
 
+/// Sweeps that may come late, or not be sound.
+const SPARE_SWEEPS: u32 = 5;
+
 /// A plan.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -31,7 +34,8 @@ pub struct Plan {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Workload {
-    /// The command that starts it and ends once it works. A program with a `/` in its name is looked for from the plan's folder on.
+    /// The command that starts it and ends once it works, and prints what is wrong on standard error. A program with a `/` in its name
+    /// is looked for from the plan's folder on.
     pub start: Vec<String>,
     /// The command that ends it.
     pub stop: Vec<String>,
@@ -100,6 +104,20 @@ impl Plan {
         Ok(plan)
     }
 
+    /// Sees to it that health lasts for as many sweeps as a model is learned from at least.
+    ///
+    /// # Errors
+    /// If it does not.
+    pub fn check_learned(&self, interval: Duration) -> anyhow::Result<()> {
+        let least = interval * (trainer::dataset::FEWEST as u32 + SPARE_SWEEPS);
+        if self.healthy.learn >= least {
+            return Ok(());
+        }
+        let [least, found] = [least, self.healthy.learn].map(humantime::format_duration);
+        Err(anyhow::anyhow!("`healthy.learn` of the plan must be at least {least}, found {found}"))
+            .hint("what is seldom alarms if it was never learned: minutes are better")
+    }
+
     fn check(&self) -> anyhow::Result<()> {
         for (name, command) in [("start", &self.workload.start), ("stop", &self.workload.stop)] {
             if command.first().is_none_or(String::is_empty) {
@@ -150,6 +168,14 @@ mod tests {
         assert_eq!((plan.faults.repeats, plan.faults.lasts), (1, Duration::from_secs(30)));
         assert!(plan.workload.start[0].starts_with('/') && plan.workload.start[0].ends_with("/./shop"));
         assert_eq!(plan.workload.stop, ["true"]);
+    }
+
+    #[test]
+    fn too_little_to_learn_from_is_told_before_anything_is_played() {
+        let plan = read(&SHORT.replace("2m", "14s")).unwrap();
+        let error = format!("{:#}", plan.check_learned(Duration::from_secs(1)).unwrap_err());
+        assert!(error.contains("`healthy.learn` of the plan must be at least 15s, found 14s"), "{error}");
+        assert!(plan.check_learned(Duration::from_millis(500)).is_ok());
     }
 
     #[test]

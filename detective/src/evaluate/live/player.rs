@@ -2,7 +2,7 @@
 
 use std::{
     path::{Path, PathBuf},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use anyhow::Context;
@@ -38,7 +38,8 @@ const ANSWERED_WITHIN: Duration = Duration::from_secs(4);
 /// After each act `cases.json` is whole again, so a play that is broken off can be judged as far as it came.
 ///
 /// # Errors
-/// If the folder is not empty, or anything can't be started or written. A fault that does not begin is told and left out.
+/// If the folder is not empty, there would be too little to learn from, or anything can't be started or written. A fault that does not begin,
+/// or is not recorded, is told and left out.
 pub async fn play(
     plan: &Plan,
     seed: u64,
@@ -48,6 +49,7 @@ pub async fn play(
 ) -> anyhow::Result<()> {
     // A name that there is not is told before anything is started; what is here is known once the workload is.
     acts::order(plan, &there_are()?, seed)?;
+    plan.check_learned(producer.sweep.interval)?;
     make_empty(folder)?;
     say("starting the workload");
     let workload = Workload::start(&plan.workload, &shutdown).await?;
@@ -133,8 +135,18 @@ impl Player<'_> {
         self.recorder.record(&self.file(&name)).await?;
         let begun = now();
         self.wait(time).await;
+        let snapshots = match self.recorder.pause().await {
+            Ok(snapshots) => snapshots,
+            Err(error) => {
+                tracing::warn!(stretch = name, reason = format!("{error:#}"), "left out");
+                0
+            }
+        };
+        if snapshots == 0 {
+            return self.forget(&name).await;
+        }
+        // Behind the last sweep.
         let ended = now();
-        self.recorder.pause().await?;
         self.note(&name, None, &Truth { time: begun * 1000.0, root_cause: vec![], victims: vec![] }, ended, None);
         Ok(())
     }
@@ -151,18 +163,22 @@ impl Player<'_> {
             Ok(trouble) => trouble,
             Err(error) => return self.leave_out(&name, change, &error).await,
         };
-        let (truth, begun) = (trouble.truth.clone(), Instant::now());
+        let truth = trouble.truth.clone();
         let over = self.shutdown.run_until_cancelled(trouble.over()).await;
         // One that is broken off is undone by this.
         drop(trouble);
-        let ended = truth.time / 1000.0 + begun.elapsed().as_secs_f64();
+        let ended = now().max(truth.time / 1000.0);
         self.wait(of_kind.after.max(ANSWERED_WITHIN)).await;
-        let snapshots = self.recorder.pause().await?;
+        let snapshots = self.recorder.pause().await;
         let Some(over) = over else { return self.forget(&name).await };
-        if let Err(error) = over {
-            return self.leave_out(&name, change, &error).await;
-        }
-        let hurt = self.hurt(truth.time / 1000.0, ended)?;
+        let snapshots = match over.and(snapshots) {
+            Ok(snapshots) => snapshots,
+            Err(error) => return self.leave_out(&name, change, &error).await,
+        };
+        let hurt = self.hurt(truth.time / 1000.0, ended).unwrap_or_else(|error| {
+            tracing::warn!(fault = change.name, reason = format!("{error:#}"), "what clients felt is not known");
+            None
+        });
         say(&format!(
             "{name}: {snapshots} snapshots{}",
             hurt.map_or(String::new(), |hurt| format!(", {}", felt(&hurt)))

@@ -1,8 +1,11 @@
 //! The workload of a plan, while it is played.
 
 use std::{
+    io::Read,
     path::PathBuf,
     process::{Command, Stdio},
+    sync::mpsc::{Sender, channel},
+    time::Duration,
 };
 
 use anyhow::{Context, bail};
@@ -11,6 +14,11 @@ use service::Hint;
 use tokio_util::sync::CancellationToken;
 
 use super::plan;
+
+/// So much of what a command says is told, in bytes.
+const MOST_SAID: u64 = 16 << 10;
+/// From a command's end to that of what it said.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// A workload that runs. It is stopped when this is dropped.
 pub struct Workload {
@@ -57,10 +65,50 @@ impl Drop for Workload {
 fn run(command: &[String]) -> anyhow::Result<()> {
     let (program, arguments) = command.split_first().context("a command of the plan is empty")?;
     let line = command.join(" ");
-    let output = Command::new(program).args(arguments).stdin(Stdio::null()).output();
-    let output = output.with_context(|| format!("cannot run `{line}`"))?;
-    if !output.status.success() {
-        bail!("`{line}` ended with {}: {}", output.status, String::from_utf8_lossy(&output.stderr).trim_end());
+    let cannot = || format!("cannot run `{line}`");
+    let command =
+        Command::new(program).args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn();
+    let mut process = command.with_context(cannot)?;
+    let said = process.stderr.take().with_context(cannot)?;
+    let (sender, complaint) = channel();
+    // Beside it: what it leaves running may have hold of the pipe for as long as it likes.
+    std::thread::spawn(move || hear(said, &sender));
+    let status = process.wait().with_context(cannot)?;
+    if !status.success() {
+        bail!("`{line}` ended with {status}: {}", complaint.recv_timeout(PATIENCE).unwrap_or_default().trim_end());
     }
     Ok(())
+}
+
+/// Sends the first of what is said once no more is, or it is enough, and then hears the rest, so that nobody writes to a broken pipe.
+fn hear(mut said: impl Read, sender: &Sender<String>) {
+    let mut first = Vec::new();
+    let _ = said.by_ref().take(MOST_SAID).read_to_end(&mut first);
+    let _ = sender.send(String::from_utf8_lossy(&first).into_owned());
+    let _ = std::io::copy(&mut said, &mut std::io::sink());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shell(script: &str) -> anyhow::Result<()> {
+        run(&["sh", "-c", script].map(str::to_owned))
+    }
+
+    #[test]
+    fn what_goes_on_behind_a_command_is_not_waited_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let gate = folder.path().join("gate");
+        rustix::fs::mkfifoat(rustix::fs::CWD, &gate, rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR).unwrap();
+        // It has hold of the pipe until the gate is opened, which is after the command has ended.
+        shell(&format!("{{ read line; }} <>'{}' & exit 0", gate.display())).unwrap();
+        std::fs::write(&gate, "go\n").unwrap();
+    }
+
+    #[test]
+    fn a_failed_command_is_told_with_what_it_said() {
+        let error = format!("{:#}", shell("echo no database >&2; exit 3").unwrap_err());
+        assert!(error.contains("exit status: 3") && error.ends_with("no database"), "{error}");
+    }
 }

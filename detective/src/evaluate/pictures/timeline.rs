@@ -7,7 +7,7 @@ use super::svg::{Anchor, Canvas, Pen};
 use crate::evaluate::{
     cases::{Case, Label},
     exam::Answers,
-    judge::name,
+    judge::{first_alarm, name},
 };
 
 const LEFT: f64 = 50.0;
@@ -34,7 +34,7 @@ pub fn draw(case: &Case, answers: &Answers) -> Option<String> {
     let sweeps = answers.of.first()?.sweeps.as_ref()?;
     let scores: Vec<Scores> = sweeps.iter().map(|sweep| scores(case, sweep)).collect();
     let frame = Frame::around(sweeps, &scores, from)?;
-    let alarm = sweeps.iter().find(|sweep| sweep.alarm && from <= sweep.time && sweep.time <= until);
+    let alarm = first_alarm(&case.truth, sweeps);
     let title = format!("{}: scores of the detective", case.name);
     let mut canvas = Canvas::new(LEFT + WIDTH + 30.0, TOP + HEIGHT + 60.0, &title, &description(case, alarm, from));
     canvas.text((LEFT, 24.0), Anchor::Start, 15, &title);
@@ -54,12 +54,10 @@ pub fn draw(case: &Case, answers: &Answers) -> Option<String> {
 }
 
 fn scores(case: &Case, sweep: &Sweep) -> Scores {
-    let is_any = |labels: &[Label], suspect: &Suspect| labels.iter().any(|label| label.is(suspect));
-    let causes = case.truth.causes.concat();
     let victims = case.truth.victims.as_deref().unwrap_or_default();
     let mut scores = Scores::default();
     for suspect in &sweep.suspects {
-        let held = match (is_any(&causes, suspect), is_any(victims, suspect)) {
+        let held = match (case.truth.is_cause(suspect), victims.iter().any(|label| label.is(suspect))) {
             (true, _) => &mut scores.culprit,
             (false, true) => &mut scores.victim,
             (false, false) => &mut scores.other,
@@ -99,17 +97,10 @@ fn label(label: &Label) -> String {
     match label {
         Label::Id(id) => id.clone(),
         Label::Form(form) => name(&Suspect {
-            rank: 1,
-            kind: form.kind.clone(),
-            name: form.name.clone(),
-            role: String::new(),
             pid: form.pid.map(i64::from),
-            start_time: None,
             path: form.path.clone(),
             endpoint: form.endpoint.clone(),
-            score: 0.0,
-            stage: schemas::Stage::Initiating,
-            why: Vec::new(),
+            ..Suspect::unjudged(&form.kind, &form.name, "")
         }),
     }
 }

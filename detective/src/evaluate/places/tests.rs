@@ -112,19 +112,7 @@ fn more_places_never_find_less_and_no_figure_leaves_0_to_1() {
 }
 
 fn suspect(role: &str, score: f64) -> Suspect {
-    Suspect {
-        rank: 1,
-        kind: "pod".to_owned(),
-        name: role.to_owned(),
-        role: role.to_owned(),
-        pid: None,
-        start_time: None,
-        path: None,
-        endpoint: None,
-        score,
-        stage: schemas::Stage::Initiating,
-        why: Vec::new(),
-    }
+    Suspect { score, ..Suspect::unjudged("pod", role, role) }
 }
 
 #[test]
@@ -134,6 +122,16 @@ fn who_was_never_ranked_stands_behind_all_who_were() {
     let rank = |cause: &str| Places::of(&ranking, &members, &[vec![Label::Id(cause.to_owned())]], &[]).rank();
     assert_eq!([rank("a"), rank("b"), rank("c"), rank("d")], [1.0, 2.0, 3.5, 3.5]);
     assert_eq!(rank("nowhere to be seen"), 4.0, "with c and d");
+}
+
+#[test]
+fn who_is_called_otherwise_by_now_is_not_ranked_twice() {
+    let worker = |name: &str| Suspect { pid: Some(7), start_time: Some(1), ..suspect(name, 1.0) };
+    let (ranking, members) =
+        (vec![vec![worker("python3")], vec![suspect("b", 0.5)]], [worker("web"), suspect("b", 0.0)]);
+    let places = Places::of(&ranking, &members, &[vec![Label::Id("web".to_owned())]], &[]);
+    assert_eq!(places.groups.iter().map(|group| group.size).collect::<Vec<_>>(), [1, 1, 1]);
+    assert_eq!(places.rank(), 3.0, "it was ranked by the name that it had then");
 }
 
 #[test]

@@ -17,6 +17,6 @@ pub fn push(text: &mut String, judged: &[Judged]) {
 }
 
 fn cell(felt: &Felt) -> String {
-    let (p50, p95) = (felt.p50_ms.unwrap_or(f64::NAN), felt.p95_ms.unwrap_or(f64::NAN));
-    format!("{p50:>6.0} {p95:>6.0} {:>4} of {:>4}", felt.errors, felt.requests)
+    let [p50, p95] = [felt.p50_ms, felt.p95_ms].map(|ms| ms.map_or("-".to_owned(), |ms| format!("{ms:.0}")));
+    format!("{p50:>6} {p95:>6} {:>4} of {:>4}", felt.errors, felt.requests)
 }

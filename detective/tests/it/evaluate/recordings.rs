@@ -52,7 +52,7 @@ fn record(path: &Path, snapshots: impl Iterator<Item = GraphSnapshot>) {
     writer.finish_block().unwrap();
 }
 
-fn seconds(second: i64) -> f64 {
+pub fn seconds(second: i64) -> f64 {
     (FIRST / 1000 + second) as f64
 }
 
@@ -104,6 +104,23 @@ fn the_hog_is_named_before_those_whom_it_starves_and_the_harmless_change_raises_
     for wanted in ["culprit: hog[100]", "alarm threshold", "it begins", "it ends", "first alarm after 1.0 s"] {
         assert!(timeline.contains(wanted), "expected `{wanted}` in:\n{timeline}");
     }
+}
+
+#[test]
+fn an_alarm_that_goes_on_in_the_next_recording_is_one_false_alarm() {
+    let folder = host();
+    let harmless = |name: &str, from: i64, until: i64| {
+        record(
+            &folder.path().join(format!("{name}.avro")),
+            (from..until).map(|second| snapshot(second, second >= 215)),
+        );
+        json!({"case": name, "system": "shop", "fault": null, "harmless": true, "healthy": "healthy",
+               "t_inject": seconds(from), "t_end": seconds(until), "root_cause": [], "victims": []})
+    };
+    let cases = json!([harmless("01-nothing", 200, 230), harmless("02-nothing", 230, 260)]);
+    std::fs::write(folder.path().join("cases.json"), cases.to_string()).unwrap();
+    let detective = &judged(folder.path(), &[])["rankers"]["detective"];
+    assert_eq!((&detective["false_alarms"], &detective["false_alarm_episodes"]), (&1.into(), &1.into()));
 }
 
 #[test]

@@ -5,7 +5,11 @@ use std::path::Path;
 use expect_test::{Expect, expect};
 use serde_json::{Value, json};
 
-use super::{evaluate, lines::shop, recordings::host};
+use super::{
+    evaluate,
+    lines::shop,
+    recordings::{host, seconds},
+};
 
 #[track_caller]
 fn check(folder: &Path, args: &[&str], expected: Expect) {
@@ -207,7 +211,55 @@ fn a_recording_that_begins_after_its_fault() {
         &[],
         expect![[r#"
         error: `01-hog-1` shows nobody who may be suspected before `t_end`
-        hint: a recording begins before its fault, whose times are seconds after 1970
+        hint: a recording begins before its fault and ends behind it, and times are seconds after 1970
+    "#]],
+    );
+}
+
+#[test]
+fn a_recording_that_ends_before_its_fault() {
+    let folder = host();
+    change(folder.path(), |cases| cases[0]["t_end"] = json!(seconds(149 + 3600)));
+    check(
+        folder.path(),
+        &[],
+        expect![[r#"
+        error: `01-hog-1` ends 3600 s before `t_end`
+        hint: a recording begins before its fault and ends behind it, and times are seconds after 1970
+    "#]],
+    );
+}
+
+#[test]
+fn what_is_listed_twice() {
+    let folder = shop();
+    change(folder.path(), |cases| cases[0]["candidates"] = json!(["database", "cache", "database"]));
+    check(
+        folder.path(),
+        &[],
+        expect![[r#"
+        error: case 1 of `FOLDER/cases.json`: `plain`: expected each candidate once, found `database` again
+        hint: see `docs/quality.md` for the two forms of a directory of cases
+    "#]],
+    );
+    let folder = shop();
+    change(folder.path(), |cases| cases[0]["root_cause"] = json!(["database", "database"]));
+    check(
+        folder.path(),
+        &[],
+        expect![[r#"
+        error: case 1 of `FOLDER/cases.json`: `plain`: expected each root cause once, found `database` again
+        hint: see `docs/quality.md` for the two forms of a directory of cases
+    "#]],
+    );
+    let folder = shop();
+    change(folder.path(), |cases| cases.push(cases[0].clone()));
+    check(
+        folder.path(),
+        &[],
+        expect![[r#"
+        error: expected one case `plain` in `FOLDER/cases.json`, found more
+        hint: see `docs/quality.md` for the two forms of a directory of cases
     "#]],
     );
 }
