@@ -3,7 +3,7 @@
 use anyhow::Context;
 use service::Hint;
 
-use crate::{cli::BaselineArgs, config::Config};
+use crate::{cli::BaselineArgs, config::Config, output::print};
 
 /// Asks the detective that runs to learn from what happens now.
 ///
@@ -13,8 +13,7 @@ pub async fn run(config: Config, args: &BaselineArgs) -> anyhow::Result<()> {
     let url = format!("http://{}/api/baseline", config.api.listen);
     let body = serde_json::json!({"for": humantime::format_duration(args.span).to_string(), "host": args.host});
     let answer = tokio::task::spawn_blocking(move || post(&url, &body)).await??;
-    println!("learning from what happens until {}", answer["until"].as_str().unwrap_or("then"));
-    Ok(())
+    print(&format!("learning from what happens until {}\n", answer["until"].as_str().unwrap_or("then")))
 }
 
 fn post(url: &str, body: &serde_json::Value) -> anyhow::Result<serde_json::Value> {

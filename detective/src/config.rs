@@ -138,8 +138,7 @@ pub fn manual() -> String {
 /// Prints [`manual`].
 ///
 /// # Errors
-/// None; it is a command like the others.
+/// If standard output cannot be written to.
 pub fn print_manual() -> anyhow::Result<()> {
-    print!("{}", manual());
-    Ok(())
+    crate::output::print(&manual())
 }

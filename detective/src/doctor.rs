@@ -11,7 +11,7 @@ use producer::{
 use schemas::{GraphSnapshot, Topic};
 use service::Hint;
 
-use crate::config::Config;
+use crate::{config::Config, output::print};
 
 /// Prints a table of checks. It looks at the host twice, so that rates are seen too, and changes nothing.
 ///
@@ -21,21 +21,27 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     let producer = config.producer();
     let (snapshot, took) = tokio::task::spawn_blocking(move || look(producer)).await??;
     let count = |kind: &str| snapshot.nodes.iter().filter(|node| node.kind == kind).count();
-    println!("host {} (cohort {})", config.host, config.cohort);
-    println!(
-        "one look: {} processes, {} files, {} endpoints, {} edges in {:.1} ms",
+    print(&format!(
+        "host {} (cohort {})\none look: {} processes, {} files, {} endpoints, {} edges in {:.1} ms\n",
+        config.host,
+        config.cohort,
         count("process"),
         count("file"),
         count("endpoint"),
         snapshot.edges.len(),
         took.as_secs_f64() * 1e3
-    );
+    ))?;
     let rights = Rights::own().unwrap_or_default();
-    println!("{}", described(&rights, &config.sweep.proc));
-    print!("\n{}\n{}", table::signals(&snapshot, &rights), table::columns(&snapshot));
-    println!("\ndata in {}: {}", config.bus.path.display(), data(&config).await);
-    println!("http://{}: {}", config.api.listen, api(&config));
-    Ok(())
+    print(&format!(
+        "{}\n\n{}\n{}\ndata in {}: {}\nhttp://{}: {}\n",
+        described(&rights, &config.sweep.proc),
+        table::signals(&snapshot, &rights),
+        table::columns(&snapshot),
+        config.bus.path.display(),
+        data(&config).await,
+        config.api.listen,
+        api(&config)
+    ))
 }
 
 /// Who looks, and through what.

@@ -1,10 +1,12 @@
 //! All that is known of one incident.
 
+use std::fmt::Write;
+
 use anyhow::bail;
 use schemas::{EventKind, RootCauseEvent, Topic};
 use scorer::{announce::colour, render};
 
-use crate::{cli::ExplainArgs, config::Config};
+use crate::{cli::ExplainArgs, config::Config, output::print};
 
 /// Prints the incident's latest event that tells of suspects, and how it went on.
 ///
@@ -20,14 +22,13 @@ pub async fn run(config: Config, args: &ExplainArgs) -> anyhow::Result<()> {
         bail!("no incident is known");
     };
     if args.json {
-        println!("{}", serde_json::to_string(latest)?);
-        return Ok(());
+        return print(&format!("{}\n", serde_json::to_string(latest)?));
     }
-    print!("{}", render::explanation(latest, colour()));
+    let mut text = render::explanation(latest, colour());
     for event in &events {
-        println!("  {}  {}", event.time, event.event);
+        let _ = writeln!(text, "  {}  {}", event.time, event.event);
     }
-    Ok(())
+    print(&text)
 }
 
 fn choose(events: &[RootCauseEvent], asked: &str) -> anyhow::Result<String> {

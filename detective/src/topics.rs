@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use bus::{BusError, BusKind, topics};
 use service::Hint;
 
-use crate::{cli::TopicsCommand, config::Config};
+use crate::{cli::TopicsCommand, config::Config, output::print};
 
 /// Prints a line for each topic setting that was changed, or that should be.
 ///
@@ -13,7 +13,7 @@ use crate::{cli::TopicsCommand, config::Config};
 /// If no broker answers or it refuses.
 pub async fn run(config: Config, command: &TopicsCommand) -> anyhow::Result<ExitCode> {
     if config.bus.kind == BusKind::Embedded {
-        println!("the embedded bus makes its topics by itself (`bus.kind = \"kafka\"` names another)");
+        print("the embedded bus makes its topics by itself (`bus.kind = \"kafka\"` names another)\n")?;
         return Ok(ExitCode::SUCCESS);
     }
     let (differences, outcome) = match command {
@@ -22,17 +22,17 @@ pub async fn run(config: Config, command: &TopicsCommand) -> anyhow::Result<Exit
     };
     let differences = differences.hint_from(BusError::hint)?;
     if differences.is_empty() {
-        println!("the topics on {} are as they must be", config.bus.kafka.brokers);
+        print(&format!("the topics on {} are as they must be\n", config.bus.kafka.brokers))?;
         return Ok(ExitCode::SUCCESS);
     }
     for difference in differences {
-        match (command, difference.setting) {
-            (TopicsCommand::Check, _) => println!("{difference}"),
-            (TopicsCommand::Apply, "topic") => println!("made {}", difference.topic),
+        print(&match (command, difference.setting) {
+            (TopicsCommand::Check, _) => format!("{difference}\n"),
+            (TopicsCommand::Apply, "topic") => format!("made {}\n", difference.topic),
             (TopicsCommand::Apply, setting) => {
-                println!("{}: {setting} set from {} to {}", difference.topic, difference.found, difference.expected);
+                format!("{}: {setting} set from {} to {}\n", difference.topic, difference.found, difference.expected)
             }
-        }
+        })?;
     }
     Ok(outcome)
 }
