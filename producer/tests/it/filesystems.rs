@@ -1,5 +1,9 @@
 //! Filesystems that cannot be written to, and who suffers from it.
 
+use rustix::{
+    fs::{Mode, OFlags},
+    io::Errno,
+};
 use schemas::GraphSnapshot;
 
 use crate::{children::*, mounts::Mounted, parts::play};
@@ -92,6 +96,22 @@ fn who_filled_a_filesystem_is_told_and_remembered() {
     });
     assert!(filled(&closed, &filler).unwrap() > 2.5e6);
     assert_eq!(link(&closed).as_deref(), Some("inferred"));
+}
+
+#[test]
+#[ignore = "needs root"]
+fn a_file_that_is_kept_from_root_hides_no_other_of_its_process() {
+    const NOBODY: u32 = 65534;
+    let (memory, private) = (Mounted::tmpfs("size=4M"), Mounted::fuse(NOBODY));
+    // Inherited by the shell. To open it in more than name would ask the program.
+    let held = rustix::fs::open(private.path(), OFlags::PATH | OFlags::DIRECTORY, Mode::empty()).unwrap();
+    assert_eq!(rustix::fs::fstat(&held).err(), Some(Errno::ACCESS), "root is refused");
+    let (shell, _input) = shell(&memory, "true");
+    drop(held);
+    let (snapshot, at) = sweep_until(&mut sweeper(), |snapshot| filesystem(snapshot, &memory));
+    let shell = process(&snapshot, shell.pid()).unwrap();
+    assert!(edge(&snapshot, shell, "opens", at).is_some());
+    assert!(value(&snapshot, "fds", shell).is_some());
 }
 
 #[test]

@@ -1,13 +1,16 @@
 //! Filesystems of a test's own. All of it takes root.
 
-use std::{path::Path, process::Command};
+use std::{ffi::CString, fs::File, os::fd::AsRawFd, path::Path, process::Command};
 
+use rustix::mount::MountFlags;
 use tempfile::TempDir;
 
 /// A filesystem that is mounted until it is dropped.
 pub struct Mounted {
     // Holds the mount point, and the image of one that lies on a loop device.
     directory: TempDir,
+    // The kernel's end of the program of one in user space, which is gone when this is closed.
+    _device: Option<File>,
 }
 
 impl Mounted {
@@ -37,17 +40,28 @@ impl Mounted {
     pub fn ext4(options: &str) -> Mounted {
         let mounted = Mounted::new();
         let image = mounted.directory.path().join("image");
-        std::fs::File::create(&image).unwrap().set_len(16 << 20).unwrap();
+        File::create(&image).unwrap().set_len(16 << 20).unwrap();
         let image = image.to_str().unwrap();
         run("mkfs.ext4", &["-q", image]);
         run("mount", &["-o", &format!("loop,{options}"), image, &mounted.path()]);
         mounted
     }
 
+    /// One of a program of that user, which answers nothing; the kernel refuses it to everyone else without asking.
+    pub fn fuse(user: u32) -> Mounted {
+        let mut mounted = Mounted::new();
+        let device = File::options().read(true).write(true).open("/dev/fuse").unwrap();
+        let options = format!("fd={},rootmode=40000,user_id={user},group_id={user}", device.as_raw_fd());
+        let options = CString::new(options).unwrap();
+        rustix::mount::mount("none", mounted.path(), "fuse", MountFlags::empty(), options.as_c_str()).unwrap();
+        mounted._device = Some(device);
+        mounted
+    }
+
     fn new() -> Mounted {
         let directory = TempDir::new().unwrap();
         std::fs::create_dir(directory.path().join("mounted")).unwrap();
-        Mounted { directory }
+        Mounted { directory, _device: None }
     }
 
     /// Where it is mounted.
