@@ -108,6 +108,11 @@ fn start(args: &StartArgs) -> anyhow::Result<()> {
 
 /// Sees to it that the fault can be started here, and harms nobody.
 fn check(fault: &Fault, args: &StartArgs, shop: Option<&Shop>) -> anyhow::Result<()> {
+    if args.path.is_some() && !fault.takes_path {
+        let takers: Vec<&str> = catalogue::all().filter(|fault| fault.takes_path).map(|fault| fault.name).collect();
+        return Err(anyhow::anyhow!("`{}` plays with no file, found `--path`", fault.name))
+            .hint(format!("leave it out; it is for {}", takers.join(", ")));
+    }
     if let Some(file) = args.path.as_ref().filter(|file| file.symlink_metadata().is_ok()) {
         return Err(anyhow::anyhow!("`{}` exists, and a fault touches only what it made itself", file.display()))
             .hint("name a file that does not exist yet, or leave `--path` out");
@@ -149,5 +154,23 @@ fn tell(fault: &Fault, deed: &Deed, begun: Timestamp) -> anyhow::Result<()> {
 fn say(args: &StartArgs, sentence: &str) {
     if !args.json {
         eprintln!("{sentence}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn a_file_that_would_be_ignored_is_refused() {
+        let refused = |name: &str| {
+            let (hold, after, path) = (Duration::ZERO, Duration::ZERO, Some(PathBuf::from("/nonexistent/app.log")));
+            let args = StartArgs { name: name.to_owned(), hold, after, path, json: true };
+            check(known(name).unwrap(), &args, None).unwrap_err().to_string()
+        };
+        assert_eq!(refused("cpu-hog"), "`cpu-hog` plays with no file, found `--path`");
+        assert_eq!(refused("flock"), "cannot look at the folder `/nonexistent`");
     }
 }

@@ -37,7 +37,7 @@ def make_cluster(data):
     aside = f"{data}.new"
     shutil.rmtree(aside, ignore_errors=True)
     run("initdb", "-D", aside, "-U", "postgres", "--no-sync", "--auth=reject", "-E", "UTF8", "--locale=C.UTF-8", "--wal-segsize=4")
-    # Who is on this machine may be the shop's customer, and nobody may be more.
+    # Who is on this machine may do to the shop's database what the shop does, and nobody may be its superuser.
     with open(os.path.join(aside, "pg_hba.conf"), "w") as rules:
         rules.write("host shop shop all trust\n")
     run("postgres", "--single", "-D", aside, "postgres", text="CREATE ROLE shop LOGIN\nCREATE DATABASE shop OWNER shop\n")

@@ -1,10 +1,16 @@
 """The shop's folder: which it is, whose it is, and what `shop.json` in it says."""
 
+import errno
+import hashlib
 import json
 import os
 import pwd
+import socket
+from contextlib import contextmanager
 
 MARKER = ".detective-shop"
+# What the kernel takes of a name for a socket without a file.
+LONGEST_NAME = 107
 # Who runs root's shop.
 USER = "nobody"
 
@@ -64,3 +70,21 @@ def control_of(state, name):
         if part["name"] == name and part["control"]:
             return part["control"]
     raise Trouble(f"no part `{name}` runs that takes orders")
+
+
+@contextmanager
+def alone(folder):
+    """For one who opens or closes the shop at a time. The kernel forgets the name with this process, and no child inherits it."""
+    with socket.socket(socket.AF_UNIX) as held:
+        try:
+            held.bind(b"\0" + name_of(folder))
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise
+            raise Trouble(f"the shop in `{folder}` is being opened or closed", "wait a moment") from None
+        yield
+
+
+def name_of(folder):
+    name = b"detective-shop-" + os.fsencode(folder)
+    return name if len(name) <= LONGEST_NAME else b"detective-shop-" + hashlib.sha256(name).hexdigest().encode()

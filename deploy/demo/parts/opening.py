@@ -28,7 +28,10 @@ def open_shop(folder, port, rate, seed, command, sources):
     closing.close_shop(folder)
     requirements.check(folder, port)
     prepare(folder, sources)
-    supervisor = launch(folder, port, rate, seed, command)
+    # Opened while it is still nobody else's: it is this process that opens it, and the owner of its folder could lead it elsewhere.
+    with open(os.path.join(folder, "log", "supervisor.out.log"), "ab") as output:
+        give_away(folder)
+        supervisor = launch(folder, port, rate, seed, command, output)
     try:
         wait_until_it_answers(folder, supervisor)
     except BaseException:
@@ -38,7 +41,7 @@ def open_shop(folder, port, rate, seed, command, sources):
 
 
 def prepare(folder, sources):
-    """Makes the folder with the first release in it. Of root's shop, all belongs to a user who may do nothing else."""
+    """Makes the folder with the first release in it."""
     os.mkdir(folder, 0o755)
     with open(os.path.join(folder, MARKER), "w") as marker:
         marker.write("This folder is a shop's: `shop stop` removes it.\n")
@@ -52,10 +55,17 @@ def prepare(folder, sources):
     os.symlink("releases/1", os.path.join(folder, "current"))
     if os.getuid() == 0:
         mount_spool(folder)
-        owner = pwd.getpwnam(USER)
-        for directory, _, files in os.walk(folder):
-            for path in [directory, *(os.path.join(directory, name) for name in files)]:
-                os.chown(path, owner.pw_uid, owner.pw_gid, follow_symlinks=False)
+
+
+def give_away(folder):
+    """Of root's shop, all belongs to a user who may do nothing else."""
+    if os.getuid() != 0:
+        return
+    owner = pwd.getpwnam(USER)
+    # What is in a folder before the folder: its owner could replace what is in it.
+    for directory, _, files in os.walk(folder, topdown=False):
+        for path in [*(os.path.join(directory, name) for name in files), directory]:
+            os.chown(path, owner.pw_uid, owner.pw_gid, follow_symlinks=False)
 
 
 def mount_spool(folder):
@@ -65,11 +75,13 @@ def mount_spool(folder):
     with open(image, "wb") as file:
         file.truncate(SPOOL_MB << 20)
     ext4 = [["mkfs.ext4", "-q", "-F", "-m", "0", image], ["mount", "-o", f"loop,{options}", image, spool]]
-    if all(succeeds(command) for command in ext4):
-        os.rmdir(os.path.join(spool, "lost+found"))
-        return
+    mounted = all(succeeds(command) for command in ext4)
+    # The kernel keeps the file as long as it is mounted, and nobody is to write to a filesystem behind its back.
     os.unlink(image)
-    succeeds(["mount", "-t", "tmpfs", "-o", f"size={SPOOL_MB}m,{options}", "detective-shop-spool", spool])
+    if mounted:
+        os.rmdir(os.path.join(spool, "lost+found"))
+    else:
+        succeeds(["mount", "-t", "tmpfs", "-o", f"size={SPOOL_MB}m,{options}", "detective-shop-spool", spool])
 
 
 def succeeds(command):
@@ -79,16 +91,15 @@ def succeeds(command):
         return False
 
 
-def launch(folder, port, rate, seed, command):
+def launch(folder, port, rate, seed, command, output):
     script = os.path.join(folder, "current", "supervisor.py")
     told = ["--folder", folder, "--port", str(port), "--rate", str(rate), "--seed", str(seed), "--command", command]
     identity = {"user": USER, "group": pwd.getpwnam(USER).pw_gid, "extra_groups": []} if os.getuid() == 0 else {}
     environment = {"PATH": requirements.search_path(), "LANG": "C.UTF-8", "HOME": folder}
-    with open(os.path.join(folder, "log", "supervisor.out.log"), "ab") as output:
-        return subprocess.Popen(
-            [sys.executable, script, *told], cwd=folder, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output,
-            start_new_session=True, **identity,
-        )
+    return subprocess.Popen(
+        [sys.executable, script, *told], cwd=folder, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output,
+        start_new_session=True, **identity,
+    )
 
 
 def wait_until_it_answers(folder, supervisor):

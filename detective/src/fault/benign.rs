@@ -24,6 +24,7 @@ const fn change(
         undone: "the shop sees that nobody orders it any more",
         needs: &[Need::Shop],
         takes: Takes { memory: 128, disk: 128 },
+        takes_path: false,
         play,
     }
 }
@@ -57,6 +58,6 @@ pub const FAULTS: [Fault; 7] = [
 fn change_shop(stage: &mut Stage, role: &str, change: &str) -> anyhow::Result<Deed> {
     stage.all_is_well()?;
     let shop = stage.shop()?;
-    stage.order(shop.one(role)?, change)?;
+    stage.order_what_may_end(shop.one(role)?, change)?;
     Ok(Deed::default())
 }

@@ -94,6 +94,8 @@ pub struct Fault {
     pub needs: &'static [Need],
     /// What it takes from its host at most.
     pub takes: Takes,
+    /// Whether it plays with a file, which may be one of one's choice.
+    pub takes_path: bool,
     /// Waits for as long as all is well, begins it, and says what is true.
     pub play: fn(&mut Stage) -> anyhow::Result<Deed>,
 }
@@ -129,6 +131,12 @@ mod tests {
             assert!(family.faults().iter().all(|fault| fault.family == family), "{}", family.name());
         }
         assert!(all().filter(|fault| !fault.is_harmless()).count() >= 24);
+    }
+
+    #[test]
+    fn a_file_of_ones_choice_is_for_those_that_play_with_one() {
+        let names: Vec<&str> = all().filter(|fault| fault.takes_path).map(|fault| fault.name).collect();
+        assert_eq!(names, ["flock", "forked-holder", "posix-lock", "fsync-hog"]);
     }
 
     #[test]

@@ -24,6 +24,7 @@ pub const FAULTS: [Fault; 3] = [
         undone: "its processes end",
         needs: &[],
         takes: Takes { memory: 64, disk: 0 },
+        takes_path: false,
         play: hog,
     },
     Fault {
@@ -36,6 +37,7 @@ pub const FAULTS: [Fault; 3] = [
         undone: "the worker sees that nobody orders it any more",
         needs: &[Need::Shop],
         takes: Takes { memory: 0, disk: 0 },
+        takes_path: false,
         play: |stage| stage.bug_of_web("loop"),
     },
     Fault {
@@ -48,6 +50,7 @@ pub const FAULTS: [Fault; 3] = [
         undone: "they return to their own group, and the group is removed",
         needs: &[Need::Shop, Need::Root, Need::Controller("cpu")],
         takes: Takes { memory: 0, disk: 0 },
+        takes_path: false,
         play: throttle,
     },
 ];
@@ -57,7 +60,6 @@ const MOST_HOGS: usize = 16;
 
 fn hog(stage: &mut Stage) -> anyhow::Result<Deed> {
     let victims = stage.web_or(&Part::Worker, OWN_VICTIMS)?;
-    stage.all_is_well()?;
     let cores = available_parallelism().map_or(1, usize::from);
     let hogs = (0..cores.min(MOST_HOGS)).map(|_| Ok(Suspect::process(stage.start(&Part::Indexer)?)));
     let hogs = hogs.collect::<anyhow::Result<Vec<Suspect>>>()?;

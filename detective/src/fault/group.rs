@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 
-const MOUNTED: &str = "/sys/fs/cgroup";
+/// Where all hierarchies are mounted.
+pub const MOUNTED: &str = "/sys/fs/cgroup";
 
 /// A controller, where it is mounted.
 #[derive(Clone, Debug)]

@@ -2,7 +2,8 @@
 //!
 //! Each step is told to it over a pipe before the change is made. Parts of the fault, and tools that make a change, hold that pipe too: it
 //! ends when the last of them is gone, and only then are the steps taken, so that nobody makes or fills again what was
-//! removed. It answers to no interrupt from the keyboard, and is not shown to the detective, for it is nobody's trouble.
+//! removed. It answers to no interrupt from the keyboard and outlasts the login session, and is not shown to the detective, for it
+//! is nobody's trouble.
 
 use std::{
     io::{self, BufRead, BufReader, ErrorKind, PipeWriter, Write},
@@ -14,6 +15,7 @@ use std::{
             process::CommandExt,
         },
     },
+    path::Path,
     process::{Child, ChildStdout, Command, Stdio},
     time::Duration,
 };
@@ -22,9 +24,11 @@ use anyhow::Context;
 use rustix::process::Signal;
 use serde::{Deserialize, Serialize};
 use service::Hint;
+use tokio::signal::unix::{SignalKind, signal};
 
 use super::{
     part::pause,
+    shop::Shop,
     undo::{Undo, take_all},
     who::Who,
 };
@@ -43,11 +47,12 @@ enum Told {
     Within(Who, u64),
 }
 
-/// Plays the guard to the end of the pipe on standard input.
+/// Plays the guard to the end of the pipe on standard input. Must be called within a tokio runtime.
 ///
 /// # Errors
 /// If something is left.
 pub fn run() -> anyhow::Result<()> {
+    outlast([SignalKind::hangup(), SignalKind::interrupt(), SignalKind::terminate()])?;
     std::fs::write("/proc/self/comm", "detective").context("cannot take the name of the program")?;
     let mut out = io::stdout();
     let only = match only() {
@@ -71,6 +76,13 @@ pub fn run() -> anyhow::Result<()> {
     taken
 }
 
+/// Has signals end this process no more. The end of a login session sends them to all at once, and the pipe ends soon after.
+fn outlast(signals: impl IntoIterator<Item = SignalKind>) -> anyhow::Result<()> {
+    // What is taken over once stays so, whether anybody waits for it or not.
+    let taken_over = signals.into_iter().try_for_each(|kind| signal(kind).map(drop));
+    taken_over.context("cannot take over the signals that would end the guard")
+}
+
 /// Parts end with the one who started them, and then the pipe does.
 fn end_within(starter: Who, time: Duration) {
     std::thread::spawn(move || {
@@ -79,12 +91,20 @@ fn end_within(starter: Who, time: Duration) {
     });
 }
 
-/// Makes this the only fault: of all that have the same temporary folder, whoever starts them.
-fn only() -> anyhow::Result<UnixListener> {
-    let folder = std::env::temp_dir();
+/// Makes this the only fault: of all that have the same temporary folder or the same shop, whoever starts them.
+fn only() -> anyhow::Result<Vec<UnixListener>> {
+    let mut held = vec![hold("folder", &std::env::temp_dir())?];
+    if let Some(shop) = Shop::find()? {
+        held.push(hold("shop", &shop.folder)?);
+    }
+    Ok(held)
+}
+
+/// Holds what one fault at a time may have.
+fn hold(what: &str, folder: &Path) -> anyhow::Result<UnixListener> {
     let about = folder.metadata().with_context(|| format!("cannot look at the folder `{}`", folder.display()))?;
     // A name without a file: the kernel forgets it with the process.
-    let name = format!("detective-fault-{}-{}", about.dev(), about.ino());
+    let name = format!("detective-fault-{what}-{}-{}", about.dev(), about.ino());
     let listener = SocketAddr::from_abstract_name(name).and_then(|name| UnixListener::bind_addr(&name));
     listener.map_err(|error| match error.kind() {
         ErrorKind::AddrInUse => anyhow::anyhow!("another fault goes on, or is being undone"),
@@ -191,6 +211,24 @@ mod tests {
     use std::os::unix::process::ExitStatusExt;
 
     use super::*;
+
+    #[tokio::test]
+    async fn a_signal_that_was_taken_over_ends_nobody() {
+        outlast([SignalKind::user_defined1()]).unwrap();
+        // It would end this test.
+        Who::of(std::process::id()).unwrap().signal(Signal::USR1).unwrap();
+    }
+
+    #[test]
+    fn a_shop_and_a_folder_have_one_fault_each() {
+        let folder = tempfile::tempdir().unwrap();
+        let held = hold("shop", folder.path()).unwrap();
+        let another = hold("shop", folder.path()).unwrap_err().to_string();
+        assert_eq!(another, "another fault goes on, or is being undone");
+        hold("folder", folder.path()).unwrap();
+        drop(held);
+        hold("shop", folder.path()).unwrap();
+    }
 
     #[test]
     fn who_stands_still_beyond_the_time_is_killed() {

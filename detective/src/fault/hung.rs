@@ -21,6 +21,7 @@ pub const FAULTS: [Fault; 4] = [
         undone: "it goes on",
         needs: &[Need::Shop],
         takes: Takes { memory: 0, disk: 0 },
+        takes_path: false,
         play: |stage| stop(stage, "web", &["front"]),
     },
     Fault {
@@ -33,6 +34,7 @@ pub const FAULTS: [Fault; 4] = [
         undone: "they go on",
         needs: &[Need::Shop],
         takes: Takes { memory: 0, disk: 0 },
+        takes_path: false,
         play: stop_database,
     },
     Fault {
@@ -45,6 +47,7 @@ pub const FAULTS: [Fault; 4] = [
         undone: "it goes on",
         needs: &[Need::Shop],
         takes: Takes { memory: 0, disk: 0 },
+        takes_path: false,
         play: |stage| stop(stage, "cache", &["web", "queue"]),
     },
     Fault {
@@ -57,6 +60,7 @@ pub const FAULTS: [Fault; 4] = [
         undone: "the worker sees that nobody orders it any more",
         needs: &[Need::Shop],
         takes: Takes { memory: 0, disk: 0 },
+        takes_path: false,
         play: |stage| stage.bug_of_web("stuck"),
     },
 ];

@@ -29,6 +29,7 @@ pub const FAULTS: [Fault; 5] = [
         undone: "its process ends; a file of its own is removed",
         needs: &[],
         takes: Takes { memory: 16, disk: 16 },
+        takes_path: true,
         play: flock,
     },
     Fault {
@@ -41,6 +42,7 @@ pub const FAULTS: [Fault; 5] = [
         undone: "the child sees that nobody hears it any more; a file of its own is removed",
         needs: &[],
         takes: Takes { memory: 16, disk: 16 },
+        takes_path: true,
         play: forked_holder,
     },
     Fault {
@@ -53,6 +55,7 @@ pub const FAULTS: [Fault; 5] = [
         undone: "the worker sees that nobody orders it any more; processes and a file of the fault's own are removed",
         needs: &[],
         takes: Takes { memory: 16, disk: 16 },
+        takes_path: true,
         play: posix_lock,
     },
     Fault {
@@ -65,6 +68,7 @@ pub const FAULTS: [Fault; 5] = [
         undone: "the client ends, and the database rolls back",
         needs: &[Need::Shop, Need::Tool("psql")],
         takes: Takes { memory: 16, disk: 0 },
+        takes_path: false,
         play: |stage| {
             idle_in_transaction(stage, |table| format!("DO $$ BEGIN PERFORM 1 FROM {table} FOR UPDATE; END $$"))
         },
@@ -79,52 +83,55 @@ pub const FAULTS: [Fault; 5] = [
         undone: "the client ends, and the database rolls back",
         needs: &[Need::Shop, Need::Tool("psql")],
         takes: Takes { memory: 16, disk: 0 },
+        takes_path: false,
         play: |stage| idle_in_transaction(stage, |table| format!("LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")),
     },
 ];
 
 const OWN_VICTIMS: usize = 3;
 
-/// The log whose lock is to be held, and those who append to it.
+/// The log whose lock is to be held, and those who append to it, after all was well.
 fn log(stage: &mut Stage) -> anyhow::Result<(PathBuf, Vec<Suspect>)> {
-    match stage.shop_unless_path() {
-        Some(shop) => Ok((shop.audit_log.clone(), shop.suspects(&["web"]))),
-        None => own_scene(stage, "app.log", Part::LogWriter),
+    if !stage.plays_in_shop() {
+        return own_scene(stage, "app.log", Part::LogWriter);
     }
+    stage.all_is_well()?;
+    let shop = stage.shop()?;
+    let writers = shop.suspects(&["web"]);
+    Ok((shop.audit_log, writers))
 }
 
-/// A file of the fault's own, and those who write to it.
+/// A file of the fault's own, and those who write to it, after all was well.
 fn own_scene(stage: &mut Stage, named: &str, writer: fn(PathBuf) -> Part) -> anyhow::Result<(PathBuf, Vec<Suspect>)> {
     let file = stage.file(named)?;
     let writers = (0..OWN_VICTIMS).map(|_| Ok(Suspect::process(stage.start(&writer(file.clone()))?)));
     let writers = writers.collect::<anyhow::Result<_>>()?;
+    stage.all_is_well()?;
     Ok((file, writers))
 }
 
 fn flock(stage: &mut Stage) -> anyhow::Result<Deed> {
     let (log, writers) = log(stage)?;
-    stage.all_is_well()?;
     let rotator = stage.start(&Part::LogRotator(log.clone()))?;
     Ok(Deed::of(vec![Suspect::process(rotator).about(&log)], writers))
 }
 
 fn forked_holder(stage: &mut Stage) -> anyhow::Result<Deed> {
     let (log, writers) = log(stage)?;
-    stage.all_is_well()?;
     let child = stage.start_heir(&Part::Deployer(log.clone()))?;
     Ok(Deed::of(vec![Suspect::process(child).about(&log)], writers))
 }
 
 fn posix_lock(stage: &mut Stage) -> anyhow::Result<Deed> {
-    if let Some(shop) = stage.shop_unless_path() {
-        let worker = shop.one("queue")?;
+    if stage.plays_in_shop() {
         stage.all_is_well()?;
+        let shop = stage.shop()?;
+        let worker = shop.one("queue")?;
         stage.order(worker, "ledger")?;
         let culprit = Suspect::part(worker).about(&shop.ledger);
         return Ok(Deed::of(vec![culprit], shop.suspects(&["biller", "web"])));
     }
     let (ledger, billers) = own_scene(stage, "ledger.dat", Part::Biller)?;
-    stage.all_is_well()?;
     let reconciler = stage.start(&Part::Reconciler(ledger.clone()))?;
     Ok(Deed::of(vec![Suspect::process(reconciler).about(&ledger)], billers))
 }

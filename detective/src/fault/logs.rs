@@ -17,5 +17,6 @@ pub const FAULTS: [Fault; 1] = [Fault {
     undone: "the worker sees that nobody orders it any more, and truncates its log",
     needs: &[Need::Shop],
     takes: Takes { memory: 0, disk: 300 },
+    takes_path: false,
     play: |stage| stage.bug_of_web("flood 8"),
 }];

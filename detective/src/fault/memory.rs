@@ -1,6 +1,6 @@
 //! Who has the memory.
 
-use std::path::Path;
+use std::{fs, path::Path};
 
 use anyhow::Context;
 
@@ -29,6 +29,7 @@ pub const FAULTS: [Fault; 3] = [
         undone: "the worker sees that nobody orders it any more, or the process ends",
         needs: &[],
         takes: Takes { memory: 600, disk: 0 },
+        takes_path: false,
         play: |stage| stage.bug_or_server("leak 30", Leak::Memory),
     },
     Fault {
@@ -41,6 +42,7 @@ pub const FAULTS: [Fault; 3] = [
         undone: "its process ends, the worker returns to its own group, and the group is removed",
         needs: &[Need::Shop, Need::Root, Need::Controller("memory")],
         takes: Takes { memory: 128, disk: 0 },
+        takes_path: false,
         play: hog,
     },
     Fault {
@@ -53,6 +55,7 @@ pub const FAULTS: [Fault; 3] = [
         undone: "the worker returns to its own group, and the group is removed",
         needs: &[Need::Shop, Need::Root, Need::Controller("memory")],
         takes: Takes { memory: 256, disk: 0 },
+        takes_path: false,
         play: out_of_memory,
     },
 ];
@@ -63,6 +66,15 @@ const LEAK_LIMIT_BYTES: usize = 200_000_000;
 
 fn controller() -> anyhow::Result<Controller> {
     Controller::find("memory").context("no group may have a limit of memory")
+}
+
+/// Has nothing of a group with a limit go to the swap, which is the whole host's, where the kernel knows a limit of that.
+fn keep_from_swap(group: &Path, is_unified: bool, limit: usize) -> anyhow::Result<()> {
+    // In version 1 it is one of memory and swap together. It may not be less than that of memory, which is set already.
+    let (file, most) = if is_unified { ("memory.swap.max", 0) } else { ("memory.memsw.limit_in_bytes", limit) };
+    let file = group.join(file);
+    let written = if file.exists() { fs::write(&file, most.to_string()) } else { Ok(()) };
+    written.with_context(|| format!("cannot write `{most}` to `{}`", file.display()))
 }
 
 fn hog(stage: &mut Stage) -> anyhow::Result<Deed> {
@@ -77,6 +89,7 @@ fn hog(stage: &mut Stage) -> anyhow::Result<Deed> {
         vec![("memory.limit_in_bytes", LIMIT_BYTES.to_string()), ("memory.oom_control", "1".to_owned())]
     };
     let group = stage.group(&controller, &settings)?;
+    keep_from_swap(&group, controller.is_unified(), LIMIT_BYTES)?;
     stage.confine(&controller, &group, worker.pid)?;
     let importer = stage.start(&Part::Importer(group.clone()))?;
     Ok(Deed::of(vec![Suspect::process(importer), Suspect::group(&group)], Suspect::part_and_endpoint(worker)))
@@ -91,6 +104,7 @@ fn out_of_memory(stage: &mut Stage) -> anyhow::Result<Deed> {
     let controller = controller()?;
     let limit = if controller.is_unified() { "memory.max" } else { "memory.limit_in_bytes" };
     let group = stage.group(&controller, &[(limit, LEAK_LIMIT_BYTES.to_string())])?;
+    keep_from_swap(&group, controller.is_unified(), LEAK_LIMIT_BYTES)?;
     culprits.push(Suspect::group(&group));
     let mut confined = None;
     confine_and_leak(stage, &controller, &group, &name, &mut confined)?;
@@ -111,7 +125,7 @@ fn confine_and_leak(
     // None for as long as nobody has taken its place.
     let Some(worker) = worker.filter(|worker| *confined != Some(worker.pid)) else { return Ok(()) };
     // One that does not listen yet is asked again.
-    if stage.order(worker, "leak 100").is_ok() {
+    if stage.order_what_may_end(worker, "leak 100").is_ok() {
         stage.confine(controller, group, worker.pid)?;
         *confined = Some(worker.pid);
     }
@@ -130,4 +144,24 @@ pub fn import(group: &Path) -> anyhow::Result<()> {
     let taken: Vec<Vec<u8>> = (0..LIMIT_BYTES * 3 / 2 / BLOCK).map(|_| vec![1; BLOCK]).collect();
     std::hint::black_box(taken);
     part::hang()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_swap_is_left_to_others_where_it_can_be() {
+        for (is_unified, name, expected) in
+            [(true, "memory.swap.max", "0"), (false, "memory.memsw.limit_in_bytes", "64000000")]
+        {
+            let group = tempfile::tempdir().unwrap();
+            keep_from_swap(group.path(), is_unified, LIMIT_BYTES).unwrap();
+            let file = group.path().join(name);
+            assert!(!file.exists(), "a kernel without swap has no such limit");
+            fs::write(&file, "max").unwrap();
+            keep_from_swap(group.path(), is_unified, LIMIT_BYTES).unwrap();
+            assert_eq!(fs::read_to_string(&file).unwrap(), expected);
+        }
+    }
 }

@@ -1,6 +1,11 @@
 //! What a fault takes, and whether it is here.
 
-use std::{fmt, os::unix::fs::MetadataExt, path::Path};
+use std::{
+    ffi::OsString,
+    fmt,
+    os::unix::fs::MetadataExt,
+    path::{Path, PathBuf},
+};
 
 use rustix::process::geteuid;
 use service::Hint;
@@ -54,9 +59,9 @@ impl Need {
             }
             Need::Spool => "start the shop as root, who may mount one".to_owned(),
             Need::Root => "run it as root".to_owned(),
-            Need::Controller(name) => {
-                format!("boot a kernel with the controller `{name}`, mounted below /sys/fs/cgroup")
-            }
+            Need::Controller(name) => format!(
+                "boot with the controller `{name}`; in version 2, `echo +{name} >/sys/fs/cgroup/cgroup.subtree_control`"
+            ),
             Need::Tool("psql") => "install the package postgresql-client".to_owned(),
             Need::Tool(name) => format!("install `{name}`"),
         }
@@ -79,6 +84,30 @@ fn is_apart(path: &Path, other: &Path) -> bool {
 }
 
 fn is_in_path(tool: &str) -> bool {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    std::env::split_paths(&path).any(|folder| folder.join(tool).is_file())
+    std::env::split_paths(&search_path()).any(|folder| folder.join(tool).is_file())
+}
+
+/// Where programs are looked for: `PATH`, and where Debian keeps what only root needs.
+pub fn search_path() -> OsString {
+    let path = std::env::var_os("PATH").unwrap_or_else(|| "/usr/bin:/bin".into());
+    let folders = std::env::split_paths(&path).chain(["/usr/sbin", "/sbin"].map(PathBuf::from));
+    std::env::join_paths(folders).unwrap_or(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tools_of_root_are_found_too() {
+        let folders: Vec<PathBuf> = std::env::split_paths(&search_path()).collect();
+        assert!(folders.ends_with(&["/usr/sbin".into(), "/sbin".into()]), "{folders:?}");
+        assert!(is_in_path("sh") && !is_in_path("no-such-tool"));
+    }
+
+    #[test]
+    fn a_controller_is_given_by_the_version_that_there_is() {
+        let remedy = Need::Controller("cpu").remedy();
+        assert!(remedy.ends_with("`echo +cpu >/sys/fs/cgroup/cgroup.subtree_control`"), "{remedy}");
+    }
 }

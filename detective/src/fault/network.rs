@@ -29,6 +29,7 @@ pub const FAULTS: [Fault; 5] = [
         undone: "the rule of the packet filter is deleted",
         needs: &[Need::Shop, Need::Root, Need::Tool("iptables")],
         takes: Takes { memory: 0, disk: 0 },
+        takes_path: false,
         play: lose_packets,
     },
     Fault {
@@ -41,6 +42,7 @@ pub const FAULTS: [Fault; 5] = [
         undone: "its process ends, and its connections with it",
         needs: &[Need::Shop],
         takes: Takes { memory: 64, disk: 0 },
+        takes_path: false,
         play: flood,
     },
     Fault {
@@ -53,6 +55,7 @@ pub const FAULTS: [Fault; 5] = [
         undone: "the worker sees that nobody orders it any more",
         needs: &[Need::Shop],
         takes: Takes { memory: 128, disk: 0 },
+        takes_path: false,
         play: |stage| stage.bug_of_web("connections 40"),
     },
     Fault {
@@ -65,6 +68,7 @@ pub const FAULTS: [Fault; 5] = [
         undone: "the worker sees that nobody orders it any more",
         needs: &[Need::Shop],
         takes: Takes { memory: 0, disk: 0 },
+        takes_path: false,
         play: |stage| stage.bug_of_web("deaf"),
     },
     Fault {
@@ -77,6 +81,7 @@ pub const FAULTS: [Fault; 5] = [
         undone: "the worker sees that nobody orders it any more",
         needs: &[Need::Shop],
         takes: Takes { memory: 0, disk: 0 },
+        takes_path: false,
         play: |stage| stage.bug_of_web("slow 400"),
     },
 ];

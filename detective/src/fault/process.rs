@@ -32,6 +32,7 @@ pub const FAULTS: [Fault; 4] = [
         undone: "its process ends, and the last scripts by themselves",
         needs: &[Need::Tool("setsid")],
         takes: Takes { memory: 64, disk: 0 },
+        takes_path: false,
         play: storm,
     },
     Fault {
@@ -44,6 +45,7 @@ pub const FAULTS: [Fault; 4] = [
         undone: "the worker sees that nobody orders it any more, or the process ends",
         needs: &[],
         takes: Takes { memory: 128, disk: 0 },
+        takes_path: false,
         play: |stage| stage.bug_or_server("threads 100", Leak::Threads),
     },
     Fault {
@@ -56,6 +58,7 @@ pub const FAULTS: [Fault; 4] = [
         undone: "the worker sees that nobody orders it any more, or the process ends",
         needs: &[],
         takes: Takes { memory: 16, disk: 0 },
+        takes_path: false,
         play: |stage| stage.bug_or_server("files 100", Leak::Files),
     },
     Fault {
@@ -68,6 +71,7 @@ pub const FAULTS: [Fault; 4] = [
         undone: "the supervisor sees that nobody orders it any more, and restarts it once more",
         needs: &[Need::Shop],
         takes: Takes { memory: 0, disk: 0 },
+        takes_path: false,
         play: crash_again,
     },
 ];
@@ -76,15 +80,18 @@ const OWN_VICTIMS: usize = 2;
 const MOST_RUNNERS: usize = 16;
 
 fn crash_again(stage: &mut Stage) -> anyhow::Result<Deed> {
-    let mut deed = stage.bug_of_web("crash")?;
-    let whichever = deed.root_cause.first().cloned().map(Suspect::whichever);
-    deed.root_cause.extend(whichever);
-    Ok(deed)
+    stage.all_is_well()?;
+    let shop = stage.shop()?;
+    let worker = shop.one("web")?;
+    // Taken down before: a crash leaves nothing to look at.
+    let mut culprits = Suspect::part_and_endpoint(worker);
+    culprits.push(Suspect::part(worker).whichever());
+    stage.order_what_may_end(worker, "crash")?;
+    Ok(Deed::of(culprits, shop.suspects(&["front"])))
 }
 
 fn storm(stage: &mut Stage) -> anyhow::Result<Deed> {
     let victims = stage.web_or(&Part::Worker, OWN_VICTIMS)?;
-    stage.all_is_well()?;
     let runner = stage.start(&Part::CronRunner)?;
     Ok(Deed::of(vec![Suspect::process(runner)], victims))
 }

@@ -3,8 +3,15 @@
 use std::{io, path::Path, thread::available_parallelism};
 
 use anyhow::Context;
-use rustix::{fs::statvfs, system::sysinfo};
+use rustix::{
+    fs::{statfs, statvfs},
+    system::sysinfo,
+};
 use service::Hint;
+
+use super::group::MOUNTED;
+
+mod groups;
 
 /// What a fault takes at most, in megabytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -29,8 +36,24 @@ pub fn check(takes: Takes, folder: &Path) -> anyhow::Result<()> {
     let space = space.with_context(|| format!("cannot look at the folder `{}`", folder.display()));
     let space = space.hint("name a file in a folder that exists: `--path FILE`")?;
     check_space(space.f_bavail.saturating_mul(space.f_frsize) / 1_000_000, takes.disk + SPARE.disk, folder)?;
-    check_memory(available_memory()?, takes.memory + SPARE.memory)?;
+    check_memory(available_memory()?, memory_of(takes, is_in_memory(folder)?) + SPARE.memory)?;
     check_load(load(), available_parallelism().map_or(1, usize::from))
+}
+
+/// Whether what is put there is put into memory.
+///
+/// # Errors
+/// If it cannot be looked at.
+pub fn is_in_memory(path: &Path) -> anyhow::Result<bool> {
+    const TMPFS: u32 = 0x0102_1994;
+    let about = statfs(path).map_err(io::Error::from);
+    let about = about.with_context(|| format!("cannot look at `{}`", path.display()))?;
+    Ok(about.f_type as u32 == TMPFS)
+}
+
+/// What is taken of memory, where what is large may be in memory too.
+fn memory_of(takes: Takes, folder_in_memory: bool) -> u64 {
+    takes.memory + if folder_in_memory { takes.disk } else { 0 }
 }
 
 fn check_space(free: u64, least: u64, folder: &Path) -> anyhow::Result<()> {
@@ -49,7 +72,7 @@ fn check_memory(available: u64, least: u64) -> anyhow::Result<()> {
     } else {
         Ok(())
     };
-    enough.hint("end something large, or choose another host")
+    enough.hint("end something large, raise the limit of the control group that this is in, or choose another host")
 }
 
 fn check_load(load: f64, cores: usize) -> anyhow::Result<()> {
@@ -62,12 +85,15 @@ fn check_load(load: f64, cores: usize) -> anyhow::Result<()> {
     idle_enough.hint("wait until it has less to do")
 }
 
-/// In megabytes: free, or taken by what can be read again.
+/// In megabytes: free, or taken by what can be read again, and not more than the control groups of this process leave it.
 fn available_memory() -> anyhow::Result<u64> {
     let text = std::fs::read_to_string("/proc/meminfo").context("cannot read `/proc/meminfo`")?;
     let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"));
     let kib = line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<u64>().ok());
-    Ok(kib.context("`/proc/meminfo` has no `MemAvailable`")? * 1024 / 1_000_000)
+    let bytes = kib.context("`/proc/meminfo` has no `MemAvailable`")? * 1024;
+    // A kernel without control groups has no such file.
+    let own = std::fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
+    Ok(groups::left(Path::new(MOUNTED), &own).map_or(bytes, |left| left.min(bytes)) / 1_000_000)
 }
 
 /// Tasks that run or want to, on average of the last minute.
@@ -92,6 +118,13 @@ mod tests {
         check_refused(check_memory(299, 300), "the host must have 300 MB of memory to spare, found 299 MB");
         assert!(check_load(32.0, 2).is_ok());
         check_refused(check_load(33.0, 2), "the host's load must be at most 32, found 33");
+    }
+
+    #[test]
+    fn what_is_put_into_memory_is_taken_of_it() {
+        let takes = Takes { memory: 16, disk: 300 };
+        assert_eq!((memory_of(takes, false), memory_of(takes, true)), (16, 316));
+        assert!(!is_in_memory(Path::new("/proc")).unwrap());
     }
 
     #[test]

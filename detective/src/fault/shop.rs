@@ -2,18 +2,27 @@
 
 use std::{
     fs::File,
-    io::{BufRead, BufReader, ErrorKind, Read, Write},
-    os::unix::{ffi::OsStrExt, fs::MetadataExt, net::UnixStream},
+    io::{ErrorKind, Read},
+    os::unix::{
+        ffi::OsStrExt,
+        fs::{MetadataExt, OpenOptionsExt},
+    },
     path::{Path, PathBuf},
-    time::Duration,
 };
 
 use anyhow::Context;
-use rustix::process::geteuid;
+use rustix::{fs::OFlags, process::geteuid};
 use serde::Deserialize;
 use service::Hint;
 
 use super::{truth::Suspect, who};
+
+mod orders;
+
+pub use orders::{Order, order};
+
+/// The state file, in the shop's folder.
+const STATE: &str = "shop.json";
 
 /// What the shop's state file says, as far as faults need it.
 #[derive(Clone, Debug, Deserialize)]
@@ -83,29 +92,38 @@ impl Shop {
     /// # Errors
     /// If its state file cannot be understood.
     pub fn find() -> anyhow::Result<Option<Shop>> {
-        let by_default = || PathBuf::from(format!("/tmp/detective-shop-{}", geteuid().as_raw()));
-        let folder = std::env::var_os("DETECTIVE_SHOP").map_or_else(by_default, PathBuf::from);
-        let file = folder.join("shop.json");
-        let cannot_read = || format!("cannot read `{}`", file.display());
-        let mut state = match File::open(&file) {
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-            opened => opened.with_context(cannot_read)?,
-        };
-        check_owner(&state, &file)?;
-        let mut text = String::new();
-        state.read_to_string(&mut text).with_context(cannot_read)?;
-        let shop: Shop =
-            serde_json::from_str(&text).with_context(|| format!("cannot understand `{}`", file.display()))?;
-        // Of a shop that was ended by force the file is left.
-        Ok(Some(shop).filter(Shop::is_supervised))
+        if let Some(told) = std::env::var_os("DETECTIVE_SHOP") {
+            return Shop::find_in(Path::new(&told));
+        }
+        let folder = PathBuf::from(format!("/tmp/detective-shop-{}", geteuid().as_raw()));
+        // Anybody can make that folder first. What is in it is no shop of this user's then.
+        if is_strangers(&folder) { Ok(None) } else { Shop::find_in(&folder) }
     }
 
-    /// Whether the process is the supervisor, and no other that has its pid now.
-    fn is_supervised(&self) -> bool {
-        let line = std::fs::read(format!("/proc/{}/cmdline", self.pid)).unwrap_or_default();
+    fn find_in(folder: &Path) -> anyhow::Result<Option<Shop>> {
+        let Some((text, owner)) = read_state(folder)? else { return Ok(None) };
+        let cannot_understand = || format!("cannot understand `{}`", folder.join(STATE).display());
+        let mut shop: Shop = serde_json::from_str(&text).with_context(cannot_understand)?;
+        shop.forget_strangers();
+        // Of a shop that was ended by force the file is left.
+        Ok(Some(shop).filter(|shop| shop.is_supervised_by(owner)))
+    }
+
+    /// Whether the process is this user's supervisor, and no other that has its pid now.
+    fn is_supervised_by(&self, owner: u32) -> bool {
+        let process = PathBuf::from(format!("/proc/{}", self.pid));
+        let line = std::fs::read(process.join("cmdline")).unwrap_or_default();
         let mut words = line.split(|byte| *byte == 0);
         let folder = self.folder.as_os_str().as_bytes();
-        words.any(|word| word.ends_with(b"/supervisor.py")) && words.any(|word| word == folder)
+        let is_supervisor = words.any(|word| word.ends_with(b"/supervisor.py")) && words.any(|word| word == folder);
+        is_supervisor && process.metadata().is_ok_and(|about| about.uid() == owner)
+    }
+
+    /// Leaves the supervisor and what it has started: whoever may write the file could name any process in it, and a pid may
+    /// have come to another since.
+    fn forget_strangers(&mut self) {
+        let supervisor = self.pid;
+        self.parts.retain(|part| part.pid == supervisor || who::parent(part.pid) == Some(supervisor));
     }
 
     /// Its parts of a role.
@@ -135,36 +153,94 @@ impl Shop {
     }
 }
 
+/// The state file of the shop in a folder, and whose it is; none if there is no such file.
+fn read_state(folder: &Path) -> anyhow::Result<Option<(String, u32)>> {
+    if let Ok(about) = folder.symlink_metadata() {
+        check_owner(about.uid(), folder)?;
+    }
+    let path = folder.join(STATE);
+    let cannot_read = || format!("cannot read `{}`", path.display());
+    // Whoever may write to the folder may have put there what leads elsewhere, or what is waited for.
+    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
+    let mut file = match File::options().read(true).custom_flags(flags.bits() as i32).open(&path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        opened => opened.with_context(cannot_read)?,
+    };
+    let about = file.metadata().with_context(cannot_read)?;
+    check_owner(about.uid(), &path)?;
+    anyhow::ensure!(about.is_file(), "`{}` must be a plain file, and is none", path.display());
+    let mut text = String::new();
+    file.read_to_string(&mut text).with_context(cannot_read)?;
+    Ok(Some((text, about.uid())))
+}
+
 /// Anybody can make a folder in `/tmp` first, and name processes in it that are not to be touched.
-fn check_owner(state: &File, path: &Path) -> anyhow::Result<()> {
-    /// Who runs root's shop.
-    const NOBODY: u32 = 65534;
-    let (owner, me) =
-        (state.metadata().with_context(|| format!("cannot look at `{}`", path.display()))?.uid(), geteuid());
-    let own = owner == me.as_raw() || (me.is_root() && owner == NOBODY);
-    let own = if own { Ok(()) } else { Err(anyhow::anyhow!("the shop of `{}` is another user's", path.display())) };
+fn check_owner(owner: u32, path: &Path) -> anyhow::Result<()> {
+    let own =
+        if is_own(owner) { Ok(()) } else { Err(anyhow::anyhow!("the shop of `{}` is another user's", path.display())) };
     own.hint("start the fault as who started the shop")
 }
 
-/// A bug that lasts as long as this connection.
-pub struct Order {
-    _connection: UnixStream,
+fn is_own(owner: u32) -> bool {
+    /// Who runs root's shop.
+    const NOBODY: u32 = 65534;
+    let me = geteuid();
+    owner == me.as_raw() || (me.is_root() && owner == NOBODY)
 }
 
-/// Orders a bug of a part, such as `leak 25`, for so many seconds at most.
-///
-/// # Errors
-/// If the part does not take it.
-pub fn order(part: &Part, bug: &str, seconds: u64) -> anyhow::Result<Order> {
-    const PATIENCE: Duration = Duration::from_secs(5);
-    let control = part.control.as_ref().with_context(|| format!("the shop's `{}` takes no orders", part.name))?;
-    let refused = || format!("the shop's `{}` does not take the order `{bug}`", part.name);
-    let mut connection = UnixStream::connect(control).with_context(refused)?;
-    connection.set_read_timeout(Some(PATIENCE)).with_context(refused)?;
-    // In one piece: whoever reads may take what is there for the whole line.
-    connection.write_all(format!("{bug} {seconds}\n").as_bytes()).with_context(refused)?;
-    let mut said = String::new();
-    BufReader::new(&connection).read_line(&mut said).with_context(refused)?;
-    anyhow::ensure!(said.trim_end() == "begun", "{}: it says `{}`", refused(), said.trim_end());
-    Ok(Order { _connection: connection })
+/// Whether it is there and another user's.
+fn is_strangers(path: &Path) -> bool {
+    path.symlink_metadata().is_ok_and(|about| !is_own(about.uid()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use super::*;
+
+    /// A folder that belongs to somebody else.
+    fn strangers(folder: &Path) -> &Path {
+        if !geteuid().is_root() {
+            return Path::new("/");
+        }
+        std::os::unix::fs::chown(folder, Some(1), None).unwrap();
+        folder
+    }
+
+    #[test]
+    fn a_strangers_shop_is_none_of_ones_own() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(!is_strangers(folder.path()) && !is_strangers(&folder.path().join("nothing")));
+        assert!(Shop::find_in(folder.path()).unwrap().is_none());
+        let strangers = strangers(folder.path());
+        assert!(is_strangers(strangers));
+        assert!(Shop::find_in(strangers).unwrap_err().to_string().ends_with("is another user's"));
+    }
+
+    #[test]
+    fn what_is_no_plain_file_is_not_waited_for() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(Command::new("mkfifo").arg(folder.path().join(STATE)).status().unwrap().success());
+        assert!(Shop::find_in(folder.path()).unwrap_err().to_string().contains("must be a plain file"));
+    }
+
+    #[test]
+    fn only_what_the_supervisor_has_started_is_a_part() {
+        let mut child = Command::new("sleep").arg("600").spawn().unwrap();
+        let me = std::process::id();
+        let part = |name: &str, pid: u32| serde_json::json!({"name": name, "role": "web", "pid": pid});
+        let mut shop: Shop = serde_json::from_value(serde_json::json!({
+            "folder": "/shop", "pid": me, "front": "", "audit_log": "", "ledger": "", "spool": "", "spool_mounted": false,
+            "parts": [part("supervisor", me), part("child", child.id()), part("stranger", 1)],
+            "database": {"endpoint": "", "name": "", "user": "", "table": ""},
+            "cache": {"endpoint": ""},
+        }))
+        .unwrap();
+        shop.forget_strangers();
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let left: Vec<&str> = shop.parts.iter().map(|part| part.name.as_str()).collect();
+        assert_eq!(left, ["supervisor", "child"]);
+    }
 }

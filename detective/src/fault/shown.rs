@@ -14,6 +14,9 @@ use super::{
 /// Where the second column begins.
 const INDENT: usize = 20;
 
+const PATH: &str = "a file to make and to play with, in place of one of the shop's";
+const NO_PATH: &str = "not taken: it plays with no file of one's choice";
+
 /// All faults by family, each with what it needs and whether that is here.
 pub fn list(is_here: impl Fn(Need) -> bool) -> String {
     let mut text = String::new();
@@ -52,6 +55,7 @@ pub fn json_of(fault: &Fault, shop: Option<&Shop>) -> Value {
         "harmless": fault.is_harmless(),
         "needs": fault.needs.iter().map(need).collect::<Vec<_>>(),
         "here": fault.needs.iter().all(|need| need.is_here(shop)),
+        "takes_path": fault.takes_path,
         "takes": {"memory_mb": fault.takes.memory, "disk_mb": fault.takes.disk},
     })
 }
@@ -67,6 +71,7 @@ pub fn show(fault: &Fault, is_here: impl Fn(Need) -> bool) -> String {
         ("bounds", format!("{}; ten minutes", fault.bounds)),
         ("takes", takes(fault.takes)),
         ("needs", or(&needs.join(", "), "nothing")),
+        ("--path", if fault.takes_path { PATH } else { NO_PATH }.to_owned()),
         ("undone", fault.undone.to_owned()),
     ];
     let mut text = format!("{}\n", fault.name);

@@ -14,6 +14,7 @@ use std::{
 use anyhow::{Context, bail};
 use rustix::process::Signal;
 use schemas::Timestamp;
+use service::Hint;
 
 use super::{
     guard::Guard,
@@ -39,6 +40,8 @@ pub enum Event {
     Said(u32, String),
     /// A process has ended, or is about to.
     Ended(u32),
+    /// The part of the shop with this name has ended what it was ordered, or is gone.
+    OrderEnded(String),
     /// Somebody wants all of it to be over.
     Interrupted,
 }
@@ -118,9 +121,9 @@ impl Stage {
         Shop::find()?.context("the shop does not run any more")
     }
 
-    /// The shop if it runs, unless a file was named to play with.
-    pub fn shop_unless_path(&self) -> Option<Shop> {
-        self.shop.clone().filter(|_| self.path.is_none())
+    /// Whether a file of the shop's is played with: the shop runs, and no other file was named.
+    pub fn plays_in_shop(&self) -> bool {
+        self.shop.is_some() && self.path.is_none()
     }
 
     /// Starts a part and waits until it says that it is on.
@@ -234,6 +237,8 @@ impl Stage {
         match self.events.recv_timeout(until.saturating_duration_since(Instant::now())) {
             Ok(Event::Said(pid, word)) => Ok(Some((pid, word))),
             Ok(Event::Ended(pid)) => self.complain(pid),
+            Ok(Event::OrderEnded(part)) => Err(anyhow::anyhow!("{EARLY}: the shop's `{part}` ended its order"))
+                .hint("it may have died and been started again: `log/supervisor.log` of the shop tells"),
             Ok(Event::Interrupted) => bail!(Interrupted),
             Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => Ok(None),
         }

@@ -12,8 +12,12 @@ use std::{
 use anyhow::Context;
 use rustix::process::Signal;
 use serde::{Deserialize, Serialize};
+use service::Hint;
 
-use super::{part::pause, who::Who};
+use super::{need::search_path, part::pause, who::Who};
+
+/// What `iptables -C` ends with if there is no such rule.
+const NO_RULE: i32 = 1;
 
 /// A step back.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -103,7 +107,8 @@ fn gone(removed: io::Result<()>) -> io::Result<()> {
 /// The processes of a control group; none if there is no such group.
 fn members(group: &Path) -> Vec<u32> {
     let text = std::fs::read_to_string(group.join("cgroup.procs")).unwrap_or_default();
-    text.lines().filter_map(|line| line.parse().ok()).collect()
+    // One of another pid namespace is shown as 0, and who writes that moves itself.
+    text.lines().filter_map(|line| line.parse::<u32>().ok()).filter(|pid| *pid != 0).collect()
 }
 
 /// Puts a process into a control group; does nothing if it is gone.
@@ -138,15 +143,14 @@ fn remove_group(group: &Path, to: &Path) -> anyhow::Result<()> {
 }
 
 fn delete_rule(rule: &[String]) -> anyhow::Result<()> {
-    /// What `iptables -C` ends with if there is no such rule, and what if somebody else is at the filter.
-    const NONE: i32 = 1;
+    /// What `iptables` ends with if somebody else is at the filter.
     const BUSY: i32 = 4;
     /// Five seconds each.
     const TRIES: u32 = 24;
     let mut tries = 0;
     loop {
         let checked = run_filter("-C", rule, Stdio::null())?;
-        if checked.status.code() == Some(NONE) {
+        if checked.status.code() == Some(NO_RULE) {
             return Ok(());
         }
         let (action, outcome) =
@@ -158,13 +162,34 @@ fn delete_rule(rule: &[String]) -> anyhow::Result<()> {
     }
 }
 
-/// Adds a rule; the tool holds `stdin` for as long as it works.
+/// Sees to it that there is a packet filter, and no such rule yet: one that is there already is not to be deleted afterwards.
+///
+/// # Errors
+/// If it cannot be looked at, with what the tool says, or there is such a rule.
+pub fn check_no_rule(rule: &[String]) -> anyhow::Result<()> {
+    is_absent(rule, &run_filter("-C", rule, Stdio::null())?)
+}
+
+fn is_absent(rule: &[String], checked: &Output) -> anyhow::Result<()> {
+    if checked.status.code() == Some(NO_RULE) {
+        return Ok(());
+    }
+    if checked.status.success() {
+        let rule = rule.join(" ");
+        return Err(anyhow::anyhow!("the packet filter has the rule `{rule}` already"))
+            .hint(format!("delete it: `iptables -D {rule}`"));
+    }
+    Err(refused("-C", rule, checked)).hint("this kernel or container may have no packet filter, or not give it to you")
+}
+
+/// Inserts a rule before all others, some of which may take what comes by loopback; the tool holds `stdin` for as long as it
+/// works.
 ///
 /// # Errors
 /// If it is not taken, with what the tool says.
-pub fn add_rule(rule: &[String], stdin: Stdio) -> anyhow::Result<()> {
-    let outcome = run_filter("-A", rule, stdin)?;
-    if outcome.status.success() { Ok(()) } else { Err(refused("-A", rule, &outcome)) }
+pub fn insert_rule(rule: &[String], stdin: Stdio) -> anyhow::Result<()> {
+    let outcome = run_filter("-I", rule, stdin)?;
+    if outcome.status.success() { Ok(()) } else { Err(refused("-I", rule, &outcome)) }
 }
 
 fn refused(action: &str, rule: &[String], outcome: &Output) -> anyhow::Error {
@@ -175,11 +200,14 @@ fn refused(action: &str, rule: &[String], outcome: &Output) -> anyhow::Error {
 /// Has `iptables` do something with a rule, waiting for whoever else is at it.
 fn run_filter(action: &str, rule: &[String], stdin: Stdio) -> anyhow::Result<Output> {
     let mut command = Command::new("iptables");
-    command.args(["-w", "5", action]).args(rule).stdin(stdin).output().context("cannot run `iptables`")
+    command.env("PATH", search_path()).args(["-w", "5", action]).args(rule).stdin(stdin);
+    command.output().context("cannot run `iptables`")
 }
 
 #[cfg(test)]
 mod tests {
+    use std::{os::unix::process::ExitStatusExt, process::ExitStatus};
+
     use super::*;
 
     #[test]
@@ -203,6 +231,28 @@ mod tests {
         let error = take_all(&[Undo::RemoveFile(file.clone()), Undo::RemoveFolder(full)]).unwrap_err();
         assert!(error.to_string().contains("/full`"), "{error}");
         assert!(!file.exists());
+    }
+
+    #[test]
+    fn members_of_another_namespace_are_nobody_to_be_moved() {
+        let group = tempfile::tempdir().unwrap();
+        std::fs::write(group.path().join("cgroup.procs"), "0\n12\n0\n7\n").unwrap();
+        assert_eq!(members(group.path()), [12, 7]);
+    }
+
+    #[test]
+    fn a_rule_is_added_only_where_there_is_a_filter_and_no_such_rule() {
+        let rule = ["INPUT".to_owned(), "-j".to_owned(), "DROP".to_owned()];
+        let ended = |code: i32| Output {
+            status: ExitStatus::from_raw(code << 8),
+            stdout: Vec::new(),
+            stderr: b"can't initialize\n".to_vec(),
+        };
+        assert!(is_absent(&rule, &ended(NO_RULE)).is_ok());
+        let there = is_absent(&rule, &ended(0)).unwrap_err().to_string();
+        assert_eq!(there, "the packet filter has the rule `INPUT -j DROP` already");
+        let refused = is_absent(&rule, &ended(3)).unwrap_err().to_string();
+        assert_eq!(refused, "`iptables -C INPUT -j DROP` ended with exit status: 3: can't initialize");
     }
 
     #[test]

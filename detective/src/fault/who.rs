@@ -63,6 +63,11 @@ pub fn children(parent: u32) -> Vec<u32> {
     pids.filter(|pid| Stat::read(*pid).is_some_and(|stat| stat.parent == parent)).collect()
 }
 
+/// The process that has started a process; none if that is gone.
+pub fn parent(pid: u32) -> Option<u32> {
+    Some(Stat::read(pid)?.parent)
+}
+
 /// What is wanted of `/proc/PID/stat`.
 #[derive(Debug, PartialEq)]
 struct Stat {
@@ -93,6 +98,17 @@ mod tests {
     fn a_name_like_a_field_does_not_mislead() {
         let text = "7 (a) S 9 (b) R 3 0 0 0 0 0 0 0 0 0 0 0 0 0 20 0 1 0 4242 0";
         assert_eq!(Stat::parse(text), Some(Stat { state: 'R', parent: 3, start_time: 4242 }));
+    }
+
+    #[test]
+    fn a_child_has_its_parent() {
+        let me = std::process::id();
+        let mut child = std::process::Command::new("sleep").arg("600").spawn().unwrap();
+        let pid = child.id();
+        let found = (parent(pid), children(me).contains(&pid));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert_eq!((found, parent(pid)), ((Some(me), true), None));
     }
 
     #[test]

@@ -3,18 +3,21 @@
 use std::{
     fs::File,
     io::{self, ErrorKind, Seek, SeekFrom, Write},
-    os::unix::fs::FileExt,
+    os::unix::fs::{FileExt, OpenOptionsExt},
     path::Path,
-    time::Duration,
+    sync::atomic::{AtomicU64, Ordering},
+    time::{Duration, Instant},
 };
 
 use anyhow::Context;
-use rustix::fs::{FallocateFlags, fallocate};
+use rustix::fs::{FallocateFlags, OFlags, fallocate};
 
 use crate::fault::part::{self, BEGUN};
 
 const REGIONS: u64 = 4;
 const REGION_BYTES: u64 = 32 << 20;
+/// So much is written a second at most, on average: syncs are what hurts, and a fast disk is not to be worn out.
+const MOST_A_SECOND: u64 = 200_000_000;
 
 /// Writes a little and has it on the disk, twenty times a second.
 ///
@@ -31,16 +34,19 @@ pub fn write_journal(path: &Path) -> anyhow::Result<()> {
     }
 }
 
-/// Writes a file on several threads and has it on the disk, over and over.
+/// Writes a file on several threads and has it on the disk, over and over, but not faster than it may.
 ///
 /// # Errors
 /// If the file cannot be written.
 pub fn write_and_sync(path: &Path) -> anyhow::Result<()> {
     let (file, cannot_write) = open(path)?;
     part::tell(BEGUN)?;
+    let (begun, written) = (Instant::now(), AtomicU64::new(0));
     let write = |n: u64| -> io::Result<()> {
         loop {
             write_region(&file, n * REGION_BYTES)?;
+            let written = written.fetch_add(REGION_BYTES, Ordering::Relaxed) + REGION_BYTES;
+            part::pause(ahead(written, begun.elapsed()));
         }
     };
     std::thread::scope(|scope| {
@@ -48,6 +54,11 @@ pub fn write_and_sync(path: &Path) -> anyhow::Result<()> {
         threads.into_iter().filter_map(|thread| thread.join().ok()).collect::<io::Result<()>>()
     })
     .with_context(cannot_write)
+}
+
+/// How long to wait until no more was written than might be in that time.
+fn ahead(written: u64, elapsed: Duration) -> Duration {
+    Duration::from_millis(written.saturating_mul(1000) / MOST_A_SECOND).saturating_sub(elapsed)
 }
 
 /// Writes a region anew and waits for the disk. Its old blocks are given back first: a journal that orders data before
@@ -98,9 +109,33 @@ fn not_if_full(written: io::Result<usize>) -> io::Result<Option<usize>> {
     }
 }
 
-/// Not made, for it may have been removed already.
+/// Not made, for it may have been removed already. A link is not followed: whoever owns the folder may have put it there.
 fn open(path: &Path) -> anyhow::Result<(File, impl Fn() -> String)> {
     let cannot_write = move || format!("cannot write to `{}`", path.display());
-    let file = File::options().write(true).open(path).with_context(cannot_write)?;
+    let no_link = OFlags::NOFOLLOW.bits() as i32;
+    let file = File::options().write(true).custom_flags(no_link).open(path).with_context(cannot_write)?;
     Ok((file, cannot_write))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_link_to_what_is_anothers_is_not_written_to() {
+        let folder = tempfile::tempdir().unwrap();
+        let (theirs, link) = (folder.path().join("theirs"), folder.path().join("link"));
+        std::fs::write(&theirs, "precious").unwrap();
+        std::os::unix::fs::symlink(&theirs, &link).unwrap();
+        assert!(open(&link).is_err());
+        assert!(open(&theirs).is_ok());
+    }
+
+    #[test]
+    fn who_is_ahead_of_what_may_be_written_waits() {
+        let second = Duration::from_secs(1);
+        assert_eq!(ahead(MOST_A_SECOND * 3, second), 2 * second);
+        assert_eq!(ahead(MOST_A_SECOND, second), Duration::ZERO);
+        assert_eq!(ahead(MOST_A_SECOND / 2, second), Duration::ZERO);
+    }
 }

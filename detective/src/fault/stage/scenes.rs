@@ -8,15 +8,18 @@ use crate::fault::{
 };
 
 impl Stage {
-    /// Those who suffer: the shop's web workers, or so many parts of this fault's own.
+    /// Those who suffer, after all was well: the shop's web workers, or so many parts of this fault's own.
     ///
     /// # Errors
-    /// If they cannot be started.
+    /// If they cannot be started, or something ends before.
     pub fn web_or(&mut self, part: &Part, n: usize) -> anyhow::Result<Vec<Suspect>> {
-        match &self.shop {
-            Some(shop) => Ok(shop.suspects(&["web"])),
-            None => (0..n).map(|_| Ok(Suspect::process(self.start(part)?))).collect(),
+        if self.shop.is_some() {
+            self.all_is_well()?;
+            return Ok(self.shop()?.suspects(&["web"]));
         }
+        let own = (0..n).map(|_| Ok(Suspect::process(self.start(part)?))).collect::<anyhow::Result<_>>()?;
+        self.all_is_well()?;
+        Ok(own)
     }
 
     /// A web worker with a bug: to blame is the process, or what listens at its endpoint.
@@ -27,7 +30,6 @@ impl Stage {
         self.all_is_well()?;
         let shop = self.shop()?;
         let worker = shop.one("web")?;
-        // Taken down before: a crash would leave nothing to look at.
         let culprits = Suspect::part_and_endpoint(worker);
         self.order(worker, bug)?;
         Ok(Deed::of(culprits, shop.suspects(&["front"])))
