@@ -10,20 +10,20 @@ pub const LIMITS: (f32, f32) = (5.5, 7.5);
 
 const TAIL_FROM: f64 = 0.9;
 
-/// The threshold at which healthy sweeps alarm `wanted_per_day` times a day, within `limits`: [`LIMITS`] for scores that are clamped.
+/// The threshold at which healthy sweeps alarm `wanted_per_day` times a day.
 ///
 /// `sweeps` holds the node scores of consecutive held-back sweeps. An alarm needs a node to be above the threshold in two of three
 /// sweeps, so what counts in a sweep is the largest, over nodes, of each node's second largest score in the last three. Its tail is
 /// taken as exponential beyond the 90th percentile (peaks over threshold with shape 0; Siffer et al., KDD 2017).
-pub fn for_rate(sweeps: &[Vec<(String, f32)>], interval_s: f64, wanted_per_day: f64, limits: (f32, f32)) -> f32 {
+pub fn for_rate(sweeps: &[Vec<(String, f32)>], interval_s: f64, wanted_per_day: f64) -> f32 {
     let mut peaks: Vec<f32> =
         (0..sweeps.len()).map(|end| persistent_peak(&sweeps[end.saturating_sub(2)..=end])).collect();
-    let Some(tail_from) = quantile(&mut peaks, TAIL_FROM) else { return limits.1 };
+    let Some(tail_from) = quantile(&mut peaks, TAIL_FROM) else { return LIMITS.1 };
     let excesses: Vec<f32> = peaks.iter().filter(|peak| **peak > tail_from).map(|peak| peak - tail_from).collect();
     let mean_excess = excesses.iter().sum::<f32>() / (excesses.len().max(1)) as f32;
     let per_day = 86_400.0 / interval_s.max(0.001);
     let beyond = (excesses.len() as f64 / peaks.len() as f64 * per_day / wanted_per_day.max(1e-6)).max(1.0);
-    (tail_from + mean_excess * beyond.ln() as f32).clamp(limits.0, limits.1)
+    (tail_from + mean_excess * beyond.ln() as f32).clamp(LIMITS.0, LIMITS.1)
 }
 
 fn persistent_peak(last: &[Vec<(String, f32)>]) -> f32 {

@@ -36,8 +36,7 @@ pub fn calibrate(
         anomaly::unscaled_scores(recipe, &calibration, judged.graph, &judged.encoded, &judged.reconstruction)
     };
     let sweeps: Vec<_> = held_back.iter().map(scores).collect();
-    let threshold = threshold::for_rate(&sweeps, dataset.interval_s(), false_alarms_per_day, threshold::LIMITS);
-    calibration.threshold = f64::from(threshold);
+    calibration.threshold = f64::from(threshold::for_rate(&sweeps, dataset.interval_s(), false_alarms_per_day));
     Ok(calibration)
 }
 

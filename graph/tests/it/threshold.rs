@@ -1,13 +1,9 @@
 //! From a wanted rate of false alarms to a threshold.
 
-use graph::threshold::{self, LIMITS, for_classic};
+use graph::threshold::{LIMITS, for_classic, for_rate};
 
 fn sweeps(scores: &[f32]) -> Vec<Vec<(String, f32)>> {
     scores.iter().map(|score| vec![("p:1".to_owned(), *score)]).collect()
-}
-
-fn for_rate(sweeps: &[Vec<(String, f32)>], interval_s: f64, wanted_per_day: f64) -> f32 {
-    threshold::for_rate(sweeps, interval_s, wanted_per_day, LIMITS)
 }
 
 #[test]
@@ -15,12 +11,6 @@ fn a_quiet_host_has_the_least_threshold_and_a_noisy_one_the_most() {
     assert_eq!(for_rate(&sweeps(&[0.1; 20]), 1.0, 1.0), LIMITS.0);
     let noisy: Vec<f32> = (0..40).map(|at| if at % 8 < 2 { 30.0 } else { 1.0 }).collect();
     assert_eq!(for_rate(&sweeps(&noisy), 1.0, 1.0), LIMITS.1);
-}
-
-#[test]
-fn scores_without_a_clamp_have_no_upper_limit() {
-    let noisy: Vec<f32> = (0..40).map(|at| if at % 8 < 2 { 30.0 } else { 1.0 }).collect();
-    assert_eq!(threshold::for_rate(&sweeps(&noisy), 1.0, 1.0, (LIMITS.0, f32::MAX)), 30.0);
 }
 
 #[test]

@@ -15,16 +15,13 @@ pub struct ZScore {
 
 impl ZScore {
     /// Takes what is normal from a release of the default profile. Its threshold comes from the sweeps that the release was not
-    /// fitted to, by the rule and the wanted rate of false alarms that the release's own came by,
-    /// but without its upper limit.
+    /// fitted to, by the rule and the wanted rate of false alarms that the release's own came by.
     pub fn new(release: &ModelRelease, held_back: &[HostGraph], false_alarms_per_day: f64) -> ZScore {
         let recipe = Recipe { profile: graph::Profile::Default, columns: release.columns.clone() };
         let scaler = Scaler::of(&recipe, &release.calibration);
         let interval_s = held_back.first().map_or(1.0, |graph| graph.snapshot().interval_ms.max(1) as f64 / 1000.0);
         let sweeps: Vec<_> = held_back.iter().map(|graph| scores(&recipe, &scaler, graph)).collect();
-        // Nothing clamps these scores, so a noisy host may have any threshold.
-        let limits = (threshold::LIMITS.0, f32::MAX);
-        let threshold = threshold::for_rate(&sweeps, interval_s, false_alarms_per_day, limits);
+        let threshold = threshold::for_rate(&sweeps, interval_s, false_alarms_per_day);
         ZScore { recipe, scaler, threshold }
     }
 
