@@ -251,7 +251,7 @@ pub struct EvaluateArgs {
     /// One JSON object, and nothing else on standard output.
     #[arg(long)]
     pub json: bool,
-    /// Draw the figures, and the scores around each fault of a recording, as SVG files into this folder.
+    /// Draw the figures, and the scores around each fault of a recording, 200 of them at most, as SVG files into this folder.
     #[arg(long, value_name = "FOLDER")]
     pub pictures: Option<PathBuf>,
     /// Only these cases.

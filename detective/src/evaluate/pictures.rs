@@ -43,7 +43,7 @@ impl Folder {
         }
     }
 
-    /// `timeline-CASE.svg`: the scores around a fault whose time is known to the second.
+    /// `timeline-CASE.svg`: the scores around a fault or a harmless change whose time is known to the second.
     ///
     /// # Errors
     /// If the file cannot be written.

@@ -28,8 +28,9 @@ struct Scores {
     other: Option<f64>,
 }
 
-/// The picture, if the case's fault has a beginning and an end.
+/// The picture, if something happens in the case that has a beginning and an end.
 pub fn draw(case: &Case, answers: &Answers) -> Option<String> {
+    case.truth.fault.as_ref()?;
     let (from, until) = case.truth.lasted?;
     let sweeps = answers.of.first()?.sweeps.as_ref()?;
     let scores: Vec<Scores> = sweeps.iter().map(|sweep| scores(case, sweep)).collect();
