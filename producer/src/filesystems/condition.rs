@@ -18,6 +18,8 @@ pub struct Condition<'s> {
     pub space: Seen<Space>,
     /// Whether it could be written to in an earlier sweep.
     pub was_writable: bool,
+    /// Where it was read that it has given up, and what, if the list of mounts does not tell.
+    pub given_up: Option<&'s (String, String)>,
     /// Tasks that wait for it to thaw; none if a task that may could not be looked at.
     pub stuck: Option<usize>,
 }
@@ -81,7 +83,8 @@ impl Condition<'_> {
     fn proofs(&self, mountinfo: &str) -> Vec<(String, String)> {
         let mut proofs = Vec::new();
         if self.has_become_read_only() {
-            proofs.push((mountinfo.to_owned(), self.mount.line.clone()));
+            let of_mount = || (mountinfo.to_owned(), self.mount.line.clone());
+            proofs.push(self.given_up.filter(|_| !self.mount.read_only).cloned().unwrap_or_else(of_mount));
         }
         if let Seen::Here(space) = self.space
             && self.is_nearly_full()
@@ -100,7 +103,7 @@ impl Condition<'_> {
     }
 
     fn is_read_only(&self) -> bool {
-        self.mount.read_only || matches!(self.space, Seen::Here(space) if space.read_only)
+        self.mount.read_only || self.given_up.is_some() || matches!(self.space, Seen::Here(space) if space.read_only)
     }
 
     /// What is not to be written to is often full, and nobody minds.
@@ -150,7 +153,7 @@ mod tests {
     }
 
     fn of(mount: &Mount, space: Seen<Space>) -> Condition<'_> {
-        Condition { mount, space, was_writable: false, stuck: Some(0) }
+        Condition { mount, space, was_writable: false, given_up: None, stuck: Some(0) }
     }
 
     #[test]
@@ -187,6 +190,10 @@ mod tests {
         let failed = mount("ext4", "rw", "rw,emergency_ro");
         let failed = of(&failed, space(500, 25, false));
         assert_eq!(failed.proofs("mountinfo"), [("mountinfo".to_owned(), failed.mount.line.clone())]);
+        assert!(failed.figures().contains(&(Measure::ReadOnly, Ok(1.0))));
+        let (listed_as_before, counted) = (mount("ext4", "rw", "rw"), ("errors_count".to_owned(), "1".to_owned()));
+        let failed = Condition { given_up: Some(&counted), ..of(&listed_as_before, space(500, 25, false)) };
+        assert_eq!(failed.proofs("mountinfo"), [counted.clone()]);
         assert!(failed.figures().contains(&(Measure::ReadOnly, Ok(1.0))));
         let image = mount("squashfs", "rw", "ro");
         assert!(!of(&image, space(0, 0, true)).is_in_trouble());

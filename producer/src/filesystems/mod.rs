@@ -1,6 +1,7 @@
 //! The filesystems of the host: how full they are, and whether they can be written to.
 
 mod condition;
+mod errors;
 mod filling;
 mod holdings;
 mod mounted;
@@ -92,6 +93,7 @@ pub struct Memory {
     // Filesystems that could be written to in a sweep before.
     writable: BTreeSet<(u32, u32)>,
     sweeps_until_read: u32,
+    errors: errors::Memory,
     stuck: stuck::Memory,
     filling: filling::Memory,
 }
@@ -111,11 +113,14 @@ impl Memory {
         let mut filesystems = Vec::new();
         for (device, mount) in asked(&self.mounts.local, &holdings) {
             let space = space(&top, mount);
-            if matches!(top, Seen::Here(_)) {
+            if let Seen::Here(top) = &top {
                 gaps.add_seen("filesystem", &space);
+                self.errors.look(top, mount, buffer);
             }
+            let given_up = self.errors.proof(*device);
             let was_writable = self.writable.contains(device);
-            let condition = Condition { mount, space, was_writable, stuck: found.at(*device) };
+            let stuck = found.at(*device);
+            let condition = Condition { mount, space, was_writable, given_up: given_up.as_ref(), stuck };
             if let Seen::Here(space) = space {
                 // The list of mounts is older than what the filesystem says itself.
                 let is_new = space.read_only && mount.writable && !mount.read_only;
@@ -170,6 +175,7 @@ impl Memory {
         self.sweeps_until_read = if matches!(text, Seen::Here(_)) { SWEEPS_PER_READ } else { 0 };
         self.mounts = Mounts::of(parse::mounts::parse(text.here().unwrap_or_default()));
         self.writable.retain(|device| self.mounts.local.contains_key(device));
+        self.errors.retain(|device| self.mounts.local.contains_key(device));
     }
 }
 

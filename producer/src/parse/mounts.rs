@@ -21,6 +21,8 @@ pub struct Mount {
     pub writable: bool,
     /// Whether the filesystem itself is not written to, whatever mounts say: on purpose, or because it failed.
     pub read_only: bool,
+    /// Whether it takes no more writes after an error of its own.
+    pub gives_up: bool,
     /// The line.
     pub line: String,
 }
@@ -31,7 +33,7 @@ pub fn parse(mountinfo: &[u8]) -> impl Iterator<Item = Mount> {
 }
 
 fn mount(line: &[u8]) -> Option<Mount> {
-    // The words with which ext4 says that it has given up, from Linux 6.15 on; before, it became `ro`.
+    // The words with which ext4 says that it has given up, from Linux 6.15 on. Before, it became `ro`, or nothing is said here.
     const GIVEN_UP: [&str; 3] = ["ro", "emergency_ro", "shutdown"];
     let line = text(line);
     let info = MountInfo::from_line(&line).ok()?;
@@ -44,6 +46,7 @@ fn mount(line: &[u8]) -> Option<Mount> {
         path: unescaped(info.mount_point.to_str()?),
         kind: info.fs_type,
         writable: info.mount_options.contains_key("rw"),
+        gives_up: info.super_options.get("errors").is_some_and(|what| what.as_deref() == Some("remount-ro")),
         read_only: GIVEN_UP.iter().any(|word| info.super_options.contains_key(*word)),
         line,
     })
@@ -90,7 +93,9 @@ mod tests {
             let mount = one(&format!("36 35 98:0 / /data rw - ext4 /dev/sda {options}")).unwrap();
             assert_eq!((mount.writable, mount.read_only), (true, true), "{options}");
         }
-        assert!(!one("36 35 98:0 / /data rw - ext4 /dev/sda rw,errors=remount-ro").unwrap().read_only);
+        let well = one("36 35 98:0 / /data rw - ext4 /dev/sda rw,errors=remount-ro").unwrap();
+        assert_eq!((well.read_only, well.gives_up), (false, true));
+        assert!(!one("36 35 98:0 / /data rw - ext4 /dev/sda rw,errors=continue").unwrap().gives_up);
     }
 
     #[test]

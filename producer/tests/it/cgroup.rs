@@ -26,7 +26,12 @@ impl Group {
     fn of(controller: &str, path: &str) -> Group {
         let old = Path::new(MOUNTED).join(controller);
         let is_old = old.join("cgroup.procs").exists();
-        if is_old { Group::make(&old, path, true) } else { Group::unified(&format!("+{controller}"), path) }
+        if is_old {
+            return Group::make(&old, path, true);
+        }
+        // In the unified one every group can be frozen, by no controller.
+        let controllers = if controller == "freezer" { String::new() } else { format!("+{controller}") };
+        Group::unified(&controllers, path)
     }
 
     fn unified(controllers: &str, path: &str) -> Group {

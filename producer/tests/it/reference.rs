@@ -138,6 +138,8 @@ fn what_the_kernel_counts_is_read_as_procfs_reads_it() {
 #[test]
 fn a_filesystem_has_the_room_that_df_tells() {
     let directory = tempfile::TempDir::new().unwrap();
+    // In memory a folder alone takes no room.
+    std::fs::write(directory.path().join("file"), "some").unwrap();
     let root = producer::read::ProcRoot::open("/proc".as_ref(), producer::Tape::default()).unwrap();
     let top = root.directory.directory("self/root").here().unwrap();
     let path = directory.path().canonicalize().unwrap();
