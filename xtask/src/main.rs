@@ -11,6 +11,7 @@ mod measure;
 mod reference;
 mod repository;
 mod tidy;
+mod vm;
 
 #[derive(Parser)]
 #[command(name = "cargo xtask", about = "Tasks of this repository")]
@@ -29,6 +30,8 @@ enum Task {
     Reference,
     /// Prove on a Docker engine that what `docker-compose.yml` starts names the culprit of a fault.
     ComposeCheck(compose_check::ComposeCheckArgs),
+    /// Run the producer's tests in an emulated machine: Debian 12's kernel, control groups of version 2 alone.
+    Vm,
     /// An Apache Kafka for tests, on this machine.
     Kafka(kafka::KafkaArgs),
     /// Measure, and print a table.
@@ -41,6 +44,7 @@ fn main() -> ExitCode {
         Task::Tidy => tidy::run(),
         Task::Reference => reference::run(),
         Task::ComposeCheck(args) => compose_check::run(&args),
+        Task::Vm => vm::run(),
         Task::Kafka(args) => kafka::run(&args),
         Task::Measure(args) => measure::run(&args),
     };
