@@ -193,7 +193,7 @@ mod tests {
         assert!(failed.figures().contains(&(Measure::ReadOnly, Ok(1.0))));
         let (listed_as_before, counted) = (mount("ext4", "rw", "rw"), ("errors_count".to_owned(), "1".to_owned()));
         let failed = Condition { given_up: Some(&counted), ..of(&listed_as_before, space(500, 25, false)) };
-        assert_eq!(failed.proofs("mountinfo"), [counted.clone()]);
+        assert_eq!(failed.proofs("mountinfo"), std::slice::from_ref(&counted));
         assert!(failed.figures().contains(&(Measure::ReadOnly, Ok(1.0))));
         let image = mount("squashfs", "rw", "ro");
         assert!(!of(&image, space(0, 0, true)).is_in_trouble());
