@@ -47,6 +47,8 @@ pub struct Judged {
     pub hinted: Option<Vec<Mark>>,
     /// Of time in which nothing was wrong, what each ranker told in it.
     pub quiet: Option<Vec<Quiet>>,
+    /// Whom each ranker's incidents named in it.
+    pub accused: Option<Vec<Vec<String>>>,
 }
 
 /// Judges the answers to a case.
@@ -61,6 +63,7 @@ pub fn judge(case: &Case, answers: &Answers) -> Judged {
         marks: marks(&|answer| answer.ranking.clone()),
         hinted: marks(&|answer| answer.hinted.clone().unwrap_or_else(|| answer.ranking.clone())),
         quiet: case.truth.is_harmless.then(|| looking().map(quiet).collect()),
+        accused: case.truth.is_harmless.then(|| looking().map(accused).collect()),
     }
 }
 
@@ -114,6 +117,11 @@ pub fn name(suspect: &Suspect) -> String {
         (None, None, Some(endpoint)) => endpoint.clone(),
         (None, None, None) => suspect.name.clone(),
     }
+}
+
+fn accused(answer: &Answer) -> Vec<String> {
+    let opened = answer.sweeps.iter().flatten().flat_map(|sweep| &sweep.opened);
+    opened.map(|incident| incident.initiating.as_ref().map_or("nobody".to_owned(), name)).collect()
 }
 
 /// What was told in the whole recording of a harmless change, or of a stretch without any: what is before and after is not wrong

@@ -43,6 +43,8 @@ pub struct OfRanker {
     pub by_system: BTreeMap<String, Figures>,
     /// Case by case.
     pub cases: Vec<Value>,
+    /// The cases in which nothing was wrong and incidents were opened, and whom these named.
+    pub false_alarm_cases: Vec<Value>,
 }
 
 /// The rankers by name, in the order in which they are shown.
@@ -64,6 +66,10 @@ impl Results {
             per_family: self.grouped(ranker, is_hinted, |judged| judged.case.truth.family.clone()),
             by_system: self.by_system(ranker, is_hinted),
             cases: self.cases(ranker, is_hinted).map(|(judged, mark)| case_line(judged, mark)).collect(),
+            false_alarm_cases: self
+                .accused(ranker)
+                .map(|(judged, named)| json!({"case": judged.case.name, "named": named}))
+                .collect(),
         }
     }
 
@@ -73,6 +79,12 @@ impl Results {
             let marks = if is_hinted { &judged.hinted } else { &judged.marks };
             Some((judged, marks.as_ref()?.get(ranker)?))
         })
+    }
+
+    /// The cases in which nothing was wrong and the ranker opened incidents, with whom these named.
+    pub fn accused(&self, ranker: usize) -> impl Iterator<Item = (&Judged, &Vec<String>)> {
+        let of_all = self.judged.iter().filter_map(move |judged| Some((judged, judged.accused.as_ref()?.get(ranker)?)));
+        of_all.filter(|(_, named)| !named.is_empty())
     }
 
     /// What `--json` prints.

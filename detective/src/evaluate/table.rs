@@ -27,6 +27,7 @@ pub fn render(results: &Results, is_hinted: bool) -> String {
     }
     push_figures(&mut text, results, results.has_symptoms());
     push_misses(&mut text, results, is_hinted && results.has_symptoms());
+    push_false_alarms(&mut text, results);
     felt::push(&mut text, &results.judged);
     for left_out in &results.left_out {
         let _ = writeln!(text, "not played: {}: {}", left_out.fault, left_out.reason);
@@ -160,6 +161,17 @@ fn push_misses(text: &mut String, results: &Results, is_hinted: bool) {
     let _ = writeln!(text, "{:width$}  place  alarm  above it", "not first");
     for (judged, mark) in misses {
         let _ = writeln!(text, "{}", miss(judged, mark, width));
+    }
+}
+
+/// Whom the detective, the first of the rankers, blamed where nothing was wrong.
+fn push_false_alarms(text: &mut String, results: &Results) {
+    let width = results.accused(0).map(|(judged, _)| judged.case.name.chars().count()).max().unwrap_or(0);
+    for (at, (judged, named)) in results.accused(0).enumerate() {
+        if at == 0 {
+            text.push_str("blamed where nothing was wrong\n");
+        }
+        let _ = writeln!(text, "{:width$}  {}", judged.case.name, named.join(", "));
     }
 }
 

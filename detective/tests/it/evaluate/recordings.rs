@@ -121,6 +121,7 @@ fn an_alarm_that_goes_on_in_the_next_recording_is_one_false_alarm() {
     std::fs::write(folder.path().join("cases.json"), cases.to_string()).unwrap();
     let detective = &judged(folder.path(), &[])["rankers"]["detective"];
     assert_eq!((&detective["false_alarms"], &detective["false_alarm_episodes"]), (&1.into(), &1.into()));
+    assert_eq!(detective["false_alarm_cases"], json!([{"case": "01-nothing", "named": ["hog[100]"]}]));
 }
 
 #[test]
