@@ -25,7 +25,7 @@ pub const FAULTS: [Fault; 2] = [
         does: "a foreign process writes and has all of it on the disk at once, without end",
         blame: "the `backup`",
         suffers: "the shop's database and who waits for it; without the shop, a journal of the fault's own",
-        bounds: "a file of 134 MB, written over and over, at 200 MB/s at most",
+        bounds: "a file of 134 MB, written over and over, after 40 GB at 200 MB/s at most",
         undone: "its processes end and its files are removed",
         needs: &[],
         takes: Takes { memory: 256, disk: 150 },
