@@ -43,7 +43,10 @@ use anyhow::Context;
 use schemas::Timestamp;
 use service::Hint;
 
-use crate::cli::{FaultCommand, StartArgs};
+use crate::{
+    cli::{FaultCommand, StartArgs},
+    output::print,
+};
 use catalogue::Fault;
 use shop::Shop;
 use stage::{Event, Interrupted, Stage};
@@ -77,10 +80,6 @@ fn show(fault: &Fault, json: bool) -> anyhow::Result<()> {
     let shop = Shop::find()?;
     let here = |need: need::Need| need.is_here(shop.as_ref());
     print(&if json { format!("{}\n", shown::json_of(fault, shop.as_ref())) } else { shown::show(fault, here) })
-}
-
-fn print(text: &str) -> anyhow::Result<()> {
-    std::io::stdout().write_all(text.as_bytes()).context("cannot write to standard output")
 }
 
 fn start(args: &StartArgs) -> anyhow::Result<()> {

@@ -1,9 +1,19 @@
 //! Who plays in a fault, each a process of its own: this program again, by a hidden command and under another name.
 
-use std::{io::Write, os::unix::process::CommandExt, path::PathBuf, process::exit, time::Duration};
+use std::{
+    fs::{File, OpenOptions},
+    io::Write,
+    os::unix::{fs::OpenOptionsExt, process::CommandExt},
+    path::{Path, PathBuf},
+    process::exit,
+    time::Duration,
+};
 
 use anyhow::Context;
-use rustix::process::{Pid, Signal, getppid, set_parent_process_death_signal, setsid};
+use rustix::{
+    fs::OFlags,
+    process::{Pid, Signal, getppid, set_parent_process_death_signal, setsid},
+};
 use serde::{Deserialize, Serialize};
 
 use super::{cpu, disk, locks, memory, network, process};
@@ -131,6 +141,16 @@ pub fn tell(word: &str) -> anyhow::Result<()> {
     writeln!(out, "{word}").and_then(|()| out.flush()).context("nobody hears this part of a fault")
 }
 
+/// Opens the file that a part plays with. It is not made, for it may have been removed already; and a link is not followed, for whoever owns
+/// the folder may have put it there.
+///
+/// # Errors
+/// If it cannot be opened, or is a link.
+pub fn open(options: &mut OpenOptions, path: &Path) -> anyhow::Result<File> {
+    let opened = options.custom_flags(OFlags::NOFOLLOW.bits() as i32).open(path);
+    opened.with_context(|| format!("cannot open `{}`", path.display()))
+}
+
 /// Does nothing for a while.
 pub fn pause(time: Duration) {
     let begun = std::time::Instant::now();
@@ -143,5 +163,21 @@ pub fn pause(time: Duration) {
 pub fn hang() -> ! {
     loop {
         std::thread::park();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_link_to_what_is_anothers_is_not_opened() {
+        let folder = tempfile::tempdir().unwrap();
+        let (theirs, link) = (folder.path().join("theirs"), folder.path().join("link"));
+        std::fs::write(&theirs, "precious").unwrap();
+        std::os::unix::fs::symlink(&theirs, &link).unwrap();
+        let open = |path: &Path| open(File::options().append(true), path);
+        assert_eq!(open(&link).unwrap_err().to_string(), format!("cannot open `{}`", link.display()));
+        assert!(open(&theirs).is_ok());
     }
 }

@@ -30,6 +30,8 @@ use crate::{
 
 /// The case that all others are learned from.
 const HEALTHY: &str = "healthy";
+/// What happens in a stretch of health.
+const NOTHING: &str = "nothing";
 /// A request that has no answer for so long never gets one, as far as its client is concerned.
 const ANSWERED_WITHIN: Duration = Duration::from_secs(4);
 
@@ -130,18 +132,16 @@ impl Player<'_> {
     }
 
     async fn stay_healthy(&mut self, number: usize, time: Duration) -> anyhow::Result<()> {
-        let name = format!("{number:02}-nothing");
+        let name = format!("{number:02}-{NOTHING}");
         say(&format!("{name}: {} of health", humantime::format_duration(time)));
         self.recorder.record(&self.file(&name)).await?;
         let begun = now();
         self.wait(time).await;
         let snapshots = match self.recorder.pause().await {
             Ok(snapshots) => snapshots,
-            Err(error) => {
-                tracing::warn!(stretch = name, reason = format!("{error:#}"), "left out");
-                0
-            }
+            Err(error) => return self.leave_out(&name, NOTHING, &error).await,
         };
+        // Broken off before the first sweep.
         if snapshots == 0 {
             return self.forget(&name).await;
         }
@@ -161,7 +161,7 @@ impl Player<'_> {
         }
         let mut trouble = match Trouble::begin(change, of_kind.lasts).await {
             Ok(trouble) => trouble,
-            Err(error) => return self.leave_out(&name, change, &error).await,
+            Err(error) => return self.leave_out(&name, &change.name, &error).await,
         };
         let truth = trouble.truth.clone();
         let over = self.shutdown.run_until_cancelled(trouble.over()).await;
@@ -173,7 +173,7 @@ impl Player<'_> {
         let Some(over) = over else { return self.forget(&name).await };
         let snapshots = match over.and(snapshots) {
             Ok(snapshots) => snapshots,
-            Err(error) => return self.leave_out(&name, change, &error).await,
+            Err(error) => return self.leave_out(&name, &change.name, &error).await,
         };
         let hurt = self.hurt(truth.time / 1000.0, ended).unwrap_or_else(|error| {
             tracing::warn!(fault = change.name, reason = format!("{error:#}"), "what clients felt is not known");
@@ -193,10 +193,10 @@ impl Player<'_> {
         Ok(Some(hurt::hurt(&requests, begun, ended)))
     }
 
-    async fn leave_out(&mut self, name: &str, change: &Change, error: &anyhow::Error) -> anyhow::Result<()> {
+    async fn leave_out(&mut self, name: &str, what: &str, error: &anyhow::Error) -> anyhow::Result<()> {
         let reason = format!("{error:#}");
-        tracing::warn!(fault = change.name, reason, "left out");
-        self.left_out.push(LeftOut { fault: change.name.clone(), reason });
+        tracing::warn!(fault = what, reason, "left out");
+        self.left_out.push(LeftOut { fault: what.to_owned(), reason });
         self.forget(name).await
     }
 

@@ -3,14 +3,14 @@
 use std::{
     fs::File,
     io::{self, ErrorKind, Seek, SeekFrom, Write},
-    os::unix::fs::{FileExt, OpenOptionsExt},
+    os::unix::fs::FileExt,
     path::Path,
     sync::atomic::{AtomicU64, Ordering},
     time::{Duration, Instant},
 };
 
 use anyhow::Context;
-use rustix::fs::{FallocateFlags, OFlags, fallocate};
+use rustix::fs::{FallocateFlags, fallocate};
 
 use crate::fault::part::{self, BEGUN};
 
@@ -110,27 +110,14 @@ fn not_if_full(written: io::Result<usize>) -> io::Result<Option<usize>> {
     }
 }
 
-/// Not made, for it may have been removed already. A link is not followed: whoever owns the folder may have put it there.
 fn open(path: &Path) -> anyhow::Result<(File, impl Fn() -> String)> {
     let cannot_write = move || format!("cannot write to `{}`", path.display());
-    let no_link = OFlags::NOFOLLOW.bits() as i32;
-    let file = File::options().write(true).custom_flags(no_link).open(path).with_context(cannot_write)?;
-    Ok((file, cannot_write))
+    Ok((part::open(File::options().write(true), path)?, cannot_write))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_link_to_what_is_anothers_is_not_written_to() {
-        let folder = tempfile::tempdir().unwrap();
-        let (theirs, link) = (folder.path().join("theirs"), folder.path().join("link"));
-        std::fs::write(&theirs, "precious").unwrap();
-        std::os::unix::fs::symlink(&theirs, &link).unwrap();
-        assert!(open(&link).is_err());
-        assert!(open(&theirs).is_ok());
-    }
 
     #[test]
     fn who_is_ahead_of_what_may_be_written_waits() {
