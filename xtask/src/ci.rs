@@ -7,6 +7,7 @@ use anyhow::{Context, bail};
 use crate::{
     kafka::{self, Kafka},
     repository::{root, target},
+    tidy::TidyArgs,
 };
 
 /// The README's test command, as it stands there.
@@ -20,7 +21,7 @@ pub fn run() -> anyhow::Result<()> {
     step("format", &["cargo", "fmt", "--all", "--check"])?;
     step("lints", &["cargo", "clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"])?;
     println!("== tidy");
-    crate::tidy::run()?;
+    crate::tidy::run(&TidyArgs::default())?;
     step("the shop", &["deploy/demo/check"])?;
     step("tests", &TESTS)?;
     tests_that_need_something()
