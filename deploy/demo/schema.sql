@@ -17,7 +17,12 @@ CREATE TABLE orders (
 ) WITH (fillfactor = 80);
 
 INSERT INTO stock
-SELECT id, 'item-' || lpad((id % 100)::text, 2, '0') || '-' || id, (SELECT string_agg(md5((id * 100 + part)::text), ' ') FROM generate_series(1, 40) AS part), 100 + id * 37 % 9900, 1000
+SELECT
+    id,
+    'item-' || lpad((id % 100)::text, 2, '0') || '-' || id,
+    (SELECT string_agg(md5((id * 100 + word)::text), ' ') FROM generate_series(1, 40) AS word),
+    100 + id * 37 % 9900,
+    1000
 FROM generate_series(1, 5000) AS id;
 
 ALTER TABLE stock OWNER TO shop;

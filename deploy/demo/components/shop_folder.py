@@ -1,0 +1,104 @@
+"""The shop's folder: its location, its owner, and the state file `shop.json` in it."""
+
+import errno
+import hashlib
+import json
+import os
+import pwd
+import socket
+from contextlib import contextmanager
+
+MARKER = ".detective-shop"
+# The longest name of an abstract Unix socket, in bytes.
+MAX_SOCKET_NAME = 107
+# The user that runs the shop when root starts it.
+USER = "nobody"
+
+
+class ShopError(Exception):
+    """An error to show to the user, with an optional hint what to do."""
+
+    def __init__(self, text, hint=None):
+        super().__init__(text)
+        self.hint = hint
+
+
+def default():
+    return os.environ.get("DETECTIVE_SHOP") or f"/tmp/detective-shop-{os.getuid()}"
+
+
+def is_shop(folder):
+    """Returns whether the folder is a shop's and belongs to this user.
+
+    In `/tmp`, any user can create a folder of that name first.
+    """
+    owners = {os.getuid()}
+    if os.getuid() == 0:
+        owners.add(pwd.getpwnam(USER).pw_uid)
+    return os.path.isfile(os.path.join(folder, MARKER)) and os.stat(folder).st_uid in owners
+
+
+def read_state(folder):
+    """Returns the content of `shop.json`, or None if there is no such file."""
+    if not is_shop(folder):
+        return None
+    try:
+        with open(os.path.join(folder, "shop.json")) as file:
+            return json.load(file)
+    except FileNotFoundError:
+        return None
+    except ValueError as error:
+        hint = "shop stop, then shop start"
+        raise ShopError(f"`{folder}/shop.json` is not JSON: {error}", hint) from None
+
+
+def running_state(folder):
+    """Returns the content of `shop.json`; raises `ShopError` unless the shop runs."""
+    state = read_state(folder)
+    if not state or not is_running(state):
+        raise ShopError(f"no shop runs in `{folder}`", "shop start")
+    return state
+
+
+def is_running(state):
+    """Returns whether the supervisor that wrote the state runs, and its pid was not reused."""
+    try:
+        with open(f"/proc/{state['pid']}/cmdline", "rb") as file:
+            words = file.read().split(b"\0")
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return f"{state['folder']}/current/supervisor.py".encode() in words
+
+
+def control_socket(state, name):
+    """Returns the path of a component's control socket."""
+    for component in state["parts"]:
+        if component["name"] == name and component["control"]:
+            return component["control"]
+    raise ShopError(f"no component `{name}` with a control socket is running")
+
+
+@contextmanager
+def exclusive(folder):
+    """Ensures that one process at a time starts or stops the shop.
+
+    The lock is an abstract socket: the kernel releases it when this process exits, and no child
+    inherits it.
+    """
+    with socket.socket(socket.AF_UNIX) as lock:
+        try:
+            lock.bind(b"\0" + lock_name(folder))
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise
+            raise ShopError(
+                f"the shop in `{folder}` is being started or stopped", "wait a moment"
+            ) from None
+        yield
+
+
+def lock_name(folder):
+    name = b"detective-shop-" + os.fsencode(folder)
+    if len(name) <= MAX_SOCKET_NAME:
+        return name
+    return b"detective-shop-" + hashlib.sha256(name).hexdigest().encode()

@@ -1,0 +1,114 @@
+"""Stopping the shop: its processes, its spool and its folder, even if the supervisor was killed."""
+
+import os
+import shutil
+import signal
+import subprocess
+import time
+
+from shop_folder import ShopError, is_running, is_shop, read_state
+
+TIMEOUT_SECONDS = 25
+PROGRAMS = (
+    "python3",
+    "nginx",
+    "redis-",
+    "postgres",
+    "pg_dump",
+    "gzip",
+    "dash",
+    "sh",
+    "busybox",
+    "bash",
+    "ionice",
+)
+
+
+def stop_shop(folder):
+    """Stops the shop in this folder and removes the folder. Does nothing if there is none."""
+    if not os.path.lexists(folder):
+        return
+    if not is_shop(folder):
+        hint = "remove it, or name another: --folder DIR"
+        raise ShopError(f"`{folder}` is not the folder of a shop of yours", hint)
+    stop_supervisor(folder)
+    kill_leftovers(folder)
+    unmount(os.path.join(folder, "spool"))
+    shutil.rmtree(folder)
+
+
+def stop_supervisor(folder):
+    try:
+        state = read_state(folder)
+    except ShopError:
+        # `kill_leftovers` finds it.
+        return
+    if not state or not is_running(state):
+        return
+    send_signal(state["pid"], signal.SIGTERM)
+    # A stopped process does not handle SIGTERM until it continues.
+    send_signal(state["pid"], signal.SIGCONT)
+    deadline = time.monotonic() + TIMEOUT_SECONDS
+    while is_running(state) and time.monotonic() < deadline:
+        time.sleep(0.05)
+
+
+def kill_leftovers(folder):
+    """Ends processes that a killed supervisor left behind.
+
+    SIGINT comes first, because PostgreSQL shuts down cleanly on it.
+    """
+    for number, seconds in ((signal.SIGINT, 3), (signal.SIGTERM, 3), (signal.SIGKILL, 5)):
+        leftovers = find_leftovers(folder)
+        for pid in leftovers:
+            send_signal(pid, number)
+            send_signal(pid, signal.SIGCONT)
+        deadline = time.monotonic() + seconds
+        while leftovers and time.monotonic() < deadline:
+            time.sleep(0.1)
+            leftovers = find_leftovers(folder)
+        if not leftovers:
+            return
+    pids = ", ".join(map(str, find_leftovers(folder)))
+    raise ShopError(f"processes of the shop do not exit: {pids}")
+
+
+def find_leftovers(folder):
+    """Returns the pids of processes that belong to the shop.
+
+    These run one of the shop's programs as the owner of its folder, work in that folder and have no
+    terminal. The last condition leaves out a person's shell.
+    """
+    owner = os.stat(folder).st_uid
+    found = []
+    for name in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            cwd = os.readlink(f"/proc/{name}/cwd")
+            program = os.path.basename(os.readlink(f"/proc/{name}/exe"))
+            is_owners = os.stat(f"/proc/{name}").st_uid == owner
+            with open(f"/proc/{name}/stat") as file:
+                terminal = file.read().rpartition(")")[2].split()[4]
+        except OSError:
+            # The process has exited or belongs to another user.
+            continue
+        is_inside = cwd == folder or cwd.startswith(f"{folder}/")
+        is_known = program.startswith(PROGRAMS) and int(name) != os.getpid()
+        if is_inside and is_owners and terminal == "0" and is_known:
+            found.append(int(name))
+    return found
+
+
+def send_signal(pid, number):
+    try:
+        os.kill(pid, number)
+    except ProcessLookupError:
+        return
+
+
+def unmount(spool):
+    if os.path.ismount(spool):
+        unmounted = subprocess.run(["umount", spool], capture_output=True, check=False)
+        if unmounted.returncode != 0:
+            subprocess.run(["umount", "--lazy", spool], capture_output=True, check=False)
+    if os.path.ismount(spool):
+        raise ShopError(f"cannot unmount `{spool}`", f"umount {spool}, then shop stop")
