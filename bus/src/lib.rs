@@ -18,7 +18,6 @@
 use std::sync::Arc;
 
 pub mod api;
-mod clock;
 pub mod config;
 #[cfg(feature = "contract")]
 pub mod contract;

@@ -19,7 +19,6 @@
 pub mod alerts;
 pub mod baseline;
 pub mod cli;
-mod clock;
 pub mod config;
 pub mod doctor;
 pub mod evaluate;

@@ -12,11 +12,11 @@ use schemas::{
     CodecError, GraphSnapshot, Timestamp, Topic,
     container::{ContainerError, Writer},
 };
-use service::Hint;
+use service::{Hint, OutageLog};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::{cli::RecordArgs, clock, config::Config};
+use crate::{cli::RecordArgs, config::Config};
 
 /// Records read at once; the bus hands out no more than a few megabytes.
 const PAGE: usize = 256;
@@ -61,7 +61,7 @@ async fn record(
 ) -> anyhow::Result<()> {
     let until = args.span.and_then(|span| Instant::now().checked_add(span));
     let goes_on = goes_on(args);
-    let mut is_failing = false;
+    let mut outage = OutageLog::new("read snapshots");
     loop {
         let left = until.map_or(Duration::MAX, |until| until.saturating_duration_since(Instant::now()));
         if left.is_zero() {
@@ -72,15 +72,12 @@ async fn record(
         match page {
             Ok(Page { deliveries, .. }) if deliveries.is_empty() && !goes_on => return Ok(()),
             Ok(Page { deliveries, next }) => {
-                is_failing = false;
+                outage.succeeded();
                 cursor = next;
                 recording.take(&deliveries).with_context(|| format!("cannot write `{}`", args.file.display()))?;
             }
             Err(error) if goes_on && error.is_transient() => {
-                if !is_failing {
-                    tracing::warn!(%error, hint = error.hint(), "the bus cannot be read: trying again");
-                }
-                is_failing = true;
+                outage.failed(&error, error.hint());
                 let _ = shutdown.run_until_cancelled(tokio::time::sleep(left.min(PAUSE))).await;
             }
             Err(error) => return Err(error).hint_from(BusError::hint),
@@ -112,7 +109,7 @@ impl Recording {
     fn create(args: &RecordArgs) -> anyhow::Result<Recording> {
         let file = file::create(&args.file, args.force)?;
         let writer = Writer::create(file).with_context(|| format!("cannot write `{}`", args.file.display()))?;
-        let now = clock::now();
+        let now = Timestamp::now();
         let ago = |since: Duration| i64::try_from(since.as_millis()).unwrap_or(i64::MAX);
         Ok(Recording {
             writer,

@@ -21,7 +21,6 @@ pub use recording::{open_raw, tell_cut};
 
 use crate::{
     cli::ReplayArgs,
-    clock,
     config::Config,
     record::{hosts, span},
 };
@@ -91,7 +90,7 @@ impl Player {
         );
         Player {
             bus,
-            shift: pace.shift(clock::now()),
+            shift: pace.shift(Timestamp::now()),
             pace,
             speed: args.speed,
             copies: args.hosts,
@@ -191,7 +190,7 @@ impl Player {
 /// broker forgets records by it.
 fn record(snapshot: &GraphSnapshot, host: &str, bytes: Vec<u8>) -> Record {
     let GraphSnapshot { run, sequence, ended_at, .. } = snapshot;
-    Record::new(Topic::Snapshots, host, bytes, clock::now()).cloud_event(CloudEvent {
+    Record::new(Topic::Snapshots, host, bytes, Timestamp::now()).cloud_event(CloudEvent {
         id: format!("{host}/{run}/{sequence}"),
         event_type: "detective.snapshot.v1",
         source: format!("detective-replay/{host}"),

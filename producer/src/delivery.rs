@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bus::{Bus, BusError};
-use service::{Pause, report::chain};
+use service::{Backoff, report::chain};
 use tokio_util::sync::CancellationToken;
 
 use crate::outbox::Outbox;
@@ -17,13 +17,13 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 /// # Errors
 /// If the bus has stopped for good.
 pub async fn deliver(outbox: &Outbox, bus: &dyn Bus, shutdown: &CancellationToken) -> Result<(), BusError> {
-    let mut pause = Pause::new(SHORTEST_PAUSE, LONGEST_PAUSE);
+    let mut backoff = Backoff::new(SHORTEST_PAUSE, LONGEST_PAUSE);
     let mut trouble = Trouble::default();
     while let Some(parcel) = outbox.take().await {
         match bus.publish(vec![parcel.record.clone()], None).await {
             Ok(()) => {
                 outbox.delivered(&parcel);
-                pause.reset();
+                backoff.reset();
                 trouble.delivered(outbox);
             }
             Err(BusError::Stopped) => return Err(BusError::Stopped),
@@ -35,7 +35,7 @@ pub async fn deliver(outbox: &Outbox, bus: &dyn Bus, shutdown: &CancellationToke
             Err(error) => {
                 outbox.put_back(parcel);
                 trouble.failed(&error);
-                rest(pause.grow(), shutdown).await;
+                rest(backoff.next_delay(), shutdown).await;
             }
         }
     }

@@ -4,7 +4,7 @@ use std::{process::ExitCode, sync::Arc, time::Duration};
 
 use bus::BusError;
 use producer::{ProducerError, settings::Config};
-use service::{Hint, Program, patiently};
+use service::{Hint, Program, retry};
 use tokio_util::sync::CancellationToken;
 
 const PROGRAM: Program = Program {
@@ -23,10 +23,9 @@ fn main() -> ExitCode {
 }
 
 async fn run(config: Config, shutdown: CancellationToken) -> anyhow::Result<()> {
-    let opening = || bus::open(&config.bus);
-    let Some(bus) = patiently(&shutdown, opening, BusError::is_transient, BusError::hint).await? else {
-        return Ok(());
-    };
+    let open = || bus::open(&config.bus);
+    let opened = retry::until_success("open the bus", &shutdown, open, BusError::is_transient, BusError::hint);
+    let Some(bus) = opened.await? else { return Ok(()) };
     let producer = config.producer();
     tracing::info!(host = producer.host, cohort = producer.cohort, "watching");
     let outcome = producer::run(producer, Arc::clone(&bus), shutdown).await;

@@ -3,7 +3,7 @@
 //! **Promises:** every record has an `.avsc` beside this crate that is its contract; [`codec::decode`] reads every
 //! version that was ever released; bytes that are not such a record are an error that says what was found.
 //!
-//! **Never:** no Kafka, no clocks, no tensors. What a record means is for others to say.
+//! **Never:** no Kafka, no tensors. What a record means is for others to say.
 //!
 //! - [`observation`]: what a producer saw of a host
 //! - [`healthy`]: a snapshot that may be learned from

@@ -9,6 +9,14 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
 pub struct Timestamp(pub i64);
 
 impl Timestamp {
+    /// The current time of day.
+    ///
+    /// Call it at the edge of a program and pass the result on, so that tests can choose the time.
+    #[expect(clippy::disallowed_methods, reason = "the one place that reads the wall clock")]
+    pub fn now() -> Timestamp {
+        SystemTime::now().into()
+    }
+
     /// Milliseconds from `earlier` to this, negative if it is the other way round.
     pub fn millis_since(self, earlier: Timestamp) -> i64 {
         self.0.saturating_sub(earlier.0)

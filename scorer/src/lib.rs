@@ -16,14 +16,13 @@
 //! - [`rankers`]: other ways to score and to rank, to compare with
 //! - [`learning`]: who vouches for a snapshot to learn from
 //! - [`host`], [`engine`]: all state, and what each input makes of it
-//! - [`run`]: the loop; `releases`, `retry`: what it waits for; [`query`], [`api`]: what may be asked of it
+//! - [`run`]: the loop; `releases`: what it waits for; [`query`], [`api`]: what may be asked of it
 //! - [`render`]: events for people; [`announce`]: on standard output, as they are published
 //! - [`settings`]: what the program `detective-scorer` reads; [`waiting`]: what it answers while there is no bus
 
 pub mod announce;
 pub mod api;
 pub mod blame;
-mod clock;
 pub mod config;
 pub mod engine;
 pub mod error;
@@ -37,7 +36,6 @@ pub mod rankers;
 pub mod reasons;
 mod releases;
 pub mod render;
-mod retry;
 mod run;
 pub mod score;
 pub mod settings;

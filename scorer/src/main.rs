@@ -9,7 +9,7 @@ use scorer::{
     settings::Config,
     waiting,
 };
-use service::{Hint, Program, patiently};
+use service::{Hint, Program, retry};
 use tokio_util::sync::CancellationToken;
 
 const PROGRAM: Program = Program {
@@ -39,8 +39,9 @@ fn main() -> ExitCode {
 }
 
 async fn run(config: Config, flags: Flags, shutdown: CancellationToken) -> anyhow::Result<()> {
-    let opening = patiently(&shutdown, || bus::open(&config.bus), BusError::is_transient, BusError::hint);
-    let opened = waiting::answer_until(config.api.listen, opening).await;
+    let open = || bus::open(&config.bus);
+    let opened = retry::until_success("open the bus", &shutdown, open, BusError::is_transient, BusError::hint);
+    let opened = waiting::answer_until(config.api.listen, opened).await;
     let Some(bus) = opened.hint_from(hint)?? else { return Ok(()) };
     tracing::info!(address = %config.api.listen, "answering");
     let bus: Arc<dyn Bus> = Arc::new(Announced::new(bus, Printer::to_stdout(flags.json)));

@@ -2,10 +2,9 @@
 
 use std::{sync::Arc, time::Duration};
 
-use bus::{Bus, Cursor, Delivery};
+use bus::{Bus, BusError, Cursor, Delivery};
+use service::Retry;
 use tokio::sync::mpsc;
-
-use crate::retry::Retry;
 
 /// A release is large, and the next ones can wait.
 const AT_ONCE: usize = 4;
@@ -16,12 +15,12 @@ const LOOK: Duration = Duration::from_secs(5);
 pub fn follow(bus: Arc<dyn Bus>, mut cursor: Cursor) -> mpsc::Receiver<Delivery> {
     let (sender, releases) = mpsc::channel(AT_ONCE);
     tokio::spawn(async move {
-        let mut retry = Retry::none();
+        let mut retry = Retry::<BusError>::new("read models");
         while !sender.is_closed() {
             retry.wait().await;
             match bus.read(&cursor, AT_ONCE, LOOK).await {
                 Ok(page) => {
-                    std::mem::replace(&mut retry, Retry::none()).over();
+                    retry.succeeded();
                     cursor = page.next;
                     for release in page.deliveries {
                         if sender.send(release).await.is_err() {
@@ -29,7 +28,7 @@ pub fn follow(bus: Arc<dyn Bus>, mut cursor: Cursor) -> mpsc::Receiver<Delivery>
                         }
                     }
                 }
-                Err(error) => retry.after(&error, "models cannot be read: trying again"),
+                Err(error) => retry.failed(&error, error.hint()),
             }
         }
     });

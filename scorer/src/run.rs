@@ -3,13 +3,12 @@
 use std::{collections::BTreeMap, future::Future, pin::Pin, sync::Arc, time::Duration};
 
 use bus::{Bus, BusError, Delivery, Positions, Record, Subscription};
-use schemas::{CodecError, HealthySnapshot, Incident, ModelRelease, Topic};
+use schemas::{CodecError, HealthySnapshot, Incident, ModelRelease, Timestamp, Topic};
+use service::Retry;
 use tokio::{net::TcpListener, sync::mpsc};
 use tokio_util::sync::CancellationToken;
 
-use crate::{
-    api, clock, config::ScorerConfig, engine::Engine, error::ScorerError, query::Query, releases, retry::Retry,
-};
+use crate::{api, config::ScorerConfig, engine::Engine, error::ScorerError, query::Query, releases};
 
 /// The consumer group of all scorers.
 pub const GROUP: &str = "detective-scorer";
@@ -59,7 +58,7 @@ struct Scorer {
     positions: Option<Positions>,
     /// Releases that were refused, on their way to the dead letters.
     letters: Vec<Record>,
-    reading: Retry,
+    reading: Retry<BusError>,
     /// What is under way with the bus. Until it is done, nothing further is taken, but questions are answered.
     job: Option<Job>,
 }
@@ -70,21 +69,21 @@ type Job = Pin<Box<dyn Future<Output = Done> + Send>>;
 enum Done {
     Rested,
     Published(Result<(), BusError>, Publication),
-    Incidents(Result<Vec<Incident>, BusError>, Vec<Delivery>, Retry),
+    Incidents(Result<Vec<Incident>, BusError>, Vec<Delivery>, Retry<BusError>),
 }
 
 /// What goes to the bus together.
 struct Publication {
     records: Vec<Record>,
     positions: Option<Positions>,
-    retry: Retry,
+    retry: Retry<BusError>,
 }
 
 impl Scorer {
     /// Reads what the bus holds of earlier runs: incidents, how far learning had come, models.
     async fn start(config: ScorerConfig, bus: Arc<dyn Bus>) -> Result<Scorer, ScorerError> {
         let incidents = read_incidents(bus.as_ref()).await?;
-        let mut engine = Engine::new(config, incidents, clock::now());
+        let mut engine = Engine::new(config, incidents, Timestamp::now());
         bus::for_each(bus.as_ref(), Topic::Healthy, |delivery| {
             if let Ok(record) = schemas::decode::<HealthySnapshot>(&delivery.value) {
                 engine.recall(&record);
@@ -96,7 +95,7 @@ impl Scorer {
         let snapshots = bus.subscribe(GROUP, &[Topic::Snapshots]).await?;
         let releases = releases::follow(Arc::clone(&bus), newest);
         let epoch = Some(snapshots.epoch());
-        let (positions, letters, reading, job) = (None, Vec::new(), Retry::none(), None);
+        let (positions, letters, reading, job) = (None, Vec::new(), Retry::new("read snapshots"), None);
         let mut scorer = Scorer { engine, bus, snapshots, releases, epoch, positions, letters, reading, job };
         held.iter().for_each(|release| scorer.release(release));
         Ok(scorer)
@@ -113,13 +112,13 @@ impl Scorer {
             let is_idle = self.job.is_none();
             tokio::select! {
                 () = shutdown.cancelled() => return Ok(()),
-                Some(query) = queries.recv() => query.answer(&mut self.engine, clock::now()),
+                Some(query) = queries.recv() => query.answer(&mut self.engine, Timestamp::now()),
                 Some(release) = self.releases.recv() => self.release(&release),
                 done = finish(&mut self.job) => self.settle(done)?,
                 _ = tick.tick(), if is_idle => self.tick()?,
                 batch = self.snapshots.next(BATCH), if is_idle => match batch {
                     Ok(batch) => {
-                        std::mem::replace(&mut self.reading, Retry::none()).over();
+                        self.reading.succeeded();
                         self.take(batch)?;
                     }
                     Err(error) => self.rest_after(&error),
@@ -134,12 +133,12 @@ impl Scorer {
             // Others may have had these hosts meanwhile: their incidents are as the topic says.
             self.epoch = epoch;
             self.positions = None;
-            self.look_up_incidents(batch, Retry::none());
+            self.look_up_incidents(batch, Retry::new("read incidents"));
             return Ok(());
         }
         let mut records = std::mem::take(&mut self.letters);
         for delivery in &batch {
-            records.extend(self.engine.snapshot(delivery, clock::now())?);
+            records.extend(self.engine.snapshot(delivery, Timestamp::now())?);
         }
         self.positions = Some(Positions::after(GROUP, &batch));
         self.publish(records);
@@ -151,7 +150,7 @@ impl Scorer {
             return Ok(());
         }
         let mut records = std::mem::take(&mut self.letters);
-        records.extend(self.engine.tick(clock::now())?);
+        records.extend(self.engine.tick(Timestamp::now())?);
         if !records.is_empty() {
             self.publish(records);
         }
@@ -161,7 +160,7 @@ impl Scorer {
     /// The positions go with all that is published: who was superseded must not speak for hosts that others have now.
     fn publish(&mut self, records: Vec<Record>) {
         let positions = self.positions.clone();
-        self.try_to_publish(Publication { records, positions, retry: Retry::none() });
+        self.try_to_publish(Publication { records, positions, retry: Retry::new("publish records") });
     }
 
     fn try_to_publish(&mut self, publication: Publication) {
@@ -173,7 +172,7 @@ impl Scorer {
         }));
     }
 
-    fn look_up_incidents(&mut self, batch: Vec<Delivery>, retry: Retry) {
+    fn look_up_incidents(&mut self, batch: Vec<Delivery>, retry: Retry<BusError>) {
         let bus = Arc::clone(&self.bus);
         self.job = Some(Box::pin(async move {
             retry.wait().await;
@@ -185,7 +184,7 @@ impl Scorer {
     fn settle(&mut self, done: Done) -> Result<(), CodecError> {
         match done {
             Done::Rested => {}
-            Done::Published(Ok(()), publication) => publication.retry.over(),
+            Done::Published(Ok(()), mut publication) => publication.retry.succeeded(),
             Done::Published(Err(error @ BusError::Superseded { .. }), _) => {
                 tracing::info!(%error, "another scorer goes on with these hosts, or this one from where it had published");
                 self.engine.hosts.clear();
@@ -193,16 +192,16 @@ impl Scorer {
             }
             Done::Published(Err(error), mut publication) => {
                 self.engine.metrics.publish_failures += 1;
-                publication.retry.after(&error, "the bus does not take records: trying again");
+                publication.retry.failed(&error, error.hint());
                 self.try_to_publish(publication);
             }
-            Done::Incidents(Ok(incidents), batch, retry) => {
-                retry.over();
+            Done::Incidents(Ok(incidents), batch, mut retry) => {
+                retry.succeeded();
                 self.engine.begin_anew(incidents);
                 self.take(batch)?;
             }
             Done::Incidents(Err(error), batch, mut retry) => {
-                retry.after(&error, "incidents cannot be read: trying again");
+                retry.failed(&error, error.hint());
                 self.look_up_incidents(batch, retry);
             }
         }
@@ -210,10 +209,10 @@ impl Scorer {
     }
 
     fn rest_after(&mut self, error: &BusError) {
-        self.reading.after(error, "snapshots cannot be read: trying again");
-        let reading = self.reading.clone();
+        self.reading.failed(error, error.hint());
+        let delay = self.reading.wait();
         self.job = Some(Box::pin(async move {
-            reading.wait().await;
+            delay.await;
             Done::Rested
         }));
     }

@@ -1,25 +1,29 @@
-//! What every program needs and none is about: configuration, logs, shutdown, error reports.
+//! What every program needs whatever its job: settings, logs, retries, shutdown and error reports.
 //!
-//! **Promises:** every problem of a configuration is told in one run, with the key, where it came from, what was
-//! expected and what was found; standard output is never touched; a program that is asked to end is told once, and a
-//! person who insists is obeyed at once.
-//! **Never:** nothing of the domain: no hosts, graphs, models or topics; no connection, which is for those who use it.
+//! **Promises:** one run reports every problem of the settings, each with its key, where the value
+//! came from, what was expected and what was found. Nothing is written to standard output. SIGTERM
+//! and Ctrl-C start an orderly shutdown; a second Ctrl-C ends the process at once.
+//! **Never:** no domain knowledge (hosts, graphs, models, topics), and no connections: programs
+//! open their own.
 //!
-//! - [`config`]: keys from a file, the environment and flags, checked together; and their manual
-//! - [`telemetry`]: logs, on standard error
-//! - [`shutdown`]: signals as a token
-//! - [`patience`]: trying again
-//! - [`report`]: how a program ends, and what it says when it fails
-//! - [`program`]: all of that together, with flags
+//! - [`config`]: settings from a file, the environment and flags, checked together; their manual
+//! - [`telemetry`]: logs on standard error
+//! - [`shutdown`]: signals as a cancellation token
+//! - [`outage`]: one log line when an operation begins to fail, one when it recovers
+//! - [`retry`]: retries with exponential backoff
+//! - [`report`]: hints for errors, and the report of the error that ends a program
+//! - [`program`]: the frame of a `main` function: flags, settings, logs, signals, exit code
 
 pub mod config;
-pub mod patience;
+pub mod outage;
 pub mod program;
 pub mod report;
+pub mod retry;
 pub mod shutdown;
 pub mod telemetry;
 
 pub use config::{ConfigError, Problems, Settings, Sources, load, reference};
-pub use patience::{Pause, patiently};
+pub use outage::OutageLog;
 pub use program::Program;
 pub use report::{Hint, run};
+pub use retry::{Backoff, Retry};

@@ -22,7 +22,6 @@ mod aggregate;
 mod apart;
 pub mod autoencoder;
 pub mod calibrate;
-mod clock;
 mod cohort;
 pub mod config;
 pub mod dataset;

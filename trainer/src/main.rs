@@ -3,7 +3,7 @@
 use std::{process::ExitCode, sync::Arc, time::Duration};
 
 use bus::BusError;
-use service::{Hint, Program, patiently};
+use service::{Hint, Program, retry};
 use tokio_util::sync::CancellationToken;
 use trainer::{Progress, TrainerError, settings::Config};
 
@@ -23,10 +23,9 @@ fn main() -> ExitCode {
 }
 
 async fn run(config: Config, shutdown: CancellationToken) -> anyhow::Result<()> {
-    let opening = || bus::open(&config.bus);
-    let Some(bus) = patiently(&shutdown, opening, BusError::is_transient, BusError::hint).await? else {
-        return Ok(());
-    };
+    let open = || bus::open(&config.bus);
+    let opened = retry::until_success("open the bus", &shutdown, open, BusError::is_transient, BusError::hint);
+    let Some(bus) = opened.await? else { return Ok(()) };
     tracing::info!("waiting for healthy snapshots");
     let outcome = trainer::run(config.trainer(), Arc::clone(&bus), shutdown, Progress::stderr()).await;
     let _ = tokio::time::timeout(TIME_TO_CLOSE, bus.close()).await;

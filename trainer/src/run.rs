@@ -3,18 +3,19 @@
 use std::{sync::Arc, time::Duration};
 
 use bus::{Bus, BusError, CloudEvent, Delivery, Positions, Record};
-use schemas::{GraphSnapshot, HealthySnapshot, ModelRelease, Topic};
+use schemas::{GraphSnapshot, HealthySnapshot, ModelRelease, Timestamp, Topic};
+use service::{Backoff, Retry, report::chain};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use crate::{Progress, TrainerError, TrainerSettings, clock, cohort::Cohorts, training::Training};
+use crate::{Progress, TrainerError, TrainerSettings, cohort::Cohorts, training::Training};
 
 /// The name under which the trainer's place in the healthy topic is kept.
 pub const GROUP: &str = "detective-trainer";
 const BATCH: usize = 64;
-/// How long a bus that fails is left alone.
-const PAUSE: Duration = Duration::from_secs(1);
+/// Delay between two attempts while the bus is unavailable.
+const RETRY_DELAY: Duration = Duration::from_secs(1);
 
 /// Makes a model of each cohort once it has learned enough, and again every `training.retrain`, until `shutdown`.
 ///
@@ -33,7 +34,7 @@ pub async fn run(
     let stop = shutdown.child_token();
     let _stops = stop.clone().drop_guard();
     let cohorts = Cohorts::new(settings.features.profile, settings.training.retrain);
-    let mut trainer = Trainer { settings, bus, shutdown, progress, cohorts, cannot_read: false };
+    let mut trainer = Trainer { settings, bus, shutdown, progress, cohorts, reading: retry("read healthy snapshots") };
     trainer.read_what_is_there().await?;
     let mut subscription = trainer.bus.subscribe(GROUP, &[Topic::Healthy]).await?;
     let mut training: Option<Training> = None;
@@ -68,13 +69,13 @@ struct Trainer {
     shutdown: CancellationToken,
     progress: Progress,
     cohorts: Cohorts,
-    cannot_read: bool,
+    reading: Retry<BusError>,
 }
 
 impl Trainer {
     /// Learns from the topics which cohorts there are and which have a model.
     async fn read_what_is_there(&mut self) -> Result<(), TrainerError> {
-        let (now, wall) = (Instant::now(), clock::now());
+        let (now, wall) = (Instant::now(), Timestamp::now());
         let cohorts = &mut self.cohorts;
         bus::for_each(&*self.bus, Topic::Models, |delivery| {
             // What can't be read is a release that this version does not know: another is made.
@@ -98,14 +99,12 @@ impl Trainer {
             Ok(batch) => batch,
             Err(error) if is_final(&error) => return Err(error.into()),
             Err(error) => {
-                if !std::mem::replace(&mut self.cannot_read, true) {
-                    warn!(error = %chain(&error), hint = error.hint(), "healthy records cannot be read; trying on");
-                }
-                self.pause().await;
+                self.reading.failed(&error, error.hint());
+                self.shutdown.run_until_cancelled(self.reading.wait()).await;
                 return Ok(());
             }
         };
-        self.cannot_read = false;
+        self.reading.succeeded();
         let positions = Positions::after(GROUP, &batch);
         let mut letters = Vec::new();
         for delivery in batch {
@@ -168,31 +167,23 @@ impl Trainer {
 
     /// Publishes, again and again while a later try may succeed and until `shutdown` comes.
     async fn publish(&self, records: Vec<Record>, positions: Option<Positions>) -> Result<(), TrainerError> {
-        let mut has_failed = false;
+        let mut retry = retry("publish records");
         while let Err(error) = self.bus.publish(records.clone(), positions.clone()).await {
             if is_final(&error) || error.is_too_large() {
                 return Err(error.into());
             }
-            if !std::mem::replace(&mut has_failed, true) {
-                warn!(error = %chain(&error), hint = error.hint(), "the bus takes no records; trying on");
-            }
-            self.pause().await;
-            if self.shutdown.is_cancelled() {
+            retry.failed(&error, error.hint());
+            if self.shutdown.run_until_cancelled(retry.wait()).await.is_none() {
                 return Ok(());
             }
         }
-        if has_failed {
-            info!("the bus takes records again");
-        }
+        retry.succeeded();
         Ok(())
     }
+}
 
-    async fn pause(&self) {
-        tokio::select! {
-            () = self.shutdown.cancelled() => {}
-            () = tokio::time::sleep(PAUSE) => {}
-        }
-    }
+fn retry(operation: &'static str) -> Retry<BusError> {
+    Retry::with_backoff(operation, Backoff::new(RETRY_DELAY, RETRY_DELAY))
 }
 
 /// Whether trying again is of no use.
@@ -218,9 +209,4 @@ fn record_of(release: &ModelRelease) -> Result<Record, TrainerError> {
         subject: &release.cohort,
         time: release.created_at,
     }))
-}
-
-fn chain(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(error.source(), |cause| cause.source());
-    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }

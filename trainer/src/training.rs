@@ -3,11 +3,11 @@
 use std::{future::Future, pin::Pin, sync::Arc};
 
 use bus::Bus;
-use schemas::{HealthySnapshot, ModelRelease, Topic};
+use schemas::{HealthySnapshot, ModelRelease, Timestamp, Topic};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    Progress, TrainerError, TrainerSettings, clock,
+    Progress, TrainerError, TrainerSettings,
     cohort::Due,
     dataset::{self, Sampler},
     release::{Lesson, train_apart},
@@ -38,7 +38,7 @@ impl Training {
                 cohort: due.cohort,
                 generation: due.generation,
                 profile,
-                created_at: clock::now(),
+                created_at: Timestamp::now(),
                 snapshots: dataset::decode(encoded, max_nodes),
                 earlier_limits: due.earlier_limits,
             };

@@ -32,7 +32,7 @@ use rusqlite::Connection;
 use schemas::{Timestamp, Topic};
 use tokio::{sync::Notify, time::Instant};
 
-use crate::{Bus, BusConfig, BusError, Cursor, Page, Positions, Record, Subscription, clock};
+use crate::{Bus, BusConfig, BusError, Cursor, Page, Positions, Record, Subscription};
 use failure::Failure;
 use retention::Trimmer;
 use subscription::EmbeddedSubscription;
@@ -65,7 +65,7 @@ struct Shared {
 impl EmbeddedBus {
     /// Opens the bus in `config.path`, and creates it where it does not exist. Fails where it could not be written.
     pub async fn open(config: &BusConfig) -> Result<Self, BusError> {
-        Self::open_with_clock(config, Arc::new(clock::now)).await
+        Self::open_with_clock(config, Arc::new(Timestamp::now)).await
     }
 
     /// [`EmbeddedBus::open`] with a clock of one's own, which retention goes by.

@@ -22,7 +22,7 @@ use super::{
     shop::{self, Shop},
     who::{self, Who},
 };
-use crate::{cli::StartArgs, clock};
+use crate::cli::StartArgs;
 
 mod changes;
 mod scenes;
@@ -200,13 +200,13 @@ impl Stage {
     /// If something ends before, or this is interrupted.
     pub fn all_is_well(&mut self) -> anyhow::Result<()> {
         self.wait(self.after)?;
-        self.begun = Some(clock::now());
+        self.begun = Some(Timestamp::now());
         Ok(())
     }
 
     /// When all was well for the last time: what grows or fills is felt before it is all there.
     pub fn begun(&self) -> Timestamp {
-        self.begun.unwrap_or_else(clock::now)
+        self.begun.unwrap_or_else(Timestamp::now)
     }
 
     /// Waits for as long as the fault lasts.

@@ -5,7 +5,7 @@ use std::{fs::File, path::Path, time::Duration};
 use anyhow::Context;
 use producer::{ProducerError, Sweeper, Tape};
 use schemas::{GraphSnapshot, Timestamp, container::Writer};
-use service::Hint;
+use service::{Hint, OutageLog};
 use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
@@ -76,6 +76,7 @@ struct Recording {
     made: Option<(Writer<GraphSnapshot, File>, Output)>,
     sweeps: usize,
     failures: usize,
+    outage: OutageLog<ProducerError>,
     processes: usize,
     times: Option<(Timestamp, Timestamp)>,
 }
@@ -125,18 +126,20 @@ impl Recording {
         let tape = Tape::recording(Box::new(raw.writer()?)).with_context(|| raw.cannot())?;
         let sweeper = Sweeper::on(config.producer(), tape.clone()).hint_from(ProducerError::hint)?;
         let (host, times) = (config.host.clone(), None);
-        Ok(Recording { sweeper, tape, host, raw, made, sweeps: 0, failures: 0, processes: 0, times })
+        let outage = OutageLog::new("sweep the host");
+        Ok(Recording { sweeper, tape, host, raw, made, sweeps: 0, failures: 0, outage, processes: 0, times })
     }
 
-    /// One sweep. If it fails it is told, the first time; the recording holds what it read.
+    /// Sweeps once. A failure is logged; the recording keeps what the sweep read.
     fn sweep(&mut self) -> anyhow::Result<()> {
         match self.sweeper.sweep() {
-            Ok(snapshot) => self.note(&snapshot),
+            Ok(snapshot) => {
+                self.outage.succeeded();
+                self.note(&snapshot)
+            }
             Err(error) if error.is_about_the_tape() => Err(error).with_context(|| self.raw.cannot()),
             Err(error) => {
-                if self.failures == 0 {
-                    tracing::warn!(error = %service::report::chain(&error), "a sweep failed; trying on");
-                }
+                self.outage.failed(&error, error.hint());
                 self.failures += 1;
                 Ok(())
             }

@@ -2,8 +2,8 @@
 #![allow(clippy::unwrap_used)]
 
 mod config;
-mod patience;
 mod reference;
+mod retry;
 mod run;
 mod shutdown;
 

@@ -7,6 +7,7 @@ use std::{
 
 use anyhow::Context;
 use producer::Producer;
+use schemas::Timestamp;
 use serde_json::{Value, json};
 use service::Hint;
 use tokio_util::sync::CancellationToken;
@@ -20,7 +21,6 @@ use super::{
     workload::Workload,
 };
 use crate::{
-    clock,
     evaluate::cases::{LEFT_OUT, LIST, LeftOut},
     fault::{
         catalogue::{self, Fault},
@@ -259,7 +259,7 @@ fn felt(hurt: &Hurt) -> String {
 
 /// In seconds since 1970.
 fn now() -> f64 {
-    clock::now().0 as f64 / 1000.0
+    Timestamp::now().0 as f64 / 1000.0
 }
 
 fn say(line: &str) {
