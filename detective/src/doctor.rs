@@ -8,7 +8,7 @@ use producer::{
     ProducerError, Sweeper,
     rights::{Capability, Hidepid, Rights},
 };
-use schemas::{GraphSnapshot, Topic};
+use schemas::{GraphSnapshot, NodeKind, Topic};
 use service::Hint;
 
 use crate::{config::Config, output::print};
@@ -20,14 +20,14 @@ use crate::{config::Config, output::print};
 pub async fn run(config: Config) -> anyhow::Result<()> {
     let producer = config.producer();
     let (snapshot, took) = tokio::task::spawn_blocking(move || look(producer)).await??;
-    let count = |kind: &str| snapshot.nodes.iter().filter(|node| node.kind == kind).count();
+    let count = |kind: NodeKind| snapshot.nodes.iter().filter(|node| node.kind == kind).count();
     print(&format!(
         "host {} (cohort {})\none look: {} processes, {} files, {} endpoints, {} edges in {:.1} ms\n",
         config.host,
         config.cohort,
-        count("process"),
-        count("file"),
-        count("endpoint"),
+        count(NodeKind::Process),
+        count(NodeKind::File),
+        count(NodeKind::Endpoint),
         snapshot.edges.len(),
         took.as_secs_f64() * 1e3
     ))?;

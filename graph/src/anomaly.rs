@@ -4,7 +4,7 @@
 //! not explain of it, in spreads of its healthy residual). A deviation that the neighbourhood explains counts less, but the model
 //! alone never hides one: auto-encoders extrapolate, and may reconstruct what they never saw.
 
-use schemas::{Calibration, RoleCalibration};
+use schemas::{Calibration, NodeKind, RoleCalibration};
 
 use crate::{
     Encoded, HostGraph, Scaler, classic,
@@ -179,6 +179,6 @@ pub fn unscaled_scores(
 }
 
 /// Whether nodes of this kind can be the cause of trouble: pressure is felt by a system, never started by it.
-pub fn may_be_suspect(kind: &str) -> bool {
-    kind != "system"
+pub fn may_be_suspect(kind: &NodeKind) -> bool {
+    *kind != NodeKind::System
 }

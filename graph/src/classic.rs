@@ -1,6 +1,6 @@
 //! The eleven features of the original design, encoded as it did.
 
-use schemas::{Edge, GraphSnapshot, Node};
+use schemas::{Edge, EdgeKind, GraphSnapshot, Node, NodeKind};
 
 use crate::{Encoded, HostGraph};
 
@@ -47,7 +47,8 @@ fn features(graph: &HostGraph, pressure: &Pressure, at: usize) -> [f32; 11] {
     let value = |column: &str| graph.snapshot().column(column).and_then(|column| column.value(at)).unwrap_or(0.0);
     let incident = || graph.dependencies(at).chain(graph.dependants(at)).map(|(edge, _)| edge);
     // The original knew of waits for locks alone; that a pipe's reader waits is how pipes are.
-    let is_wait = |edge: &&Edge| edge.blocked_ms.is_some() && !matches!(edge.kind.as_str(), "pipes" | "connects");
+    let is_wait =
+        |edge: &&Edge| edge.blocked_ms.is_some() && !matches!(edge.kind, EdgeKind::Pipes | EdgeKind::Connects);
     let longest = |times: &mut dyn Iterator<Item = f32>| times.fold(0.0, f32::max);
     let blocked = longest(&mut incident().filter(is_wait).filter_map(|edge| edge.blocked_ms));
     let latency = longest(&mut incident().filter_map(|edge| edge.latency_ms));
@@ -70,11 +71,11 @@ fn features(graph: &HostGraph, pressure: &Pressure, at: usize) -> [f32; 11] {
 }
 
 fn node_type(node: &Node) -> Option<f32> {
-    match node.kind.as_str() {
-        "process" => Some(0.0),
-        "file" => Some(1.0),
-        "endpoint" => Some(2.0),
-        "system" => Some(3.0),
+    match node.kind {
+        NodeKind::Process => Some(0.0),
+        NodeKind::File => Some(1.0),
+        NodeKind::Endpoint => Some(2.0),
+        NodeKind::System => Some(3.0),
         _ => None,
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use schemas::{ColumnSpec, GraphSnapshot};
+use schemas::{ColumnSpec, Form, GraphSnapshot, Unit};
 use serde::{Deserialize, Serialize};
 
 /// Version of the transformations below and of the encoder. A release pins it: change one, raise this.
@@ -119,27 +119,27 @@ impl Measure {
     /// to anything.
     pub fn of(column: &ColumnSpec) -> Measure {
         let log = |unit| Curve::Log { unit, most: f32::MAX };
-        let rate = column.form == "rate";
-        let (curve, floor, relative_floor) = match column.unit.as_str() {
-            "percent" => (Curve::Linear, 10.0, 0.35),
+        let rate = column.form == Form::Rate;
+        let (curve, floor, relative_floor) = match column.unit {
+            Unit::Percent => (Curve::Linear, 10.0, 0.35),
             // Nearly all is good while all is well, so what counts is how much is not, in steps of as much again.
-            "percent-good" => (Curve::Fullness, 0.4, 0.0),
-            "B" => (log(MIB), 0.25, 0.0),
-            "B/s" => (log(MIB), 0.4, 0.0),
+            Unit::PercentGood => (Curve::Fullness, 0.4, 0.0),
+            Unit::Bytes => (log(MIB), 0.25, 0.0),
+            Unit::BytesPerSecond => (log(MIB), 0.4, 0.0),
             // Beyond a minute a wait is long, however long.
-            "ms" => (Curve::Log { unit: 80.0, most: 60_000.0 }, 0.4, 0.0),
-            "count" => (log(1.0), 0.4, 0.0),
-            "1/s" => (log(1.0), 0.7, 0.0),
-            "flag" => (Curve::Linear, 0.125, 0.0),
-            _ => (log(1.0), 0.02, 0.1),
+            Unit::Milliseconds => (Curve::Log { unit: 80.0, most: 60_000.0 }, 0.4, 0.0),
+            Unit::Count => (log(1.0), 0.4, 0.0),
+            Unit::PerSecond => (log(1.0), 0.7, 0.0),
+            Unit::Flag => (Curve::Linear, 0.125, 0.0),
+            Unit::Other(_) => (log(1.0), 0.02, 0.1),
         };
         let known = !matches!(curve, Curve::Log { .. }) || floor > 0.02;
-        let trouble = match column.unit.as_str() {
-            "percent-good" => Side::Low,
+        let trouble = match column.unit {
+            Unit::PercentGood => Side::Low,
             _ if known => Side::High,
             _ => Side::Both,
         };
-        let is_level = !rate && matches!(column.unit.as_str(), "B" | "count");
+        let is_level = !rate && matches!(column.unit, Unit::Bytes | Unit::Count);
         let measure = Measure { curve, floor, relative_floor, trouble, is_level };
         match column.name.as_str() {
             // Running is what processes do; a moment in disk wait, or between exit and reaping, is common.

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use schemas::{Calibration, Node, RoleCalibration};
+use schemas::{Calibration, Node, NodeKind, RoleCalibration};
 
 use crate::{
     HostGraph,
@@ -25,7 +25,7 @@ const UNKNOWN_LEVEL: f32 = 4.0;
 #[derive(Clone, Debug, Default)]
 pub struct Scaler {
     measures: Vec<Measure>,
-    by_role: HashMap<(String, String), Normal>,
+    by_role: HashMap<NodeKind, HashMap<String, Normal>>,
 }
 
 /// What is normal for the nodes of one role, per column, in transformed units.
@@ -46,7 +46,8 @@ pub struct Normal {
 impl Scaler {
     /// The scaler that a release carries.
     pub fn of(recipe: &Recipe, calibration: &Calibration) -> Scaler {
-        let by_role = calibration.roles.iter().map(|role| {
+        let mut by_role: HashMap<NodeKind, HashMap<String, Normal>> = HashMap::new();
+        for role in &calibration.roles {
             let normal = Normal {
                 is_of_role: !role.role.is_empty(),
                 centre: role.centre.clone(),
@@ -54,15 +55,15 @@ impl Scaler {
                 residual_centre: role.residual_centre.clone(),
                 residual_spread: role.residual_spread.clone(),
             };
-            ((role.kind.clone(), role.role.clone()), normal)
-        });
-        Scaler { measures: measures(recipe), by_role: by_role.collect() }
+            by_role.entry(role.kind.clone()).or_default().insert(role.role.clone(), normal);
+        }
+        Scaler { measures: measures(recipe), by_role }
     }
 
     /// What is normal for this node: for its role, else for its kind.
     pub fn normal(&self, node: &Node) -> Option<&Normal> {
-        let key = (node.kind.clone(), node.role.clone());
-        self.by_role.get(&key).or_else(|| self.by_role.get(&(key.0, String::new())))
+        let roles = self.by_role.get(&node.kind)?;
+        roles.get(&node.role).or_else(|| roles.get(""))
     }
 
     /// How each column is compared.
@@ -75,15 +76,15 @@ impl Scaler {
 /// figures are those of a model that explains nothing; [`crate::anomaly::fit_residuals`] sets them.
 pub fn fit(recipe: &Recipe, graphs: &[HostGraph]) -> Vec<RoleCalibration> {
     let measures = measures(recipe);
-    let mut samples: HashMap<(&str, &str), Samples> = HashMap::new();
+    let mut samples: HashMap<(&NodeKind, &str), Samples> = HashMap::new();
     for graph in graphs {
         let values = ColumnValues::of(recipe, graph);
         for (at, node) in graph.nodes().iter().enumerate() {
-            let key = (node.kind.as_str(), node.role.as_str());
+            let key = (&node.kind, node.role.as_str());
             samples.entry(key).or_insert_with(|| Samples::new(measures.len())).add(&measures, values.row(at));
         }
     }
-    let mut votes: HashMap<&str, Votes> = HashMap::new();
+    let mut votes: HashMap<&NodeKind, Votes> = HashMap::new();
     let mut roles = Vec::with_capacity(samples.len());
     for ((kind, role), samples) in samples {
         let (has_values, fitted) = samples.finish(kind, role, &measures);
@@ -120,7 +121,7 @@ impl Samples {
     }
 
     /// What is normal for the role, and which columns it has values of.
-    fn finish(self, kind: &str, role: &str, measures: &[Measure]) -> (Vec<bool>, RoleCalibration) {
+    fn finish(self, kind: &NodeKind, role: &str, measures: &[Measure]) -> (Vec<bool>, RoleCalibration) {
         let has_values = self.columns.iter().map(|values| !values.is_empty()).collect();
         let fitted = self.columns.into_iter().zip(measures).map(|(values, measure)| centre_and_spread(values, measure));
         (has_values, explains_nothing(kind, role, self.observations, fitted.unzip()))
@@ -146,7 +147,7 @@ impl Votes {
     }
 
     /// What a role that was never seen is compared with. One busy role among many does not make it normal to be busy.
-    fn finish(self, kind: &str, measures: &[Measure]) -> RoleCalibration {
+    fn finish(self, kind: &NodeKind, measures: &[Measure]) -> RoleCalibration {
         let fitted = self.centres.into_iter().zip(measures).map(|(mut centres, measure)| {
             let centre = quantile(&mut centres, 0.5).unwrap_or(0.0);
             let upper = quantile(&mut centres, 0.75).unwrap_or(centre);
@@ -160,14 +161,14 @@ impl Votes {
 
 /// The calibration of a role for a model that explains nothing.
 fn explains_nothing(
-    kind: &str,
+    kind: &NodeKind,
     role: &str,
     observations: i64,
     (centre, spread): (Vec<f32>, Vec<f32>),
 ) -> RoleCalibration {
     let n_columns = centre.len();
     RoleCalibration {
-        kind: kind.to_owned(),
+        kind: kind.clone(),
         role: role.to_owned(),
         observations,
         centre,

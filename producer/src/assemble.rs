@@ -5,7 +5,7 @@ mod processes;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use schemas::Node;
+use schemas::{EdgeKind, Node, NodeKind};
 
 use crate::{
     builder::{Builder, Relation},
@@ -79,7 +79,7 @@ pub fn assemble(sighting: &Sighting<'_>) -> Builder {
     add_network(&mut builder, sighting.network, &processes);
     for (reader, writer) in sighting.pipes {
         if let (Some(reader), Some(writer)) = (processes.get(*reader), processes.get(*writer)) {
-            builder.edge(*reader, *writer, "pipes", Relation::OBSERVED);
+            builder.edge(*reader, *writer, EdgeKind::Pipes, Relation::OBSERVED);
         }
     }
     builder
@@ -87,7 +87,7 @@ pub fn assemble(sighting: &Sighting<'_>) -> Builder {
 
 fn add_system(builder: &mut Builder, resources: &[Resource]) {
     for Resource { id, role, name, figures } in resources {
-        let (kind, id, role, name) = ("system".to_owned(), id.clone(), role.clone(), name.clone());
+        let (kind, id, role, name) = (NodeKind::System, id.clone(), role.clone(), name.clone());
         let node = builder.node(Node { id, kind, role, name, ..Node::default() });
         for (measure, measured) in figures {
             builder.put(*measure, node, *measured);
@@ -102,14 +102,14 @@ fn add_families(builder: &mut Builder, processes: &[Process], nodes: &[i32], gro
     let mut offspring: BTreeMap<i32, (u32, u32)> = nodes.iter().map(|node| (*node, (0, 0))).collect();
     for (process, node) in processes.iter().zip(nodes) {
         if let Some(parent) = by_pid.get(&process.parent) {
-            builder.edge(*node, *parent, "parent", Relation::OBSERVED);
+            builder.edge(*node, *parent, EdgeKind::Parent, Relation::OBSERVED);
             let (children, zombies) = offspring.entry(*parent).or_default();
             *children += 1;
             *zombies += u32::from(process.state == b'Z');
         }
         let places = process.about.groups.places().iter().filter(|place| place.innermost);
         for group in places.filter_map(|place| groups.get(place.path.as_str())) {
-            builder.edge(*node, *group, "member-of", Relation::OBSERVED);
+            builder.edge(*node, *group, EdgeKind::MemberOf, Relation::OBSERVED);
         }
     }
     for (node, (children, zombies)) in offspring {
@@ -148,7 +148,7 @@ fn add_files(
         let (major, minor) = key.device;
         let node = builder.node(Node {
             id: format!("f:{major}:{minor}:{}", key.inode),
-            kind: "file".to_owned(),
+            kind: NodeKind::File,
             role: role::of_file(&file.path),
             name: file.path.clone(),
             path: Some(file.path.clone()),
@@ -162,10 +162,10 @@ fn add_files(
         builder.put(Measure::LockWaiters, node, unless_hidden(count, may_hide));
         builder.put(Measure::LockWaitMs, node, unless_hidden(longest, may_hide));
         for process in by.iter().filter_map(|at| nodes.get(*at)) {
-            builder.edge(*process, node, "opens", Relation::OBSERVED);
+            builder.edge(*process, node, EdgeKind::Opens, Relation::OBSERVED);
         }
         if let Some(filesystem) = trouble {
-            builder.edge(node, *filesystem, "member-of", Relation::OBSERVED);
+            builder.edge(node, *filesystem, EdgeKind::MemberOf, Relation::OBSERVED);
         }
         added.insert(*key, node);
     }
@@ -178,19 +178,19 @@ fn add_locks(builder: &mut Builder, locks: &Picture, nodes: &[i32], files: &BTre
         for holder in &held.holders {
             let Some(process) = nodes.get(holder.process) else { continue };
             let relation = if holder.main { Relation::OBSERVED } else { Relation::INFERRED };
-            builder.edge(*process, *file, "holds-lock", relation);
+            builder.edge(*process, *file, EdgeKind::HoldsLock, relation);
         }
     }
     for wait in &locks.waits {
         let Some(waiter) = nodes.get(wait.process) else { continue };
         let blocked_ms = Some((wait.blocked.as_secs_f64() * 1000.0) as f32);
         if let Some(file) = files.get(&wait.file) {
-            builder.edge(*waiter, *file, "waits-lock", Relation { blocked_ms, ..Relation::OBSERVED });
+            builder.edge(*waiter, *file, EdgeKind::WaitsLock, Relation { blocked_ms, ..Relation::OBSERVED });
         }
         for holder in &wait.holders {
             let Some(process) = nodes.get(holder.process) else { continue };
             let relation = Relation { observed: holder.observed, blocked_ms, ..Relation::OBSERVED };
-            builder.edge(*waiter, *process, "waits-for", relation);
+            builder.edge(*waiter, *process, EdgeKind::WaitsFor, relation);
         }
     }
     for proof in &locks.proofs {
@@ -206,13 +206,13 @@ fn add_stalls(builder: &mut Builder, stalls: &[Stall], nodes: &[i32]) {
         let blocked_ms = Some((stall.blocked.as_secs_f64() * 1000.0) as f32);
         let observed = stall.others.len() == 1;
         let kind = match (stall.writes, stall.is_pipe) {
-            (true, _) => "waits-for",
-            (false, true) => "pipes",
-            (false, false) => "connects",
+            (true, _) => EdgeKind::WaitsFor,
+            (false, true) => EdgeKind::Pipes,
+            (false, false) => EdgeKind::Connects,
         };
         let others: Vec<i32> = stall.others.iter().filter_map(|other| nodes.get(*other)).copied().collect();
         for other in &others {
-            builder.edge(*waiter, *other, kind, Relation { observed, blocked_ms, ..Relation::OBSERVED });
+            builder.edge(*waiter, *other, kind.clone(), Relation { observed, blocked_ms, ..Relation::OBSERVED });
         }
         if stall.writes {
             builder.evidence(&stall.source, &stall.text, others.into_iter().chain([*waiter]));
@@ -230,7 +230,7 @@ fn add_titles(builder: &mut Builder, sighting: &Sighting<'_>, nodes: &[i32]) {
     for wait in &sighting.titles.waits {
         if let (Some(waiter), Some(holder)) = (nodes.get(wait.waiter), nodes.get(wait.holder)) {
             let blocked_ms = Some((wait.blocked.as_secs_f64() * 1000.0) as f32);
-            builder.edge(*waiter, *holder, "waits-for", Relation { blocked_ms, ..Relation::INFERRED });
+            builder.edge(*waiter, *holder, EdgeKind::WaitsFor, Relation { blocked_ms, ..Relation::INFERRED });
         }
     }
 }
@@ -245,9 +245,9 @@ fn add_network(builder: &mut Builder, network: &Network, nodes: &[i32]) {
         };
         let (Some(source), Some(target)) = (nodes.get(*source), target) else { continue };
         let kind = match tie {
-            Tie::Connects => "connects",
+            Tie::Connects => EdgeKind::Connects,
             // The server depends on its endpoint as on a file that it has open.
-            Tie::Opens => "opens",
+            Tie::Opens => EdgeKind::Opens,
         };
         let count = i32::try_from(link.count).unwrap_or(i32::MAX);
         let Link { observed, blocked_ms, latency_ms, .. } = *link;
@@ -259,7 +259,7 @@ fn add_network(builder: &mut Builder, network: &Network, nodes: &[i32]) {
 fn add_endpoint(builder: &mut Builder, endpoint: &Endpoint) -> i32 {
     let node = builder.node(Node {
         id: endpoint.id.clone(),
-        kind: "endpoint".to_owned(),
+        kind: NodeKind::Endpoint,
         role: endpoint.role.clone(),
         name: endpoint.name.clone(),
         path: endpoint.path.clone(),

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use schemas::{Edge, Evidence, Node};
+use schemas::{Edge, EdgeBasis, EdgeKind, Evidence, Node};
 
 use crate::columns::{Measure, Measured, Table};
 
@@ -30,7 +30,7 @@ impl Relation {
 #[derive(Debug, Default)]
 pub struct Builder {
     nodes: Vec<Node>,
-    edges: BTreeMap<(i32, i32, &'static str), Relation>,
+    edges: BTreeMap<(i32, i32, EdgeKind), Relation>,
     table: Table,
     evidence: BTreeMap<(String, String), BTreeSet<i32>>,
 }
@@ -50,7 +50,7 @@ impl Builder {
     }
 
     /// Adds an edge from the one that depends; of the same edge twice the longer times, the larger count and the better basis stay.
-    pub fn edge(&mut self, source: i32, target: i32, kind: &'static str, relation: Relation) {
+    pub fn edge(&mut self, source: i32, target: i32, kind: EdgeKind, relation: Relation) {
         if source == target {
             return;
         }
@@ -72,8 +72,8 @@ impl Builder {
         let edges = self.edges.into_iter().map(|((source, target, kind), relation)| Edge {
             source,
             target,
-            kind: kind.to_owned(),
-            basis: if relation.observed { "observed" } else { "inferred" }.to_owned(),
+            kind,
+            basis: if relation.observed { EdgeBasis::Observed } else { EdgeBasis::Inferred },
             blocked_ms: relation.blocked_ms,
             latency_ms: relation.latency_ms,
             count: relation.count,

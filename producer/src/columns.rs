@@ -313,10 +313,10 @@ impl Filling {
         let (nodes, values) = self.values.into_iter().unzip();
         let missing = self.missing.chunk_by(|(one, _), (other, _)| one == other).filter_map(|same| {
             let (reason, _) = same.first()?;
-            Some(Missing { reason: reason.as_str().to_owned(), nodes: same.iter().map(|(_, node)| *node).collect() })
+            Some(Missing { reason: reason.as_str().into(), nodes: same.iter().map(|(_, node)| *node).collect() })
         });
         let missing = missing.collect();
-        Column { name: (*name).to_owned(), unit: (*unit).to_owned(), form: (*form).to_owned(), nodes, values, missing }
+        Column { name: (*name).to_owned(), unit: (*unit).into(), form: (*form).into(), nodes, values, missing }
     }
 }
 

@@ -58,7 +58,7 @@ impl Gaps {
     pub fn finish(self) -> Vec<Coverage> {
         let entry = |((signal, reason), count): ((&str, Reason), i64)| Coverage {
             signal: signal.to_owned(),
-            reason: reason.as_str().to_owned(),
+            reason: reason.as_str().into(),
             count,
         };
         self.0.into_iter().map(entry).collect()

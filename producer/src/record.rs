@@ -1,14 +1,12 @@
 //! A snapshot as a record of the bus, in CloudEvents' binary form.
 
 use bus::{CloudEvent, Record};
-use schemas::{CodecError, Coverage, GraphSnapshot, Topic};
-
-use crate::columns::Reason;
+use schemas::{CodecError, Coverage, GraphSnapshot, MissingReason, Topic};
 
 /// The record of a snapshot that tells of so many dropped ones, as signal `snapshot` of its coverage.
 pub fn telling(mut snapshot: GraphSnapshot, dropped: i64) -> Result<Record, CodecError> {
     if dropped > 0 {
-        let reason = Reason::Gone.as_str().to_owned();
+        let reason = MissingReason::Gone;
         snapshot.coverage.push(Coverage { signal: "snapshot".to_owned(), reason, count: dropped });
     }
     of(&snapshot)

@@ -1,6 +1,6 @@
 //! The signals that can be missing from a snapshot: what is lost without each of them, and what would give it.
 
-use schemas::GraphSnapshot;
+use schemas::{EdgeKind, GraphSnapshot, MissingReason, NodeKind};
 
 /// A signal, as the coverage of snapshots names it.
 #[derive(Clone, Copy)]
@@ -74,7 +74,7 @@ pub const SIGNALS: &[Signal] = &[
     Signal {
         name: "cgroup",
         things: "control groups",
-        total: |snapshot, missing| nodes(snapshot, "cgroup") + missing,
+        total: |snapshot, missing| nodes(snapshot, &NodeKind::Cgroup) + missing,
         without: "their throttling, limits, pressure and kills are not seen",
         remedies: &[("denied", "the host's control groups and its cgroup namespace (`cgroup: host`)")],
     },
@@ -239,14 +239,14 @@ pub const SIGNALS: &[Signal] = &[
     Signal {
         name: "endpoint",
         things: "endpoints",
-        total: |snapshot, missing| nodes(snapshot, "endpoint") + missing,
+        total: |snapshot, missing| nodes(snapshot, &NodeKind::Endpoint) + missing,
         without: "the remote endpoints with the fewest connections are not shown",
         remedies: &[("off", "nothing: so many say nothing of any one")],
     },
     Signal {
         name: "pipes",
         things: "pairs of a reader and a writer",
-        total: |snapshot, missing| edges(snapshot, "pipes") + missing,
+        total: |snapshot, missing| edges(snapshot, &EdgeKind::Pipes) + missing,
         without: "it is not shown who reads what they write",
         remedies: &[("off", "nothing: a pipe that so many share says nothing of any two of them")],
     },
@@ -274,8 +274,8 @@ impl Signal {
     }
 
     /// What would give it.
-    pub fn remedy(&self, reason: &str) -> Option<&'static str> {
-        self.remedies.iter().find(|(known, _)| *known == reason).map(|(_, remedy)| *remedy)
+    pub fn remedy(&self, reason: &MissingReason) -> Option<&'static str> {
+        self.remedies.iter().find(|(known, _)| reason == known).map(|(_, remedy)| *remedy)
     }
 }
 
@@ -284,15 +284,15 @@ fn one(_: &GraphSnapshot, _: i64) -> i64 {
 }
 
 fn processes(snapshot: &GraphSnapshot, _: i64) -> i64 {
-    nodes(snapshot, "process")
+    nodes(snapshot, &NodeKind::Process)
 }
 
-fn nodes(snapshot: &GraphSnapshot, kind: &str) -> i64 {
-    count(snapshot.nodes.iter().filter(|node| node.kind == kind).count())
+fn nodes(snapshot: &GraphSnapshot, kind: &NodeKind) -> i64 {
+    count(snapshot.nodes.iter().filter(|node| node.kind == *kind).count())
 }
 
-fn edges(snapshot: &GraphSnapshot, kind: &str) -> i64 {
-    count(snapshot.edges.iter().filter(|edge| edge.kind == kind).count())
+fn edges(snapshot: &GraphSnapshot, kind: &EdgeKind) -> i64 {
+    count(snapshot.edges.iter().filter(|edge| edge.kind == *kind).count())
 }
 
 fn values(snapshot: &GraphSnapshot, column: &str) -> i64 {

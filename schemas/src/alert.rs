@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Timestamp, codec::string_enum};
+use crate::{NodeKind, Timestamp, codec::string_enum};
 
 /// Something happened to an incident. Keyed by incident id.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -68,7 +68,7 @@ pub struct Suspect {
     /// From 1.
     pub rank: i32,
     /// The node's kind.
-    pub kind: String,
+    pub kind: NodeKind,
     /// Of a process its comm.
     pub name: String,
     /// What carries its baseline over restarts.
@@ -91,10 +91,10 @@ pub struct Suspect {
 
 impl Suspect {
     /// A node that nobody has judged: by its kind, name and role alone.
-    pub fn unjudged(kind: &str, name: &str, role: &str) -> Suspect {
+    pub fn unjudged(kind: NodeKind, name: &str, role: &str) -> Suspect {
         Suspect {
             rank: 1,
-            kind: kind.to_owned(),
+            kind,
             name: name.to_owned(),
             role: role.to_owned(),
             pid: None,

@@ -11,6 +11,7 @@
 //! - [`alert`]: suspects, events and incidents
 //! - [`raw`]: what a sweep read, for files alone
 //! - [`topic`]: where each record goes and how long it stays
+//! - [`vocabulary`]: kinds, units, forms and reasons; unknown words are kept
 //! - [`codec`]: Avro single-object encoding
 //! - [`container`]: Avro object container files
 
@@ -24,6 +25,7 @@ pub mod raw;
 pub mod release;
 pub mod time;
 pub mod topic;
+pub mod vocabulary;
 
 pub use alert::{EventKind, Incident, IncidentState, Reason, RootCauseEvent, Stage, Suspect};
 pub use codec::{CodecError, decode, encode};
@@ -33,3 +35,4 @@ pub use raw::RawRead;
 pub use release::{Calibration, ColumnLimit, ColumnSpec, Manifest, ModelRelease, RoleCalibration};
 pub use time::Timestamp;
 pub use topic::Topic;
+pub use vocabulary::{EdgeBasis, EdgeKind, Form, MissingReason, NodeKind, Unit};

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::Timestamp;
+use crate::{EdgeBasis, EdgeKind, Form, MissingReason, NodeKind, Timestamp, Unit};
 
 /// One sweep over one host, in raw physical units. Identified by (`host`, `run`, `sequence`).
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -47,8 +47,8 @@ impl GraphSnapshot {
 pub struct Node {
     /// Unique in the snapshot and the same in every sweep that sees this very thing.
     pub id: String,
-    /// `process`, `file`, `endpoint`, `cgroup`, `system`, or a foreign graph's own kind.
-    pub kind: String,
+    /// What the node is.
+    pub kind: NodeKind,
     /// What carries a baseline over restarts.
     pub role: String,
     /// What a person calls it; of a process its comm.
@@ -72,10 +72,10 @@ pub struct Edge {
     pub source: i32,
     /// Index of the node that is depended on.
     pub target: i32,
-    /// `parent`, `opens`, `holds-lock`, `waits-lock`, `connects`, `pipes`, `member-of` or `waits-for`.
-    pub kind: String,
-    /// `observed` or `inferred`.
-    pub basis: String,
+    /// How the source depends on the target.
+    pub kind: EdgeKind,
+    /// Whether the kernel reports the edge or it is inferred.
+    pub basis: EdgeBasis,
     /// How long the source has been blocked on the target, in milliseconds.
     pub blocked_ms: Option<f32>,
     /// Round-trip time in milliseconds, where there is one.
@@ -86,8 +86,15 @@ pub struct Edge {
 
 impl Default for Edge {
     fn default() -> Edge {
-        let (kind, basis) = (String::new(), String::new());
-        Edge { source: 0, target: 0, kind, basis, blocked_ms: None, latency_ms: None, count: 1 }
+        Edge {
+            source: 0,
+            target: 0,
+            kind: EdgeKind::default(),
+            basis: EdgeBasis::default(),
+            blocked_ms: None,
+            latency_ms: None,
+            count: 1,
+        }
     }
 }
 
@@ -96,10 +103,10 @@ impl Default for Edge {
 pub struct Column {
     /// The feature's name.
     pub name: String,
-    /// `B`, `B/s`, `ms`, `percent`, `percent-good` (of which less is trouble), `count`, `1/s`, `flag`, or a foreign graph's own unit.
-    pub unit: String,
-    /// `gauge`, `rate` or `flag`.
-    pub form: String,
+    /// The unit of the values.
+    pub unit: Unit,
+    /// How the values arise.
+    pub form: Form,
     /// The nodes that have a value, ascending.
     pub nodes: Vec<i32>,
     /// As long as `nodes`; finite.
@@ -120,8 +127,8 @@ impl Column {
 /// The nodes whose value is missing for one reason.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Missing {
-    /// `denied`, `gone`, `unsupported`, `late`, `off` or `first-sweep`.
-    pub reason: String,
+    /// Why the values are missing.
+    pub reason: MissingReason,
     /// Indices of the nodes.
     pub nodes: Vec<i32>,
 }
@@ -142,8 +149,8 @@ pub struct Evidence {
 pub struct Coverage {
     /// The signal's name.
     pub signal: String,
-    /// Why it could not be seen.
-    pub reason: String,
+    /// Why it could not be read.
+    pub reason: MissingReason,
     /// How often.
     pub count: i64,
 }

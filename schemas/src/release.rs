@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::Timestamp;
+use crate::{Form, NodeKind, Timestamp, Unit};
 
 /// A trained model of one cohort. Keyed by cohort; the newest counts.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -60,10 +60,10 @@ pub fn sha256_hex(bytes: &[u8]) -> String {
 pub struct ColumnSpec {
     /// The column's name.
     pub name: String,
-    /// Its unit.
-    pub unit: String,
-    /// `gauge`, `rate` or `flag`.
-    pub form: String,
+    /// The unit of its values.
+    pub unit: Unit,
+    /// How its values arise.
+    pub form: Form,
 }
 
 /// How a model was trained.
@@ -102,7 +102,7 @@ pub struct Calibration {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct RoleCalibration {
     /// The nodes' kind.
-    pub kind: String,
+    pub kind: NodeKind,
     /// The nodes' role; empty for the fallback of the kind.
     pub role: String,
     /// Node-sweeps behind these figures.

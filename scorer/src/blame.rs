@@ -7,7 +7,7 @@ mod steps;
 
 use std::collections::BTreeMap;
 
-use schemas::Edge;
+use schemas::{Edge, EdgeKind, NodeKind};
 
 use crate::score::Judged;
 use steps::{LATE, ONLY_SUFFERED, TAKES_FROM_OTHERS, WAITING, Walk, own_trouble, walk};
@@ -78,8 +78,8 @@ pub fn without_blame(judged: &Judged) -> Vec<Case> {
 
 /// Whether others wait for where the walk ended, or for a lock there.
 fn is_waited_for(judged: &Judged, walk: &Walk) -> bool {
-    let is_wait = |edge: &Edge| edge.kind == "waits-for" && edge.blocked_ms.is_some();
-    let holds = |edge: &Edge| edge.kind == "holds-lock";
+    let is_wait = |edge: &Edge| edge.kind == EdgeKind::WaitsFor && edge.blocked_ms.is_some();
+    let holds = |edge: &Edge| edge.kind == EdgeKind::HoldsLock;
     walk.file.is_some()
         || judged.graph.dependants(walk.end).any(|(edge, _)| is_wait(edge))
         || judged.graph.dependencies(walk.end).any(|(edge, _)| holds(edge))
@@ -87,7 +87,7 @@ fn is_waited_for(judged: &Judged, walk: &Walk) -> bool {
 
 /// Whether others wait for the node to read what they write.
 fn keeps_writers(judged: &Judged, node: usize) -> bool {
-    let waits = judged.graph.dependants(node).filter(|(edge, _)| edge.kind == "waits-for");
+    let waits = judged.graph.dependants(node).filter(|(edge, _)| edge.kind == EdgeKind::WaitsFor);
     waits.into_iter().any(|(_, writer)| judged.trouble(writer) == Some("write_wait_ms"))
 }
 
@@ -129,10 +129,10 @@ impl Case {
 
     /// Adds those who wait for the root without being beyond the threshold themselves, and sorts.
     fn finish(&mut self, judged: &Judged) {
-        let depends = |(edge, _): &(&Edge, usize)| match edge.kind.as_str() {
-            "waits-for" => edge.blocked_ms.is_some(),
+        let depends = |(edge, _): &(&Edge, usize)| match &edge.kind {
+            EdgeKind::WaitsFor => edge.blocked_ms.is_some(),
             // Whoever talks to one that is stopped will wait for it.
-            "connects" | "pipes" => {
+            EdgeKind::Connects | EdgeKind::Pipes => {
                 self.trouble == "stopped" || (edge.blocked_ms.is_some() && LATE.contains(&self.trouble.as_str()))
             }
             _ => false,
@@ -140,14 +140,17 @@ impl Case {
         let dependants = judged.graph.dependants(self.root).filter(depends).map(|(_, node)| node);
         let mut victims: Vec<usize> = self.victims.iter().copied().chain(dependants).collect();
         // A file whose lock is waited for does not suffer; those who wait do.
-        victims.retain(|&victim| victim != self.root && judged.graph.nodes()[victim].kind != "file");
+        victims.retain(|&victim| victim != self.root && judged.graph.nodes()[victim].kind != NodeKind::File);
         victims.sort_unstable();
         victims.dedup();
         victims.sort_by(|&a, &b| judged.scores[b].score.total_cmp(&judged.scores[a].score));
         self.victims = victims;
         if self.locked_file.is_none() && self.trouble == HOLDS_LOCK {
-            self.locked_file =
-                judged.graph.dependencies(self.root).find(|(edge, _)| edge.kind == "holds-lock").map(|(_, file)| file);
+            self.locked_file = judged
+                .graph
+                .dependencies(self.root)
+                .find(|(edge, _)| edge.kind == EdgeKind::HoldsLock)
+                .map(|(_, file)| file);
         }
     }
 }

@@ -99,7 +99,7 @@ fn push_coverage<'h>(text: &mut String, coverage: impl Iterator<Item = (&'h str,
 fn summed(gaps: &[Coverage]) -> BTreeMap<(&str, &str), i64> {
     let mut sums = BTreeMap::<(&str, &str), i64>::new();
     for gap in gaps {
-        let mut key = (cut(&gap.signal), cut(&gap.reason));
+        let mut key = (cut(&gap.signal), cut(gap.reason.as_str()));
         if sums.len() >= MOST_SIGNALS && !sums.contains_key(&key) {
             key = ("others", "others");
         }
@@ -128,7 +128,7 @@ mod tests {
     use super::*;
 
     fn gap(signal: &str, reason: &str, count: i64) -> Coverage {
-        Coverage { signal: signal.to_owned(), reason: reason.to_owned(), count }
+        Coverage { signal: signal.to_owned(), reason: reason.into(), count }
     }
 
     /// The lines of what is not covered.

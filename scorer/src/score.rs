@@ -63,7 +63,7 @@ fn column_names(model: &Model) -> Vec<(String, String)> {
     match model.recipe().profile {
         graph::Profile::Classic => classic::FEATURES.iter().map(|name| ((*name).to_owned(), String::new())).collect(),
         graph::Profile::Default => {
-            model.recipe().columns.iter().map(|column| (column.name.clone(), column.unit.clone())).collect()
+            model.recipe().columns.iter().map(|column| (column.name.clone(), column.unit.to_string())).collect()
         }
     }
 }

@@ -6,7 +6,7 @@ use producer::{
     rights::{Capability, Rights},
     signals::{SIGNALS, Signal},
 };
-use schemas::{Column, Coverage, GraphSnapshot};
+use schemas::{Column, Coverage, GraphSnapshot, MissingReason};
 
 /// Where the second column begins.
 const INDENT: usize = 23;
@@ -45,9 +45,9 @@ fn seen(signal: &Signal, snapshot: &GraphSnapshot, gaps: &[&Coverage]) -> String
     }
 }
 
-fn given_by(signal: &Signal, reason: &str, rights: &Rights) -> &'static str {
+fn given_by(signal: &Signal, reason: &MissingReason, rights: &Rights) -> &'static str {
     let has_all = rights.has(Capability::SysPtrace) && rights.has(Capability::DacReadSearch);
-    if reason == "denied" && has_all {
+    if *reason == MissingReason::Denied && has_all {
         return "no right that is missing here: a security module or a user namespace of their own keeps them closed";
     }
     signal.remedy(reason).unwrap_or("what is not known here")
@@ -89,12 +89,12 @@ pub fn columns(snapshot: &GraphSnapshot) -> String {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use expect_test::expect;
-    use schemas::{Missing, Node};
+    use schemas::{Missing, Node, NodeKind};
 
     use super::*;
 
     fn gap(signal: &str, reason: &str, count: i64) -> Coverage {
-        Coverage { signal: signal.to_owned(), reason: reason.to_owned(), count }
+        Coverage { signal: signal.to_owned(), reason: reason.into(), count }
     }
 
     fn column(name: &str, nodes: Vec<i32>, missing: Vec<Missing>) -> Column {
@@ -103,8 +103,8 @@ mod tests {
     }
 
     fn snapshot() -> GraphSnapshot {
-        let process = Node { kind: "process".to_owned(), ..Node::default() };
-        let denied = Missing { reason: "denied".to_owned(), nodes: vec![1, 2] };
+        let process = Node { kind: NodeKind::Process, ..Node::default() };
+        let denied = Missing { reason: MissingReason::Denied, nodes: vec![1, 2] };
         GraphSnapshot {
             nodes: vec![process; 3],
             columns: vec![column("threads", vec![0, 1, 2], vec![]), column("fds", vec![0], vec![denied])],

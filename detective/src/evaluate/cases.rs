@@ -133,7 +133,7 @@ impl Label {
             Label::Id(id) => return *id == suspect.role,
             Label::Form(form) => form,
         };
-        form.kind == suspect.kind
+        suspect.kind == form.kind.as_str()
             && match form.kind.as_str() {
                 "process" if form.pid.is_some() => form.pid.map(i64::from) == suspect.pid,
                 "file" if form.path.is_some() => form.path == suspect.path,
@@ -336,7 +336,7 @@ mod tests {
         Suspect {
             pid: pid.map(i64::from),
             path: path.map(str::to_owned),
-            ..Suspect::unjudged(kind, name, &format!("/usr/bin/{name}"))
+            ..Suspect::unjudged(kind.into(), name, &format!("/usr/bin/{name}"))
         }
     }
 

@@ -179,7 +179,7 @@ impl<'a, 'b> Room<'a, 'b> {
     fn candidates(&self) -> anyhow::Result<Vec<Suspect>> {
         let candidates = &self.question.candidates;
         candidates.iter().try_for_each(|role| self.check_seen(role, "candidate"))?;
-        Ok(candidates.iter().map(|role| Suspect::unjudged("", role, role)).collect())
+        Ok(candidates.iter().map(|role| Suspect::unjudged("".into(), role, role)).collect())
     }
 }
 

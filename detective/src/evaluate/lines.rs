@@ -9,7 +9,7 @@ use std::{
 
 use anyhow::Context;
 use flate2::read::MultiGzDecoder;
-use schemas::{Column, Edge, GraphSnapshot, Missing, Node, Timestamp};
+use schemas::{Column, Edge, EdgeBasis, GraphSnapshot, Missing, MissingReason, Node, NodeKind, Timestamp, Unit};
 use serde::Deserialize;
 use service::Hint;
 
@@ -133,7 +133,7 @@ impl Snapshots {
 /// What a node is called is what carries its baseline: nothing of it is folded.
 fn node(node: LineNode) -> Node {
     Node {
-        kind: columns::kind(&node.of_type).to_owned(),
+        kind: columns::kind(&node.of_type),
         role: node.id.clone(),
         name: node.id.clone(),
         id: node.id,
@@ -148,8 +148,8 @@ fn columns(nodes: &[LineNode]) -> Vec<Column> {
             let declared = columns::declared(name);
             let column = by_name.entry(name).or_insert_with(|| Column {
                 name: name.clone(),
-                unit: declared.unit.to_owned(),
-                form: declared.form.to_owned(),
+                unit: declared.unit.clone(),
+                form: declared.form.clone(),
                 ..Column::default()
             });
             match (value, column.missing.first_mut()) {
@@ -158,7 +158,7 @@ fn columns(nodes: &[LineNode]) -> Vec<Column> {
                     column.values.push((value * declared.factor) as f32);
                 }
                 (None, Some(missing)) => missing.nodes.push(at),
-                (None, None) => column.missing.push(Missing { reason: "gone".to_owned(), nodes: vec![at] }),
+                (None, None) => column.missing.push(Missing { reason: MissingReason::Gone, nodes: vec![at] }),
             }
         }
     }
@@ -170,22 +170,22 @@ fn columns(nodes: &[LineNode]) -> Vec<Column> {
 fn edges(line: &Line, columns: &[Column]) -> Vec<Edge> {
     let place: HashMap<&str, i32> = line.nodes.iter().map(|node| node.id.as_str()).zip(0..).collect();
     let latency = |target: i32| {
-        let times = columns.iter().filter(|column| column.unit == "ms");
+        let times = columns.iter().filter(|column| column.unit == Unit::Milliseconds);
         times.filter_map(|column| column.value(usize::try_from(target).ok()?)).reduce(f32::max)
     };
     let edge = |(source, target, kind): &(String, String, String)| {
         let (source, target) = (*place.get(source.as_str())?, *place.get(target.as_str())?);
-        let basis = "observed".to_owned();
+        let basis = EdgeBasis::Observed;
         let latency_ms = latency(target);
-        Some(Edge { source, target, kind: kind.clone(), basis, latency_ms, ..Edge::default() })
+        Some(Edge { source, target, kind: kind.as_str().into(), basis, latency_ms, ..Edge::default() })
     };
     line.edges.iter().filter_map(edge).collect()
 }
 
 /// The snapshot as the original design would have had it: its own four kinds, and its own names for what it reads.
 pub fn as_the_original(mut snapshot: GraphSnapshot) -> GraphSnapshot {
-    for node in snapshot.nodes.iter_mut().filter(|node| node.kind != "system") {
-        "process".clone_into(&mut node.kind);
+    for node in snapshot.nodes.iter_mut().filter(|node| node.kind != NodeKind::System) {
+        node.kind = NodeKind::Process;
     }
     for name in ["cpu_pct", "memory_rss"] {
         let column = snapshot.columns.iter_mut().find(|column| columns::original_name(&column.name) == Some(name));

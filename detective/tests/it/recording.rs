@@ -33,7 +33,7 @@ const FIRST: i64 = 1_767_225_600_000;
 fn snapshot(host: &str, sequence: i64, after_ms: i64) -> GraphSnapshot {
     let node = |id: &str, kind: &str| schemas::Node {
         id: id.to_owned(),
-        kind: kind.to_owned(),
+        kind: kind.into(),
         role: format!("/usr/bin/{id}"),
         name: id.to_owned(),
         ..schemas::Node::default()
@@ -51,8 +51,8 @@ fn snapshot(host: &str, sequence: i64, after_ms: i64) -> GraphSnapshot {
         edges: vec![schemas::Edge {
             source: 0,
             target: 1,
-            kind: "opens".to_owned(),
-            basis: "observed".to_owned(),
+            kind: "opens".into(),
+            basis: "observed".into(),
             blocked_ms: Some(0.25),
             ..schemas::Edge::default()
         }],

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use schemas::Node;
+use schemas::{EdgeKind, Node, NodeKind};
 
 use crate::{
     builder::{Builder, Relation},
@@ -17,11 +17,11 @@ pub fn add(builder: &mut Builder, picture: &Picture, processes: &[i32]) -> BTree
     for filesystem in &picture.filesystems {
         let Some(node) = nodes.get(&filesystem.device) else { continue };
         for writer in filesystem.writers.iter().filter_map(|at| processes.get(*at)) {
-            builder.edge(*writer, *node, "opens", Relation::OBSERVED);
+            builder.edge(*writer, *node, EdgeKind::Opens, Relation::OBSERVED);
         }
         // Who has filled it and has closed what it wrote is still to be found from it.
         for filler in filesystem.fillers.keys().filter_map(|at| processes.get(*at)) {
-            builder.edge(*filler, *node, "opens", Relation::INFERRED);
+            builder.edge(*filler, *node, EdgeKind::Opens, Relation::INFERRED);
         }
         for (source, text) in &filesystem.proofs {
             builder.evidence(source, text, [*node]);
@@ -30,7 +30,7 @@ pub fn add(builder: &mut Builder, picture: &Picture, processes: &[i32]) -> BTree
     for stuck in &picture.stuck {
         let (Some(waiter), Some(node)) = (processes.get(stuck.process), nodes.get(&stuck.device)) else { continue };
         let blocked_ms = Some((stuck.blocked.as_secs_f64() * 1000.0) as f32);
-        builder.edge(*waiter, *node, "waits-for", Relation { blocked_ms, ..Relation::INFERRED });
+        builder.edge(*waiter, *node, EdgeKind::WaitsFor, Relation { blocked_ms, ..Relation::INFERRED });
         let (source, text) = &stuck.proof;
         builder.evidence(source, text, [*waiter, *node]);
     }
@@ -41,7 +41,7 @@ fn add_one(builder: &mut Builder, filesystem: &Filesystem) -> i32 {
     let (major, minor) = filesystem.device;
     let node = builder.node(Node {
         id: format!("m:{major}:{minor}"),
-        kind: "file".to_owned(),
+        kind: NodeKind::File,
         // The word tells it from a directory that somebody has open.
         role: format!("filesystem {}", role::of_file(&filesystem.path)),
         name: filesystem.path.clone(),

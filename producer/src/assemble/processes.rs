@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use schemas::Node;
+use schemas::{Node, NodeKind};
 
 use super::{MOST_OTHERS, Sighting, unless_hidden};
 use crate::{
@@ -60,7 +60,7 @@ fn node(process: &Process) -> Node {
     let identity = process.identity;
     Node {
         id: format!("p:{}:{}", identity.pid, identity.start_time),
-        kind: "process".to_owned(),
+        kind: NodeKind::Process,
         role: process.about.role.clone(),
         name: process.about.comm.clone(),
         pid: Some(i64::from(identity.pid)),

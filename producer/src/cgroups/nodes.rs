@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use schemas::Node;
+use schemas::{EdgeKind, Node, NodeKind};
 
 use super::{Group, Groups, membership::around, naming};
 use crate::{
@@ -16,7 +16,7 @@ pub fn add<'p>(builder: &mut Builder, groups: &Groups<'p>) -> BTreeMap<&'p str, 
     let nodes: BTreeMap<&str, i32> = groups.shown.iter().map(|group| (group.path, add_group(builder, group))).collect();
     for (path, node) in &nodes {
         if let Some(outer) = around(path).find_map(|path| nodes.get(path)) {
-            builder.edge(*node, *outer, "member-of", Relation::OBSERVED);
+            builder.edge(*node, *outer, EdgeKind::MemberOf, Relation::OBSERVED);
         }
     }
     nodes
@@ -25,7 +25,7 @@ pub fn add<'p>(builder: &mut Builder, groups: &Groups<'p>) -> BTreeMap<&'p str, 
 fn add_group(builder: &mut Builder, group: &Group<'_>) -> i32 {
     let node = builder.node(Node {
         id: format!("c:{}", group.path),
-        kind: "cgroup".to_owned(),
+        kind: NodeKind::Cgroup,
         role: naming::role(group.path, group.label),
         name: naming::name(group.path, group.label),
         container: path::container(group.path).map(|inside| inside.id.to_owned()),

@@ -88,14 +88,14 @@ fn who_filled_a_filesystem_is_told_and_remembered() {
         let (filler, at) = (process(snapshot, filler.pid())?, filesystem(snapshot, &mounted)?);
         Some(edge(snapshot, filler, "opens", at)?.basis.clone())
     };
-    assert_eq!(link(&full).as_deref(), Some("observed"));
+    assert_eq!(link(&full), Some("observed".into()));
     go_on(&mut input);
     let (closed, ()) = sweep_until(&mut sweeper, |snapshot| {
         let fds = |snapshot| value(snapshot, "fds", process(snapshot, filler.pid())?);
         (fds(snapshot)? < fds(&full)?).then_some(())
     });
     assert!(filled(&closed, &filler).unwrap() > 2.5e6);
-    assert_eq!(link(&closed).as_deref(), Some("inferred"));
+    assert_eq!(link(&closed), Some("inferred".into()));
 }
 
 #[test]

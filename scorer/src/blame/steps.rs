@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use schemas::Edge;
+use schemas::{Edge, EdgeBasis, EdgeKind, NodeKind};
 
 use crate::score::Judged;
 
@@ -55,7 +55,14 @@ const GROUP_LIMITS: [(&str, &[&str]); 6] = [
 const FULL: [&str; 3] = ["space_used_pct", "inodes_used_pct", "read_only"];
 
 /// Relations along which a failure does not travel from the one depended on.
-const NOT_BLAMED: [&str; 6] = ["parent", "opens", "member-of", "holds-lock", "waits-lock", "waits-for"];
+const NOT_BLAMED: [EdgeKind; 6] = [
+    EdgeKind::Parent,
+    EdgeKind::Opens,
+    EdgeKind::MemberOf,
+    EdgeKind::HoldsLock,
+    EdgeKind::WaitsLock,
+    EdgeKind::WaitsFor,
+];
 
 /// Where blame went from one who suffers.
 pub(super) struct Walk {
@@ -94,7 +101,7 @@ pub(super) fn walk(judged: &Judged, from: usize) -> Walk {
                 return Walk { end: file, is_known: false, is_observed: walk.is_observed, file: Some(file) };
             }
             // Who is held up by a limit that it used up itself is further on than the limit.
-            Step::To { node, .. } if judged.graph.nodes()[walk.end].kind == "cgroup" => {
+            Step::To { node, .. } if judged.graph.nodes()[walk.end].kind == NodeKind::Cgroup => {
                 walk.end = node;
                 return walk;
             }
@@ -119,16 +126,16 @@ fn step(judged: &Judged, node: usize) -> Step {
 }
 
 fn step_to_holder(judged: &Judged, node: usize) -> Option<Step> {
-    if judged.graph.nodes()[node].kind == "file" {
+    if judged.graph.nodes()[node].kind == NodeKind::File {
         return judged.alarms(node).then(|| holder_of(judged, node).unwrap_or(Step::End));
     }
-    let longest = |kind: &str| {
+    let longest = |kind: EdgeKind| {
         let waits = judged.graph.dependencies(node).filter(|(edge, _)| edge.kind == kind && edge.blocked_ms.is_some());
         waits.max_by(|(a, _), (b, _)| wait_order(a).total_cmp(&wait_order(b)))
     };
-    let file = longest("waits-lock").map(|(_, file)| file);
-    if let Some((edge, holder)) = longest("waits-for") {
-        return Some(Step::To { node: holder, file, is_observed: edge.basis == "observed" });
+    let file = longest(EdgeKind::WaitsLock).map(|(_, file)| file);
+    if let Some((edge, holder)) = longest(EdgeKind::WaitsFor) {
+        return Some(Step::To { node: holder, file, is_observed: edge.basis == EdgeBasis::Observed });
     }
     let file = file?;
     Some(holder_of(judged, file).unwrap_or(Step::Unknown { file }))
@@ -136,13 +143,13 @@ fn step_to_holder(judged: &Judged, node: usize) -> Option<Step> {
 
 /// A longer wait first, and what was observed before what was inferred.
 fn wait_order(edge: &Edge) -> f32 {
-    edge.blocked_ms.unwrap_or(0.0) + if edge.basis == "observed" { 0.5 } else { 0.0 }
+    edge.blocked_ms.unwrap_or(0.0) + if edge.basis == EdgeBasis::Observed { 0.5 } else { 0.0 }
 }
 
 fn holder_of(judged: &Judged, file: usize) -> Option<Step> {
-    let holds = |(edge, _): &(&Edge, usize)| edge.kind == "holds-lock";
+    let holds = |(edge, _): &(&Edge, usize)| edge.kind == EdgeKind::HoldsLock;
     let (edge, holder) = judged.graph.dependants(file).find(holds)?;
-    Some(Step::To { node: holder, file: Some(file), is_observed: edge.basis == "observed" })
+    Some(Step::To { node: holder, file: Some(file), is_observed: edge.basis == EdgeBasis::Observed })
 }
 
 /// A process that is held up blames the control group, its own or one around that, which holds it up.
@@ -153,8 +160,10 @@ fn step_to_group(judged: &Judged, node: usize, trouble: &str) -> Option<Step> {
     }
     let (mut at, mut seen) = (node, HashSet::from([node]));
     loop {
-        let (_, group) =
-            judged.graph.dependencies(at).find(|(edge, group)| edge.kind == "member-of" && seen.insert(*group))?;
+        let (_, group) = judged
+            .graph
+            .dependencies(at)
+            .find(|(edge, group)| edge.kind == EdgeKind::MemberOf && seen.insert(*group))?;
         let limits = |trouble: &str| GROUP_LIMITS.iter().any(|(limit, _)| *limit == trouble);
         if judged.alarms(group) && judged.trouble(group).is_some_and(limits) {
             return Some(Step::To { node: group, file: None, is_observed: true });
@@ -169,7 +178,8 @@ fn step_to_filesystem(judged: &Judged, node: usize, trouble: &str) -> Option<Ste
         return None;
     }
     let is_full = |filesystem: usize| judged.trouble(filesystem).is_some_and(|trouble| FULL.contains(&trouble));
-    let filesystems = judged.graph.dependencies(node).filter(|(edge, _)| edge.kind == "opens").map(|(_, other)| other);
+    let filesystems =
+        judged.graph.dependencies(node).filter(|(edge, _)| edge.kind == EdgeKind::Opens).map(|(_, other)| other);
     let filesystem = filesystems.filter(|other| judged.alarms(*other)).find(|other| is_full(*other))?;
     Some(Step::To { node: filesystem, file: None, is_observed: true })
 }
@@ -177,14 +187,14 @@ fn step_to_filesystem(judged: &Judged, node: usize, trouble: &str) -> Option<Ste
 /// A group at its limit, or a filesystem that is full, blames the one of those who use it that uses much more than is normal.
 fn step_to_member(judged: &Judged, node: usize, trouble: &str) -> Option<Step> {
     let limit = GROUP_LIMITS.iter().find(|(limit, _)| *limit == trouble);
-    let (relation, consumed): (&str, &[&str]) = match limit {
-        Some((_, consumed)) => ("member-of", consumed),
-        None if FULL.contains(&trouble) => ("opens", &["write_bytes", "written", "filled"]),
+    let (relation, consumed): (EdgeKind, &[&str]) = match limit {
+        Some((_, consumed)) => (EdgeKind::MemberOf, consumed),
+        None if FULL.contains(&trouble) => (EdgeKind::Opens, &["write_bytes", "written", "filled"]),
         None => return None,
     };
     let users = || judged.graph.dependants(node).filter(|(edge, _)| edge.kind == relation);
     let user = worst(judged, users().map(|(_, user)| user), consumed)?;
-    let is_observed = users().any(|(edge, other)| other == user && edge.basis == "observed");
+    let is_observed = users().any(|(edge, other)| other == user && edge.basis == EdgeBasis::Observed);
     Some(Step::To { node: user, file: None, is_observed })
 }
 
@@ -219,11 +229,11 @@ fn step_to_consumer(judged: &Judged, node: usize, trouble: &str) -> Option<Step>
 fn step_to_failed_dependency(judged: &Judged, node: usize) -> Option<Step> {
     // One who is waited for does not fail because of the one who waits.
     let waits_for_it = |other: usize| {
-        let mut waits = judged.graph.dependencies(other).filter(|(edge, _)| edge.kind == "waits-for");
+        let mut waits = judged.graph.dependencies(other).filter(|(edge, _)| edge.kind == EdgeKind::WaitsFor);
         waits.any(|(edge, target)| target == node && edge.blocked_ms.is_some())
     };
     let failed = |(edge, other): &(&Edge, usize)| {
-        !NOT_BLAMED.contains(&edge.kind.as_str()) && judged.alarms(*other) && !waits_for_it(*other)
+        !NOT_BLAMED.contains(&edge.kind) && judged.alarms(*other) && !waits_for_it(*other)
     };
     let (_, other) = judged
         .graph

@@ -28,7 +28,7 @@ impl ZScore {
     pub(super) fn judge(&self, snapshot: GraphSnapshot) -> Result<Judged, ScoreError> {
         let graph = HostGraph::new(snapshot)?;
         let scores = zscore::judge(&self.recipe, &self.scaler, self.threshold, &graph);
-        let columns = self.recipe.columns.iter().map(|column| (column.name.clone(), column.unit.clone())).collect();
+        let columns = self.recipe.columns.iter().map(|column| (column.name.clone(), column.unit.to_string())).collect();
         Ok(Judged { graph, scores, columns })
     }
 }

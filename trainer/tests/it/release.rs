@@ -1,7 +1,7 @@
 //! From snapshots to a release.
 
 use graph::{Profile, threshold};
-use schemas::{GraphSnapshot, ModelRelease, Timestamp};
+use schemas::{GraphSnapshot, ModelRelease, NodeKind, Timestamp};
 use tokio_util::sync::CancellationToken;
 use trainer::{Lesson, Progress, TrainerError, TrainingConfig, train};
 
@@ -36,7 +36,7 @@ fn a_release_has_learned_from_three_quarters_and_is_calibrated_on_the_last() {
     let calibration = &release.calibration;
     let limits = f64::from(threshold::LIMITS.0)..=f64::from(threshold::LIMITS.1);
     assert!(limits.contains(&calibration.threshold), "{}", calibration.threshold);
-    let (kind, role) = ("process".to_owned(), "/usr/bin/worker worker-#".to_owned());
+    let (kind, role) = (NodeKind::Process, "/usr/bin/worker worker-#".to_owned());
     let of_role = calibration.roles.iter().find(|it| it.kind == kind && it.role == role).unwrap();
     assert_eq!(of_role.observations, 45 * 2);
     assert!((of_role.centre[0] - 15.0).abs() < 2.0, "{of_role:?}");
@@ -107,7 +107,7 @@ fn what_is_no_sound_graph_is_left_out_and_too_little_is_an_error() {
     assert_eq!(error.to_string(), "cohort `made-up` has 9 sound healthy snapshots: expected at least 10");
     assert!(error.hint().is_some());
     let mut foreign = healthy::sweeps(9, 20, 1);
-    foreign.iter_mut().flat_map(|snapshot| &mut snapshot.nodes).for_each(|node| node.kind = "service".to_owned());
+    foreign.iter_mut().flat_map(|snapshot| &mut snapshot.nodes).for_each(|node| node.kind = "service".into());
     assert!(matches!(train_on(Profile::Classic, foreign), Err(TrainerError::TooFew { found: 0, .. })));
 }
 

@@ -101,7 +101,7 @@ fn label(label: &Label) -> String {
             pid: form.pid.map(i64::from),
             path: form.path.clone(),
             endpoint: form.endpoint.clone(),
-            ..Suspect::unjudged(&form.kind, &form.name, "")
+            ..Suspect::unjudged(form.kind.as_str().into(), &form.name, "")
         }),
     }
 }

@@ -112,7 +112,7 @@ fn more_places_never_find_less_and_no_figure_leaves_0_to_1() {
 }
 
 fn suspect(role: &str, score: f64) -> Suspect {
-    Suspect { score, ..Suspect::unjudged("pod", role, role) }
+    Suspect { score, ..Suspect::unjudged("pod".into(), role, role) }
 }
 
 #[test]

@@ -112,7 +112,7 @@ impl Sweep {
 
     fn node(&mut self, kind: &str, name: &str, deviation: Option<(usize, f32)>) -> usize {
         let (id, role) = (format!("{kind}:{name}"), name.to_owned());
-        self.snapshot.nodes.push(Node { id, kind: kind.to_owned(), role, name: name.to_owned(), ..Node::default() });
+        self.snapshot.nodes.push(Node { id, kind: kind.into(), role, name: name.to_owned(), ..Node::default() });
         let score = deviation.map_or(0.0, |(_, strength)| strength);
         let deviations =
             deviation.map(|(column, strength)| Deviation { column, expected: 0.0, observed: 2000.0, strength });
@@ -122,7 +122,7 @@ impl Sweep {
 
     fn edge(&mut self, source: usize, target: usize, kind: &str, blocked_ms: Option<f32>) {
         let index = |node: usize| i32::try_from(node).unwrap();
-        let (kind, basis) = (kind.to_owned(), "observed".to_owned());
+        let (kind, basis) = (kind.into(), "observed".into());
         self.snapshot.edges.push(Edge {
             source: index(source),
             target: index(target),

@@ -16,7 +16,7 @@ const HOG: usize = 0;
 fn snapshot(second: i64, is_running: bool) -> GraphSnapshot {
     let node = |(at, name): (usize, &&str)| Node {
         id: format!("p:{at}"),
-        kind: "process".to_owned(),
+        kind: "process".into(),
         role: format!("/usr/bin/{name}"),
         name: (*name).to_owned(),
         pid: Some(100 + at as i64),
@@ -42,7 +42,7 @@ fn snapshot(second: i64, is_running: bool) -> GraphSnapshot {
 }
 
 fn column(name: &str, values: Vec<f32>) -> Column {
-    let (name, unit, form) = (name.to_owned(), "percent".to_owned(), "rate".to_owned());
+    let (name, unit, form) = (name.to_owned(), "percent".into(), "rate".into());
     Column { name, unit, form, nodes: (0..values.len() as i32).collect(), values, missing: Vec::new() }
 }
 
