@@ -1,4 +1,4 @@
-//! All that a change must pass.
+//! Runs everything that a change must pass.
 
 use std::{ffi::OsString, path::PathBuf, process::Command, time::Instant};
 
@@ -10,10 +10,10 @@ use crate::{
     tidy::TidyArgs,
 };
 
-/// The README's test command, as it stands there.
+/// The test command of the README.
 const TESTS: [&str; 3] = ["cargo", "test", "--workspace"];
 
-/// Runs every step in turn and ends at the first that fails.
+/// Runs every step in turn, up to the first that fails.
 ///
 /// # Errors
 /// The step that failed.
@@ -24,53 +24,54 @@ pub fn run() -> anyhow::Result<()> {
     crate::tidy::run(&TidyArgs::default())?;
     step("the shop", &["deploy/demo/check"])?;
     step("tests", &TESTS)?;
-    tests_that_need_something()
+    ignored_tests()
 }
 
-/// With TLS towards Kafka compiled in, as in the images.
-fn tests_that_need_something() -> anyhow::Result<()> {
+/// Runs the tests that need root, Python or Kafka, with TLS for Kafka compiled in as in the images.
+fn ignored_tests() -> anyhow::Result<()> {
     let mut command = [&TESTS[..], &["--locked", "--features", "tls", "--", "--ignored", "--test-threads=1"]].concat();
-    let mut variables = vec![("DETECTIVE_PYTHON", python_with_readers()?.into_os_string())];
-    let lacking = kafka::lacking();
-    let broker = if lacking.is_none() { Some(Kafka::start()?) } else { None };
+    let mut variables = vec![("DETECTIVE_PYTHON", python_with_packages()?.into_os_string())];
+    let missing = kafka::missing_requirement();
+    let broker = if missing.is_none() { Some(Kafka::start()?) } else { None };
     match &broker {
         Some(broker) => variables.push(("DETECTIVE_KAFKA", OsString::from(&broker.address))),
         None => command.extend(["--skip", "kafka"]),
     }
-    let outcome = step_with("tests that need something", &command, &variables);
-    if let Some(lacking) = lacking {
-        println!("== LEFT OUT, the tests that need Kafka: {}", lacking.replace('\n', "; "));
+    let outcome = step_with_env("ignored tests", &command, &variables);
+    if let Some(missing) = missing {
+        println!("== SKIPPED, the tests that need Kafka: {}", missing.replace('\n', "; "));
     }
     outcome
 }
 
 fn step(name: &str, command: &[&str]) -> anyhow::Result<()> {
-    step_with(name, command, &[])
+    step_with_env(name, command, &[])
 }
 
-fn step_with(name: &str, command: &[&str], variables: &[(&str, OsString)]) -> anyhow::Result<()> {
+fn step_with_env(name: &str, command: &[&str], variables: &[(&str, OsString)]) -> anyhow::Result<()> {
     println!("== {name}: {}", command.join(" "));
-    let begun = Instant::now();
+    let start = Instant::now();
     let status = Command::new(command[0])
         .args(&command[1..])
         .envs(variables.iter().map(|(name, value)| (name, value)))
         .current_dir(root())
         .status()
         .with_context(|| format!("cannot run `{}`", command[0]))?;
-    println!("== {name}: {:.0} s", begun.elapsed().as_secs_f64());
+    println!("== {name}: {:.0} s", start.elapsed().as_secs_f64());
     if !status.success() {
         bail!("{name} failed: `{}` ended with {status}", command.join(" "));
     }
     Ok(())
 }
 
-/// A Python that reads ONNX, Avro and Kafka independently of this code, in an environment below the target directory.
-fn python_with_readers() -> anyhow::Result<PathBuf> {
+/// A Python with packages that read ONNX, Avro and Kafka independently of this code, in a virtual
+/// environment below the target directory.
+fn python_with_packages() -> anyhow::Result<PathBuf> {
     let environment = target().join("python");
     let python = environment.join("bin/python");
     if !python.exists() {
         let folder = environment.to_string_lossy().into_owned();
-        step("a Python environment", &["python3", "-m", "venv", &folder])?;
+        step("Python environment", &["python3", "-m", "venv", &folder])?;
     }
     let path = python.to_string_lossy().into_owned();
     let packages =

@@ -14,7 +14,7 @@ pub struct Xtask {
 
 #[derive(Subcommand)]
 enum Task {
-    /// All that a change must pass: format, lints, tidy, tests, and the tests that need something.
+    /// Run everything that a change must pass: format, lints, tidy, the shop's check and all tests.
     Ci,
     /// Check what the compiler does not: dependencies, imports, sizes, wording, golden files.
     Tidy(tidy::TidyArgs),
@@ -22,13 +22,13 @@ enum Task {
     Sample(sample::SampleArgs),
     /// Write the manual of all settings, `docs/configuration.md`.
     Reference,
-    /// Prove on a Docker engine that what `docker-compose.yml` starts names the culprit of a fault.
+    /// Check on a Docker engine that the programs of `docker-compose.yml` find a root cause.
     ComposeCheck(compose_check::ComposeCheckArgs),
-    /// Run the producer's tests in an emulated machine: Debian 12's kernel, control groups of version 2 alone.
+    /// Run the producer's tests in an emulated machine with Debian 12's kernel.
     Vm,
-    /// An Apache Kafka for tests, on this machine.
+    /// Start or end an Apache Kafka for tests on this machine.
     Kafka(kafka::KafkaArgs),
-    /// Measure, and print a table.
+    /// Measure the figures of `docs/measurements.md` and print tables.
     Measure(measure::MeasureArgs),
 }
 

@@ -1,4 +1,4 @@
-//! A real Apache Kafka for tests: one node, for this machine alone, below the target directory.
+//! A real Apache Kafka for tests: one node, on this machine, below the target directory.
 
 use std::{
     fs::File,
@@ -8,73 +8,72 @@ use std::{
 use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
 
-use crate::{
-    kafka::{broker::Lifetime, running::Running},
-    repository::target,
-};
+use crate::repository::target;
+use broker::Lifetime;
+use broker_process::BrokerProcess;
 
 mod broker;
+mod broker_process;
 mod install;
-mod running;
 
-/// What to do with it.
+/// What to do.
 #[derive(Args)]
 pub struct KafkaArgs {
     #[command(subcommand)]
-    what: What,
+    action: Action,
 }
 
 #[derive(Subcommand)]
-enum What {
-    /// Start it, unless it runs, and print its address.
+enum Action {
+    /// Start Kafka, unless it runs, and print its address.
     Up {
-        /// The port that it listens on; by default one that is free.
+        /// Listen on this port instead of one that is free.
         #[arg(long)]
         port: Option<u16>,
     },
-    /// End it and remove its data.
+    /// End Kafka and remove its data.
     Down,
 }
 
-/// Does it.
+/// Starts or ends Kafka.
 ///
 /// # Errors
-/// If Kafka cannot be fetched, started or ended.
+/// If Kafka cannot be downloaded, started or ended.
 pub fn run(args: &KafkaArgs) -> anyhow::Result<()> {
-    match args.what {
-        What::Up { port } => println!("{}", up(port, Lifetime::UntilDown)?.0.address),
-        What::Down => down()?,
+    match args.action {
+        Action::Up { port } => println!("{}", up(port, Lifetime::UntilDown)?.0.address),
+        Action::Down => down()?,
     }
     Ok(())
 }
 
-/// What this machine lacks for Kafka, and what can be done about it.
-pub fn lacking() -> Option<String> {
-    install::lacking(&folder())
+/// What this machine needs for Kafka and does not have, with a hint.
+pub fn missing_requirement() -> Option<String> {
+    install::missing_requirement(&folder())
 }
 
-/// A Kafka that ends with this value, and with this process should that be killed.
+/// A running Kafka. It ends when this is dropped and when this process dies, unless `cargo xtask
+/// kafka up` had started it.
 pub struct Kafka {
-    /// Its address, as `host:port`.
+    /// `host:port`.
     pub address: String,
-    // One that a person started stays up.
-    ours: bool,
+    was_started_here: bool,
 }
 
 impl Kafka {
-    /// Starts it, or joins the one that runs.
+    /// Starts Kafka, or uses the one that runs.
     ///
     /// # Errors
-    /// If it cannot be fetched or started.
+    /// If Kafka cannot be downloaded or started.
     pub fn start() -> anyhow::Result<Kafka> {
-        let (Running { address, .. }, ours) = up(None, Lifetime::OfThisProcess)?;
-        Ok(Kafka { address, ours })
+        let (process, was_started_here) = up(None, Lifetime::ThisProcess)?;
+        Ok(Kafka { address: process.address, was_started_here })
     }
 }
 
 impl Drop for Kafka {
     fn drop(&mut self) {
-        if self.ours
+        if self.was_started_here
             && let Err(error) = down()
         {
             eprintln!("error: {error:#}");
@@ -82,40 +81,40 @@ impl Drop for Kafka {
     }
 }
 
-/// The Kafka that runs now, and whether this call started it.
-fn up(port: Option<u16>, lifetime: Lifetime) -> anyhow::Result<(Running, bool)> {
+/// The running broker, and whether this call started it.
+fn up(port: Option<u16>, lifetime: Lifetime) -> anyhow::Result<(BrokerProcess, bool)> {
     let folder = folder();
     let _lock = lock(&folder)?;
-    if let Some(running) = Running::read(&folder) {
+    if let Some(running) = BrokerProcess::load(&folder) {
         if port.is_some_and(|port| !running.address.ends_with(&format!(":{port}"))) {
             bail!("Kafka runs already, at {}\nhint: end it first with `cargo xtask kafka down`", running.address);
         }
-        // It may have been noted by one that was killed before it served.
-        broker::await_start(&running, &folder)?;
+        // An `up` that was killed may have saved the process before the broker served.
+        broker::wait_until_started(&running, &folder)?;
         return Ok((running, false));
     }
-    if let Some(lacking) = install::lacking(&folder) {
-        bail!(lacking);
+    if let Some(missing) = install::missing_requirement(&folder) {
+        bail!(missing);
     }
-    install::libraries(&folder)?;
+    install::install_libraries(&folder)?;
     Ok((broker::start(&folder, port, lifetime)?, true))
 }
 
 fn down() -> anyhow::Result<()> {
     let folder = folder();
     let _lock = lock(&folder)?;
-    match Running::read(&folder) {
-        Some(running) => running.end()?,
-        None => eprintln!("no Kafka runs"),
+    match BrokerProcess::load(&folder) {
+        Some(running) => running.terminate()?,
+        None => eprintln!("Kafka does not run"),
     }
-    broker::clear(&folder)
+    broker::remove_data(&folder)
 }
 
 fn folder() -> PathBuf {
     target().join("kafka")
 }
 
-/// Two that start or end it at once would undo each other's work.
+/// Excludes a concurrent `up` or `down`.
 fn lock(folder: &Path) -> anyhow::Result<File> {
     let path = folder.join("lock");
     std::fs::create_dir_all(folder).with_context(|| format!("cannot create `{}`", folder.display()))?;

@@ -7,14 +7,17 @@ use clap::Parser;
 mod ci;
 mod cli;
 mod compose_check;
+mod http;
 mod kafka;
 mod measure;
 mod reference;
 mod repository;
 mod rust_source;
 mod sample;
+mod scoped_child;
 mod source_file;
 mod tidy;
+mod time;
 mod vm;
 
 fn main() -> ExitCode {

@@ -1,4 +1,4 @@
-//! The manual of all settings, rendered from their doc comments.
+//! Renders the manual of all settings from their doc comments.
 
 use std::process::Command;
 
@@ -6,7 +6,7 @@ use anyhow::{Context, bail};
 
 use crate::repository::root;
 
-/// Writes `docs/configuration.md`. A test of `detective` checks that it is up to date.
+/// Writes `docs/configuration.md`. A test of `detective` checks that the page is up to date.
 ///
 /// # Errors
 /// If the manual cannot be rendered or written.

@@ -1,4 +1,4 @@
-//! One broker that is its own controller.
+//! A broker that is its own controller.
 
 use std::{
     fs::File,
@@ -11,51 +11,52 @@ use std::{
 
 use anyhow::{Context, bail};
 
-use crate::kafka::running::Running;
+use super::broker_process::BrokerProcess;
 
-/// How long a start may take on a busy machine; on an idle one it takes five seconds.
-const PATIENCE: Duration = Duration::from_secs(120);
-/// Kafka logs this when its listeners are open and the controller has let it serve.
+/// An idle machine takes five seconds; a busy one takes longer.
+const START_TIMEOUT: Duration = Duration::from_secs(120);
+/// Kafka logs this when its listeners are open and the controller has unfenced it.
 const STARTED: &str = "Kafka Server started";
 const SETTINGS: &str = "server.properties";
 const LOG: &str = "server.log";
 /// How many lines of the log an error quotes.
-const LINES: usize = 8;
+const QUOTED_LINES: usize = 8;
 
-/// When the broker ends at the latest.
+/// How long the broker runs at most.
 #[derive(Clone, Copy, PartialEq)]
 pub enum Lifetime {
-    /// With `cargo xtask kafka down`.
+    /// Until `cargo xtask kafka down`.
     UntilDown,
-    /// With this process, however that ends.
-    OfThisProcess,
+    /// As long as this process.
+    ThisProcess,
 }
 
-/// Starts an empty broker and waits until it serves.
+/// Starts a broker without data and waits until it serves.
 ///
 /// # Errors
-/// If it does not come up; the error quotes its log.
-pub fn start(folder: &Path, port: Option<u16>, lifetime: Lifetime) -> anyhow::Result<Running> {
-    clear(folder)?;
+/// If it does not start; the error quotes its log.
+pub fn start(folder: &Path, port: Option<u16>, lifetime: Lifetime) -> anyhow::Result<BrokerProcess> {
+    remove_data(folder)?;
     let [free, controller] = free_ports()?;
     let port = port.unwrap_or(free);
     if !is_free(port) {
-        bail!("port {port} of 127.0.0.1 is taken\nhint: leave out `--port` and one that is free is chosen");
+        bail!("port {port} of 127.0.0.1 is taken\nhint: leave out `--port` to use a free one");
     }
     std::fs::write(folder.join(SETTINGS), settings(port, controller)).context("cannot write Kafka's settings")?;
     let log = File::create(folder.join(LOG)).context("cannot write Kafka's log")?;
     let format = ["kafka.tools.StorageTool", "format", "--cluster-id", "local-detective", "--config", SETTINGS];
-    let formatted = java(folder, &log, Lifetime::OfThisProcess)?.args(format).status().context("cannot run `java`")?;
+    let formatted = java(folder, &log, Lifetime::ThisProcess)?.args(format).status().context("cannot run `java`")?;
     if !formatted.success() {
-        bail!("Kafka cannot format `{}`; {}", folder.join("data").display(), what_log_says(folder));
+        bail!("Kafka cannot format `{}`; {}", folder.join("data").display(), log_excerpt(folder));
     }
     let mut child =
         java(folder, &log, lifetime)?.args(["kafka.Kafka", SETTINGS]).spawn().context("cannot run `java`")?;
-    let started = note(folder, &child, port).and_then(|running| await_start(&running, folder).map(|()| running));
+    let started = save_process(folder, &child, port);
+    let started = started.and_then(|process| wait_until_started(&process, folder).map(|()| process));
     if started.is_err() {
         let _ = child.kill();
         let _ = child.wait();
-        clear(folder)?;
+        remove_data(folder)?;
     }
     started
 }
@@ -63,27 +64,27 @@ pub fn start(folder: &Path, port: Option<u16>, lifetime: Lifetime) -> anyhow::Re
 /// Waits until the broker serves.
 ///
 /// # Errors
-/// If it ends before, or takes too long.
-pub fn await_start(running: &Running, folder: &Path) -> anyhow::Result<()> {
-    let begun = Instant::now();
-    while begun.elapsed() < PATIENCE {
+/// If it ends first, or does not serve within [`START_TIMEOUT`]; the error quotes its log.
+pub fn wait_until_started(process: &BrokerProcess, folder: &Path) -> anyhow::Result<()> {
+    let start = Instant::now();
+    while start.elapsed() < START_TIMEOUT {
         if std::fs::read_to_string(folder.join(LOG)).is_ok_and(|log| log.contains(STARTED)) {
             return Ok(());
         }
-        if !running.is_alive() {
-            bail!("Kafka ended while it started; {}", what_log_says(folder));
+        if !process.is_alive() {
+            bail!("Kafka ended during its start; {}", log_excerpt(folder));
         }
         std::thread::park_timeout(Duration::from_millis(100));
     }
-    bail!("Kafka did not start within {PATIENCE:?}; {}", what_log_says(folder))
+    bail!("Kafka did not start within {START_TIMEOUT:?}; {}", log_excerpt(folder))
 }
 
-/// Removes what a broker that has ended left, but for its log.
+/// Removes the data of a broker that has ended. Its log stays.
 ///
 /// # Errors
 /// If it cannot be removed.
-pub fn clear(folder: &Path) -> anyhow::Result<()> {
-    Running::forget(folder)?;
+pub fn remove_data(folder: &Path) -> anyhow::Result<()> {
+    BrokerProcess::remove_file(folder)?;
     let data = folder.join("data");
     if data.try_exists()? {
         std::fs::remove_dir_all(&data).with_context(|| format!("cannot remove `{}`", data.display()))?;
@@ -91,7 +92,8 @@ pub fn clear(folder: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Few partitions start fast; one broker cannot replicate; a topic that nobody made is a mistake.
+/// Few internal partitions, for a fast start; no replication, for a single broker; no automatic
+/// topics, because the tests create theirs.
 fn settings(port: u16, controller: u16) -> String {
     format!(
         "process.roles=broker,controller
@@ -112,11 +114,11 @@ transaction.state.log.replication.factor=1
     )
 }
 
-/// Java on Kafka's class path. It runs in the folder, so that no path needs quoting.
+/// Java with Kafka's class path. It runs in the folder, so that no path needs quoting.
 fn java(folder: &Path, log: &File, lifetime: Lifetime) -> anyhow::Result<Command> {
     let mut command = match lifetime {
         Lifetime::UntilDown => Command::new("java"),
-        Lifetime::OfThisProcess => {
+        Lifetime::ThisProcess => {
             let mut command = Command::new("setpriv");
             command.args(["--pdeathsig", "TERM", "java"]);
             command
@@ -130,18 +132,19 @@ fn java(folder: &Path, log: &File, lifetime: Lifetime) -> anyhow::Result<Command
         .stdin(Stdio::null())
         .stdout(log.try_clone()?)
         .stderr(log.try_clone()?)
-        // Ctrl-C and a closed terminal end the processes of the terminal's group.
+        // Ctrl-C and a closed terminal signal the process group of the terminal.
         .process_group(0);
     Ok(command)
 }
 
-/// Two ports, below those that Linux hands out itself: such a one could be taken until the broker listens.
+/// Two free ports below the range of ephemeral ports: one of those could be taken by a connection
+/// before the broker listens.
 fn free_ports() -> anyhow::Result<[u16; 2]> {
     let first = std::process::id() * 2 % 10_000;
     let mut free =
         (0..10_000).filter_map(|n| u16::try_from(20_000 + (first + n) % 10_000).ok()).filter(|port| is_free(*port));
     match (free.next(), free.next()) {
-        (Some(one), Some(other)) => Ok([one, other]),
+        (Some(first), Some(second)) => Ok([first, second]),
         _ => bail!("no two ports between 20000 and 30000 are free"),
     }
 }
@@ -150,19 +153,19 @@ fn is_free(port: u16) -> bool {
     TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok()
 }
 
-fn note(folder: &Path, child: &Child, port: u16) -> anyhow::Result<Running> {
-    let running = Running::of(child.id(), format!("127.0.0.1:{port}"))?;
-    running.write(folder)?;
-    Ok(running)
+fn save_process(folder: &Path, child: &Child, port: u16) -> anyhow::Result<BrokerProcess> {
+    let process = BrokerProcess::find(child.id(), format!("127.0.0.1:{port}"))?;
+    process.save(folder)?;
+    Ok(process)
 }
 
-/// The first complaint in the log, or its end.
-fn what_log_says(folder: &Path) -> String {
+/// The first error in the log with the lines after it, or else the end of the log.
+fn log_excerpt(folder: &Path) -> String {
     let path = folder.join(LOG);
     let log = std::fs::read_to_string(&path).unwrap_or_default();
     let lines: Vec<&str> = log.lines().collect();
-    let is_complaint = |line: &&str| ["ERROR", "Error", "Exception"].iter().any(|word| line.contains(word));
-    let from = lines.iter().position(is_complaint).unwrap_or(lines.len().saturating_sub(LINES));
-    let quoted = &lines[from..lines.len().min(from + LINES)];
-    format!("`{}` says\n  {}", path.display(), quoted.join("\n  "))
+    let is_error = |line: &&str| ["ERROR", "Error", "Exception"].iter().any(|word| line.contains(word));
+    let from = lines.iter().position(is_error).unwrap_or(lines.len().saturating_sub(QUOTED_LINES));
+    let quoted = &lines[from..lines.len().min(from + QUOTED_LINES)];
+    format!("the log `{}`:\n  {}", path.display(), quoted.join("\n  "))
 }

@@ -11,7 +11,8 @@ use clap::Args;
 use rand::{SeedableRng, rngs::SmallRng, seq::SliceRandom};
 use serde_json::{Value, json};
 
-use super::{build_release, empty_folder, machine, rounded, wait};
+use super::{machine, release, rounding::to_tenth as rounded, scratch};
+use crate::time::pause as wait;
 use scenes::{FAULTS, Fault, Trouble};
 use watched::Watched;
 use workload::Workload;
@@ -54,8 +55,8 @@ const SETTLES: Duration = Duration::from_secs(4);
 /// If the workload or `detective up` cannot be started, or ends.
 pub fn run(args: &FaultsArgs, json: bool) -> anyhow::Result<()> {
     let faults = chosen(args)?;
-    let program = build_release(&[])?.join("detective");
-    let folder = empty_folder("measure-faults")?;
+    let program = release::build(&[])?.join("detective");
+    let folder = scratch::create("measure-faults")?;
     let mut workload = Workload::start(&folder)?;
     wait(SETTLES);
     let mut watched = Watched::start(&program, &folder, args.learn)?;
@@ -64,7 +65,7 @@ pub fn run(args: &FaultsArgs, json: bool) -> anyhow::Result<()> {
     let healthy = watch_health(&mut watched, &workload, args.healthy);
     let (rows, not_run) = play_all(&faults, &mut watched, &mut workload)?;
     let totals = verdict::totals(&rows);
-    let mut answer = json!({"machine": machine(), "seed": args.seed, "healthy": healthy, "totals": totals});
+    let mut answer = json!({"machine": machine::describe(), "seed": args.seed, "healthy": healthy, "totals": totals});
     (answer["faults"], answer["not_run"]) = (json!(rows), json!(not_run));
     std::fs::write(folder.join("answer.json"), serde_json::to_vec_pretty(&answer)?)?;
     if json {

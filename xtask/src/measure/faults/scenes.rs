@@ -11,7 +11,7 @@ use super::{
     undo::{Undo, shell},
     workload::{Workload, signal},
 };
-use crate::measure::tied::Tied;
+use crate::scoped_child::ScopedChild;
 
 /// How to recognise a culprit among suspects.
 #[derive(Clone, Debug, PartialEq)]
@@ -34,7 +34,7 @@ pub struct Trouble {
     pub second_best: Vec<Who>,
     /// What undoes it, before the strangers end: a frozen process cannot.
     _undo: Undo,
-    strangers: Vec<Tied>,
+    strangers: Vec<ScopedChild>,
 }
 
 /// What a fault takes.
@@ -79,7 +79,7 @@ impl Trouble {
         Trouble { culprits: vec![culprit], second_best: Vec::new(), _undo: Undo::nothing(), strangers: Vec::new() }
     }
 
-    fn by_strangers(strangers: Vec<Tied>) -> Trouble {
+    fn by_strangers(strangers: Vec<ScopedChild>) -> Trouble {
         let culprits = strangers.iter().map(|stranger| Who::Process(stranger.id())).collect();
         Trouble { culprits, second_best: Vec::new(), _undo: Undo::nothing(), strangers }
     }

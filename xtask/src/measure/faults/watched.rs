@@ -13,7 +13,7 @@ use std::{
 use anyhow::{Context, bail, ensure};
 use serde_json::Value;
 
-use crate::measure::{api::get, tied::Tied, wait};
+use crate::{http::get, scoped_child::ScopedChild, time::pause as wait};
 
 /// From the last learned snapshot to the first scored one, on a busy machine.
 const TRAINING: Duration = Duration::from_secs(300);
@@ -23,7 +23,7 @@ const QUIET_SWEEPS: &str = "5";
 
 /// A program that watches this host, with the events that it has printed so far.
 pub struct Watched {
-    up: Tied,
+    up: ScopedChild,
     api: SocketAddr,
     arrivals: Receiver<(Instant, Value)>,
     events: Vec<(Instant, Value)>,
@@ -36,15 +36,15 @@ impl Watched {
     /// If it cannot be run.
     pub fn start(program: &Path, folder: &Path, learn: u32) -> anyhow::Result<Watched> {
         let api = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("no port is free")?.local_addr()?;
-        let mut command = Tied::command(program);
+        let mut command = ScopedChild::command(program);
         for (key, _) in std::env::vars_os().filter(|(key, _)| key.as_encoded_bytes().starts_with(b"DETECTIVE__")) {
             command.env_remove(key);
         }
         command.args(["up", "--json", "--listen", &api.to_string(), "--learn", &learn.to_string(), "--data"]);
         command.arg(folder.join("data")).env("DETECTIVE__ALARM__QUIET_SWEEPS", QUIET_SWEEPS).env("NO_COLOR", "1");
         let log = File::create(folder.join("up.log")).context("cannot write `up.log`")?;
-        let mut up = Tied::start("detective up", command.stdout(Stdio::piped()).stderr(log))?;
-        let said = up.stdout().context("`up` has no standard output")?;
+        let mut up = ScopedChild::start("detective up", command.stdout(Stdio::piped()).stderr(log))?;
+        let said = up.take_stdout().context("`up` has no standard output")?;
         let (sender, arrivals) = channel();
         std::thread::spawn(move || {
             for line in BufReader::new(said).lines().map_while(Result::ok) {
@@ -62,7 +62,7 @@ impl Watched {
     pub fn await_ready(&mut self, learning: Duration) -> anyhow::Result<()> {
         let begun = Instant::now();
         while !get(self.api, "/readyz").is_ok_and(|(status, _)| status == 200) {
-            if let Some(status) = self.up.has_ended()? {
+            if let Some(status) = self.up.exit_status()? {
                 bail!("`detective up` ended with {status}");
             }
             ensure!(begun.elapsed() < learning + TRAINING, "`detective up` was not ready in time");

@@ -17,7 +17,7 @@ use anyhow::Context;
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::ground::Ground;
-use crate::{measure::tied::Tied, repository::root};
+use crate::{repository::root, scoped_child::ScopedChild};
 
 /// How many workers there are.
 pub const WORKERS: u16 = 3;
@@ -28,7 +28,7 @@ pub struct Workload {
     pub folder: PathBuf,
     /// The port of the database.
     pub database_port: u16,
-    parts: BTreeMap<String, Tied>,
+    parts: BTreeMap<String, ScopedChild>,
     /// What they stand on, which goes after them.
     pub ground: Ground,
 }
@@ -68,7 +68,8 @@ impl Workload {
         self.start_part("feed", "feed.py", &[], |command| {
             command.stdout(Stdio::piped());
         })?;
-        let pipe = self.parts.get_mut("feed").and_then(Tied::stdout).context("the feed has no standard output")?;
+        let pipe =
+            self.parts.get_mut("feed").and_then(ScopedChild::take_stdout).context("the feed has no standard output")?;
         self.start_part("consumer", "consume.py", &[], |command| {
             command.stdin(pipe);
         })?;
@@ -87,13 +88,13 @@ impl Workload {
     ) -> anyhow::Result<()> {
         let mut command = self.command(script, arguments)?;
         with(&mut command);
-        self.parts.insert(name.to_owned(), Tied::start(name, &mut command)?);
+        self.parts.insert(name.to_owned(), ScopedChild::start(name, &mut command)?);
         Ok(())
     }
 
     fn command(&self, script: &str, arguments: &[&str]) -> anyhow::Result<Command> {
         let path = root().join("xtask/src/measure/faults/parts").join(script);
-        let mut command = Tied::command(if script.ends_with(".py") { "/usr/bin/python3" } else { "/bin/sh" });
+        let mut command = ScopedChild::command(if script.ends_with(".py") { "/usr/bin/python3" } else { "/bin/sh" });
         // Nothing is to be written beside the sources.
         command.env("PYTHONDONTWRITEBYTECODE", "1");
         let log = File::options().create(true).append(true).open(self.folder.join("parts.log"));
@@ -106,18 +107,18 @@ impl Workload {
     ///
     /// # Errors
     /// If there is no interpreter.
-    pub fn stranger(&self, script: &str, arguments: &[&str]) -> anyhow::Result<Tied> {
-        Tied::start(script, &mut self.command(script, arguments)?)
+    pub fn stranger(&self, script: &str, arguments: &[&str]) -> anyhow::Result<ScopedChild> {
+        ScopedChild::start(script, &mut self.command(script, arguments)?)
     }
 
     /// The same, and waits for what that says first.
     ///
     /// # Errors
     /// If there is no interpreter, or nothing is said.
-    pub fn talking_stranger(&self, script: &str, arguments: &[&str]) -> anyhow::Result<(Tied, String)> {
-        let mut stranger = Tied::start(script, self.command(script, arguments)?.stdout(Stdio::piped()))?;
+    pub fn talking_stranger(&self, script: &str, arguments: &[&str]) -> anyhow::Result<(ScopedChild, String)> {
+        let mut stranger = ScopedChild::start(script, self.command(script, arguments)?.stdout(Stdio::piped()))?;
         let mut line = String::new();
-        let said = stranger.stdout().with_context(|| format!("`{script}` has no standard output"))?;
+        let said = stranger.take_stdout().with_context(|| format!("`{script}` has no standard output"))?;
         BufReader::new(said).read_line(&mut line).with_context(|| format!("`{script}` cannot be heard"))?;
         anyhow::ensure!(!line.is_empty(), "`{script}` ended before it began");
         Ok((stranger, line.trim_end().to_owned()))
@@ -155,7 +156,7 @@ impl Workload {
     pub fn ended(&mut self) -> anyhow::Result<Vec<String>> {
         let mut ended = Vec::new();
         for (name, part) in &mut self.parts {
-            if part.has_ended()?.is_some() {
+            if part.exit_status()?.is_some() {
                 ended.push(name.clone());
             }
         }

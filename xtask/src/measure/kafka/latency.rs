@@ -1,12 +1,15 @@
-//! From the end of a sweep to the moment when its event can be read.
+//! Latency from the end of a sweep to the moment when a consumer has its event.
 //!
-//! Several producers, each a host of its own, sweep this machine once a second, evenly spread over the second; they share a
-//! model. A lock that three processes want is taken and given back again and again, and one quiet sweep is enough to resolve an
-//! incident, so that each host's incidents are opened and resolved every few seconds. `detective alerts --follow --json` reads
-//! the topic, as anybody would. An event carries the time at which the sweep ended that it was found in; what is measured
-//! is from then to the arrival of the event's line here, by the same clock. In between are: the encoding of the snapshot, its way
-//! to Kafka with all acknowledgements, its reading, its scoring, the transaction with the event and the scorer's position, the
-//! reading of what was committed, and the printing of it.
+//! Several producers, each with a host id of its own, sweep this machine once a second, evenly
+//! spread over the second; they share a model. Three processes compete for a file lock that this
+//! process holds and releases in turn, and one quiet sweep resolves an incident, so that each
+//! host's incident opens and resolves every few seconds. `detective alerts --follow --json` reads
+//! the topic like any consumer.
+//!
+//! An event carries the time at which its sweep ended. The latency is from then until the event's
+//! line arrives here, by the same clock. It includes the encoding of the snapshot, its acknowledged
+//! delivery to Kafka, its consumption and scoring, the transaction with the event and the scorer's
+//! position, and the reading and printing of the committed event.
 
 use std::{
     io::{BufRead, BufReader},
@@ -19,103 +22,105 @@ use std::{
 use anyhow::{Context, bail, ensure};
 use serde_json::{Value, json};
 
-use super::{programs::Programs, trouble::Writers};
+use super::{log_writers::LogWriters, programs::Programs};
 use crate::{
     kafka::Kafka,
-    measure::{crowd::Crowd, rounded, wait},
+    measure::{idle_processes::IdleProcesses, rounding::to_tenth},
+    time::pause,
 };
 
-/// So few that two cores, which carry Kafka too, are not busy.
+/// Few enough that two cores, which Kafka shares, are not busy.
 const HOSTS: u32 = 4;
 const INTERVAL: Duration = Duration::from_secs(1);
-/// Long enough that every host sees it in two sweeps at least, which open an incident.
-const TROUBLE: Duration = Duration::from_millis(3500);
-/// How long a cycle's events may stay away, before it is an error.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// Time between locking and unlocking. Each host sees the contention in at least two sweeps, which
+/// is what opens an incident.
+const HALF_CYCLE: Duration = Duration::from_millis(3500);
+const EVENT_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Measures until there were so many events.
+/// Measures the latency of this many events.
 ///
 /// # Errors
-/// If there are not as many, or anything cannot be started.
+/// If Kafka or a program cannot be started, or no events arrive for [`EVENT_TIMEOUT`].
 pub fn measure(release: &Path, processes: usize, learn: u32, events: usize) -> anyhow::Result<Value> {
-    let _crowd = Crowd::start(processes)?;
+    let _idle = IdleProcesses::start(processes)?;
     let kafka = Kafka::start()?;
     let mut programs = Programs::prepare(release, &kafka, "latency", learn * HOSTS)?;
     programs.set("COHORT", "measured");
     programs.set("ALARM__QUIET_SWEEPS", "1");
-    let arrivals = arrivals(programs.follow_alerts()?);
-    let writers = Writers::start(&programs.folder().join("app.log"))?;
+    let arrivals = receive_latencies(programs.follow_alerts()?);
+    let writers = LogWriters::start(&programs.folder().join("app.log"))?;
     programs.start("detective-scorer")?;
     programs.start("detective-trainer")?;
     for host in 0..HOSTS {
         programs.set("HOST", &format!("host-{host}"));
         programs.start("detective-producer")?;
-        wait(INTERVAL / HOSTS);
+        pause(INTERVAL / HOSTS);
     }
     eprintln!("events of {HOSTS} hosts: learning from {learn} snapshots of each");
-    programs.await_ready(INTERVAL * learn)?;
+    programs.wait_until_ready(INTERVAL * learn)?;
     eprintln!("events of {HOSTS} hosts: waiting for {events}");
-    let late = collect(&mut programs, &writers, &arrivals, events)?;
+    let latencies = collect(&mut programs, &writers, &arrivals, events)?;
     drop(writers);
-    let nodes = programs.nodes(Some("host-0"))?;
+    let nodes = programs.node_count(Some("host-0"))?;
     programs.end()?;
     Ok(json!({
-        "p50": rounded(percentile(&late, 50)),
-        "p99": rounded(percentile(&late, 99)),
-        "n": late.len(),
+        "p50": to_tenth(percentile(&latencies, 50)),
+        "p99": to_tenth(percentile(&latencies, 99)),
+        "n": latencies.len(),
         "hosts": HOSTS,
         "processes": processes,
         "nodes": nodes,
     }))
 }
 
-/// Makes trouble and lets it be, until there were so many events; how late each was, in milliseconds, ascending.
+/// Holds and releases the lock until enough events have arrived. Returns their latencies in
+/// milliseconds, sorted.
 fn collect(
     programs: &mut Programs,
-    writers: &Writers,
+    writers: &LogWriters,
     arrivals: &Receiver<anyhow::Result<f64>>,
     events: usize,
 ) -> anyhow::Result<Vec<f64>> {
-    let mut late = Vec::with_capacity(events);
-    let mut newest = Instant::now();
-    while late.len() < events {
-        programs.check()?;
-        let before = late.len();
+    let mut latencies = Vec::with_capacity(events);
+    let mut last_arrival = Instant::now();
+    while latencies.len() < events {
+        programs.check_all_run()?;
+        let before = latencies.len();
         writers.block()?;
-        take(arrivals, &mut late)?;
+        collect_half_cycle(arrivals, &mut latencies)?;
         writers.unblock()?;
-        take(arrivals, &mut late)?;
-        if late.len() > before {
-            newest = Instant::now();
+        collect_half_cycle(arrivals, &mut latencies)?;
+        if latencies.len() > before {
+            last_arrival = Instant::now();
         }
-        ensure!(newest.elapsed() < PATIENCE, "no event within {PATIENCE:?}, after {} of {events}", late.len());
+        let is_in_time = last_arrival.elapsed() < EVENT_TIMEOUT;
+        ensure!(is_in_time, "no event within {EVENT_TIMEOUT:?}, after {} of {events}", latencies.len());
     }
-    late.sort_unstable_by(f64::total_cmp);
-    Ok(late)
+    latencies.sort_unstable_by(f64::total_cmp);
+    Ok(latencies)
 }
 
-/// What arrives while the trouble lasts, or is over.
-fn take(arrivals: &Receiver<anyhow::Result<f64>>, late: &mut Vec<f64>) -> anyhow::Result<()> {
-    let until = Instant::now() + TROUBLE;
+fn collect_half_cycle(arrivals: &Receiver<anyhow::Result<f64>>, latencies: &mut Vec<f64>) -> anyhow::Result<()> {
+    let end = Instant::now() + HALF_CYCLE;
     loop {
-        match arrivals.recv_timeout(until.saturating_duration_since(Instant::now())) {
-            Ok(arrival) => late.push(arrival?),
+        match arrivals.recv_timeout(end.saturating_duration_since(Instant::now())) {
+            Ok(latency) => latencies.push(latency?),
             Err(RecvTimeoutError::Timeout) => return Ok(()),
-            Err(RecvTimeoutError::Disconnected) => bail!("`alerts --follow` ended"),
+            Err(RecvTimeoutError::Disconnected) => bail!("`detective alerts --follow` ended"),
         }
     }
 }
 
-/// How late each event is, as it arrives.
-fn arrivals(events: ChildStdout) -> Receiver<anyhow::Result<f64>> {
+/// Reads events on a thread and sends the latency of each, in milliseconds.
+fn receive_latencies(events: ChildStdout) -> Receiver<anyhow::Result<f64>> {
     let (sender, arrivals) = channel();
     std::thread::spawn(move || {
         for line in BufReader::new(events).lines() {
-            #[expect(clippy::disallowed_methods, reason = "what it is compared with is the time of an event")]
+            #[expect(clippy::disallowed_methods, reason = "an event carries the time of day")]
             let now = SystemTime::now();
-            let late = line.map_err(Into::into).and_then(|line| lateness(&line, now));
-            if let Some(late) = late.transpose()
-                && sender.send(late).is_err()
+            let latency = line.map_err(Into::into).and_then(|line| latency_ms(&line, now));
+            if let Some(latency) = latency.transpose()
+                && sender.send(latency).is_err()
             {
                 return;
             }
@@ -124,44 +129,44 @@ fn arrivals(events: ChildStdout) -> Receiver<anyhow::Result<f64>> {
     arrivals
 }
 
-/// In milliseconds; none of an event that no sweep gave rise to.
-fn lateness(line: &str, now: SystemTime) -> anyhow::Result<Option<f64>> {
-    let event: Value = serde_json::from_str(line).with_context(|| format!("`{line}` is no event"))?;
+/// `None` for a stale event, which no sweep caused.
+fn latency_ms(line: &str, now: SystemTime) -> anyhow::Result<Option<f64>> {
+    let event: Value = serde_json::from_str(line).with_context(|| format!("expected an event, found `{line}`"))?;
     if event["event"] == "stale" {
         return Ok(None);
     }
-    let swept = event["time"].as_str().context("the event has no time")?;
-    let swept = humantime::parse_rfc3339(swept).with_context(|| format!("`{swept}` is no time"))?;
-    let late = now.duration_since(swept).with_context(|| format!("the clock was set back: `{line}`"))?;
-    Ok(Some(late.as_secs_f64() * 1e3))
+    let sweep_end = event["time"].as_str().context("the event has no time")?;
+    let sweep_end = humantime::parse_rfc3339(sweep_end).with_context(|| format!("`{sweep_end}` is not a time"))?;
+    let latency = now.duration_since(sweep_end).with_context(|| format!("the clock was set back: `{line}`"))?;
+    Ok(Some(latency.as_secs_f64() * 1e3))
 }
 
-/// The smallest value that so many percent do not exceed.
-fn percentile(ascending: &[f64], percent: usize) -> f64 {
-    let rank = (ascending.len() * percent).div_ceil(100).max(1);
-    ascending.get(rank - 1).copied().unwrap_or(f64::NAN)
+/// The smallest value that at least so many percent of the values do not exceed.
+fn percentile(sorted: &[f64], percent: usize) -> f64 {
+    let rank = (sorted.len() * percent).div_ceil(100).max(1);
+    sorted.get(rank - 1).copied().unwrap_or(f64::NAN)
 }
 
 #[cfg(test)]
 mod tests {
     use std::time::{Duration, SystemTime};
 
-    use super::{lateness, percentile};
+    use super::{latency_ms, percentile};
 
     #[test]
-    fn a_percentile_is_a_value_that_was_measured() {
+    fn a_percentile_is_one_of_the_values() {
         let values: Vec<f64> = (1..=200).map(f64::from).collect();
         assert_eq!((percentile(&values, 50), percentile(&values, 99)), (100.0, 198.0));
         assert_eq!((percentile(&[7.0], 50), percentile(&[7.0], 99)), (7.0, 7.0));
     }
 
     #[test]
-    fn lateness_counts_from_the_end_of_the_sweep() {
+    fn latency_counts_from_the_end_of_the_sweep() {
         let now = SystemTime::UNIX_EPOCH + Duration::from_millis(1_700_000_000_250);
         let event = r#"{"event": "opened", "time": "2023-11-14T22:13:20.200Z"}"#;
-        assert_eq!(lateness(event, now).expect("an event"), Some(50.0));
-        assert_eq!(lateness(&event.replace("opened", "stale"), now).expect("an event"), None);
-        assert!(lateness(&event.replace(".200", ".300"), now).is_err());
-        assert!(lateness("no event", now).is_err());
+        assert_eq!(latency_ms(event, now).expect("an event"), Some(50.0));
+        assert_eq!(latency_ms(&event.replace("opened", "stale"), now).expect("an event"), None);
+        assert!(latency_ms(&event.replace(".200", ".300"), now).is_err());
+        assert!(latency_ms("no event", now).is_err());
     }
 }

@@ -1,4 +1,4 @@
-//! The programs of one measurement.
+//! The programs of one measurement, with their settings and logs.
 
 use std::{
     fs::File,
@@ -11,31 +11,30 @@ use std::{
 use anyhow::{Context, bail, ensure};
 use serde_json::Value;
 
-use crate::{
-    kafka::Kafka,
-    measure::{api::get, empty_folder, remove_folder, tied::Tied},
-};
+use crate::{http, kafka::Kafka, measure::scratch, scoped_child::ScopedChild};
 
-/// From the last learned snapshot to the first scored one: a training, on a busy machine.
-const TRAINING: Duration = Duration::from_secs(300);
-const PAUSE: Duration = Duration::from_millis(250);
+/// From the last learned snapshot to the first scored one: training, on a busy machine.
+const TRAINING_TIMEOUT: Duration = Duration::from_secs(300);
+const POLL_INTERVAL: Duration = Duration::from_millis(250);
+/// How many lines of a log an error quotes.
+const QUOTED_LINES: usize = 6;
 
-/// Programs that share settings, and topics that nobody else reads.
+/// Programs that share settings and topics of their own.
 pub struct Programs {
     release: PathBuf,
     folder: PathBuf,
     settings: Vec<(String, String)>,
     api: SocketAddr,
-    running: Vec<Tied>,
+    running: Vec<ScopedChild>,
 }
 
 impl Programs {
-    /// Makes the topics. The name tells this measurement from the others.
+    /// Creates the topics. Their prefix contains the name of the measurement.
     ///
     /// # Errors
-    /// If they cannot be made.
+    /// If the topics cannot be created.
     pub fn prepare(release: &Path, kafka: &Kafka, name: &str, learn: u32) -> anyhow::Result<Programs> {
-        let folder = empty_folder(&format!("measure-kafka-{name}"))?;
+        let folder = scratch::create(&format!("measure-kafka-{name}"))?;
         let api = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("no port is free")?.local_addr()?;
         let settings = [
             ("BUS__KIND", "kafka".to_owned()),
@@ -51,34 +50,34 @@ impl Programs {
         Ok(programs)
     }
 
-    /// A setting for those that are started from now on.
+    /// Sets a setting of the programs that are started from now on.
     pub fn set(&mut self, key: &str, value: &str) {
         self.settings.push((key.to_owned(), value.to_owned()));
     }
 
-    /// Starts one.
+    /// Starts a program.
     ///
     /// # Errors
     /// If it cannot be run.
     pub fn start(&mut self, program: &str) -> anyhow::Result<()> {
         let mut command = self.command(program, &[])?;
-        self.running.push(Tied::start(program, command.stdout(Stdio::null()))?);
+        self.running.push(ScopedChild::start(program, command.stdout(Stdio::null()))?);
         Ok(())
     }
 
-    /// Starts one that prints events as JSON lines as soon as it can read them.
+    /// Starts `detective alerts`, which prints each event as a line of JSON when it arrives.
     ///
     /// # Errors
     /// If it cannot be run.
     pub fn follow_alerts(&mut self) -> anyhow::Result<ChildStdout> {
         let mut command = self.command("detective", &["alerts", "--follow", "--json"])?;
-        let mut alerts = Tied::start("detective", command.stdout(Stdio::piped()))?;
-        let events = alerts.stdout().context("`detective alerts` has no standard output")?;
+        let mut alerts = ScopedChild::start("detective", command.stdout(Stdio::piped()))?;
+        let events = alerts.take_stdout().context("`detective alerts` has no standard output")?;
         self.running.push(alerts);
         Ok(events)
     }
 
-    /// Where what they say is kept until they are ended.
+    /// The folder of the logs; it is removed when the programs end.
     pub fn folder(&self) -> &Path {
         &self.folder
     }
@@ -86,93 +85,92 @@ impl Programs {
     /// Waits until the scorer scores.
     ///
     /// # Errors
-    /// If it does not within the time that learning takes and some more, or a program ends.
-    pub fn await_ready(&mut self, learning: Duration) -> anyhow::Result<()> {
-        let (begun, patience) = (Instant::now(), learning + TRAINING);
-        while !get(self.api, "/readyz").is_ok_and(|(status, _)| status == 200) {
-            self.check()?;
-            ensure!(begun.elapsed() < patience, "no snapshot was scored within {patience:?}; {}", self.logs());
-            std::thread::park_timeout(PAUSE);
+    /// If it does not within the time of learning and [`TRAINING_TIMEOUT`], or a program ends.
+    pub fn wait_until_ready(&mut self, learning: Duration) -> anyhow::Result<()> {
+        let start = Instant::now();
+        let timeout = learning + TRAINING_TIMEOUT;
+        while !http::get(self.api, "/readyz").is_ok_and(|(status, _)| status == 200) {
+            self.check_all_run()?;
+            let folder = self.folder.display();
+            ensure!(start.elapsed() < timeout, "no snapshot was scored within {timeout:?}; logs are in `{folder}`");
+            std::thread::park_timeout(POLL_INTERVAL);
         }
         Ok(())
     }
 
-    /// Sees that all run.
+    /// Checks that all programs still run.
     ///
     /// # Errors
-    /// With what the one said that does not.
-    pub fn check(&mut self) -> anyhow::Result<()> {
+    /// If one has ended; the error quotes its log.
+    pub fn check_all_run(&mut self) -> anyhow::Result<()> {
         for program in &mut self.running {
-            if let Some(status) = program.has_ended()? {
+            if let Some(status) = program.exit_status()? {
                 let name = program.name.clone();
-                bail!("`{name}` ended with {status}: {}", self.last_words(&name));
+                bail!("`{name}` ended with {status}: {}", self.last_log_lines(&name));
             }
         }
         Ok(())
     }
 
-    /// The peak of a program of this name.
+    /// The peak resident memory of a program, in megabytes.
     ///
     /// # Errors
-    /// If none runs.
+    /// If it does not run.
     pub fn peak_rss_mb(&self, name: &str) -> anyhow::Result<f64> {
         let program = self.running.iter().find(|program| program.name == name);
         program.with_context(|| format!("`{name}` was not started"))?.peak_rss_mb()
     }
 
-    /// How many nodes the newest snapshot of a host has; of any, if it has no name.
+    /// The number of nodes in the latest snapshot of a host; without a name, of the only host.
     ///
     /// # Errors
-    /// If the scorer does not tell.
-    pub fn nodes(&self, host: Option<&str>) -> anyhow::Result<usize> {
+    /// If the scorer's response has no nodes.
+    pub fn node_count(&self, host: Option<&str>) -> anyhow::Result<usize> {
         let path = host.map_or("/api/graph".to_owned(), |host| format!("/api/graph?host={host}"));
-        let (status, graph) = get(self.api, &path).with_context(|| format!("the scorer does not answer `{path}`"))?;
+        let (status, body) = http::get(self.api, &path).with_context(|| format!("cannot get `{path}`"))?;
         let graph: Value =
-            serde_json::from_str(&graph).with_context(|| format!("`{path}` answers {status}: {graph}"))?;
-        Ok(graph["nodes"].as_array().with_context(|| format!("`{path}` answers {status}, with no nodes"))?.len())
+            serde_json::from_str(&body).with_context(|| format!("`{path}` returned {status}: {body}"))?;
+        Ok(graph["nodes"].as_array().with_context(|| format!("`{path}` returned {status} without nodes"))?.len())
     }
 
-    /// Ends all, which must run until now, and removes what they left.
+    /// Ends all programs and removes their folder.
     ///
     /// # Errors
-    /// If one had ended by itself, or something cannot be removed.
+    /// If a program has ended before, or the folder cannot be removed.
     pub fn end(mut self) -> anyhow::Result<()> {
-        self.check()?;
+        self.check_all_run()?;
         self.running.clear();
-        remove_folder(&self.folder)
+        scratch::remove(&self.folder)
     }
 
     fn run_to_end(&mut self, program: &str, args: &[&str]) -> anyhow::Result<()> {
         let mut command = self.command(program, args)?;
         let status = command.stdout(Stdio::null()).status().with_context(|| format!("cannot run `{program}`"))?;
-        ensure!(status.success(), "`{program} {}` ended with {status}: {}", args.join(" "), self.last_words(program));
+        let log = || self.last_log_lines(program);
+        ensure!(status.success(), "`{program} {}` ended with {status}: {}", args.join(" "), log());
         Ok(())
     }
 
     fn command(&self, program: &str, args: &[&str]) -> anyhow::Result<Command> {
-        let mut command = Tied::command(self.release.join(program));
+        let mut command = ScopedChild::command(self.release.join(program));
         for (key, _) in std::env::vars_os().filter(|(key, _)| key.as_encoded_bytes().starts_with(b"DETECTIVE__")) {
             command.env_remove(key);
         }
         command.args(args).env("NO_COLOR", "1");
         command.envs(self.settings.iter().map(|(key, value)| (format!("DETECTIVE__{key}"), value)));
-        let path = self.log(program);
+        let path = self.log_path(program);
         let log = File::options().create(true).append(true).open(&path);
         command.stderr(log.with_context(|| format!("cannot write `{}`", path.display()))?);
         Ok(command)
     }
 
-    fn log(&self, program: &str) -> PathBuf {
+    fn log_path(&self, program: &str) -> PathBuf {
         self.folder.join(format!("{program}.log"))
     }
 
-    fn logs(&self) -> String {
-        format!("what the programs say is in `{}`", self.folder.display())
-    }
-
-    fn last_words(&self, program: &str) -> String {
-        let said = std::fs::read_to_string(self.log(program)).unwrap_or_default();
-        let lines: Vec<&str> = said.lines().collect();
-        lines[lines.len().saturating_sub(6)..].join("\n  ")
+    fn last_log_lines(&self, program: &str) -> String {
+        let log = std::fs::read_to_string(self.log_path(program)).unwrap_or_default();
+        let lines: Vec<&str> = log.lines().collect();
+        lines[lines.len().saturating_sub(QUOTED_LINES)..].join("\n  ")
     }
 }

@@ -1,30 +1,34 @@
-//! What was measured beside one number of processes.
+//! Measurements beside one number of processes.
 
 use std::collections::BTreeMap;
 
 use anyhow::Context;
 use serde_json::{Map, Value, json};
 
-/// Rounds of everything.
+use crate::measure::rounding::{to_hundredth, to_thousandth};
+
+/// All rounds beside one number of processes.
 #[derive(Debug, Default)]
 pub struct Row {
-    /// Processes that a sweep saw, those that others started included.
+    /// The processes that a sweep saw, including those that the measurement did not start.
     pub processes: Option<f64>,
-    /// Descriptors that a sweep saw.
+    /// The descriptors that a sweep saw.
     pub fds: Option<f64>,
-    /// The most memory of the process that swept, in megabytes.
+    /// The peak resident memory of the sweeping process, in megabytes.
     pub peak_rss_mb: Option<f64>,
+    /// The rounds of each measurement.
     milliseconds: BTreeMap<String, Vec<f64>>,
     other: Map<String, Value>,
 }
 
 impl Row {
-    /// Adds an answer: lists are of rounds.
+    /// Adds an object that the measuring program printed. An array whose key ends with `_ms` holds
+    /// rounds of a measurement.
     ///
     /// # Errors
-    /// If a list is of anything but numbers.
-    pub fn add(&mut self, answer: &Value) -> anyhow::Result<()> {
-        for (key, value) in answer.as_object().context("expected an object")? {
+    /// If it is not an object, or an array holds something else than numbers.
+    pub fn add(&mut self, output: &Value) -> anyhow::Result<()> {
+        for (key, value) in output.as_object().context("expected an object")? {
             match value {
                 Value::Array(rounds) if key.ends_with("_ms") => {
                     let rounds = rounds.iter().map(|round| round.as_f64().context("expected milliseconds"));
@@ -34,32 +38,33 @@ impl Row {
                 _ => drop(self.other.insert(key.clone(), value.clone())),
             }
         }
-        self.processes = answer["processes"].as_f64().or(self.processes);
-        self.fds = answer["fds"].as_f64().or(self.fds);
+        self.processes = output["processes"].as_f64().or(self.processes);
+        self.fds = output["fds"].as_f64().or(self.fds);
         Ok(())
     }
 
-    /// The median of the rounds of one measurement.
+    /// The median round of a measurement, in milliseconds.
     pub fn median(&self, name: &str) -> Option<f64> {
         let mut rounds = self.milliseconds.get(name)?.clone();
         rounds.sort_by(f64::total_cmp);
-        let (lower, upper) = (rounds.get((rounds.len().checked_sub(1)?) / 2)?, rounds.get(rounds.len() / 2)?);
+        let lower = rounds.get((rounds.len().checked_sub(1)?) / 2)?;
+        let upper = rounds.get(rounds.len() / 2)?;
         Some((lower + upper) / 2.0)
     }
 
     /// The ratio of two medians.
     pub fn ratio(&self, of: &str, to: &str) -> Option<f64> {
-        Some(hundredths(self.median(of)? / self.median(to)?))
+        Some(to_hundredth(self.median(of)? / self.median(to)?))
     }
 
-    /// Milliseconds for each process that was seen.
+    /// The median of a measurement divided by the number of processes, in milliseconds.
     pub fn per_process(&self, name: &str) -> Option<f64> {
         Some(self.median(name)? / self.processes?)
     }
 
-    /// As JSON: medians, ratios and all rounds.
-    pub fn told(&self, started: usize) -> Value {
-        let median = |name: &String| self.median(name).map(|value| (value * 1000.0).round() / 1000.0);
+    /// Medians, ratios and all rounds.
+    pub fn to_json(&self, started: usize) -> Value {
+        let median = |name: &String| self.median(name).map(to_thousandth);
         let medians: BTreeMap<&String, Option<f64>> =
             self.milliseconds.keys().map(|name| (name, median(name))).collect();
         json!({
@@ -76,11 +81,6 @@ impl Row {
     }
 }
 
-/// To a hundredth.
-pub fn hundredths(value: f64) -> f64 {
-    (value * 100.0).round() / 100.0
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -88,10 +88,10 @@ mod tests {
     use super::Row;
 
     #[test]
-    fn rounds_of_two_answers_have_one_median() {
+    fn rounds_of_two_outputs_have_one_median() {
         let mut row = Row::default();
-        row.add(&json!({"processes": 10, "floor_ms": [1.0, 9.0], "sweep_ms": [6.0]})).expect("it fits");
-        row.add(&json!({"floor_ms": [2.0, 4.0], "sweep_ms": [3.0]})).expect("it fits");
+        row.add(&json!({"processes": 10, "floor_ms": [1.0, 9.0], "sweep_ms": [6.0]})).expect("an object of rounds");
+        row.add(&json!({"floor_ms": [2.0, 4.0], "sweep_ms": [3.0]})).expect("an object of rounds");
         assert_eq!((row.median("floor_ms"), row.median("sweep_ms"), row.median("none")), (Some(3.0), Some(4.5), None));
         assert_eq!((row.ratio("sweep_ms", "floor_ms"), row.per_process("floor_ms")), (Some(1.5), Some(0.3)));
         assert!(row.add(&json!({"floor_ms": ["soon"]})).is_err());

@@ -1,4 +1,4 @@
-//! A file whose lock is free most of the time, and then kept from those who want it.
+//! Processes that compete for the lock of one log file.
 
 use std::{
     fs::File,
@@ -9,53 +9,58 @@ use std::{
 
 use anyhow::Context;
 
-use crate::measure::tied::Tied;
+use crate::scoped_child::ScopedChild;
 
 const WRITERS: usize = 3;
 /// Between two lines of a writer.
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// Processes that append to a file, each line under its lock. This process takes that lock from them.
-pub struct Writers {
+/// Processes that append lines to a file, each line under the file's lock. This process can hold
+/// the lock, so that they wait.
+pub struct LogWriters {
     lock: File,
     path: PathBuf,
-    _processes: Vec<Tied>,
+    _processes: Vec<ScopedChild>,
 }
 
-impl Writers {
-    /// Starts them.
+impl LogWriters {
+    /// Creates the file and starts the processes.
     ///
     /// # Errors
-    /// If they cannot be started, or the file not be made.
-    pub fn start(path: &Path) -> anyhow::Result<Writers> {
+    /// If the file or a process fails.
+    pub fn start(path: &Path) -> anyhow::Result<LogWriters> {
         let lock = File::create(path).with_context(|| format!("cannot write `{}`", path.display()))?;
         let this = std::env::current_exe().context("cannot find this program")?;
-        let one = |_| Tied::start("xtask measure writer", Tied::command(&this).args(["measure", "writer"]).arg(path));
-        Ok(Writers { lock, path: path.to_owned(), _processes: (0..WRITERS).map(one).collect::<Result<_, _>>()? })
+        let start_one = |_| {
+            let mut command = ScopedChild::command(&this);
+            ScopedChild::start("xtask measure writer", command.args(["measure", "writer"]).arg(path))
+        };
+        let processes = (0..WRITERS).map(start_one).collect::<Result<_, _>>()?;
+        Ok(LogWriters { lock, path: path.to_owned(), _processes: processes })
     }
 
-    /// Keeps the lock from them.
+    /// Takes the lock, so that the processes wait.
     ///
     /// # Errors
-    /// If it cannot be had.
+    /// If the lock fails.
     pub fn block(&self) -> anyhow::Result<()> {
         self.lock.lock().with_context(|| format!("cannot lock `{}`", self.path.display()))
     }
 
-    /// Lets them have it.
+    /// Releases the lock.
     ///
     /// # Errors
-    /// If it cannot be given back.
+    /// If that fails.
     pub fn unblock(&self) -> anyhow::Result<()> {
         self.lock.unlock().with_context(|| format!("cannot unlock `{}`", self.path.display()))
     }
 }
 
-/// Appends lines until the end of this process.
+/// Appends lines, each under the file's lock. Returns only on an error.
 ///
 /// # Errors
-/// If the file cannot be locked or written to.
-pub fn write_lines(path: &Path) -> anyhow::Result<()> {
+/// If the file cannot be opened, locked or written to.
+pub fn append_forever(path: &Path) -> anyhow::Result<()> {
     let cannot = || format!("cannot append to `{}`", path.display());
     let mut file = File::options().append(true).open(path).with_context(cannot)?;
     loop {

@@ -1,0 +1,26 @@
+//! A minimal HTTP client for the API of the programs.
+
+use std::{
+    io::{Read, Write},
+    net::{SocketAddr, TcpStream},
+    time::Duration,
+};
+
+use anyhow::Context;
+
+const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Sends a GET request and returns the status and the body of the response.
+///
+/// # Errors
+/// If the server cannot be reached, times out, or does not send HTTP.
+pub fn get(address: SocketAddr, path: &str) -> anyhow::Result<(u16, String)> {
+    let mut stream = TcpStream::connect_timeout(&address, TIMEOUT)?;
+    stream.set_read_timeout(Some(TIMEOUT))?;
+    write!(stream, "GET {path} HTTP/1.0\r\nhost: {address}\r\n\r\n")?;
+    let mut response = String::new();
+    stream.read_to_string(&mut response)?;
+    let (head, body) = response.split_once("\r\n\r\n").context("the response is not HTTP")?;
+    let status = head.split(' ').nth(1).context("the response has no status")?;
+    Ok((status.parse()?, body.to_owned()))
+}
