@@ -1,7 +1,8 @@
-//! Trains on a made-up host and prints what it took: `cargo run --release -p trainer --example fit [nodes] [snapshots]
-//! [profile]`.
+//! Trains on synthetic snapshots and prints the elapsed time.
 //!
-//! With `ONNX=path` in the environment it writes the model file too.
+//! `cargo run --release -p trainer --example fit [nodes] [snapshots] [profile]`
+//!
+//! Set the environment variable `ONNX` to a path to write the model file too.
 
 use std::time::Instant;
 
@@ -9,7 +10,7 @@ use graph::Profile;
 use rand::{Rng, SeedableRng, rngs::SmallRng};
 use schemas::{Column, Edge, GraphSnapshot, Node, Timestamp};
 use tokio_util::sync::CancellationToken;
-use trainer::{Lesson, Progress, TrainerError, TrainingConfig, train_apart};
+use trainer::{Progress, TrainerError, TrainingConfig, TrainingJob, train_at_low_priority};
 
 const COLUMNS: usize = 96;
 
@@ -17,27 +18,28 @@ const COLUMNS: usize = 96;
 async fn main() -> Result<(), TrainerError> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let number = |at: usize, default| arguments.get(at).and_then(|it| it.parse().ok()).unwrap_or(default);
-    let (nodes, snapshots) = (number(0, 774), number(1, 60));
+    let nodes = number(0, 774);
+    let snapshots = number(1, 60);
     let profile = arguments.get(2).and_then(|name| Profile::of_name(name)).unwrap_or_default();
-    let lesson = Lesson {
+    let job = TrainingJob {
         cohort: "made-up".to_owned(),
         generation: 0,
         profile,
         created_at: Timestamp(0),
-        snapshots: host(nodes, snapshots),
+        snapshots: synthetic_snapshots(nodes, snapshots),
         earlier_limits: Vec::new(),
     };
-    let began = Instant::now();
+    let started = Instant::now();
     let config = TrainingConfig { write_onnx: std::env::var_os("ONNX").map(Into::into), ..TrainingConfig::default() };
-    let release = train_apart(config.clone(), || lesson, CancellationToken::new(), Progress::stderr()).await?;
-    println!("{nodes} nodes, {snapshots} snapshots, F {}: {:.2?}", release.features, began.elapsed());
+    let release = train_at_low_priority(config.clone(), || job, CancellationToken::new(), Progress::stderr()).await?;
+    println!("{nodes} nodes, {snapshots} snapshots, F {}: {:.2?}", release.features, started.elapsed());
     if let Some(path) = config.write_onnx {
-        std::fs::write(&path, &release.onnx).map_err(|source| TrainerError::Onnx { path, source })?;
+        std::fs::write(&path, &release.onnx).map_err(|source| TrainerError::WriteOnnx { path, source })?;
     }
     Ok(())
 }
 
-fn host(nodes: usize, snapshots: usize) -> Vec<GraphSnapshot> {
+fn synthetic_snapshots(nodes: usize, snapshots: usize) -> Vec<GraphSnapshot> {
     let mut random = SmallRng::seed_from_u64(1);
     let sweep = |sequence: usize| {
         let columns = (0..COLUMNS).map(|at| column(at, nodes, &mut random)).collect();

@@ -1,6 +1,11 @@
-//! The graph auto-encoder: four graph convolutions, F-32-16-32-F.
+//! The graph auto-encoder: four graph convolutions of the widths F-32-16-32-F.
 //!
-//! Encoder: convolution, ReLU, dropout, convolution, ReLU. Decoder: convolution, ReLU, dropout, convolution.
+//! Encoder: convolution, ReLU, dropout, convolution, ReLU. Decoder: convolution, ReLU, dropout,
+//! convolution.
+
+mod weights;
+
+pub use weights::{Layer, Weights};
 
 use candle_core::{Device, Tensor, Var};
 use graph::Encoded;
@@ -8,218 +13,166 @@ use rand::{Rng, rngs::SmallRng};
 
 use crate::{
     TrainerError,
-    aggregate::{Aggregate, Edges},
-    ops::{Rectify, SquaredError},
-    product::{Product, TimesData},
+    ops::{Aggregate, BiasMse, BiasReluDropout, MatMul, MatMulConst, NormalizedEdges},
 };
+use weights::aggregates_first;
 
-/// Widths between the layers.
+/// Output widths of the hidden layers.
 const HIDDEN: [usize; 3] = [32, 16, 32];
-/// Layers, by place, after which values are dropped while fitting.
-const DROPS_AFTER: [bool; 4] = [true, false, true, false];
+/// Whether dropout follows each layer while fitting.
+const HAS_DROPOUT: [bool; 4] = [true, false, true, false];
+/// Probability that dropout sets a value to 0.
 const DROPOUT: f32 = 0.1;
 
-/// The trained numbers of a model, in the order of its layers.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Weights {
-    /// First the encoder's, then the decoder's.
-    pub layers: Vec<Layer>,
-}
-
-/// One graph convolution.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Layer {
-    /// Width of what it reads.
-    pub inputs: usize,
-    /// Width of what it makes.
-    pub outputs: usize,
-    /// `inputs` rows of `outputs` values.
-    pub weight: Vec<f32>,
-    /// `outputs` values.
-    pub bias: Vec<f32>,
-    /// Whether negative results become 0.
-    pub is_rectified: bool,
-}
-
-impl Weights {
-    /// Glorot-uniform weights and zero biases for a model of width F.
-    pub fn random(width: usize, random: &mut impl Rng) -> Weights {
-        let widths = [width, HIDDEN[0], HIDDEN[1], HIDDEN[2], width];
-        let last = widths.len() - 2;
-        let layer = |(at, ends): (usize, &[usize])| {
-            let (inputs, outputs) = (ends[0], ends[1]);
-            let limit = (6.0 / (inputs + outputs) as f32).sqrt();
-            let weight = (0..inputs * outputs).map(|_| random.random_range(-limit..=limit)).collect();
-            Layer { inputs, outputs, weight, bias: vec![0.0; outputs], is_rectified: at != last }
-        };
-        Weights { layers: widths.windows(2).enumerate().map(layer).collect() }
-    }
-
-    /// Width F of what the model reads and makes.
-    pub fn width(&self) -> usize {
-        self.layers.first().map_or(0, |layer| layer.inputs)
-    }
-
-    /// How many numbers were trained.
-    pub fn n_parameters(&self) -> usize {
-        self.layers.iter().map(|layer| layer.weight.len() + layer.bias.len()).sum()
-    }
-}
-
-impl Layer {
-    /// Whether neighbours are added up before the product: on the narrow side there is less to add, and the result is
-    /// the same.
-    pub fn aggregates_first(&self) -> bool {
-        aggregates_first(self.inputs, self.outputs)
-    }
-}
-
-fn aggregates_first(inputs: usize, outputs: usize) -> bool {
-    inputs < outputs
-}
-
-/// A graph as the model reads it.
+/// One encoded graph as tensors: an input of the model.
 #[derive(Clone, Debug)]
-pub struct Example {
-    x: Tensor,
-    /// What the first layer multiplies: `x`, or what is added up of it where the layer does that first. Either way it
-    /// does not change while a model is fitted.
-    first: Tensor,
-    edges: Edges,
+pub struct ModelInput {
+    /// Node features, `[N, F]`.
+    features: Tensor,
+    /// The constant factor of the first layer's product: `features`, aggregated already if that
+    /// layer aggregates first. It is computed once because fitting does not change it.
+    first_factor: Tensor,
+    edges: NormalizedEdges,
 }
 
-impl Example {
-    /// Checks an encoded graph: at least one row, `x` as long as its rows and columns say, edges between its rows.
+impl ModelInput {
+    /// Checks an encoded graph and converts it to tensors.
     ///
     /// # Errors
-    /// [`TrainerError::Encoded`] says what does not fit.
-    pub fn new(encoded: &Encoded) -> Result<Example, TrainerError> {
-        let (rows, width) = (encoded.nodes, encoded.width);
+    /// [`TrainerError::InvalidInput`] if the graph has no rows or columns, `x` does not have one
+    /// value for each row and column, or an edge refers to a missing row.
+    pub fn new(encoded: &Encoded) -> Result<ModelInput, TrainerError> {
+        let rows = encoded.nodes;
+        let width = encoded.width;
         if rows == 0 || width == 0 || encoded.x.len() != rows * width {
-            let expected = "at least one row, at least one column and a value for each".to_owned();
+            let expected = "at least one row, at least one column and one value for each".to_owned();
             let found = format!("{rows} rows, {width} columns and {} values", encoded.x.len());
-            return Err(TrainerError::Encoded { expected, found });
+            return Err(TrainerError::InvalidInput { expected, found });
         }
-        let x = Tensor::from_slice(&encoded.x, (rows, width), &Device::Cpu)?;
-        let edges = Edges::new(rows, &encoded.sources, &encoded.targets)?;
-        let first = if aggregates_first(width, HIDDEN[0]) { aggregate(&x, &edges)? } else { x.clone() };
-        Ok(Example { x, first, edges })
+        let features = Tensor::from_slice(&encoded.x, (rows, width), &Device::Cpu)?;
+        let edges = NormalizedEdges::new(rows, &encoded.sources, &encoded.targets)?;
+        let first_factor =
+            if aggregates_first(width, HIDDEN[0]) { aggregate(&features, &edges)? } else { features.clone() };
+        Ok(ModelInput { features, first_factor, edges })
     }
 }
 
-/// The model while it is fitted or asked.
+/// The model with trainable variables, for fitting and for reconstruction.
 #[derive(Debug)]
 pub struct Autoencoder {
-    layers: Vec<Convolution>,
+    layers: Vec<GraphConvolution>,
 }
 
 #[derive(Debug)]
-struct Convolution {
+struct GraphConvolution {
     weight: Var,
     bias: Var,
     aggregates_first: bool,
-    is_rectified: bool,
+    has_relu: bool,
 }
 
 impl Autoencoder {
-    /// A model of these weights.
+    /// Creates a model with these weights.
     ///
     /// # Errors
-    /// If a layer's lists do not have the lengths that its widths ask for.
+    /// If the length of a layer's lists does not match its widths.
     pub fn new(weights: &Weights) -> Result<Autoencoder, TrainerError> {
         let convolution = |layer: &Layer| -> Result<_, TrainerError> {
-            Ok(Convolution {
+            Ok(GraphConvolution {
                 weight: Var::from_slice(&layer.weight, (layer.inputs, layer.outputs), &Device::Cpu)?,
                 bias: Var::from_slice(&layer.bias, layer.outputs, &Device::Cpu)?,
                 aggregates_first: layer.aggregates_first(),
-                is_rectified: layer.is_rectified,
+                has_relu: layer.has_relu,
             })
         };
         Ok(Autoencoder { layers: weights.layers.iter().map(convolution).collect::<Result<_, _>>()? })
     }
 
-    /// What is fitted.
+    /// The variables that the optimizer changes.
     pub(crate) fn variables(&self) -> Vec<Var> {
         self.layers.iter().flat_map(|layer| [layer.weight.clone(), layer.bias.clone()]).collect()
     }
 
-    /// The weights as they are now.
+    /// Returns a copy of the current weights.
     ///
     /// # Errors
-    /// Only if the library that computes fails.
+    /// If candle fails.
     pub fn weights(&self) -> Result<Weights, TrainerError> {
-        let layer = |layer: &Convolution| -> Result<_, TrainerError> {
+        let layer = |layer: &GraphConvolution| -> Result<_, TrainerError> {
             let (inputs, outputs) = layer.weight.dims2()?;
             Ok(Layer {
                 inputs,
                 outputs,
                 weight: layer.weight.flatten_all()?.to_vec1()?,
                 bias: layer.bias.to_vec1()?,
-                is_rectified: layer.is_rectified,
+                has_relu: layer.has_relu,
             })
         };
         Ok(Weights { layers: self.layers.iter().map(layer).collect::<Result<_, _>>()? })
     }
 
-    /// The reconstruction of a graph: N * F values, row by row.
+    /// Reconstructs the features of a graph: N * F values in row-major order.
     ///
     /// # Errors
-    /// If the graph has another width than the model.
-    pub fn reconstruct(&self, example: &Example) -> Result<Vec<f32>, TrainerError> {
-        let (sums, bias) = self.sums(example, None)?;
-        Ok(sums.broadcast_add(bias)?.flatten_all()?.to_vec1()?)
+    /// If the graph and the model differ in width.
+    pub fn reconstruct(&self, input: &ModelInput) -> Result<Vec<f32>, TrainerError> {
+        let (output, bias) = self.forward(input, None)?;
+        Ok(output.broadcast_add(bias)?.flatten_all()?.to_vec1()?)
     }
 
-    /// Mean squared error of a graph's reconstruction, with dropout.
-    pub(crate) fn loss(&self, example: &Example, dropout: &mut SmallRng) -> Result<Tensor, TrainerError> {
-        let (sums, bias) = self.sums(example, Some(dropout))?;
-        Ok(sums.apply_op2(bias, SquaredError { target: example.x.clone() })?)
+    /// Mean squared reconstruction error of a graph, with dropout: a scalar to minimize.
+    pub(crate) fn loss(&self, input: &ModelInput, dropout: &mut SmallRng) -> Result<Tensor, TrainerError> {
+        let (output, bias) = self.forward(input, Some(dropout))?;
+        Ok(output.apply_op2(bias, BiasMse { target: input.features.clone() })?)
     }
 
-    /// The reconstruction before the last layer's bias, and that bias.
-    fn sums(&self, example: &Example, mut dropout: Option<&mut SmallRng>) -> Result<(Tensor, &Tensor), TrainerError> {
+    /// Runs all layers. Returns the output before the last layer's bias is added, and that bias.
+    fn forward(
+        &self,
+        input: &ModelInput,
+        mut dropout: Option<&mut SmallRng>,
+    ) -> Result<(Tensor, &Tensor), TrainerError> {
         let mut hidden: Option<Tensor> = None;
-        for (at, layer) in self.layers.iter().enumerate() {
-            let sums = match &hidden {
-                None => layer.sums_of_data(&example.first, &example.edges)?,
-                Some(hidden) => layer.sums(hidden, &example.edges)?,
+        for (index, layer) in self.layers.iter().enumerate() {
+            let output = match &hidden {
+                None => layer.propagate_first(&input.first_factor, &input.edges)?,
+                Some(hidden) => layer.propagate(hidden, &input.edges)?,
             };
-            if !layer.is_rectified {
-                return Ok((sums, &layer.bias));
+            if !layer.has_relu {
+                return Ok((output, &layer.bias));
             }
-            let dropped = dropout.as_deref_mut().filter(|_| DROPS_AFTER[at % DROPS_AFTER.len()]);
-            let mask = dropped.map(|random| mask(sums.elem_count(), random));
-            hidden = Some(sums.apply_op2(&layer.bias, Rectify { mask })?);
+            let random = dropout.as_deref_mut().filter(|_| HAS_DROPOUT[index % HAS_DROPOUT.len()]);
+            let mask = random.map(|random| dropout_mask(output.elem_count(), random));
+            hidden = Some(output.apply_op2(&layer.bias, BiasReluDropout { mask })?);
         }
-        Err(TrainerError::Encoded {
-            expected: "a last layer that is not rectified".to_owned(),
-            found: "none".to_owned(),
-        })
+        Err(TrainerError::InvalidInput { expected: "a last layer without ReLU".to_owned(), found: "none".to_owned() })
     }
 }
 
-impl Convolution {
-    fn sums(&self, input: &Tensor, edges: &Edges) -> Result<Tensor, TrainerError> {
+impl GraphConvolution {
+    /// Aggregates neighbours and multiplies with the weights, without bias and ReLU.
+    fn propagate(&self, input: &Tensor, edges: &NormalizedEdges) -> Result<Tensor, TrainerError> {
         Ok(if self.aggregates_first {
-            aggregate(input, edges)?.apply_op2(&self.weight, Product)?
+            aggregate(input, edges)?.apply_op2(&self.weight, MatMul)?
         } else {
-            aggregate(&input.apply_op2(&self.weight, Product)?, edges)?
+            aggregate(&input.apply_op2(&self.weight, MatMul)?, edges)?
         })
     }
 
-    /// [`Convolution::sums`] of what an example has ready for the first layer.
-    fn sums_of_data(&self, first: &Tensor, edges: &Edges) -> Result<Tensor, TrainerError> {
-        let product = self.weight.apply_op1(TimesData { left: first.clone() })?;
+    /// [`GraphConvolution::propagate`] for the first layer, from [`ModelInput::first_factor`].
+    fn propagate_first(&self, first_factor: &Tensor, edges: &NormalizedEdges) -> Result<Tensor, TrainerError> {
+        let product = self.weight.apply_op1(MatMulConst { left: first_factor.clone() })?;
         Ok(if self.aggregates_first { product } else { aggregate(&product, edges)? })
     }
 }
 
-fn aggregate(input: &Tensor, edges: &Edges) -> candle_core::Result<Tensor> {
-    input.apply_op1(Aggregate::over(edges))
+fn aggregate(input: &Tensor, edges: &NormalizedEdges) -> candle_core::Result<Tensor> {
+    input.apply_op1(Aggregate::new(edges))
 }
 
-/// Dropout from a generator of our own: the library's can't be seeded on a CPU, and training must be repeatable.
-fn mask(length: usize, random: &mut SmallRng) -> Vec<f32> {
-    let kept = 1.0 / (1.0 - DROPOUT);
-    (0..length).map(|_| if random.random::<f32>() < DROPOUT { 0.0 } else { kept }).collect()
+/// Inverted dropout from a seeded generator. candle's generator cannot be seeded on a CPU, and
+/// training must be reproducible.
+fn dropout_mask(length: usize, random: &mut SmallRng) -> Vec<f32> {
+    let scale = 1.0 / (1.0 - DROPOUT);
+    (0..length).map(|_| if random.random::<f32>() < DROPOUT { 0.0 } else { scale }).collect()
 }

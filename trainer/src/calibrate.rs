@@ -1,21 +1,26 @@
-//! What is normal for a role once the model has explained its part, and what alarms.
+//! Calibration of a fitted model: residual statistics for each role, and the alarm threshold.
 
 use graph::{Encoded, HostGraph, Profile, Recipe, Scaler, anomaly, features, threshold};
 use schemas::{Calibration, ColumnLimit, RoleCalibration};
 
 use crate::{
     TrainerError,
-    autoencoder::{Autoencoder, Example},
+    autoencoder::{Autoencoder, ModelInput},
     dataset::Dataset,
 };
 
-/// A role with fewer held-back node-sweeps is calibrated on the fitted ones too.
-const ENOUGH_HELD_BACK: usize = 10;
+/// Minimum number of observations of a role in the calibration set. Roles with fewer are calibrated
+/// on the training set too.
+const MIN_OBSERVATIONS: usize = 10;
 
-/// Calibrates a model on the held-back snapshots. `roles` are the centres and spreads that the model was fitted with.
+/// Calibrates a model on the calibration set of `dataset`.
+///
+/// `roles` holds the centres and spreads with which the training set was encoded; the result adds
+/// the spread of the residuals. The threshold is set for `false_alarms_per_day` false alarms per
+/// host and day.
 ///
 /// # Errors
-/// If the model can't be computed.
+/// If the model cannot be computed.
 pub fn calibrate(
     dataset: &Dataset,
     mut roles: Vec<RoleCalibration>,
@@ -23,48 +28,51 @@ pub fn calibrate(
     false_alarms_per_day: f64,
 ) -> Result<Calibration, TrainerError> {
     let recipe = &dataset.recipe;
-    let pressure_p99 = dataset.pressure.clone();
+    let pressure_p99 = dataset.pressure_limits.clone();
     let scaler = Scaler::of(recipe, &Calibration { roles: roles.clone(), ..Calibration::default() });
-    let held_back = reconstruct(recipe, &scaler, model, &dataset.held_back)?;
+    let reconstructed = reconstruct_all(recipe, &scaler, model, &dataset.calibration_set)?;
     if recipe.profile == Profile::Classic {
-        let threshold = threshold::for_classic(held_back.iter().flat_map(Judged::node_errors).collect());
-        return Ok(Calibration { threshold: f64::from(threshold), roles: Vec::new(), pressure_p99 });
+        let errors = reconstructed.iter().flat_map(ReconstructedGraph::node_errors).collect();
+        let threshold = f64::from(threshold::for_classic(errors));
+        return Ok(Calibration { threshold, roles: Vec::new(), pressure_p99 });
     }
-    fit_residuals(dataset, &scaler, model, &held_back, &mut roles)?;
+    fit_residuals(dataset, &scaler, model, &reconstructed, &mut roles)?;
     let mut calibration = Calibration { threshold: 1.0, roles, pressure_p99 };
-    let scores = |judged: &Judged| {
-        anomaly::unscaled_scores(recipe, &calibration, judged.graph, &judged.encoded, &judged.reconstruction)
+    let scores = |item: &ReconstructedGraph| {
+        anomaly::unscaled_scores(recipe, &calibration, item.graph, &item.encoded, &item.reconstruction)
     };
-    let sweeps: Vec<_> = held_back.iter().map(scores).collect();
+    let sweeps: Vec<_> = reconstructed.iter().map(scores).collect();
     calibration.threshold = f64::from(threshold::for_rate(&sweeps, dataset.interval_s(), false_alarms_per_day));
     Ok(calibration)
 }
 
-/// The limits of both, the higher where both have one. Healthy snapshots below a limit set the next limit: without the
-/// earlier one it would sink from model to model, until nothing is calm enough to learn from.
-pub fn widest(mut limits: Vec<ColumnLimit>, earlier: &[ColumnLimit]) -> Vec<ColumnLimit> {
-    for before in earlier {
-        match limits.iter_mut().find(|limit| limit.name == before.name) {
-            Some(limit) => limit.limit = limit.limit.max(before.limit),
-            None => limits.push(before.clone()),
+/// Merges two lists of limits; a column in both lists gets the higher limit.
+///
+/// The gate admits healthy snapshots below these limits to later training. Without the limits of
+/// the earlier release, they would fall with every release until no snapshot is admitted.
+pub fn max_limits(mut limits: Vec<ColumnLimit>, earlier: &[ColumnLimit]) -> Vec<ColumnLimit> {
+    for earlier_limit in earlier {
+        match limits.iter_mut().find(|limit| limit.name == earlier_limit.name) {
+            Some(limit) => limit.limit = limit.limit.max(earlier_limit.limit),
+            None => limits.push(earlier_limit.clone()),
         }
     }
     limits
 }
 
-/// A graph with what was encoded of it and reconstructed.
-struct Judged<'a> {
+/// A graph with its features and their reconstruction.
+struct ReconstructedGraph<'a> {
     graph: &'a HostGraph,
     encoded: Encoded,
     reconstruction: Vec<f32>,
 }
 
-impl Judged<'_> {
-    fn parts(&self) -> (&HostGraph, &Encoded, &[f32]) {
+impl ReconstructedGraph<'_> {
+    fn as_tuple(&self) -> (&HostGraph, &Encoded, &[f32]) {
         (self.graph, &self.encoded, &self.reconstruction)
     }
 
-    /// The mean squared error of each row.
+    /// Mean squared error of each row.
     fn node_errors(&self) -> impl Iterator<Item = f32> {
         let width = self.encoded.width.max(1);
         let rows = self.encoded.x.chunks_exact(width).zip(self.reconstruction.chunks_exact(width));
@@ -72,43 +80,46 @@ impl Judged<'_> {
     }
 }
 
-fn reconstruct<'a>(
+fn reconstruct_all<'a>(
     recipe: &Recipe,
     scaler: &Scaler,
     model: &Autoencoder,
     graphs: &'a [HostGraph],
-) -> Result<Vec<Judged<'a>>, TrainerError> {
-    let judge = |graph| {
+) -> Result<Vec<ReconstructedGraph<'a>>, TrainerError> {
+    let reconstruct = |graph| {
         let encoded = features::encode(recipe, scaler, graph);
-        let reconstruction = model.reconstruct(&Example::new(&encoded)?)?;
-        Ok(Judged { graph, encoded, reconstruction })
+        let reconstruction = model.reconstruct(&ModelInput::new(&encoded)?)?;
+        Ok(ReconstructedGraph { graph, encoded, reconstruction })
     };
-    graphs.iter().map(judge).collect()
+    graphs.iter().map(reconstruct).collect()
 }
 
+/// Fits the residual spread of each role to `calibration_set`, and to the training set as well for
+/// roles with few observations.
 fn fit_residuals(
     dataset: &Dataset,
     scaler: &Scaler,
     model: &Autoencoder,
-    held_back: &[Judged],
+    calibration_set: &[ReconstructedGraph],
     roles: &mut [RoleCalibration],
 ) -> Result<(), TrainerError> {
-    // Those that the held-back part shows often enough come first; the sort is undone below.
-    roles.sort_by_cached_key(|role| n_observations(role, held_back) < ENOUGH_HELD_BACK);
-    let n_rich = roles.partition_point(|role| n_observations(role, held_back) >= ENOUGH_HELD_BACK);
-    let (rich, poor) = roles.split_at_mut(n_rich);
-    let fitted = if poor.is_empty() { &[][..] } else { &dataset.fitted };
-    let fitted = reconstruct(&dataset.recipe, scaler, model, fitted)?;
-    let mut seen: Vec<_> = held_back.iter().map(Judged::parts).collect();
-    anomaly::fit_residuals(&dataset.recipe, rich, &seen);
-    seen.extend(fitted.iter().map(Judged::parts));
-    anomaly::fit_residuals(&dataset.recipe, poor, &seen);
+    // Partition the roles by number of observations; the sort below restores the order.
+    roles.sort_by_cached_key(|role| n_observations(role, calibration_set) < MIN_OBSERVATIONS);
+    let n_common = roles.partition_point(|role| n_observations(role, calibration_set) >= MIN_OBSERVATIONS);
+    let (common, rare) = roles.split_at_mut(n_common);
+    let training_set = if rare.is_empty() { &[][..] } else { &dataset.training_set };
+    let training_set = reconstruct_all(&dataset.recipe, scaler, model, training_set)?;
+    let mut samples: Vec<_> = calibration_set.iter().map(ReconstructedGraph::as_tuple).collect();
+    anomaly::fit_residuals(&dataset.recipe, common, &samples);
+    samples.extend(training_set.iter().map(ReconstructedGraph::as_tuple));
+    anomaly::fit_residuals(&dataset.recipe, rare, &samples);
     roles.sort_by(|a, b| (&a.kind, &a.role).cmp(&(&b.kind, &b.role)));
     Ok(())
 }
 
-/// How many held-back node-sweeps speak of a role, or of a kind.
-fn n_observations(role: &RoleCalibration, held_back: &[Judged]) -> usize {
-    let nodes = held_back.iter().flat_map(|judged| judged.graph.nodes());
+/// Number of nodes of this role in all sweeps of `calibration_set`. An empty role stands for all
+/// nodes of its kind.
+fn n_observations(role: &RoleCalibration, calibration_set: &[ReconstructedGraph]) -> usize {
+    let nodes = calibration_set.iter().flat_map(|item| item.graph.nodes());
     nodes.filter(|node| node.kind == role.kind && (role.role.is_empty() || node.role == role.role)).count()
 }

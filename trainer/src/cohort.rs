@@ -1,4 +1,5 @@
-//! What is known of each cohort, and which of them needs a model now. Pure: records and times go in.
+//! State of each cohort, and which cohort needs a new model. Records and times are passed in; there
+//! is no I/O.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -6,10 +7,10 @@ use graph::{Profile, RECIPE_VERSION};
 use schemas::{ColumnLimit, HealthySnapshot, ModelRelease, Timestamp, VouchedBy};
 use tokio::time::Instant;
 
-/// After a training that failed, the next try waits for this long.
-const TRY_AGAIN: Duration = Duration::from_secs(60);
+/// Delay before the next attempt after training failed.
+const RETRY_DELAY: Duration = Duration::from_secs(60);
 
-/// All cohorts.
+/// State of all cohorts.
 #[derive(Debug)]
 pub(crate) struct Cohorts {
     profile: Profile,
@@ -17,11 +18,12 @@ pub(crate) struct Cohorts {
     by_name: BTreeMap<String, Cohort>,
 }
 
-/// What is to be trained.
+/// A cohort that needs a new model.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Due {
+pub(crate) struct DueCohort {
     pub(crate) cohort: String,
     pub(crate) generation: i64,
+    /// Pressure limits of the current release of this generation, if there is one.
     pub(crate) earlier_limits: Vec<ColumnLimit>,
 }
 
@@ -30,15 +32,17 @@ struct Cohort {
     generation: i64,
     learned: i64,
     wanted: i64,
-    newest: Timestamp,
-    release: Option<Known>,
+    newest_healthy: Timestamp,
+    release: Option<CurrentRelease>,
     not_before: Option<Instant>,
 }
 
-/// What matters of the generation's release.
+/// The latest release of a cohort's generation.
 #[derive(Debug)]
-struct Known {
-    is_current: bool,
+struct CurrentRelease {
+    /// Whether profile and recipe are those of this trainer.
+    is_compatible: bool,
+    /// Time of the newest snapshot that the model was trained on.
     until: Timestamp,
     limits: Vec<ColumnLimit>,
 }
@@ -48,82 +52,90 @@ impl Cohorts {
         Cohorts { profile, retrain, by_name: BTreeMap::new() }
     }
 
-    /// Takes a release in, made `age` ago.
-    pub(crate) fn released(&mut self, release: &ModelRelease, age: Duration, now: Instant) {
+    /// Records a published release that is `age` old.
+    pub(crate) fn record_release(&mut self, release: &ModelRelease, age: Duration, now: Instant) {
         let cohort = self.by_name.entry(release.cohort.clone()).or_default();
-        cohort.enter(release.generation);
+        cohort.advance_generation(release.generation);
         if release.generation < cohort.generation {
             return;
         }
-        let is_current = release.profile == self.profile.as_str() && release.recipe == RECIPE_VERSION;
-        cohort.release =
-            Some(Known { is_current, until: release.manifest.until, limits: release.calibration.pressure_p99.clone() });
-        cohort.not_before = is_current.then(|| now + self.retrain.saturating_sub(age));
+        let is_compatible = release.profile == self.profile.as_str() && release.recipe == RECIPE_VERSION;
+        cohort.release = Some(CurrentRelease {
+            is_compatible,
+            until: release.manifest.until,
+            limits: release.calibration.pressure_p99.clone(),
+        });
+        cohort.not_before = is_compatible.then(|| now + self.retrain.saturating_sub(age));
     }
 
-    /// Takes a healthy record in. Says how many its cohort has learned of how many it wants, if this one brings it
-    /// further.
-    pub(crate) fn healthy(&mut self, record: &HealthySnapshot) -> Option<(usize, usize)> {
+    /// Records a healthy snapshot. Returns the learning progress of its cohort, as snapshots learned
+    /// and wanted, if this record advances it.
+    pub(crate) fn record_healthy(&mut self, record: &HealthySnapshot) -> Option<(usize, usize)> {
         let cohort = self.by_name.entry(record.cohort.clone()).or_default();
-        cohort.enter(record.generation);
+        cohort.advance_generation(record.generation);
         if record.generation < cohort.generation {
             return None;
         }
-        cohort.newest = cohort.newest.max(record.time);
-        // What an operator vouched for is to count soon, not in hours.
+        cohort.newest_healthy = cohort.newest_healthy.max(record.time);
+        // A baseline that an operator declares takes effect when it is complete, not hours later.
         if record.vouched_by == VouchedBy::Operator {
             if record.learned >= record.wanted {
                 cohort.not_before = None;
             }
             return None;
         }
-        // Records of several hosts may come out of order.
+        // Records of different hosts may arrive out of order.
         if record.wanted <= 0 || record.learned <= cohort.learned {
             return None;
         }
-        (cohort.learned, cohort.wanted) = (record.learned, record.wanted);
-        let count = |n: i64| usize::try_from(n).unwrap_or(0);
-        Some((count(record.learned), count(record.wanted)))
+        cohort.learned = record.learned;
+        cohort.wanted = record.wanted;
+        let to_count = |n: i64| usize::try_from(n).unwrap_or(0);
+        Some((to_count(record.learned), to_count(record.wanted)))
     }
 
-    /// The first cohort that needs a model now.
-    pub(crate) fn due(&self, now: Instant) -> Option<Due> {
+    /// The first cohort, by name, that needs a model at `now`.
+    pub(crate) fn next_due(&self, now: Instant) -> Option<DueCohort> {
         let (name, cohort) = self.by_name.iter().find(|(_, cohort)| cohort.due_at(now).is_some_and(|at| at <= now))?;
         let limits = cohort.release.as_ref().map(|release| release.limits.clone());
-        Some(Due { cohort: name.clone(), generation: cohort.generation, earlier_limits: limits.unwrap_or_default() })
+        Some(DueCohort {
+            cohort: name.clone(),
+            generation: cohort.generation,
+            earlier_limits: limits.unwrap_or_default(),
+        })
     }
 
-    /// When the next cohort will need a model, if nothing new comes.
-    pub(crate) fn next_due(&self, now: Instant) -> Option<Instant> {
+    /// When the next cohort needs a model, assuming that no further records arrive.
+    pub(crate) fn next_due_at(&self, now: Instant) -> Option<Instant> {
         self.by_name.values().filter_map(|cohort| cohort.due_at(now)).min()
     }
 
-    /// Training this cohort has failed.
-    pub(crate) fn failed(&mut self, cohort: &str, now: Instant) {
+    /// Delays the next attempt to train this cohort.
+    pub(crate) fn record_failure(&mut self, cohort: &str, now: Instant) {
         if let Some(cohort) = self.by_name.get_mut(cohort) {
-            cohort.not_before = Some(now + TRY_AGAIN.min(self.retrain));
+            cohort.not_before = Some(now + RETRY_DELAY.min(self.retrain));
         }
     }
 }
 
 impl Cohort {
-    /// A new generation begins from nothing.
-    fn enter(&mut self, generation: i64) {
+    /// Resets the cohort if `generation` is newer.
+    fn advance_generation(&mut self, generation: i64) {
         if generation > self.generation {
             *self = Cohort { generation, ..Cohort::default() };
         }
     }
 
+    /// When the cohort needs a model; `None`: not before further records arrive.
     fn due_at(&self, now: Instant) -> Option<Instant> {
-        let has_learned = self.wanted > 0 && self.learned >= self.wanted;
-        match &self.release {
-            None if has_learned => Some(self.not_before.unwrap_or(now)),
-            None => None,
-            // A release that the scorer will refuse, or of another profile, is as good as none.
-            Some(release) if !release.is_current && self.newest > Timestamp(0) => Some(self.not_before.unwrap_or(now)),
-            Some(release) if self.newest > release.until => Some(self.not_before.unwrap_or(now)),
-            Some(_) => None,
-        }
+        let is_learning_complete = self.wanted > 0 && self.learned >= self.wanted;
+        let is_due = match &self.release {
+            None => is_learning_complete,
+            // The scorer refuses a release of another recipe, so it counts as none.
+            Some(release) if !release.is_compatible && self.newest_healthy > Timestamp(0) => true,
+            Some(release) => self.newest_healthy > release.until,
+        };
+        is_due.then(|| self.not_before.unwrap_or(now))
     }
 }
 
@@ -167,79 +179,79 @@ mod tests {
     }
 
     #[test]
-    fn the_first_model_of_a_generation_is_due_once_enough_is_learned_in_whatever_order() {
+    fn the_first_model_is_due_once_learning_is_complete_in_any_order_of_records() {
         let now = Instant::now();
         let mut cohorts = Cohorts::new(Profile::Default, HOUR);
-        assert_eq!(cohorts.healthy(&record(1, 2, 20)), Some((2, 3)));
-        assert_eq!(cohorts.healthy(&record(1, 1, 10)), None, "it came late");
-        assert_eq!((cohorts.due(now), cohorts.next_due(now)), (None, None));
-        assert_eq!(cohorts.healthy(&record(0, 3, 30)), None, "of an older generation");
-        assert_eq!(cohorts.due(now), None);
-        assert_eq!(cohorts.healthy(&record(1, 3, 30)), Some((3, 3)));
-        let due = cohorts.due(now).expect("a cohort");
+        assert_eq!(cohorts.record_healthy(&record(1, 2, 20)), Some((2, 3)));
+        assert_eq!(cohorts.record_healthy(&record(1, 1, 10)), None, "a late record");
+        assert_eq!((cohorts.next_due(now), cohorts.next_due_at(now)), (None, None));
+        assert_eq!(cohorts.record_healthy(&record(0, 3, 30)), None, "an older generation");
+        assert_eq!(cohorts.next_due(now), None);
+        assert_eq!(cohorts.record_healthy(&record(1, 3, 30)), Some((3, 3)));
+        let due = cohorts.next_due(now).expect("a cohort");
         assert_eq!((due.cohort.as_str(), due.generation, due.earlier_limits.len()), ("web", 1, 0));
     }
 
     #[test]
-    fn the_end_of_an_operators_baseline_makes_a_model_due_at_once() {
+    fn a_complete_operator_baseline_makes_a_model_due_immediately() {
         let now = Instant::now();
         let mut cohorts = Cohorts::new(Profile::Default, HOUR);
-        cohorts.healthy(&record(1, 3, 30));
-        cohorts.released(&release(1, 30), Duration::ZERO, now);
-        let vouched = |learned| HealthySnapshot { vouched_by: VouchedBy::Operator, ..record(1, learned, 40) };
-        cohorts.healthy(&vouched(2));
-        assert_eq!(cohorts.due(now), None, "it goes on");
-        cohorts.healthy(&vouched(3));
-        assert_eq!(cohorts.due(now).expect("a cohort").cohort, "web");
+        cohorts.record_healthy(&record(1, 3, 30));
+        cohorts.record_release(&release(1, 30), Duration::ZERO, now);
+        let operator_record = |learned| HealthySnapshot { vouched_by: VouchedBy::Operator, ..record(1, learned, 40) };
+        cohorts.record_healthy(&operator_record(2));
+        assert_eq!(cohorts.next_due(now), None, "the baseline is not complete");
+        cohorts.record_healthy(&operator_record(3));
+        assert_eq!(cohorts.next_due(now).expect("a cohort").cohort, "web");
     }
 
     #[test]
-    fn the_next_model_is_due_after_a_while_if_there_is_something_new_and_keeps_the_limits() {
+    fn retraining_is_due_after_the_interval_if_there_is_new_data_and_keeps_the_limits() {
         let now = Instant::now();
         let mut cohorts = Cohorts::new(Profile::Default, HOUR);
-        cohorts.healthy(&record(1, 3, 30));
-        cohorts.released(&release(1, 30), HOUR / 4, now);
-        assert_eq!(cohorts.next_due(now), None, "nothing new");
-        cohorts.healthy(&record(1, 0, 40));
+        cohorts.record_healthy(&record(1, 3, 30));
+        cohorts.record_release(&release(1, 30), HOUR / 4, now);
+        assert_eq!(cohorts.next_due_at(now), None, "no new data");
+        cohorts.record_healthy(&record(1, 0, 40));
         let at = now + HOUR / 4 * 3;
-        assert_eq!((cohorts.due(now), cohorts.next_due(now)), (None, Some(at)));
-        let due = cohorts.due(at).expect("a cohort");
+        assert_eq!((cohorts.next_due(now), cohorts.next_due_at(now)), (None, Some(at)));
+        let due = cohorts.next_due(at).expect("a cohort");
         assert_eq!(due.earlier_limits[0].limit, 1.0);
-        cohorts.released(&release(1, 40), Duration::ZERO, at);
-        assert_eq!(cohorts.due(at + 2 * HOUR), None);
+        cohorts.record_release(&release(1, 40), Duration::ZERO, at);
+        assert_eq!(cohorts.next_due(at + 2 * HOUR), None);
     }
 
     #[test]
-    fn a_new_generation_forgets_what_was_learned_and_the_limits() {
+    fn a_new_generation_resets_learning_and_limits() {
         let now = Instant::now();
         let mut cohorts = Cohorts::new(Profile::Default, HOUR);
-        cohorts.healthy(&record(1, 3, 30));
-        cohorts.released(&release(1, 30), Duration::ZERO, now);
-        cohorts.healthy(&record(2, 1, 50));
-        assert_eq!(cohorts.next_due(now), None);
-        cohorts.healthy(&record(2, 3, 60));
-        assert_eq!(cohorts.due(now).map(|due| (due.generation, due.earlier_limits)), Some((2, Vec::new())));
+        cohorts.record_healthy(&record(1, 3, 30));
+        cohorts.record_release(&release(1, 30), Duration::ZERO, now);
+        cohorts.record_healthy(&record(2, 1, 50));
+        assert_eq!(cohorts.next_due_at(now), None);
+        cohorts.record_healthy(&record(2, 3, 60));
+        assert_eq!(cohorts.next_due(now).map(|due| (due.generation, due.earlier_limits)), Some((2, Vec::new())));
     }
 
     #[test]
-    fn a_model_of_an_older_generation_changes_nothing() {
+    fn a_model_of_an_older_generation_is_ignored() {
         let now = Instant::now();
         let mut cohorts = Cohorts::new(Profile::Default, HOUR);
-        cohorts.healthy(&record(2, 3, 60));
-        cohorts.released(&release(1, 30), Duration::ZERO, now);
-        assert_eq!(cohorts.due(now).map(|due| (due.generation, due.earlier_limits)), Some((2, Vec::new())));
+        cohorts.record_healthy(&record(2, 3, 60));
+        cohorts.record_release(&release(1, 30), Duration::ZERO, now);
+        assert_eq!(cohorts.next_due(now).map(|due| (due.generation, due.earlier_limits)), Some((2, Vec::new())));
     }
 
     #[test]
-    fn a_model_of_another_profile_is_replaced_at_once_and_a_failure_is_tried_again_later() {
+    fn a_model_of_another_profile_is_replaced_immediately_and_a_failure_is_retried_later() {
         let now = Instant::now();
         let mut cohorts = Cohorts::new(Profile::Classic, HOUR);
-        cohorts.released(&release(1, 30), Duration::ZERO, now);
-        assert_eq!(cohorts.due(now), None, "nothing is left to learn from");
-        cohorts.healthy(&record(1, 3, 30));
-        assert!(cohorts.due(now).is_some());
-        cohorts.failed("web", now);
-        assert_eq!((cohorts.due(now), cohorts.next_due(now)), (None, Some(now + TRY_AGAIN)));
-        assert!(cohorts.due(now + TRY_AGAIN).is_some());
+        cohorts.record_release(&release(1, 30), Duration::ZERO, now);
+        assert_eq!(cohorts.next_due(now), None, "no healthy data");
+        cohorts.record_healthy(&record(1, 3, 30));
+        assert!(cohorts.next_due(now).is_some());
+        cohorts.record_failure("web", now);
+        assert_eq!((cohorts.next_due(now), cohorts.next_due_at(now)), (None, Some(now + RETRY_DELAY)));
+        assert!(cohorts.next_due(now + RETRY_DELAY).is_some());
     }
 }

@@ -1,4 +1,4 @@
-//! What can be set.
+//! The settings of the trainer: sections `[training]` and `[features]`.
 
 use std::{path::PathBuf, time::Duration};
 
@@ -6,54 +6,57 @@ use graph::Profile;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// What a trainer needs to know.
+/// Settings of [`crate::run`].
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct TrainerSettings {
     /// How to train.
     pub training: TrainingConfig,
-    /// What to train on.
+    /// Which features to train on.
     pub features: FeaturesConfig,
 }
 
-/// `[features]`: what a model reads of a snapshot.
+/// `[features]`: what a model reads from a snapshot.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct FeaturesConfig {
-    /// `default` reads every column, against what is normal for the role of the process, file or endpoint. `classic`
-    /// reads the eleven features of the original design, as it did: for comparison.
+    /// `default` reads every signal and compares it with the baseline of the node's role. `classic`
+    /// reads the eleven features of the original design, for comparison.
     pub profile: Profile,
 }
 
-/// `[training]`: how a model of what is healthy is made.
+/// `[training]`: how models are trained on healthy snapshots.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct TrainingConfig {
-    /// Passes over the snapshots. The `default` profile ends sooner when the loss no longer falls; `classic` makes them
-    /// all.
+    /// Largest number of passes over the snapshots. The `default` profile stops earlier when the
+    /// loss no longer falls; `classic` always runs all of them.
     pub epochs: usize,
-    /// Step of the optimizer (Adam). Lower it if training diverges.
+    /// Learning rate of the optimizer (Adam). Lower it if training diverges.
     pub learning_rate: f64,
-    /// Where the random numbers start: the same snapshots and seed make the same model.
+    /// Seed of all random numbers: the same snapshots and seed give the same model.
     pub seed: u64,
-    /// At most so many snapshots are learned from, spread over the time that the topic still holds, the newest among
-    /// them.
+    /// Largest number of snapshots to train on. They are spread evenly over the healthy topic and
+    /// include the newest.
     pub max_snapshots: usize,
-    /// The snapshots learned from have at most about so many nodes together, which bounds memory (about a kilobyte
-    /// a node) and time.
+    /// Largest number of nodes, over all snapshots together, to train on. Limits memory (about 1 KB
+    /// per node) and time.
     pub max_nodes: usize,
-    /// At most so much time is spent on fitting, after which the model is taken as it is; it runs on one core at low
-    /// priority. `classic` ignores it.
+    /// Time limit of fitting, which runs on one core at low priority. When it passes, the model is
+    /// used as it is. `classic` ignores it.
     #[serde(with = "humantime_serde")]
     #[schemars(with = "String")]
     pub max_time: Duration,
-    /// Time between one model of a cohort and the next, which is made only if there is new healthy data.
+    /// Time between two models of a cohort. A new model is trained only if there is new healthy
+    /// data.
     #[serde(with = "humantime_serde")]
     #[schemars(with = "String")]
     pub retrain: Duration,
-    /// How many false alarms a host may raise in a day; sets the threshold from held-back healthy data. `classic`
-    /// ignores it and takes the 95th percentile of the nodes' errors, as the original did.
+    /// Accepted number of false alarms per host and day. It sets the alarm threshold, from healthy
+    /// snapshots that were not used for fitting. `classic` ignores it and uses the 95th percentile of
+    /// the node errors, as the original design did.
     pub false_alarms_per_day: f64,
-    /// Where to write each new model as an ONNX file too; the models topic has it in any case.
+    /// File to write each new model to, in ONNX format. Models are always published to the models
+    /// topic as well.
     pub write_onnx: Option<PathBuf>,
 }
 
@@ -75,11 +78,12 @@ impl Default for TrainingConfig {
 }
 
 impl TrainingConfig {
-    /// What is out of range: the key below `training`, and what is expected of it.
+    /// Returns each value that is out of range: its key below `training`, and a message with the
+    /// expected range and the value found.
     pub fn problems(&self) -> Vec<(&'static str, String)> {
         let mut problems = Vec::new();
-        let mut expect = |is_fine: bool, key: &'static str, expected: &str, found: String| {
-            if !is_fine {
+        let mut expect = |is_valid: bool, key: &'static str, expected: &str, found: String| {
+            if !is_valid {
                 problems.push((key, format!("expected {expected}, found {found}")));
             }
         };
@@ -87,24 +91,24 @@ impl TrainingConfig {
         expect(self.epochs >= 1, "epochs", "at least 1", self.epochs.to_string());
         let rate = self.learning_rate;
         expect(is_above_zero(rate) && rate <= 1.0, "learning_rate", "above 0 and at most 1", rate.to_string());
-        let fewest = crate::dataset::FEWEST;
+        let min_snapshots = crate::dataset::MIN_SNAPSHOTS;
         expect(
-            self.max_snapshots >= fewest,
+            self.max_snapshots >= min_snapshots,
             "max_snapshots",
-            &format!("at least {fewest}"),
+            &format!("at least {min_snapshots}"),
             self.max_snapshots.to_string(),
         );
         expect(self.max_nodes >= 1000, "max_nodes", "at least 1000", self.max_nodes.to_string());
         let minute = Duration::from_secs(60);
-        expect(self.retrain >= minute, "retrain", "at least 1m", humantime(self.retrain));
-        expect(!self.max_time.is_zero(), "max_time", "above 0s", humantime(self.max_time));
+        expect(self.retrain >= minute, "retrain", "at least 1m", format_seconds(self.retrain));
+        expect(!self.max_time.is_zero(), "max_time", "above 0s", format_seconds(self.max_time));
         let alarms = self.false_alarms_per_day;
         expect(is_above_zero(alarms), "false_alarms_per_day", "above 0", alarms.to_string());
         problems
     }
 }
 
-fn humantime(duration: Duration) -> String {
+fn format_seconds(duration: Duration) -> String {
     format!("{}s", duration.as_secs_f64())
 }
 
@@ -113,9 +117,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_value_that_is_out_of_range_is_a_problem_of_its_own() {
+    fn each_value_out_of_range_is_reported() {
         assert_eq!(TrainingConfig::default().problems(), []);
-        let wrong = TrainingConfig {
+        let invalid = TrainingConfig {
             epochs: 0,
             learning_rate: f64::NAN,
             max_snapshots: 9,
@@ -125,7 +129,7 @@ mod tests {
             false_alarms_per_day: 0.0,
             ..TrainingConfig::default()
         };
-        let found: Vec<_> = wrong.problems().into_iter().map(|(key, problem)| format!("{key}: {problem}")).collect();
+        let found: Vec<_> = invalid.problems().into_iter().map(|(key, problem)| format!("{key}: {problem}")).collect();
         let expected = [
             "epochs: expected at least 1, found 0",
             "learning_rate: expected above 0 and at most 1, found NaN",

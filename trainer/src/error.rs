@@ -1,77 +1,75 @@
-//! What can go wrong between healthy windows and a release.
+//! Errors of training and of the trainer service.
 
 use std::path::PathBuf;
 
 use thiserror::Error;
 
-/// Why there is no model.
+/// Why a model could not be trained or published.
 #[derive(Debug, Error)]
 pub enum TrainerError {
-    /// There is too little to learn from.
-    #[error("cohort `{cohort}` has {found} sound healthy snapshots: expected at least {expected}")]
-    TooFew {
-        /// The cohort.
+    /// The cohort has fewer usable snapshots than [`crate::dataset::MIN_SNAPSHOTS`].
+    #[error("cohort `{cohort}`: expected at least {expected} valid healthy snapshots, found {found}")]
+    TooFewSnapshots {
+        /// Name of the cohort.
         cohort: String,
-        /// How many there are.
+        /// Number of usable snapshots.
         found: usize,
-        /// How many it takes.
+        /// Minimum number of snapshots.
         expected: usize,
     },
-    /// An encoded graph does not fit together.
+    /// The lengths or indices of an encoded graph are inconsistent.
     #[error("expected {expected}, found {found}")]
-    Encoded {
-        /// What it takes.
+    InvalidInput {
+        /// Expected lengths or indices.
         expected: String,
-        /// What there is.
+        /// Actual lengths or indices.
         found: String,
     },
-    /// The loss left the numbers.
+    /// The loss became infinite or NaN.
     #[error("training diverged in epoch {epoch}: the loss is {loss}")]
     Diverged {
-        /// From 1.
+        /// Number of the epoch, from 1.
         epoch: usize,
-        /// Infinite or not a number.
+        /// Mean loss of that epoch.
         loss: f32,
     },
-    /// It was told to stop.
+    /// Training was cancelled.
     #[error("training was interrupted")]
     Interrupted,
-    /// The library that computes failed.
+    /// The tensor library failed.
     #[error("the model cannot be computed")]
     Compute(#[from] candle_core::Error),
-    /// The thread that trains could not be started, or ended without an answer.
-    #[error("training cannot run: {reason}")]
+    /// The training thread could not be started, or panicked.
+    #[error("training thread failed: {reason}")]
     Thread {
-        /// Why.
+        /// Error of the system, or how the thread ended.
         reason: String,
     },
-    /// The release cannot be written as a record.
-    #[error("the release cannot be encoded")]
-    Release(#[from] schemas::CodecError),
-    /// The model file cannot be written.
+    /// The release cannot be encoded as a record.
+    #[error("the model release cannot be encoded")]
+    Encode(#[from] schemas::CodecError),
+    /// The ONNX file cannot be written.
     #[error("model file `{}` cannot be written", path.display())]
-    Onnx {
-        /// Where it was to go.
+    WriteOnnx {
+        /// Path of the file.
         path: PathBuf,
-        /// What the system said.
+        /// Error of the system.
         source: std::io::Error,
     },
-    /// The bus failed.
+    /// Reading from or publishing to the bus failed.
     #[error("the bus failed")]
     Bus(#[from] bus::BusError),
 }
 
 impl TrainerError {
-    /// What a person can do about it.
+    /// What a user can do about the error, if anything.
     pub fn hint(&self) -> Option<&'static str> {
         match self {
-            TrainerError::TooFew { .. } => {
-                Some("let it learn for longer, or vouch for healthy time: `detective baseline --for 10m`")
+            TrainerError::TooFewSnapshots { .. } => {
+                Some("learn for longer, or declare a healthy period: `detective baseline --for 10m`")
             }
             TrainerError::Diverged { .. } => Some("lower `training.learning_rate`"),
-            TrainerError::Onnx { .. } => {
-                Some("name a file in a directory that may be written in `training.write_onnx`")
-            }
+            TrainerError::WriteOnnx { .. } => Some("set `training.write_onnx` to a file in a writable directory"),
             TrainerError::Bus(error) => error.hint(),
             _ => None,
         }

@@ -1,44 +1,45 @@
-//! From healthy windows to a model and what to judge by it.
+//! Trains a graph auto-encoder on healthy snapshots and calibrates the alarm threshold.
 //!
-//! **Promises:** the same snapshots and seed make the same model; what calibrates is not fitted; the ONNX file
-//! reconstructs as the model did here; fitting keeps to one core, at low priority.
+//! **Promises:** the same snapshots and seed give the same model; snapshots used for calibration are
+//! not used for fitting; the exported ONNX file reconstructs what the model reconstructs here;
+//! fitting uses one core at low priority.
 //!
-//! **Never:** no inference engine, no `/proc`, no alerts. A record that can't be learned from is set aside with the
-//! reason, and ends nothing.
+//! **Never:** no inference engine, no `/proc`, no alerts. An unreadable record goes to the dead
+//! letters with the reason and does not stop the trainer.
 //!
 //! In reading order:
-//! - [`config`]: what can be set
-//! - [`dataset`]: which snapshots are learned from
+//! - [`config`]: the sections `[training]` and `[features]` of the settings
+//! - [`dataset`]: outlier removal and the split into training and calibration sets
+//! - [`sampler`]: even sampling from a stream of snapshots
 //! - [`autoencoder`]: the model
-//! - [`fit`]: fitting it
-//! - [`calibrate`]: what is normal for a role, and what alarms
-//! - [`release`]: all of it, from snapshots to a release
-//! - [`onnx`]: the model as a file
-//! - [`progress`]: what a person sees
-//! - [`run`]: from topic to topic
-//! - [`settings`]: what the program `detective-trainer` reads
+//! - [`fit`]: the training loop
+//! - [`calibrate`]: residual statistics for each role, and the alarm threshold
+//! - [`release`]: the pipeline from snapshots to a model release
+//! - [`onnx`]: export of the model
+//! - [`progress`]: progress bars and lines for a terminal
+//! - [`run`]: the service, from the healthy topic to the models topic
+//! - [`settings`]: the settings of `detective-trainer`
 
-mod aggregate;
-mod apart;
 pub mod autoencoder;
+mod background;
 pub mod calibrate;
 mod cohort;
 pub mod config;
 pub mod dataset;
 pub mod error;
 pub mod fit;
+mod low_priority;
 pub mod onnx;
 mod ops;
-mod product;
+mod outliers;
 pub mod progress;
 pub mod release;
 pub mod run;
+pub mod sampler;
 pub mod settings;
-mod training;
-mod trim;
 
 pub use config::{FeaturesConfig, TrainerSettings, TrainingConfig};
 pub use error::TrainerError;
 pub use progress::Progress;
-pub use release::{Lesson, train, train_apart};
+pub use release::{TrainingJob, train, train_at_low_priority};
 pub use run::run;

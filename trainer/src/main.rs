@@ -1,4 +1,4 @@
-//! `detective-trainer`: makes a model of each cohort, of what its hosts do while they are healthy.
+//! `detective-trainer`: trains a model for each cohort on healthy snapshots of its hosts.
 
 use std::{process::ExitCode, sync::Arc, time::Duration};
 
@@ -9,10 +9,10 @@ use trainer::{Progress, TrainerError, settings::Config};
 
 const PROGRAM: Program = Program {
     name: "detective-trainer",
-    about: "Learns from healthy snapshots what is normal, and publishes models for detective-scorer.",
+    about: "Trains models on healthy snapshots and publishes them for detective-scorer.",
     examples: "  \
   detective-trainer --config /etc/detective.toml
-  detective-trainer --data /var/lib/detective    on the embedded bus, with a producer and a scorer beside it
+  detective-trainer --data /var/lib/detective    on the embedded bus, which a producer and a scorer share
   DETECTIVE__BUS__KIND=kafka DETECTIVE__BUS__KAFKA__BROKERS=kafka:9092 detective-trainer",
 };
 

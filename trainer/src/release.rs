@@ -1,4 +1,4 @@
-//! From healthy snapshots to a release.
+//! The training pipeline: from healthy snapshots to a model release.
 
 use std::time::Instant;
 
@@ -9,48 +9,48 @@ use schemas::{
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    Progress, TrainerError, TrainingConfig, apart,
-    autoencoder::{Example, Weights},
-    calibrate::{calibrate, widest},
+    Progress, TrainerError, TrainingConfig,
+    autoencoder::{ModelInput, Weights},
+    calibrate::{calibrate, max_limits},
     dataset::Dataset,
-    fit::{self, Fitted, Plan},
-    onnx,
+    fit::{self, FitConfig, FittedModel},
+    low_priority, onnx,
 };
 
-/// What a release is made from.
+/// Input of one training run.
 #[derive(Clone, Debug)]
-pub struct Lesson {
-    /// The group of like hosts that it is for.
+pub struct TrainingJob {
+    /// Cohort that the release is for.
     pub cohort: String,
-    /// The cohort's generation.
+    /// Generation of the cohort.
     pub generation: i64,
-    /// What to read of the snapshots.
+    /// Feature profile of the model.
     pub profile: Profile,
-    /// What the release says of when it was made.
+    /// Creation time to write into the release.
     pub created_at: Timestamp,
     /// Healthy snapshots of the cohort, in any order.
     pub snapshots: Vec<GraphSnapshot>,
-    /// The pressure limits of the generation's earlier release, if it has one.
+    /// Pressure limits of the previous release of this generation; empty if there is none.
     pub earlier_limits: Vec<ColumnLimit>,
 }
 
-/// Makes a release on the calling thread: trims, splits, fits, calibrates, exports. [`train_apart`] does it politely.
+/// Trains a release on the calling thread: removes outliers, splits, fits, calibrates and exports.
 ///
 /// # Errors
-/// If there is too little to learn from, fitting diverges, or `shutdown` is cancelled.
+/// If there are too few snapshots, training diverges, or `shutdown` is cancelled.
 pub fn train(
     config: &TrainingConfig,
-    lesson: Lesson,
+    job: TrainingJob,
     shutdown: &CancellationToken,
     progress: &Progress,
 ) -> Result<ModelRelease, TrainerError> {
-    let began = Instant::now();
-    let Lesson { cohort, generation, profile, created_at, snapshots, earlier_limits } = lesson;
+    let started = Instant::now();
+    let TrainingJob { cohort, generation, profile, created_at, snapshots, earlier_limits } = job;
     let dataset = Dataset::new(&cohort, profile, snapshots)?;
-    let on_epoch = |losses: &[f32]| progress.epoch(&cohort, losses, config.epochs);
-    let (roles, fitted) = learn(config, &dataset, shutdown, on_epoch)?;
+    let on_epoch = |losses: &[f32]| progress.report_epoch(&cohort, losses, config.epochs);
+    let (roles, fitted) = fit_model(config, &dataset, shutdown, on_epoch)?;
     let mut calibration = calibrate(&dataset, roles, &fitted.model, config.false_alarms_per_day)?;
-    calibration.pressure_p99 = widest(calibration.pressure_p99, &earlier_limits);
+    calibration.pressure_p99 = max_limits(calibration.pressure_p99, &earlier_limits);
     let weights = fitted.model.weights()?;
     let mut release = ModelRelease {
         cohort,
@@ -65,65 +65,65 @@ pub fn train(
         manifest: manifest(&dataset, &weights, &fitted.losses),
         calibration,
     };
-    release.onnx = onnx::export(&weights, &metadata(&release));
+    release.onnx = onnx::export(&weights, &onnx_metadata(&release));
     release.sha256 = sha256_hex(&release.onnx);
-    progress.trained(&release, dataset.n_trimmed, began.elapsed());
+    progress.report_release(&release, dataset.n_outliers, started.elapsed());
     Ok(release)
 }
 
-/// [`train`] on a thread of its own, so that the machine hardly feels it: one core, at low priority. Returns once it is
-/// done; a caller that no longer waits cancels `shutdown`.
+/// Runs [`train`] on a dedicated low-priority thread, where `make_job` runs too. Cancel `shutdown`
+/// to stop the thread early.
 ///
 /// # Errors
-/// Those of [`train`], and if there can be no such thread.
-pub async fn train_apart(
+/// As [`train`], and if the thread cannot be started.
+pub async fn train_at_low_priority(
     config: TrainingConfig,
-    make_lesson: impl FnOnce() -> Lesson + Send + 'static,
+    make_job: impl FnOnce() -> TrainingJob + Send + 'static,
     shutdown: CancellationToken,
     progress: Progress,
 ) -> Result<ModelRelease, TrainerError> {
-    apart::run(move || train(&config, make_lesson(), &shutdown, &progress)).await?
+    low_priority::run(move || train(&config, make_job(), &shutdown, &progress)).await?
 }
 
-/// What is normal for each role, and a model fitted to how things deviate from it.
-fn learn(
+/// Computes the baseline of each role and fits a model to the deviations from it.
+fn fit_model(
     config: &TrainingConfig,
     dataset: &Dataset,
     shutdown: &CancellationToken,
     on_epoch: impl FnMut(&[f32]),
-) -> Result<(Vec<RoleCalibration>, Fitted), TrainerError> {
+) -> Result<(Vec<RoleCalibration>, FittedModel), TrainerError> {
     let recipe = &dataset.recipe;
     let is_default = recipe.profile == Profile::Default;
-    let roles = if is_default { scale::fit(recipe, &dataset.fitted) } else { Vec::new() };
+    let roles = if is_default { scale::fit(recipe, &dataset.training_set) } else { Vec::new() };
     let scaler = Scaler::of(recipe, &Calibration { roles: roles.clone(), ..Calibration::default() });
-    let examples = dataset.fitted.iter().map(|graph| Example::new(&features::encode(recipe, &scaler, graph)));
-    let examples = examples.collect::<Result<Vec<_>, _>>()?;
-    let plan = Plan {
+    let inputs = dataset.training_set.iter().map(|graph| ModelInput::new(&features::encode(recipe, &scaler, graph)));
+    let inputs = inputs.collect::<Result<Vec<_>, _>>()?;
+    let fit_config = FitConfig {
         epochs: config.epochs,
         learning_rate: config.learning_rate,
         seed: config.seed,
-        ends_early_after: is_default.then_some(config.max_time),
+        early_stop_limit: is_default.then_some(config.max_time),
     };
-    let fitted = fit::fit(recipe.width(), &examples, &plan, shutdown, on_epoch)?;
+    let fitted = fit::fit(recipe.width(), &inputs, &fit_config, shutdown, on_epoch)?;
     Ok((roles, fitted))
 }
 
 fn manifest(dataset: &Dataset, weights: &Weights, losses: &[f32]) -> Manifest {
-    let (from, until) = dataset.span();
+    let (from, until) = dataset.time_range();
     Manifest {
         parameters: weights.n_parameters() as i64,
         epochs: losses.len() as i32,
         loss_first: losses.first().copied().unwrap_or_default().into(),
         loss_last: losses.last().copied().unwrap_or_default().into(),
-        fitted: dataset.fitted.len() as i64,
-        calibrated: dataset.held_back.len() as i64,
+        fitted: dataset.training_set.len() as i64,
+        calibrated: dataset.calibration_set.len() as i64,
         from,
         until,
     }
 }
 
-/// What the ONNX file says of itself, for whoever finds it without its release.
-fn metadata(release: &ModelRelease) -> Vec<(String, String)> {
+/// Metadata that identifies the ONNX file when it is found without its release.
+fn onnx_metadata(release: &ModelRelease) -> Vec<(String, String)> {
     let Manifest { parameters, epochs, loss_first, loss_last, fitted, calibrated, from, until } = &release.manifest;
     let columns: Vec<_> = release.columns.iter().map(|column| column.name.as_str()).collect();
     let entries = [

@@ -1,4 +1,4 @@
-//! From topic to topic.
+//! The trainer service: consumes the healthy topic and publishes model releases.
 
 use std::{sync::Arc, time::Duration};
 
@@ -9,54 +9,63 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use crate::{Progress, TrainerError, TrainerSettings, cohort::Cohorts, training::Training};
+use crate::{Progress, TrainerError, TrainerSettings, background::BackgroundTraining, cohort::Cohorts};
 
-/// The name under which the trainer's place in the healthy topic is kept.
+/// Consumer group of the trainer on the healthy topic.
 pub const GROUP: &str = "detective-trainer";
+/// Largest number of records to read at once.
 const BATCH: usize = 64;
 /// Delay between two attempts while the bus is unavailable.
 const RETRY_DELAY: Duration = Duration::from_secs(1);
 
-/// Makes a model of each cohort once it has learned enough, and again every `training.retrain`, until `shutdown`.
+/// Trains a model for each cohort when its learning phase is complete, and again every
+/// `training.retrain`, until `shutdown`.
 ///
-/// The first model of a generation is made when a healthy record says that the cohort has learned as many as it wants.
-/// Which cohorts have one is read from the topics, so a restart neither forgets nor repeats.
+/// The first model of a generation is trained when a healthy record says that the cohort has learned
+/// the wanted number of snapshots. The state of all cohorts is read from the topics at the start, so a
+/// restart neither loses learned snapshots nor repeats a training.
 ///
 /// # Errors
-/// If the bus can't be read at the start, or stops. What else it refuses later is reported and waited out.
+/// If the topics cannot be read at the start, or the bus stops. Later bus errors are logged and
+/// retried.
 pub async fn run(
     settings: TrainerSettings,
     bus: Arc<dyn Bus>,
     shutdown: CancellationToken,
     progress: Progress,
 ) -> Result<(), TrainerError> {
-    // A training that nobody waits for any more ends by itself.
-    let stop = shutdown.child_token();
-    let _stops = stop.clone().drop_guard();
+    // Dropping the guard stops the training thread when this function returns.
+    let stop_training = shutdown.child_token();
+    let _guard = stop_training.clone().drop_guard();
     let cohorts = Cohorts::new(settings.features.profile, settings.training.retrain);
     let mut trainer = Trainer { settings, bus, shutdown, progress, cohorts, reading: retry("read healthy snapshots") };
-    trainer.read_what_is_there().await?;
+    trainer.load_cohorts().await?;
     let mut subscription = trainer.bus.subscribe(GROUP, &[Topic::Healthy]).await?;
-    let mut training: Option<Training> = None;
+    let mut training: Option<BackgroundTraining> = None;
     loop {
         let now = Instant::now();
         if training.is_none()
-            && let Some(due) = trainer.cohorts.due(now)
+            && let Some(due) = trainer.cohorts.next_due(now)
         {
-            let (settings, bus) = (trainer.settings.clone(), trainer.bus.clone());
-            training = Some(Training::begin(due, settings, bus, stop.clone(), trainer.progress.clone()));
+            let settings = trainer.settings.clone();
+            let bus = Arc::clone(&trainer.bus);
+            let progress = trainer.progress.clone();
+            training = Some(BackgroundTraining::new(due, settings, bus, stop_training.clone(), progress));
         }
-        let wake = if training.is_some() { None } else { trainer.cohorts.next_due(now) };
+        let wake_at = if training.is_some() { None } else { trainer.cohorts.next_due_at(now) };
         tokio::select! {
             () = trainer.shutdown.cancelled() => return Ok(()),
-            batch = subscription.next(BATCH) => trainer.take_in(batch).await?,
-            () = until(wake) => {}
-            (cohort, outcome) = Training::finished(&mut training) => trainer.settle(&cohort, outcome).await?,
+            batch = subscription.next(BATCH) => trainer.handle_batch(batch).await?,
+            () = sleep_until(wake_at) => {}
+            (cohort, outcome) = BackgroundTraining::finished(&mut training) => {
+                trainer.handle_outcome(&cohort, outcome).await?;
+            }
         }
     }
 }
 
-async fn until(time: Option<Instant>) {
+/// Sleeps until `time`; forever if it is `None`.
+async fn sleep_until(time: Option<Instant>) {
     match time {
         Some(time) => tokio::time::sleep_until(time).await,
         None => std::future::pending().await,
@@ -73,31 +82,33 @@ struct Trainer {
 }
 
 impl Trainer {
-    /// Learns from the topics which cohorts there are and which have a model.
-    async fn read_what_is_there(&mut self) -> Result<(), TrainerError> {
-        let (now, wall) = (Instant::now(), Timestamp::now());
+    /// Restores the state of all cohorts from the models and healthy topics.
+    async fn load_cohorts(&mut self) -> Result<(), TrainerError> {
+        let now = Instant::now();
+        let wall_clock = Timestamp::now();
         let cohorts = &mut self.cohorts;
         bus::for_each(&*self.bus, Topic::Models, |delivery| {
-            // What can't be read is a release that this version does not know: another is made.
+            // A release of an unknown version cannot be decoded. Skipping it makes a new model due.
             if let Ok(release) = schemas::decode::<ModelRelease>(&delivery.value) {
-                let age = u64::try_from(wall.millis_since(release.created_at)).unwrap_or(0);
-                cohorts.released(&release, Duration::from_millis(age), now);
+                let age_ms = u64::try_from(wall_clock.millis_since(release.created_at)).unwrap_or(0);
+                cohorts.record_release(&release, Duration::from_millis(age_ms), now);
             }
         })
         .await?;
         bus::for_each(&*self.bus, Topic::Healthy, |delivery| {
             if let Ok(record) = schemas::decode::<HealthySnapshot>(&delivery.value) {
-                cohorts.healthy(&record);
+                cohorts.record_healthy(&record);
             }
         })
         .await?;
         Ok(())
     }
 
-    async fn take_in(&mut self, batch: Result<Vec<Delivery>, BusError>) -> Result<(), TrainerError> {
+    /// Records a batch of healthy snapshots, and publishes invalid ones as dead letters.
+    async fn handle_batch(&mut self, batch: Result<Vec<Delivery>, BusError>) -> Result<(), TrainerError> {
         let batch = match batch {
             Ok(batch) => batch,
-            Err(error) if is_final(&error) => return Err(error.into()),
+            Err(error) if is_fatal(&error) => return Err(error.into()),
             Err(error) => {
                 self.reading.failed(&error, error.hint());
                 self.shutdown.run_until_cancelled(self.reading.wait()).await;
@@ -106,70 +117,76 @@ impl Trainer {
         };
         self.reading.succeeded();
         let positions = Positions::after(GROUP, &batch);
-        let mut letters = Vec::new();
+        let mut dead_letters = Vec::new();
         for delivery in batch {
-            match read(&delivery.value) {
-                Ok(record) => self.tell_learning(&record),
-                Err(why) => {
+            match decode_healthy(&delivery.value) {
+                Ok(record) => self.record_healthy(&record),
+                Err(reason) => {
                     let Delivery { topic, partition, offset, .. } = &delivery;
-                    warn!(%topic, partition, offset, why, "a record is set aside");
-                    letters.push(delivery.dead_letter(&why));
+                    warn!(%topic, partition, offset, reason, "invalid record moved to the dead letters");
+                    dead_letters.push(delivery.dead_letter(&reason));
                 }
             }
         }
-        match self.publish(letters, Some(positions.clone())).await {
-            // It came with the bus's consent, and only what says why makes it too large.
+        match self.publish(dead_letters, Some(positions.clone())).await {
+            // The bus accepted the record itself; with the reason added, it exceeds the size limit.
             Err(TrainerError::Bus(error)) if error.is_too_large() => {
-                warn!(error = %chain(&error), "records that cannot be read are dropped");
+                warn!(error = %chain(&error), "invalid records dropped; too large for the dead letters");
                 self.publish(Vec::new(), Some(positions)).await
             }
             outcome => outcome,
         }
     }
 
-    fn tell_learning(&mut self, record: &HealthySnapshot) {
-        if let Some((learned, wanted)) = self.cohorts.healthy(record) {
-            self.progress.learning(&record.cohort, learned, wanted);
+    fn record_healthy(&mut self, record: &HealthySnapshot) {
+        if let Some((learned, wanted)) = self.cohorts.record_healthy(record) {
+            self.progress.report_learning(&record.cohort, learned, wanted);
         }
     }
 
-    async fn settle(&mut self, cohort: &str, outcome: Result<ModelRelease, TrainerError>) -> Result<(), TrainerError> {
-        match self.release(outcome).await {
+    /// Publishes the trained release. If training failed, schedules the next attempt.
+    async fn handle_outcome(
+        &mut self,
+        cohort: &str,
+        outcome: Result<ModelRelease, TrainerError>,
+    ) -> Result<(), TrainerError> {
+        match self.publish_release(outcome).await {
             Ok(release) => {
-                let (model, generation) = (release.short_name(), release.generation);
-                info!(cohort, model, generation, "a model is published");
-                self.cohorts.released(&release, Duration::ZERO, Instant::now());
+                let model = release.short_name();
+                info!(cohort, model, generation = release.generation, "model published");
+                self.cohorts.record_release(&release, Duration::ZERO, Instant::now());
                 self.write_onnx(&release);
             }
             Err(TrainerError::Interrupted) => {}
-            Err(TrainerError::Bus(error)) if is_final(&error) => return Err(error.into()),
+            Err(TrainerError::Bus(error)) if is_fatal(&error) => return Err(error.into()),
             Err(error) => {
-                warn!(cohort, error = %chain(&error), hint = error.hint(), "no model could be made");
-                self.cohorts.failed(cohort, Instant::now());
+                warn!(cohort, error = %chain(&error), hint = error.hint(), "training failed");
+                self.cohorts.record_failure(cohort, Instant::now());
             }
         }
         Ok(())
     }
 
-    async fn release(&self, outcome: Result<ModelRelease, TrainerError>) -> Result<ModelRelease, TrainerError> {
+    async fn publish_release(&self, outcome: Result<ModelRelease, TrainerError>) -> Result<ModelRelease, TrainerError> {
         let release = outcome?;
-        self.publish(vec![record_of(&release)?], None).await?;
+        self.publish(vec![to_record(&release)?], None).await?;
         Ok(release)
     }
 
+    /// Writes the model to `training.write_onnx`, if it is set. An error is logged only.
     fn write_onnx(&self, release: &ModelRelease) {
         let Some(path) = &self.settings.training.write_onnx else { return };
         if let Err(source) = std::fs::write(path, &release.onnx) {
-            let error = TrainerError::Onnx { path: path.clone(), source };
-            warn!(error = %chain(&error), hint = error.hint(), "the model is published but not written to the file");
+            let error = TrainerError::WriteOnnx { path: path.clone(), source };
+            warn!(error = %chain(&error), hint = error.hint(), "cannot write the ONNX file");
         }
     }
 
-    /// Publishes, again and again while a later try may succeed and until `shutdown` comes.
+    /// Publishes records and positions. Retries transient errors until `shutdown`.
     async fn publish(&self, records: Vec<Record>, positions: Option<Positions>) -> Result<(), TrainerError> {
         let mut retry = retry("publish records");
         while let Err(error) = self.bus.publish(records.clone(), positions.clone()).await {
-            if is_final(&error) || error.is_too_large() {
+            if is_fatal(&error) || error.is_too_large() {
                 return Err(error.into());
             }
             retry.failed(&error, error.hint());
@@ -186,20 +203,24 @@ fn retry(operation: &'static str) -> Retry<BusError> {
     Retry::with_backoff(operation, Backoff::new(RETRY_DELAY, RETRY_DELAY))
 }
 
-/// Whether trying again is of no use.
-fn is_final(error: &BusError) -> bool {
+/// Whether a retry cannot succeed.
+fn is_fatal(error: &BusError) -> bool {
     matches!(error, BusError::Stopped | BusError::Thread { .. } | BusError::UnknownPartition { .. })
 }
 
-/// The record, if it and the snapshot in it are what they should be.
-fn read(value: &[u8]) -> Result<HealthySnapshot, String> {
+/// Decodes a healthy record, and checks that its snapshot is a valid graph.
+///
+/// # Errors
+/// The reason for the dead letter.
+fn decode_healthy(value: &[u8]) -> Result<HealthySnapshot, String> {
     let record: HealthySnapshot = schemas::decode(value).map_err(|error| error.to_string())?;
     let snapshot: GraphSnapshot = schemas::decode(&record.snapshot).map_err(|error| error.to_string())?;
     graph::HostGraph::new(snapshot).map_err(|error| error.to_string())?;
     Ok(record)
 }
 
-fn record_of(release: &ModelRelease) -> Result<Record, TrainerError> {
+/// Encodes a release as a record of the models topic, with CloudEvents headers.
+fn to_record(release: &ModelRelease) -> Result<Record, TrainerError> {
     let value = schemas::encode(release)?;
     let record = Record::new(Topic::Models, &release.cohort, value, release.created_at);
     Ok(record.cloud_event(CloudEvent {

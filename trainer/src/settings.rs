@@ -1,4 +1,4 @@
-//! What the program `detective-trainer` reads, of a file that all programs share.
+//! Settings of the program `detective-trainer`: its sections of the shared settings file.
 
 use bus::BusConfig;
 use schemars::JsonSchema;
@@ -7,15 +7,15 @@ use service::{Problems, Settings};
 
 use crate::{FeaturesConfig, TrainerSettings, TrainingConfig};
 
-/// The trainer's part of the settings.
+/// The sections of the settings file that the trainer reads.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
-    /// How programs exchange records.
+    /// `[bus]`: how programs exchange records.
     pub bus: BusConfig,
-    /// What a model reads.
+    /// `[features]`: what a model reads.
     pub features: FeaturesConfig,
-    /// How a model is made.
+    /// `[training]`: how a model is trained.
     pub training: TrainingConfig,
 }
 
@@ -29,7 +29,7 @@ impl Settings for Config {
 }
 
 impl Config {
-    /// What the trainer needs of it.
+    /// The settings for [`crate::run`].
     pub fn trainer(&self) -> TrainerSettings {
         TrainerSettings { training: self.training.clone(), features: self.features.clone() }
     }

@@ -9,8 +9,9 @@ use scorer::rankers::{Ranker, Sweep, Watch, ZScore};
 use service::Hint;
 use tokio_util::sync::CancellationToken;
 use trainer::{
-    Lesson, Progress, TrainerError,
-    dataset::{self, Dataset, Sampler},
+    Progress, TrainerError, TrainingJob,
+    dataset::{self, Dataset},
+    sampler::Sampler,
 };
 
 use super::{
@@ -116,7 +117,7 @@ impl School {
         let default = self.train(form, name, Profile::Default, &encoded)?;
         let classic = self.train(form, name, Profile::Classic, &encoded)?;
         let snapshots = dataset::decode(encoded, self.config.training.max_nodes);
-        let held_back: Vec<HostGraph> = Dataset::new(name, Profile::Default, snapshots)?.held_back;
+        let held_back: Vec<HostGraph> = Dataset::new(name, Profile::Default, snapshots)?.calibration_set;
         let zscore = ZScore::new(&default, &held_back, self.config.training.false_alarms_per_day);
         Ok([Ranker::at_work(default)?, Ranker::without_blame(classic)?, Ranker::of_zscore(zscore)])
     }
@@ -126,7 +127,7 @@ impl School {
         training.max_time = NO_HURRY;
         let snapshots = dataset::decode(encoded.to_vec(), training.max_nodes);
         let snapshots = snapshots.into_iter().map(|snapshot| stream::as_seen_by(profile, form, snapshot)).collect();
-        let lesson = Lesson {
+        let job = TrainingJob {
             cohort: name.to_owned(),
             generation: 0,
             profile,
@@ -134,7 +135,7 @@ impl School {
             snapshots,
             earlier_limits: Vec::new(),
         };
-        Ok(trainer::train(&training, lesson, &self.shutdown, &Progress::hidden())?)
+        Ok(trainer::train(&training, job, &self.shutdown, &Progress::hidden())?)
     }
 }
 
@@ -148,7 +149,7 @@ impl Quiet {
 }
 
 fn is_too_few(error: &anyhow::Error) -> bool {
-    matches!(error.downcast_ref(), Some(TrainerError::TooFew { .. }))
+    matches!(error.downcast_ref(), Some(TrainerError::TooFewSnapshots { .. }))
 }
 
 /// How much of a day a sweep stands for.

@@ -5,7 +5,7 @@ use rand::{Rng, SeedableRng, rngs::SmallRng};
 use schemas::{Calibration, ColumnSpec, Manifest, ModelRelease, Timestamp, release::sha256_hex};
 use scorer::model::Model;
 use trainer::{
-    autoencoder::{Autoencoder, Example, Weights},
+    autoencoder::{Autoencoder, ModelInput, Weights},
     onnx,
 };
 
@@ -43,7 +43,7 @@ fn scorer_and_trainer_reconstruct_alike_whatever_the_graph() {
         let model = Model::load(release(onnx::export(&weights, &[]), profile, width)).unwrap();
         for (nodes, n_edges) in [(2, 0), (2, 1), (3, 7), (40, 90), (63, 1), (64, 500), (774, 2500)] {
             let encoded = random_graph(nodes, n_edges, width, &mut random);
-            let expected = trained.reconstruct(&Example::new(&encoded).unwrap()).unwrap();
+            let expected = trained.reconstruct(&ModelInput::new(&encoded).unwrap()).unwrap();
             let found = model.reconstruct(&encoded).unwrap();
             let apart = expected.iter().zip(&found).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
             assert!(apart < 1e-4, "{profile}, {nodes} nodes, {n_edges} edges: {apart} apart");

@@ -1,13 +1,14 @@
-//! The messages of the ONNX format that this crate writes, with the field numbers of its `onnx.proto3`.
+//! The ONNX messages that this crate writes, with the field numbers of `onnx.proto3`.
 //!
-//! Only what is written is declared: a reader of the whole format takes these bytes, and nothing here reads them back.
+//! Fields that are not written are not declared: protobuf readers treat them as unset. Nothing here
+//! reads these messages back.
 
-/// Element type of 32-bit floats.
+/// `TensorProto.DataType` of 32-bit floats.
 pub(super) const FLOAT: i32 = 1;
-/// Element type of 64-bit integers.
+/// `TensorProto.DataType` of 64-bit integers.
 pub(super) const INT64: i32 = 7;
 
-/// A model file.
+/// Root message of an ONNX file.
 #[derive(Clone, PartialEq, prost::Message)]
 pub(super) struct ModelProto {
     #[prost(int64, tag = "1")]
@@ -82,7 +83,7 @@ pub(super) struct AttributeProto {
     pub(super) r#type: i32,
 }
 
-/// Which field of an attribute counts.
+/// Names the field of [`AttributeProto`] that holds the value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, prost::Enumeration)]
 #[repr(i32)]
 pub(super) enum AttributeType {
@@ -100,7 +101,7 @@ pub(super) struct TensorProto {
     pub(super) data_type: i32,
     #[prost(string, tag = "8")]
     pub(super) name: String,
-    /// Little-endian, row by row.
+    /// Little-endian values in row-major order.
     #[prost(bytes = "vec", tag = "9")]
     pub(super) raw_data: Vec<u8>,
 }
@@ -139,7 +140,7 @@ pub(super) struct Dimension {
     pub(super) value: Option<DimensionValue>,
 }
 
-/// A number, or the name of one that is known when the model runs.
+/// A fixed size, or the name of a size that is known when the model runs.
 #[derive(Clone, PartialEq, prost::Oneof)]
 pub(super) enum DimensionValue {
     #[prost(int64, tag = "1")]

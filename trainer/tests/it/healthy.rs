@@ -1,11 +1,11 @@
-//! A made-up host that is well, sweep by sweep.
+//! Synthetic snapshots of a healthy host.
 
 use rand::{Rng, SeedableRng, rngs::SmallRng};
 use schemas::{Column, Edge, GraphSnapshot, HealthySnapshot, Node, Timestamp, VouchedBy};
 
-/// Milliseconds between two sweeps.
+/// Time between two sweeps, in milliseconds.
 pub const INTERVAL_MS: i64 = 1000;
-/// The host's and the cohort's name.
+/// Name of the host and of its cohort.
 pub const HOST: &str = "made-up";
 
 const KINDS: [(&str, &str); 4] = [
@@ -15,7 +15,7 @@ const KINDS: [(&str, &str); 4] = [
     ("endpoint", "worker:80"),
 ];
 
-/// `count` consecutive sweeps of a host of `size` nodes, the same for the same seed.
+/// `count` consecutive sweeps of a host with `size` nodes; deterministic for each `seed`.
 pub fn sweeps(size: usize, count: usize, seed: u64) -> Vec<GraphSnapshot> {
     let mut random = SmallRng::seed_from_u64(seed);
     (0..count).map(|sequence| sweep(size, sequence, &mut random)).collect()
@@ -65,7 +65,7 @@ fn sweep(size: usize, sequence: usize, random: &mut SmallRng) -> GraphSnapshot {
     }
 }
 
-/// The one node whose role no other has.
+/// Index of the only node with a unique role.
 pub const SINGLE: usize = 0;
 
 fn node(at: usize) -> Node {
@@ -77,14 +77,14 @@ fn column(name: &str, unit: &str, form: &str, (nodes, values): (Vec<i32>, Vec<f3
     Column { name: name.into(), unit: unit.into(), form: form.into(), nodes, values, missing: Vec::new() }
 }
 
-/// Raises a column of a node, as trouble does.
+/// Sets the value of one column of one node.
 pub fn set(snapshot: &mut GraphSnapshot, column: &str, node: usize, value: f32) {
     let column = snapshot.columns.iter_mut().find(|it| it.name == column).expect("a column");
     let at = column.nodes.iter().position(|&it| it == node as i32).expect("a node of the column");
     column.values[at] = value;
 }
 
-/// The record in which the `learned`-th of `wanted` snapshots travels.
+/// Wraps a snapshot as the `learned`-th of `wanted` snapshots of the learning phase.
 pub fn record(snapshot: &GraphSnapshot, generation: i64, learned: i64, wanted: i64) -> HealthySnapshot {
     HealthySnapshot {
         host: snapshot.host.clone(),

@@ -1,4 +1,4 @@
-//! What the trainer makes of healthy snapshots.
+//! Integration tests: training releases from synthetic snapshots.
 #![allow(clippy::unwrap_used)]
 
 mod healthy;

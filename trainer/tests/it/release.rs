@@ -1,27 +1,27 @@
-//! From snapshots to a release.
+//! Training of a release from synthetic snapshots.
 
 use graph::{Profile, threshold};
 use schemas::{GraphSnapshot, ModelRelease, NodeKind, Timestamp};
 use tokio_util::sync::CancellationToken;
-use trainer::{Lesson, Progress, TrainerError, TrainingConfig, train};
+use trainer::{Progress, TrainerError, TrainingConfig, TrainingJob, train};
 
 use crate::healthy::{self, HOST, INTERVAL_MS, SINGLE};
 
-/// Enough to see what falls, few enough to be quick.
+/// Enough epochs for the loss to fall, few enough for a fast test.
 const EPOCHS: usize = 12;
 
-fn lesson(profile: Profile, snapshots: Vec<GraphSnapshot>) -> Lesson {
+fn job(profile: Profile, snapshots: Vec<GraphSnapshot>) -> TrainingJob {
     let created_at = Timestamp(1_800_000_000_000);
-    Lesson { cohort: HOST.to_owned(), generation: 3, profile, created_at, snapshots, earlier_limits: Vec::new() }
+    TrainingJob { cohort: HOST.to_owned(), generation: 3, profile, created_at, snapshots, earlier_limits: Vec::new() }
 }
 
 fn train_on(profile: Profile, snapshots: Vec<GraphSnapshot>) -> Result<ModelRelease, TrainerError> {
     let config = TrainingConfig { epochs: EPOCHS, ..TrainingConfig::default() };
-    train(&config, lesson(profile, snapshots), &CancellationToken::new(), &Progress::hidden())
+    train(&config, job(profile, snapshots), &CancellationToken::new(), &Progress::hidden())
 }
 
 #[test]
-fn a_release_has_learned_from_three_quarters_and_is_calibrated_on_the_last() {
+fn a_release_is_trained_on_three_quarters_and_calibrated_on_the_last_quarter() {
     let release = train_on(Profile::Default, healthy::sweeps(13, 60, 1)).unwrap();
     assert!(release.is_intact());
     assert_eq!((release.cohort.as_str(), release.generation, release.profile.as_str()), (HOST, 3, "default"));
@@ -36,60 +36,61 @@ fn a_release_has_learned_from_three_quarters_and_is_calibrated_on_the_last() {
     let calibration = &release.calibration;
     let limits = f64::from(threshold::LIMITS.0)..=f64::from(threshold::LIMITS.1);
     assert!(limits.contains(&calibration.threshold), "{}", calibration.threshold);
-    let (kind, role) = (NodeKind::Process, "/usr/bin/worker worker-#".to_owned());
-    let of_role = calibration.roles.iter().find(|it| it.kind == kind && it.role == role).unwrap();
-    assert_eq!(of_role.observations, 45 * 2);
-    assert!((of_role.centre[0] - 15.0).abs() < 2.0, "{of_role:?}");
-    assert!(of_role.residual_spread.iter().chain(&of_role.spread).all(|spread| *spread > 0.0));
+    let kind = NodeKind::Process;
+    let role = "/usr/bin/worker worker-#";
+    let worker = calibration.roles.iter().find(|it| it.kind == kind && it.role == role).unwrap();
+    assert_eq!(worker.observations, 45 * 2);
+    assert!((worker.centre[0] - 15.0).abs() < 2.0, "{worker:?}");
+    assert!(worker.residual_spread.iter().chain(&worker.spread).all(|spread| *spread > 0.0));
     assert!(calibration.roles.iter().any(|it| it.kind == kind && it.role.is_empty()));
     assert_eq!(calibration.pressure_p99.len(), 1);
     assert!((calibration.pressure_p99[0].limit - 9.0).abs() < 1e-3, "{:?}", calibration.pressure_p99);
 }
 
 #[test]
-fn the_same_snapshots_and_seed_make_the_same_model_and_another_seed_another() {
+fn training_is_deterministic_for_each_seed() {
     let train_with = |seed| {
         let config = TrainingConfig { epochs: 2, seed, ..TrainingConfig::default() };
-        let lesson = lesson(Profile::Default, healthy::sweeps(9, 20, 1));
-        train(&config, lesson, &CancellationToken::new(), &Progress::hidden()).unwrap()
+        let job = job(Profile::Default, healthy::sweeps(9, 20, 1));
+        train(&config, job, &CancellationToken::new(), &Progress::hidden()).unwrap()
     };
     assert_eq!(train_with(1), train_with(1));
     assert_ne!(train_with(1).onnx, train_with(2).onnx);
 }
 
 #[test]
-fn the_classic_profile_makes_every_epoch_of_the_original_model() {
+fn the_classic_profile_trains_the_original_model_for_all_epochs() {
     let config =
         TrainingConfig { max_time: std::time::Duration::from_nanos(1), epochs: 3, ..TrainingConfig::default() };
-    let lesson_of = |profile| lesson(profile, healthy::sweeps(9, 20, 1));
-    let classic = train(&config, lesson_of(Profile::Classic), &CancellationToken::new(), &Progress::hidden()).unwrap();
+    let job_for = |profile| job(profile, healthy::sweeps(9, 20, 1));
+    let classic = train(&config, job_for(Profile::Classic), &CancellationToken::new(), &Progress::hidden()).unwrap();
     assert_eq!((classic.manifest.parameters, classic.features, classic.manifest.epochs), (1819, 11, 3));
     assert!(classic.columns.is_empty() && classic.calibration.threshold > 0.0);
     assert!(classic.manifest.loss_last < classic.manifest.loss_first, "{:?}", classic.manifest);
-    let default = train(&config, lesson_of(Profile::Default), &CancellationToken::new(), &Progress::hidden()).unwrap();
-    assert_eq!(default.manifest.epochs, 1, "its time was over after the first");
+    let default = train(&config, job_for(Profile::Default), &CancellationToken::new(), &Progress::hidden()).unwrap();
+    assert_eq!(default.manifest.epochs, 1, "the time limit passed during the first epoch");
 }
 
 #[test]
-fn a_bad_minute_does_not_become_what_is_normal() {
+fn a_short_disturbance_is_removed_before_training() {
     let clean = healthy::sweeps(13, 60, 1);
-    let mut poisoned = clean.clone();
-    for snapshot in &mut poisoned[21..26] {
+    let mut disturbed = clean.clone();
+    for snapshot in &mut disturbed[21..26] {
         healthy::set(snapshot, "cpu_pct", SINGLE, 400.0);
     }
     let clean = train_on(Profile::Default, clean).unwrap();
-    let poisoned = train_on(Profile::Default, poisoned).unwrap();
+    let disturbed = train_on(Profile::Default, disturbed).unwrap();
     assert_eq!(clean.manifest.fitted + clean.manifest.calibrated, 60);
-    assert_eq!(poisoned.manifest.fitted + poisoned.manifest.calibrated, 55);
+    assert_eq!(disturbed.manifest.fitted + disturbed.manifest.calibrated, 55);
     let spread = |release: &ModelRelease| {
         let roles = &release.calibration.roles;
         roles.iter().find(|it| it.role == "/usr/bin/single single").unwrap().spread[0]
     };
-    assert!(spread(&poisoned) < 1.2 * spread(&clean), "{} {}", spread(&poisoned), spread(&clean));
+    assert!(spread(&disturbed) < 1.2 * spread(&clean), "{} {}", spread(&disturbed), spread(&clean));
 }
 
 #[test]
-fn a_graph_without_edges_is_learned_from_too() {
+fn graphs_without_edges_are_trained_on() {
     let mut snapshots = healthy::sweeps(9, 20, 1);
     snapshots.iter_mut().for_each(|snapshot| snapshot.edges.clear());
     let release = train_on(Profile::Default, snapshots).unwrap();
@@ -97,35 +98,35 @@ fn a_graph_without_edges_is_learned_from_too() {
 }
 
 #[test]
-fn what_is_no_sound_graph_is_left_out_and_too_little_is_an_error() {
+fn invalid_and_duplicate_snapshots_are_skipped_and_too_few_snapshots_are_an_error() {
     let mut snapshots = healthy::sweeps(9, 20, 1);
     snapshots[3].columns[0].values[0] = f32::NAN;
     snapshots.push(snapshots[7].clone());
     let manifest = train_on(Profile::Default, snapshots.clone()).unwrap().manifest;
-    assert_eq!(manifest.fitted + manifest.calibrated, 19, "one is not finite, one came twice");
+    assert_eq!(manifest.fitted + manifest.calibrated, 19, "one is not finite, one is a duplicate");
     let error = train_on(Profile::Default, snapshots.split_off(12)).unwrap_err();
-    assert_eq!(error.to_string(), "cohort `made-up` has 9 sound healthy snapshots: expected at least 10");
+    assert_eq!(error.to_string(), "cohort `made-up`: expected at least 10 valid healthy snapshots, found 9");
     assert!(error.hint().is_some());
     let mut foreign = healthy::sweeps(9, 20, 1);
-    foreign.iter_mut().flat_map(|snapshot| &mut snapshot.nodes).for_each(|node| node.kind = "service".into());
-    assert!(matches!(train_on(Profile::Classic, foreign), Err(TrainerError::TooFew { found: 0, .. })));
+    foreign.iter_mut().flat_map(|snapshot| &mut snapshot.nodes).for_each(|node| node.kind = "service".to_owned());
+    assert!(matches!(train_on(Profile::Classic, foreign), Err(TrainerError::TooFewSnapshots { found: 0, .. })));
 }
 
 #[test]
-fn earlier_pressure_limits_are_kept_where_they_are_wider() {
-    let mut lesson = lesson(Profile::Default, healthy::sweeps(9, 20, 1));
+fn higher_pressure_limits_of_the_earlier_release_are_kept() {
+    let mut job = job(Profile::Default, healthy::sweeps(9, 20, 1));
     let limit = |name: &str, limit| schemas::ColumnLimit { name: name.to_owned(), limit };
-    lesson.earlier_limits = vec![limit("psi_cpu_some", 30.0), limit("psi_io_some", 2.0)];
+    job.earlier_limits = vec![limit("psi_cpu_some", 30.0), limit("psi_io_some", 2.0)];
     let config = TrainingConfig { epochs: 1, ..TrainingConfig::default() };
-    let release = train(&config, lesson, &CancellationToken::new(), &Progress::hidden()).unwrap();
+    let release = train(&config, job, &CancellationToken::new(), &Progress::hidden()).unwrap();
     assert_eq!(release.calibration.pressure_p99, [limit("psi_cpu_some", 30.0), limit("psi_io_some", 2.0)]);
 }
 
 #[test]
-fn training_ends_when_it_is_told_to() {
+fn training_ends_when_shutdown_is_cancelled() {
     let shutdown = CancellationToken::new();
     shutdown.cancel();
-    let lesson = lesson(Profile::Default, healthy::sweeps(9, 20, 1));
-    let outcome = train(&TrainingConfig::default(), lesson, &shutdown, &Progress::hidden());
+    let job = job(Profile::Default, healthy::sweeps(9, 20, 1));
+    let outcome = train(&TrainingConfig::default(), job, &shutdown, &Progress::hidden());
     assert!(matches!(outcome, Err(TrainerError::Interrupted)));
 }

@@ -1,7 +1,8 @@
-"""Checks an ONNX file and what it reconstructs.
+"""Checks an ONNX file and compares its reconstructions with expected ones.
 
-Reads one JSON object from standard input: the model's path and cases of x, edges and the expected reconstruction.
-Prints one JSON object: the opset, the metadata, the symbolic sizes and the largest difference of each case.
+Reads one JSON object from standard input: the path of the model, and cases of features, edges and
+the expected reconstruction. Prints one JSON object: opset, metadata, symbolic dimensions and the
+largest difference of each case.
 """
 import json
 import sys

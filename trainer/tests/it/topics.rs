@@ -1,4 +1,4 @@
-//! From the healthy topic to the models topic, on a real bus.
+//! The trainer service on an embedded bus, from the healthy topic to the models topic.
 
 use std::{sync::Arc, time::Duration};
 
@@ -10,25 +10,25 @@ use trainer::{Progress, TrainerSettings, TrainingConfig};
 
 use crate::healthy::{self, HOST};
 
-/// Far longer than anything here takes.
-const LONG: Duration = Duration::from_secs(120);
+/// Far longer than any operation of these tests takes.
+const TIMEOUT: Duration = Duration::from_secs(120);
 const WANTED: i64 = 12;
 
-struct Bench {
+struct TestBus {
     bus: Arc<dyn Bus>,
     directory: TempDir,
 }
 
-impl Bench {
-    async fn new() -> Bench {
+impl TestBus {
+    async fn new() -> TestBus {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("data");
         let bus = bus::open(&BusConfig { path, ..BusConfig::default() }).await.unwrap();
-        Bench { bus, directory }
+        TestBus { bus, directory }
     }
 
-    /// Runs a trainer while `check` does.
-    async fn while_training<T>(&self, check: impl Future<Output = T>) -> T {
+    /// Runs a trainer until `check` ends.
+    async fn with_trainer<T>(&self, check: impl Future<Output = T>) -> T {
         let training = TrainingConfig {
             epochs: 2,
             write_onnx: Some(self.directory.path().join("model.onnx")),
@@ -44,17 +44,18 @@ impl Bench {
         outcome
     }
 
-    async fn learn(&self, generation: i64, numbers: std::ops::RangeInclusive<i64>) {
+    async fn publish_healthy(&self, generation: i64, numbers: std::ops::RangeInclusive<i64>) {
         let snapshots = healthy::sweeps(9, WANTED as usize, 1);
         let record = |learned| record(&snapshots[learned as usize - 1], generation, learned);
         self.bus.publish(numbers.map(record).collect(), None).await.unwrap();
     }
 
-    /// Waits for as many records of a topic, the retained ones first.
+    /// Waits until the topic holds `count` records, and returns them.
     async fn wait_for(&self, topic: Topic, count: usize) -> Vec<Delivery> {
-        let (mut found, mut cursor) = (Vec::new(), Cursor::start(topic));
+        let mut found = Vec::new();
+        let mut cursor = Cursor::start(topic);
         while found.len() < count {
-            let page = self.bus.read(&cursor, 100, LONG).await.unwrap();
+            let page = self.bus.read(&cursor, 100, TIMEOUT).await.unwrap();
             assert!(!page.deliveries.is_empty(), "{} of {count} records in {topic}", found.len());
             found.extend(page.deliveries);
             cursor = page.next;
@@ -65,7 +66,7 @@ impl Bench {
     async fn wait_for_model(&self, generation: i64) -> ModelRelease {
         let mut cursor = Cursor::start(Topic::Models);
         loop {
-            let page = self.bus.read(&cursor, 100, LONG).await.unwrap();
+            let page = self.bus.read(&cursor, 100, TIMEOUT).await.unwrap();
             let releases = page.deliveries.iter().map(|it| schemas::decode::<ModelRelease>(&it.value).unwrap());
             if let Some(release) = releases.into_iter().find(|release| release.generation == generation) {
                 return release;
@@ -75,8 +76,9 @@ impl Bench {
         }
     }
 
-    /// Sends what can't be read, and waits until the trainer has set it aside: all that came before has been taken in.
-    async fn drain(&self, nth: usize) -> Vec<Delivery> {
+    /// Publishes an invalid record and waits for the `nth` dead letter. By then the trainer has
+    /// processed all earlier records.
+    async fn wait_until_processed(&self, nth: usize) -> Vec<Delivery> {
         let junk = Record::new(Topic::Healthy, HOST, b"junk".to_vec(), schemas::Timestamp(7)).header("kept", *b"yes");
         self.bus.publish(vec![junk], None).await.unwrap();
         self.wait_for(Topic::DeadLetter, nth).await
@@ -89,71 +91,70 @@ fn record(snapshot: &GraphSnapshot, generation: i64, learned: i64) -> Record {
 }
 
 #[tokio::test]
-async fn a_model_is_published_once_the_cohort_has_learned_as_many_as_it_wants() {
-    let bench = Bench::new().await;
-    let release = bench
-        .while_training(async {
-            bench.learn(0, 1..=WANTED - 1).await;
-            bench.drain(1).await;
-            let end = bench.bus.end(Topic::Models).await.unwrap();
-            assert_eq!(bench.bus.read(&Cursor::start(Topic::Models), 1, Duration::ZERO).await.unwrap().next, end);
-            bench.learn(0, WANTED..=WANTED).await;
-            bench.wait_for_model(0).await
+async fn a_model_is_published_when_the_cohort_completes_learning() {
+    let test = TestBus::new().await;
+    let release = test
+        .with_trainer(async {
+            test.publish_healthy(0, 1..=WANTED - 1).await;
+            test.wait_until_processed(1).await;
+            let end = test.bus.end(Topic::Models).await.unwrap();
+            assert_eq!(test.bus.read(&Cursor::start(Topic::Models), 1, Duration::ZERO).await.unwrap().next, end);
+            test.publish_healthy(0, WANTED..=WANTED).await;
+            test.wait_for_model(0).await
         })
         .await;
     assert!(release.is_intact());
     assert_eq!(release.manifest.fitted + release.manifest.calibrated, WANTED);
-    let models = bench.wait_for(Topic::Models, 1).await;
+    let models = test.wait_for(Topic::Models, 1).await;
     assert_eq!(models[0].key, HOST);
     assert_eq!(models[0].header("ce_type"), Some(b"detective.model.v1".as_slice()));
-    assert_eq!(std::fs::read(bench.directory.path().join("model.onnx")).unwrap(), release.onnx);
+    assert_eq!(std::fs::read(test.directory.path().join("model.onnx")).unwrap(), release.onnx);
 }
 
 #[tokio::test]
-async fn a_restart_neither_forgets_what_was_learned_nor_trains_again() {
-    let bench = Bench::new().await;
-    bench
-        .while_training(async {
-            bench.learn(0, 1..=WANTED - 1).await;
-            bench.drain(1).await
+async fn a_restart_keeps_learned_snapshots_and_does_not_train_again() {
+    let test = TestBus::new().await;
+    test.with_trainer(async {
+        test.publish_healthy(0, 1..=WANTED - 1).await;
+        test.wait_until_processed(1).await
+    })
+    .await;
+    let first = test
+        .with_trainer(async {
+            test.publish_healthy(0, WANTED..=WANTED).await;
+            test.wait_for_model(0).await
         })
         .await;
-    let first = bench
-        .while_training(async {
-            bench.learn(0, WANTED..=WANTED).await;
-            bench.wait_for_model(0).await
-        })
-        .await;
-    bench.while_training(bench.drain(2)).await;
-    let models = bench.wait_for(Topic::Models, 1).await;
+    test.with_trainer(test.wait_until_processed(2)).await;
+    let models = test.wait_for(Topic::Models, 1).await;
     assert_eq!(models.iter().map(|it| it.offset).collect::<Vec<_>>(), [0]);
     assert_eq!(first.generation, 0);
 }
 
 #[tokio::test]
-async fn a_learning_that_was_complete_before_the_start_is_trained_at_once() {
-    let bench = Bench::new().await;
-    bench.learn(0, 1..=WANTED).await;
-    bench.while_training(bench.wait_for_model(0)).await;
+async fn a_cohort_that_completed_learning_before_the_start_is_trained_immediately() {
+    let test = TestBus::new().await;
+    test.publish_healthy(0, 1..=WANTED).await;
+    test.with_trainer(test.wait_for_model(0)).await;
 }
 
 #[tokio::test]
-async fn a_new_generation_begins_from_nothing() {
-    let bench = Bench::new().await;
-    bench.learn(0, 1..=WANTED).await;
-    bench.while_training(bench.wait_for_model(0)).await;
-    bench.learn(1, 1..=WANTED).await;
-    let release = bench.while_training(bench.wait_for_model(1)).await;
+async fn a_new_generation_is_trained_on_its_own_snapshots() {
+    let test = TestBus::new().await;
+    test.publish_healthy(0, 1..=WANTED).await;
+    test.with_trainer(test.wait_for_model(0)).await;
+    test.publish_healthy(1, 1..=WANTED).await;
+    let release = test.with_trainer(test.wait_for_model(1)).await;
     assert_eq!(release.manifest.fitted + release.manifest.calibrated, WANTED);
 }
 
 #[tokio::test]
-async fn a_record_that_cannot_be_read_is_set_aside_with_where_from_and_why() {
-    let bench = Bench::new().await;
-    let mut broken = healthy::sweeps(9, 1, 1).remove(0);
-    broken.edges[0].target = 99;
-    bench.bus.publish(vec![record(&broken, 0, 1)], None).await.unwrap();
-    let letters = bench.while_training(bench.drain(2)).await;
+async fn an_invalid_record_becomes_a_dead_letter_with_origin_and_reason() {
+    let test = TestBus::new().await;
+    let mut invalid = healthy::sweeps(9, 1, 1).remove(0);
+    invalid.edges[0].target = 99;
+    test.bus.publish(vec![record(&invalid, 0, 1)], None).await.unwrap();
+    let letters = test.with_trainer(test.wait_until_processed(2)).await;
     let header = |letter: &Delivery, name: &str| String::from_utf8(letter.header(name).unwrap().to_vec()).unwrap();
     assert_eq!(header(&letters[0], "from"), "detective.healthy/0/0");
     assert_eq!(header(&letters[0], "why"), "edge 0 (`parent`) points to node 99, but there are 9 nodes");

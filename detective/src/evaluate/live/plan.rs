@@ -109,7 +109,7 @@ impl Plan {
     /// # Errors
     /// If it does not.
     pub fn check_learned(&self, interval: Duration) -> anyhow::Result<()> {
-        let least = interval * (trainer::dataset::FEWEST as u32 + SPARE_SWEEPS);
+        let least = interval * (trainer::dataset::MIN_SNAPSHOTS as u32 + SPARE_SWEEPS);
         if self.healthy.learn >= least {
             return Ok(());
         }
