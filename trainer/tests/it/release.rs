@@ -108,7 +108,7 @@ fn invalid_and_duplicate_snapshots_are_skipped_and_too_few_snapshots_are_an_erro
     assert_eq!(error.to_string(), "cohort `made-up`: expected at least 10 valid healthy snapshots, found 9");
     assert!(error.hint().is_some());
     let mut foreign = healthy::sweeps(9, 20, 1);
-    foreign.iter_mut().flat_map(|snapshot| &mut snapshot.nodes).for_each(|node| node.kind = "service".to_owned());
+    foreign.iter_mut().flat_map(|snapshot| &mut snapshot.nodes).for_each(|node| node.kind = "service".into());
     assert!(matches!(train_on(Profile::Classic, foreign), Err(TrainerError::TooFewSnapshots { found: 0, .. })));
 }
 
