@@ -1,8 +1,9 @@
-"""Prints the events of the topic `detective.alerts`, a line each.
+"""Print the events of the topic `detective.alerts`, one line each.
 
     BROKERS=127.0.0.1:9092 [PREFIX=...] python3 alerts.py root_cause_event.avsc [OTHER.avsc ...]
 
-The first schema is the one to read by. The others, if any, are those that values in the topic were written with.
+The first schema is the reader's schema. List other versions after it if the topic holds values that
+were written with them.
 """
 
 import io
@@ -14,7 +15,7 @@ from confluent_kafka import Consumer, KafkaException
 
 
 def read_schema(path):
-    """The ten bytes that a value of this schema begins with, and the schema."""
+    """Returns the ten bytes that start each value of this schema, and the schema."""
     schema = fastavro.schema.load_schema(path)
     canonical = fastavro.schema.to_parsing_canonical_form(schema)
     fingerprint = fastavro.schema.fingerprint(canonical, "CRC-64-AVRO")
@@ -24,18 +25,19 @@ def read_schema(path):
 def decode(value, writers, reader):
     header, body = value[:10], io.BytesIO(value[10:])
     if header not in writers:
-        sys.exit(f"a value begins with {header.hex(' ')}, which none of the schemas given is for")
+        sys.exit(f"a value starts with {header.hex(' ')}, which matches none of the given schemas")
     return fastavro.schemaless_reader(body, writers[header], reader)
 
 
 def describe(event):
     suspect = event["initiating"]
-    who = "initiating: inconclusive"
+    root_cause = "inconclusive"
     if suspect:
-        about = suspect["path"] or suspect["endpoint"] or suspect["role"]
-        who = f"initiating: {suspect['name']} pid {suspect['pid']} {about}"
-    again = f", again after {event['previous']}" if event["previous"] else ""
-    return f"{event['time']:%H:%M:%S} {event['event']:8} {event['incident']} on {event['host']}{again}, {who}"
+        location = suspect["path"] or suspect["endpoint"] or suspect["role"]
+        root_cause = f"{suspect['name']} pid {suspect['pid']} {location}"
+    previous = f", again after {event['previous']}" if event["previous"] else ""
+    line = f"{event['time']:%H:%M:%S} {event['event']:8} {event['incident']} on {event['host']}"
+    return f"{line}{previous}, initiating: {root_cause}"
 
 
 schemas = [read_schema(path) for path in sys.argv[1:]]
@@ -48,7 +50,7 @@ consumer = Consumer({
     "group.id": "print-alerts",
     "auto.offset.reset": "earliest",
     "isolation.level": "read_committed",
-    # An event counts as read once it has been handled, and not before.
+    # Commit an event's offset only after the event was handled.
     "enable.auto.offset.store": False,
 })
 consumer.subscribe([os.environ.get("PREFIX", "") + "detective.alerts"])
