@@ -42,7 +42,7 @@ use cli::{Cli, Command};
 pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     service::telemetry::init(
         i8::try_from(cli.verbose).unwrap_or(i8::MAX),
-        service::report::colour(&std::io::stderr()),
+        service::report::should_colour(&std::io::stderr()),
     )?;
     let config = config::load(&cli)?;
     match cli.command {

@@ -22,7 +22,7 @@ const TIME_TO_PRINT: Duration = Duration::from_secs(1);
 
 /// Whether standard output is to be coloured: for people who have not said otherwise.
 pub fn colour() -> Colour {
-    if service::report::colour(&stdout()) { Colour::On } else { Colour::Off }
+    if service::report::should_colour(&stdout()) { Colour::On } else { Colour::Off }
 }
 
 /// Writes events for people or for programs.

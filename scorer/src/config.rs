@@ -30,7 +30,7 @@ pub struct AlarmConfig {
     pub quiet_sweeps: u32,
     /// A host that sends nothing for this long makes its incidents stale.
     #[serde(with = "humantime_serde")]
-    #[schemars(with = "String")]
+    #[schemars(with = "String", extend("format" = "duration"))]
     pub stale_after: Duration,
 }
 

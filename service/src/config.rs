@@ -1,19 +1,23 @@
-//! Keys from a file, the environment and flags, checked together; and their manual.
+//! Settings from a file, the environment and flags, checked together; and their manual.
 //!
-//! A later source overrides an earlier one: defaults, TOML file, environment, flags. Several programs can have one file:
-//! each checks what it owns, and all refuse what nobody owns.
+//! A later source overrides an earlier one: defaults, TOML file, environment, flags. Several
+//! programs can share one file: each checks the sections it owns, ignores those that other programs
+//! own, and rejects all others.
 //!
-//! - `keys`: which keys there are
-//! - `sources`: what was given
-//! - `explain`: what a deserializer says, as a person would
-//! - `problems`: what is wrong
+//! - `keys`: the known keys, from the JSON schema of the settings
+//! - `sources`: the given values and their origins
+//! - `values`: text from the environment and flags as values
+//! - `messages`: serde's messages in plain words
+//! - `problems`: errors and problems
 //! - `reference`: the manual
 
-mod explain;
+mod edit_distance;
 mod keys;
+mod messages;
 mod problems;
 mod reference;
 mod sources;
+mod values;
 
 use std::collections::BTreeMap;
 
@@ -26,60 +30,64 @@ pub use reference::reference;
 pub use sources::Sources;
 
 use keys::Keys;
-use sources::Given;
+use sources::GivenValue;
 
-/// The configuration of a program: nested structs that refuse unknown fields and have defaults.
+/// The settings of a program: nested structs with defaults that reject unknown fields.
 pub trait Settings: Default + Serialize + DeserializeOwned + JsonSchema {
-    /// The top-level keys that other programs own where all have one file: whatever they hold is theirs to check.
+    /// Top-level keys that only other programs use. Their contents are not checked.
     const FOREIGN: &'static [&'static str] = &[];
 
-    /// Checks ranges, and fields against each other. No I/O.
+    /// Checks ranges, and fields against each other. Does no I/O.
     fn check(&self, problems: &mut Problems);
 }
 
-/// The defaults with all that the sources give on top, or every problem that there is.
+/// Loads the settings: the defaults, overridden by the values of `sources`.
+///
+/// # Errors
+/// All problems at once, if there are any.
 pub fn load<S: Settings>(sources: Sources) -> Result<S, ConfigError> {
     let defaults = serde_json::to_value(S::default()).map_err(|source| ConfigError::Defaults { source })?;
-    let keys = Keys::of::<S>(&defaults);
+    let keys = Keys::from_schema::<S>(&defaults);
     let mut found = Vec::new();
     let given = sources.read(&keys, &mut found)?;
-    let (good, bad) = try_each::<S>(&defaults, given);
-    found.extend(bad);
+    let (valid, invalid) = check_each::<S>(&defaults, given);
+    found.extend(invalid);
 
     let mut tree = defaults;
-    for given in &good {
-        given.put_into(&mut tree);
+    for value in &valid {
+        value.insert_into(&mut tree);
     }
     let settings: S = match serde_json::from_value(tree) {
         Ok(settings) => settings,
-        // Each value was fine on its own, so they do not go together.
+        // Each value is valid by itself, so their combination is not.
         Err(error) => {
-            found.push(Problem::new("", None, explain::explain(&error.to_string())));
+            found.push(Problem::new("", None, messages::rephrase(&error.to_string())));
             return Err(ConfigError::Problems(found));
         }
     };
-    let origins: BTreeMap<String, String> = good.into_iter().map(|given| (given.key(), given.origin)).collect();
+    let origins: BTreeMap<String, String> = valid.into_iter().map(|value| (value.key(), value.origin)).collect();
     let mut problems = Problems::new(origins);
     settings.check(&mut problems);
-    // The default stands in for a value that could not be read; what is wrong with it would confuse.
-    let unread: Vec<String> = found.iter().map(|problem| problem.key.clone()).collect();
-    found.extend(problems.into_list().into_iter().filter(|problem| !unread.contains(&problem.key)));
+    // The default stands in for an invalid value: its problems would confuse the reader.
+    let invalid_keys: Vec<String> = found.iter().map(|problem| problem.key.clone()).collect();
+    found.extend(problems.into_list().into_iter().filter(|problem| !invalid_keys.contains(&problem.key)));
     if found.is_empty() { Ok(settings) } else { Err(ConfigError::Problems(found)) }
 }
 
-/// Tries each value alone on top of the defaults: a deserializer stops at its first error, people want all of them.
-fn try_each<S: Settings>(defaults: &Value, given: Vec<Given>) -> (Vec<Given>, Vec<Problem>) {
-    let (mut good, mut bad) = (Vec::new(), Vec::new());
-    for given in given {
+/// Tries each value alone on top of the defaults, because a deserializer stops at its first error.
+fn check_each<S: Settings>(defaults: &Value, given: Vec<GivenValue>) -> (Vec<GivenValue>, Vec<Problem>) {
+    let mut valid = Vec::new();
+    let mut invalid = Vec::new();
+    for value in given {
         let mut tree = defaults.clone();
-        given.put_into(&mut tree);
+        value.insert_into(&mut tree);
         match serde_json::from_value::<S>(tree) {
-            Ok(_) => good.push(given),
+            Ok(_) => valid.push(value),
             Err(error) => {
-                let text = explain::explain(&error.to_string());
-                bad.push(Problem::new(given.key(), Some(given.origin), text));
+                let text = messages::rephrase(&error.to_string());
+                invalid.push(Problem::new(value.key(), Some(value.origin), text));
             }
         }
     }
-    (good, bad)
+    (valid, invalid)
 }

@@ -1,4 +1,4 @@
-//! What every program does beside its own work: flags, settings, logs, signals, and an end in time.
+//! The frame of a `main` function: flags, settings, logs, signals, exit code.
 
 use std::{future::Future, path::PathBuf, process::ExitCode, time::Duration};
 
@@ -7,32 +7,36 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{Settings, Sources, report, shutdown, telemetry};
 
-/// Who asks a program to end kills it when it has not within a while; five seconds are promised.
-const TIME_TO_END: Duration = Duration::from_millis(4500);
-/// The setting that `--data` gives.
-const DATA: &str = "bus.path";
+/// Time between SIGTERM and the end of the process. Service managers send SIGKILL after a while;
+/// we promise five seconds.
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_millis(4500);
+/// The setting that `--data` overrides.
+const DATA_KEY: &str = "bus.path";
 
-/// What a program is called and says of itself.
+/// The name and help text of a program.
 #[derive(Clone, Copy, Debug)]
 pub struct Program {
-    /// Its name.
+    /// Name of the executable.
     pub name: &'static str,
-    /// A sentence: what it does.
+    /// What the program does, in one sentence.
     pub about: &'static str,
-    /// What may be typed, a line each.
+    /// Example command lines, one a line.
     pub examples: &'static str,
 }
 
-/// The flags of every program.
+/// The flags of a program that has only [`CommonFlags`].
+pub type NoFlags = ();
+
+/// The flags that all programs share.
 #[derive(Debug, Args)]
 pub struct CommonFlags {
-    /// Settings in TOML, those of the other programs too; DETECTIVE__SECTION__KEY variables and flags go before it.
+    /// Read settings from this TOML file; DETECTIVE__SECTION__KEY variables and flags override it.
     #[arg(long, short, value_name = "FILE")]
     pub config: Option<PathBuf>,
-    /// Where Local Detective keeps its data on this machine.
+    /// Keep data in this directory.
     #[arg(long, value_name = "DIR")]
     pub data: Option<PathBuf>,
-    /// Log more; twice for all.
+    /// Log more; repeat to log everything.
     #[arg(long, short, action = clap::ArgAction::Count)]
     pub verbose: u8,
 }
@@ -47,8 +51,8 @@ struct Cli<F: Args> {
 }
 
 impl Program {
-    /// Loads the settings and runs `main` with them, its own flags and a token that SIGTERM or SIGINT cancels. Returns
-    /// the exit code, at the latest five seconds after such a signal.
+    /// Runs `main` with the settings, the program's own flags, and a token that SIGTERM and SIGINT
+    /// cancel. Returns the exit code, at most five seconds after such a signal.
     pub fn run<S, F, R>(&self, main: impl FnOnce(S, F, CancellationToken) -> R) -> ExitCode
     where
         S: Settings,
@@ -59,19 +63,19 @@ impl Program {
         let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
             Ok(runtime) => runtime,
             Err(error) => {
-                eprintln!("error: cannot start: {error}");
+                eprintln!("error: cannot start the async runtime: {error}");
                 return ExitCode::FAILURE;
             }
         };
         let code = runtime.block_on(report::run(async {
             let verbosity = i8::try_from(common.verbose).unwrap_or(i8::MAX);
-            telemetry::init(verbosity, report::colour(&std::io::stderr()))?;
+            telemetry::init(verbosity, report::should_colour(&std::io::stderr()))?;
             let settings: S = crate::load(common.sources()?)?;
             let shutdown = shutdown::on_signal()?;
-            in_time(main(settings, own, shutdown.clone()), &shutdown).await?;
+            with_shutdown_timeout(main(settings, own, shutdown.clone()), &shutdown).await?;
             Ok(ExitCode::SUCCESS)
         }));
-        // Work on other threads is not waited for.
+        // Does not wait for blocking threads.
         runtime.shutdown_background();
         code
     }
@@ -86,33 +90,38 @@ impl Program {
 impl CommonFlags {
     fn sources(&self) -> anyhow::Result<Sources> {
         let data = self.data.as_ref().map(std::path::absolute).transpose()?;
-        let flags = data.map(|data| (DATA.to_owned(), data.to_string_lossy().into_owned()));
+        let flags = data.map(|data| (DATA_KEY.to_owned(), data.to_string_lossy().into_owned()));
         Ok(sources(self.config.clone(), flags.into_iter().collect()))
     }
 }
 
-/// A file, if any, the environment and flags; data is kept in the directory of this user where none of them says.
+/// The sources of settings: `file`, the environment and `flags`. If none of them sets the data
+/// directory, it is in the user's state directory.
 pub fn sources(file: Option<PathBuf>, flags: Vec<(String, String)>) -> Sources {
-    Sources::new(file, flags).fallback(DATA, state_directory().to_string_lossy())
+    Sources::new(file, flags).with_fallback(DATA_KEY, state_directory().to_string_lossy())
 }
 
-/// Where programs of this user keep what they know, after the XDG base directory specification.
+/// `local-detective` in the user's state directory, as the XDG base directory specification
+/// defines it.
 fn state_directory() -> PathBuf {
     let state = std::env::var_os("XDG_STATE_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
     let home = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".local/state"));
     state.or_else(home).unwrap_or_else(|| PathBuf::from("/var/lib")).join("local-detective")
 }
 
-/// What is still at work when the time is up is left behind.
-async fn in_time(main: impl Future<Output = anyhow::Result<()>>, shutdown: &CancellationToken) -> anyhow::Result<()> {
-    let overdue = async {
+/// Awaits `main`, and abandons it when it has not ended soon after `shutdown`.
+async fn with_shutdown_timeout(
+    main: impl Future<Output = anyhow::Result<()>>,
+    shutdown: &CancellationToken,
+) -> anyhow::Result<()> {
+    let timeout = async {
         shutdown.cancelled().await;
-        tokio::time::sleep(TIME_TO_END).await;
+        tokio::time::sleep(SHUTDOWN_TIMEOUT).await;
     };
     tokio::select! {
         outcome = main => outcome,
-        () = overdue => {
-            tracing::warn!("ending with work left undone: it took too long");
+        () = timeout => {
+            tracing::warn!("shutdown timed out; unfinished work is abandoned");
             Ok(())
         }
     }

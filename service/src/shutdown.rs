@@ -1,31 +1,33 @@
-//! Signals as a token that everybody can wait for.
+//! Signals as a cancellation token.
 
 use std::io;
 
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-/// As a shell reports the end by an interrupt.
-const INTERRUPTED: i32 = 130;
+/// Exit code after SIGINT, as shells report it: 128 plus the signal's number.
+const EXIT_CODE_SIGINT: i32 = 130;
 
-/// A token that SIGTERM or SIGINT (Ctrl-C) cancels; a SIGINT after either ends the process at once, with code 130.
+/// Returns a token that SIGTERM and SIGINT (Ctrl-C) cancel. A SIGINT after either signal ends the
+/// process at once, with exit code 130.
 ///
-/// The signals are taken over before this returns. Must be called within a tokio runtime; fails where the system
-/// grants no signal handler.
+/// The handlers are installed when this returns. Call it within a tokio runtime.
+///
+/// # Errors
+/// If the system refuses to install a signal handler.
 pub fn on_signal() -> io::Result<CancellationToken> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let token = CancellationToken::new();
     let cancelled = token.clone();
     tokio::spawn(async move {
-        let mut asked_before = false;
+        let mut is_second = false;
         loop {
             tokio::select! {
                 _ = terminate.recv() => {}
-                // Who asks again does not want to wait for an orderly end.
-                _ = interrupt.recv() => if asked_before { std::process::exit(INTERRUPTED) }
+                _ = interrupt.recv() => if is_second { std::process::exit(EXIT_CODE_SIGINT) }
             }
-            asked_before = true;
+            is_second = true;
             cancelled.cancel();
         }
     });

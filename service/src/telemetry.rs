@@ -1,4 +1,4 @@
-//! Logs, on standard error: standard output is for what a program was asked for.
+//! Logs on standard error. Standard output is for the results of commands.
 
 use std::io;
 
@@ -7,17 +7,35 @@ use tracing_subscriber::{EnvFilter, fmt::MakeWriter};
 
 use crate::ConfigError;
 
-/// The variable with a filter of one's own, such as `info,scorer=debug`.
-const VARIABLE: &str = "DETECTIVE_LOG";
+/// Environment variable with a log filter, such as `info,scorer=debug`.
+const FILTER_VARIABLE: &str = "DETECTIVE_LOG";
 
-/// Our crates; of others only warnings are of interest.
-const OURS: [&str; 8] = ["bus", "detective", "graph", "producer", "schemas", "scorer", "service", "trainer"];
+/// The crates of this workspace, to which `verbosity` applies. Others log warnings only.
+const OWN_CRATES: [&str; 12] = [
+    "bus",
+    "detective",
+    "evaluation",
+    "faults",
+    "graph",
+    "hostread",
+    "producer",
+    "schemas",
+    "scorer",
+    "service",
+    "signals",
+    "trainer",
+];
 
-/// Starts logging: of our crates what happens (`verbosity` 0), details (1) or everything (2), or only warnings (below
-/// 0); of others warnings. `DETECTIVE_LOG` overrides all of that. Does nothing where logging has started already.
+/// Starts logging, unless a subscriber is installed already.
+///
+/// `verbosity` is for our own crates: below 0 logs warnings, 0 information, 1 debug messages and 2
+/// everything. `DETECTIVE_LOG` overrides it.
+///
+/// # Errors
+/// If `DETECTIVE_LOG` is not a valid filter.
 pub fn init(verbosity: i8, ansi: bool) -> Result<(), ConfigError> {
-    let filter = filter(verbosity, std::env::var(VARIABLE).ok().as_deref())?;
-    // Fails where a test or an embedding program has a subscriber of its own, which then has precedence.
+    let filter = filter(verbosity, std::env::var(FILTER_VARIABLE).ok().as_deref())?;
+    // Fails if a test or an embedding program has installed a subscriber, which then stays.
     let _ = tracing::subscriber::set_global_default(subscriber(filter, ansi, io::stderr));
     Ok(())
 }
@@ -32,7 +50,7 @@ fn filter(verbosity: i8, variable: Option<&str>) -> Result<EnvFilter, ConfigErro
                 1 => "debug",
                 2.. => "trace",
             };
-            OURS.iter().fold("warn".to_owned(), |all, ours| format!("{all},{ours}={level}"))
+            OWN_CRATES.iter().fold("warn".to_owned(), |filter, name| format!("{filter},{name}={level}"))
         }
     };
     EnvFilter::builder().parse(&directives).map_err(|source| ConfigError::LogFilter { found: directives, source })
@@ -47,16 +65,14 @@ where
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
-
     use std::sync::{Arc, Mutex};
 
     use super::*;
 
     #[derive(Clone, Default)]
-    struct Written(Arc<Mutex<Vec<u8>>>);
+    struct LogBuffer(Arc<Mutex<Vec<u8>>>);
 
-    impl io::Write for Written {
+    impl io::Write for LogBuffer {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
             self.0.lock().unwrap().write(bytes)
         }
@@ -66,47 +82,44 @@ mod tests {
         }
     }
 
-    /// The lines that are logged with that filter, without time and level.
+    /// Logs five messages and compares the lines that pass the filter, without time and level.
     #[track_caller]
     fn check(verbosity: i8, variable: Option<&str>, expected: &[&str]) {
-        let written = Written::default();
-        let writer = written.clone();
+        let log = LogBuffer::default();
+        let writer = log.clone();
         let subscriber = subscriber(filter(verbosity, variable).unwrap(), false, move || writer.clone());
         tracing::subscriber::with_default(subscriber, || {
-            tracing::warn!(target: "tract_onnx::ops", "theirs, a warning");
-            tracing::info!(target: "tract_onnx::ops", "theirs, information");
-            tracing::warn!(target: "scorer::run", "ours, a warning");
-            tracing::info!(target: "scorer::run", lag = 3, "ours, information");
-            tracing::debug!(target: "scorer::run", "ours, a detail");
+            tracing::warn!(target: "tract_onnx::ops", "foreign warning");
+            tracing::info!(target: "tract_onnx::ops", "foreign info");
+            tracing::warn!(target: "scorer::run", "own warning");
+            tracing::info!(target: "scorer::run", lag = 3, "own info");
+            tracing::debug!(target: "scorer::run", "own debug message");
         });
-        let text = String::from_utf8(written.0.lock().unwrap().clone()).unwrap();
-        // A time and a level come first.
+        let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
         let lines: Vec<String> =
             text.lines().map(|line| line.split_whitespace().skip(2).collect::<Vec<_>>().join(" ")).collect();
         assert_eq!(lines, expected);
     }
 
     #[test]
-    fn of_others_only_warnings_are_shown() {
-        let (theirs, warning) = ("tract_onnx::ops: theirs, a warning", "scorer::run: ours, a warning");
-        let (information, detail) = ("scorer::run: ours, information lag=3", "scorer::run: ours, a detail");
-        check(-1, None, &[theirs, warning]);
-        check(0, None, &[theirs, warning, information]);
-        check(0, Some(" "), &[theirs, warning, information]);
-        check(1, None, &[theirs, warning, information, detail]);
+    fn foreign_crates_log_only_warnings() {
+        let foreign = "tract_onnx::ops: foreign warning";
+        let warning = "scorer::run: own warning";
+        let info = "scorer::run: own info lag=3";
+        let debug = "scorer::run: own debug message";
+        check(-1, None, &[foreign, warning]);
+        check(0, None, &[foreign, warning, info]);
+        check(0, Some(" "), &[foreign, warning, info]);
+        check(1, None, &[foreign, warning, info, debug]);
     }
 
     #[test]
     fn the_variable_overrides_the_verbosity() {
-        check(
-            1,
-            Some("error,tract_onnx=info"),
-            &["tract_onnx::ops: theirs, a warning", "tract_onnx::ops: theirs, information"],
-        );
+        check(1, Some("error,tract_onnx=info"), &["tract_onnx::ops: foreign warning", "tract_onnx::ops: foreign info"]);
     }
 
     #[test]
-    fn a_filter_that_is_none_is_named() {
+    fn an_invalid_filter_is_quoted_in_the_error() {
         let error = filter(0, Some("scorer=louder")).unwrap_err();
         assert_eq!(
             error.to_string(),

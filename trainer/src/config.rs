@@ -44,12 +44,12 @@ pub struct TrainingConfig {
     /// Time limit of fitting, which runs on one core at low priority. When it passes, the model is
     /// used as it is. `classic` ignores it.
     #[serde(with = "humantime_serde")]
-    #[schemars(with = "String")]
+    #[schemars(with = "String", extend("format" = "duration"))]
     pub max_time: Duration,
     /// Time between two models of a cohort. A new model is trained only if there is new healthy
     /// data.
     #[serde(with = "humantime_serde")]
-    #[schemars(with = "String")]
+    #[schemars(with = "String", extend("format" = "duration"))]
     pub retrain: Duration,
     /// Accepted number of false alarms per host and day. It sets the alarm threshold, from healthy
     /// snapshots that were not used for fitting. `classic` ignores it and uses the 95th percentile of

@@ -78,7 +78,7 @@ fn a_slip_is_refused_by_the_programs_that_own_its_section() {
         let output = output(name, &["--config", file]);
         let said = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(1), "{name}: {said}");
-        assert!(said.starts_with("error: 3 problems in the configuration:"), "{name}: {said}");
+        assert!(said.starts_with("error: 3 problems in the settings:"), "{name}: {said}");
         for wanted in [own, "hots", "did you mean `host`?", "bus.paht", "did you mean `bus.path`?"] {
             assert!(said.contains(wanted), "{name}: expected `{wanted}` in:\n{said}");
         }

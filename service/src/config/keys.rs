@@ -1,39 +1,39 @@
-//! Which keys there are, by the JSON schema of the settings.
+//! The known keys, from the JSON schema of the settings.
 
 use std::collections::BTreeMap;
 
 use schemars::generate::SchemaSettings;
 use serde_json::Value;
 
-use super::Settings;
+use super::{Settings, edit_distance::edit_distance};
 
-/// All keys of some settings, by their dotted names; the root is the empty one.
+/// All keys of some settings, by dotted name. The root has the empty name.
 pub struct Keys(BTreeMap<String, Key>);
 
-/// A key, or a section of them.
+/// A key, or a section of keys.
 #[derive(Default)]
 pub struct Key {
-    /// Whether another program owns it, and all that is below.
-    pub foreign: bool,
-    /// Whether it holds keys of its own, all of them known.
-    pub section: bool,
-    /// Whether it is a table whose keys the user chooses.
-    pub open: bool,
-    /// The doc comment, its lines joined.
+    /// Only other programs use the key and all keys below it.
+    pub is_foreign: bool,
+    /// The key is a section: it contains a fixed set of keys.
+    pub is_section: bool,
+    /// The key is a table whose keys the user chooses.
+    pub is_free_table: bool,
+    /// The doc comment, in one line.
     pub description: String,
-    /// For people: `duration`, `whole number`, the variants.
-    pub kind: String,
-    /// The JSON types that it may have.
+    /// The type as the manual shows it: `duration`, `whole number`, or the variants of an enum.
+    pub type_label: String,
+    /// The JSON types that the value can have.
     pub types: Vec<String>,
-    /// The JSON types of its elements, if it is a list.
+    /// The JSON types of the elements, if the value is a list.
     pub element_types: Vec<String>,
-    /// As JSON; null where there is none.
+    /// The default as JSON; null if there is none.
     pub default: Value,
 }
 
 impl Keys {
-    /// The keys of `S`, whose defaults are `defaults`.
-    pub fn of<S: Settings>(defaults: &Value) -> Keys {
+    /// The keys of `S`, whose default value is `defaults`.
+    pub fn from_schema<S: Settings>(defaults: &Value) -> Keys {
         let schema = SchemaSettings::default()
             .with(|settings| settings.inline_subschemas = true)
             .into_generator()
@@ -41,50 +41,53 @@ impl Keys {
         let mut keys = BTreeMap::new();
         collect(&mut keys, String::new(), schema.as_value(), Some(defaults));
         for name in S::FOREIGN {
-            keys.entry((*name).to_owned()).or_insert_with(|| Key { foreign: true, ..Key::default() });
+            keys.entry((*name).to_owned()).or_insert_with(|| Key { is_foreign: true, ..Key::default() });
         }
         Keys(keys)
     }
 
-    /// Whether another program owns the key of that dotted name.
+    /// Whether only other programs use the key of this dotted name.
     pub fn is_foreign(&self, name: &str) -> bool {
         let top = name.split('.').next().unwrap_or_default();
-        self.0.get(top).is_some_and(|key| key.foreign)
+        self.0.get(top).is_some_and(|key| key.is_foreign)
     }
 
-    /// The key of that dotted name.
+    /// The key of this dotted name.
     pub fn get(&self, name: &str) -> Option<&Key> {
         self.0.get(name)
     }
 
-    /// All of them, sections included, in order of their names.
+    /// All keys and sections, sorted by name.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Key)> {
         self.0.iter().map(|(name, key)| (name.as_str(), key))
     }
 
-    /// The names of the keys right below a section.
-    pub fn within<'a>(&'a self, section: &'a str) -> impl Iterator<Item = &'a str> {
+    /// The names of the keys directly below a section.
+    pub fn in_section<'a>(&'a self, section: &'a str) -> impl Iterator<Item = &'a str> {
         self.0.keys().filter_map(move |name| {
             let rest = if section.is_empty() { name } else { name.strip_prefix(section)?.strip_prefix('.')? };
             (!rest.is_empty() && !rest.contains('.')).then_some(rest)
         })
     }
 
-    /// The longest known name that `name` begins with, if it is a table whose keys the user chooses.
-    pub fn open_above(&self, name: &str) -> Option<&str> {
+    /// The table of user-chosen keys that contains `name`, if the nearest known key above is one.
+    pub fn free_table_above(&self, name: &str) -> Option<&str> {
         let dots = name.rmatch_indices('.').map(|(at, _)| at);
-        let known = dots.filter_map(|at| self.0.get_key_value(&name[..at])).next()?;
-        known.1.open.then_some(known.0)
+        let (above, key) = dots.filter_map(|at| self.0.get_key_value(&name[..at])).next()?;
+        key.is_free_table.then_some(above)
     }
 
-    /// The known name that was probably meant.
-    pub fn nearest(&self, name: &str) -> Option<&str> {
+    /// The known name closest to a misspelt one, if it is close enough to be a suggestion.
+    pub fn closest_to(&self, name: &str) -> Option<&str> {
         let last = |name: &str| name.rsplit('.').next().unwrap_or_default().to_owned();
-        // A key that is right but for its section is as near as a slip of the finger.
-        let cost = |known: &str| distance(name, known).min(if last(name) == last(known) { 2 } else { usize::MAX });
+        // The right key in the wrong section is as likely as two wrong letters.
+        let distance = |known: &str| {
+            let moved = if last(name) == last(known) { 2 } else { usize::MAX };
+            edit_distance(name, known).min(moved)
+        };
         let candidates = self.0.keys().filter(|known| !known.is_empty());
-        let (cost, nearest) = candidates.map(|known| (cost(known), known.as_str())).min()?;
-        (cost <= 2.max(name.len() / 4)).then_some(nearest)
+        let (distance, closest) = candidates.map(|known| (distance(known), known.as_str())).min()?;
+        (distance <= 2.max(name.len() / 4)).then_some(closest)
     }
 }
 
@@ -96,11 +99,11 @@ fn collect(keys: &mut BTreeMap<String, Key>, name: String, schema: &Value, defau
     }
     let types = types(schema);
     let key = Key {
-        foreign: false,
-        section: properties.is_some(),
-        open: properties.is_none() && types.iter().any(|name| name == "object"),
+        is_foreign: false,
+        is_section: properties.is_some(),
+        is_free_table: properties.is_none() && types.iter().any(|name| name == "object"),
         description: description(schema),
-        kind: kind(schema),
+        type_label: type_label(schema),
         element_types: schema.get("items").map(self::types).unwrap_or_default(),
         types,
         default: default.cloned().unwrap_or_default(),
@@ -108,7 +111,8 @@ fn collect(keys: &mut BTreeMap<String, Key>, name: String, schema: &Value, defau
     keys.insert(name, key);
 }
 
-/// The properties of an object, optional or not. Those of one variant among several are no keys of their own.
+/// The properties of an object or an optional object. `None` for an enum whose variants have
+/// properties: those are not keys.
 fn properties(schema: &Value) -> Option<&serde_json::Map<String, Value>> {
     if let Some(properties) = schema.get("properties") {
         return properties.as_object();
@@ -137,7 +141,7 @@ fn description(schema: &Value) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-fn kind(schema: &Value) -> String {
+fn type_label(schema: &Value) -> String {
     let variants = variants(schema);
     if !variants.is_empty() {
         return variants.join(", ");
@@ -147,19 +151,19 @@ fn kind(schema: &Value) -> String {
     {
         return format.to_owned();
     }
-    let name = |name: &String| match name.as_str() {
+    let label = |name: &String| match name.as_str() {
         "integer" => Some("whole number".to_owned()),
         "number" => Some("number".to_owned()),
         "boolean" => Some("`true`, `false`".to_owned()),
         "string" => Some("text".to_owned()),
         "array" => {
-            let of = schema.get("items").map(kind).filter(|kind| !kind.is_empty());
-            Some(of.map_or("list".to_owned(), |of| format!("list of {of}")))
+            let element = schema.get("items").map(type_label).filter(|label| !label.is_empty());
+            Some(element.map_or("list".to_owned(), |element| format!("list of {element}")))
         }
         "object" => Some("table".to_owned()),
         _ => None,
     };
-    types(schema).iter().filter_map(name).collect::<Vec<_>>().join(" or ")
+    types(schema).iter().filter_map(label).collect::<Vec<_>>().join(" or ")
 }
 
 fn variants(schema: &Value) -> Vec<String> {
@@ -168,38 +172,4 @@ fn variants(schema: &Value) -> Vec<String> {
         listed.chain(schema.get("const")).filter_map(|value| Some(format!("`{}`", value.as_str()?))).collect();
     variants.extend(alternatives(schema).flat_map(self::variants));
     variants
-}
-
-/// Letters to insert, remove, replace or swap with their neighbour.
-fn distance(a: &str, b: &str) -> usize {
-    let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
-    let mut rows: Vec<Vec<usize>> = vec![(0..=b.len()).collect()];
-    for i in 1..=a.len() {
-        let mut row = vec![i];
-        for j in 1..=b.len() {
-            let replaced = rows[i - 1][j - 1] + usize::from(a[i - 1] != b[j - 1]);
-            let mut best = replaced.min(rows[i - 1][j] + 1).min(row[j - 1] + 1);
-            if i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
-                best = best.min(rows[i - 2][j - 2] + 1);
-            }
-            row.push(best);
-        }
-        rows.push(row);
-    }
-    rows[a.len()][b.len()]
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_slip_of_the_finger_costs_one() {
-        for (a, b, cost) in
-            [("every", "every", 0), ("evry", "every", 1), ("eveyr", "every", 1), ("", "abc", 3), ("é", "e", 1)]
-        {
-            assert_eq!(distance(a, b), cost, "{a} {b}");
-            assert_eq!(distance(b, a), cost, "{b} {a}");
-        }
-    }
 }

@@ -1,10 +1,10 @@
-//! What is wrong.
+//! Errors and problems of settings.
 
 use std::{collections::BTreeMap, fmt, io, path::PathBuf};
 
 use thiserror::Error;
 
-/// Why there is no configuration.
+/// Why settings cannot be loaded.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum ConfigError {
@@ -13,40 +13,40 @@ pub enum ConfigError {
     Unreadable {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The cause.
         source: io::Error,
     },
     /// The file is not TOML.
-    #[error("cannot understand `{}`", path.display())]
+    #[error("cannot parse `{}`", path.display())]
     Syntax {
         /// The file.
         path: PathBuf,
-        /// Where, and what is wrong there.
+        /// The position and the problem there.
         source: Box<config::ConfigError>,
     },
-    /// Values are wrong.
+    /// Keys are unknown or values invalid.
     #[error("{}", list(.0))]
     Problems(Vec<Problem>),
-    /// The defaults cannot be written as text: a mistake in the program.
-    #[error("the defaults of the configuration cannot be written")]
+    /// The defaults cannot be serialized: a mistake in the program.
+    #[error("cannot serialize the default settings")]
     Defaults {
-        /// What the serializer said.
+        /// The cause.
         source: serde_json::Error,
     },
-    /// The filter of the logs is none.
+    /// `DETECTIVE_LOG` is not a log filter.
     #[error("expected a log filter such as `info,scorer=debug` in `DETECTIVE_LOG`, found `{found}`")]
     LogFilter {
-        /// The filter that was given.
+        /// The value of the variable.
         found: String,
-        /// What is wrong with it.
+        /// The cause.
         source: tracing_subscriber::filter::ParseError,
     },
 }
 
 fn list(problems: &[Problem]) -> String {
     let mut text = match problems.len() {
-        1 => "1 problem in the configuration:".to_owned(),
-        count => format!("{count} problems in the configuration:"),
+        1 => "1 problem in the settings:".to_owned(),
+        count => format!("{count} problems in the settings:"),
     };
     for problem in problems {
         text.push_str(&format!("\n  {problem}"));
@@ -54,14 +54,14 @@ fn list(problems: &[Problem]) -> String {
     text
 }
 
-/// One thing that is wrong.
+/// One problem of the settings.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
-    /// The key, with dots; empty where no single one is to blame.
+    /// The dotted key; empty if the problem is not in a single key.
     pub key: String,
-    /// The file, environment variable or flag that gave the value; none for a default.
+    /// The file, environment variable or flag that set the value. `None`: the default.
     pub origin: Option<String>,
-    /// What is wrong.
+    /// The problem, such as ``must be less than `sweep.every` ``.
     pub text: String,
 }
 
@@ -80,7 +80,7 @@ impl fmt::Display for Problem {
     }
 }
 
-/// Takes the problems that a program finds in values that can be read.
+/// Collects the problems that [`Settings::check`](super::Settings::check) finds.
 #[derive(Debug, Default)]
 pub struct Problems {
     origins: BTreeMap<String, String>,
@@ -92,21 +92,22 @@ impl Problems {
         Problems { origins, list: Vec::new() }
     }
 
-    /// Adds one; `key` with dots, `text` as in "must be less than `sweep.every`".
+    /// Adds a problem of a dotted key; `text` continues a sentence, such as ``must be less than
+    /// `sweep.every` ``.
     pub fn add(&mut self, key: impl Into<String>, text: impl Into<String>) {
         let key = key.into();
         let origin = self.origins.get(&key).cloned();
         self.list.push(Problem { key, origin, text: text.into() });
     }
 
-    /// Adds those of a section, whose keys are within it.
+    /// Adds problems whose keys are relative to `section`.
     pub fn add_section<K: AsRef<str>>(&mut self, section: &str, problems: impl IntoIterator<Item = (K, String)>) {
         for (key, text) in problems {
             self.add(format!("{section}.{}", key.as_ref()), text);
         }
     }
 
-    /// Those that were added so far.
+    /// The problems so far.
     pub fn list(&self) -> &[Problem] {
         &self.list
     }

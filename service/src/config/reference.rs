@@ -1,4 +1,4 @@
-//! The manual of all keys, from the doc comments.
+//! The manual of all settings, from their doc comments.
 
 use serde_json::Value;
 
@@ -7,12 +7,12 @@ use super::{
     keys::{Key, Keys},
 };
 
-/// A Markdown manual of every key of `S`: what it means, its type and its default.
+/// Renders a Markdown manual of every key of `S`: its type, default and meaning.
 pub fn reference<S: Settings>(title: &str) -> String {
     let defaults = serde_json::to_value(S::default()).unwrap_or_default();
-    let keys = Keys::of::<S>(&defaults);
+    let keys = Keys::from_schema::<S>(&defaults);
     let mut text = format!("# {title}\n");
-    for (name, section) in keys.iter().filter(|(_, key)| key.section) {
+    for (name, section) in keys.iter().filter(|(_, key)| key.is_section) {
         if !name.is_empty() {
             text.push_str(&format!("\n## `[{name}]`\n"));
         }
@@ -20,9 +20,7 @@ pub fn reference<S: Settings>(title: &str) -> String {
             text.push_str(&format!("\n{}\n", section.description));
         }
         if name.is_empty() {
-            text.push_str(
-                "\nThe key `b` of the section `[a]` is `DETECTIVE__A__B` in the environment, which overrides the file.\n",
-            );
+            text.push_str("\nThe environment variable `DETECTIVE__A__B` overrides the key `b` of the section `[a]`.\n");
         }
         table(&mut text, &keys, name);
     }
@@ -31,9 +29,9 @@ pub fn reference<S: Settings>(title: &str) -> String {
 
 fn table(text: &mut String, keys: &Keys, section: &str) {
     let mut rows = String::new();
-    for name in keys.within(section) {
+    for name in keys.in_section(section) {
         let full = if section.is_empty() { name.to_owned() } else { format!("{section}.{name}") };
-        if let Some(key) = keys.get(&full).filter(|key| !key.section && !key.foreign) {
+        if let Some(key) = keys.get(&full).filter(|key| !key.is_section && !key.is_foreign) {
             rows.push_str(&row(name, key));
         }
     }
@@ -48,7 +46,7 @@ fn row(name: &str, key: &Key) -> String {
         Value::Null => "none".to_owned(),
         value => format!("`{value}`"),
     };
-    // A bar would end the cell.
+    // An unescaped bar ends a table cell.
     let cell = |text: &str| text.replace('|', "\\|");
-    format!("| `{}` | {} | {} | {} |\n", cell(name), cell(&key.kind), cell(&default), cell(&key.description))
+    format!("| `{}` | {} | {} | {} |\n", cell(name), cell(&key.type_label), cell(&default), cell(&key.description))
 }

@@ -1,4 +1,4 @@
-//! What is loaded, and what is said when it cannot be.
+//! Loading settings, and the messages when that fails.
 
 use std::{error::Error, fs, path::PathBuf, time::Duration};
 
@@ -20,7 +20,7 @@ fn load_all(toml: &str, environment: &[(&str, &str)], flags: &[(&str, &str)]) ->
     load(Sources { file: Some(path), environment: pairs(environment), flags: pairs(flags), ..Sources::default() })
 }
 
-/// The message, with the file's directory left out.
+/// Compares the error message, without the directory of the file.
 #[track_caller]
 fn check(toml: &str, environment: &[(&str, &str)], flags: &[(&str, &str)], expected: Expect) {
     let error = load_all(toml, environment, flags).unwrap_err().to_string();
@@ -32,7 +32,7 @@ fn check(toml: &str, environment: &[(&str, &str)], flags: &[(&str, &str)], expec
 }
 
 #[test]
-fn nothing_given_is_the_defaults() {
+fn without_sources_the_defaults_are_loaded() {
     assert_eq!(load::<Example>(Sources::default()).unwrap(), Example::default());
     assert_eq!(load_all("", &[("PATH", "/bin"), ("DETECTIVE_LOG", "info")], &[]).unwrap(), Example::default());
 }
@@ -48,7 +48,7 @@ fn later_sources_override_earlier_ones() {
 }
 
 #[test]
-fn text_becomes_what_the_key_wants() {
+fn text_is_parsed_as_the_type_of_its_key() {
     let environment = [
         ("DETECTIVE__SWEEP__ENABLED", "false"),
         ("DETECTIVE__SWEEP__SHARE", "0.25"),
@@ -72,19 +72,19 @@ fn text_becomes_what_the_key_wants() {
 }
 
 #[test]
-fn a_table_of_ones_own_replaces_the_default() {
+fn a_given_table_replaces_the_default_table() {
     let example = load_all("[labels]\n'a.b' = 'c'", &[], &[]).unwrap();
     assert_eq!(example.labels.into_iter().collect::<Vec<_>>(), [("a.b".to_owned(), "c".to_owned())]);
 }
 
 #[test]
-fn every_problem_is_told_at_once() {
+fn all_problems_are_reported_at_once() {
     check(
         "hots = 'a'\n[sweep]\nintervall = '1s'\ndeadline = '3s'\nworkers = 70000\ndepth = 'abyss'\n[swep]\nworkers = 1\n[unrelated]\na = 1",
         &[("DETECTIVE__SWEEP__ENABLED", "perhaps"), ("DETECTIVE__INTERVAL", "1s")],
         &[("sweep.share", "half"), ("sweep.ports", "80,http")],
         expect![[r#"
-            11 problems in the configuration:
+            11 problems in the settings:
               hots (detective.toml): unknown key; did you mean `host`?
               sweep.intervall (detective.toml): unknown key; did you mean `sweep.interval`?
               swep (detective.toml): unknown key; did you mean `sweep`?
@@ -100,13 +100,13 @@ fn every_problem_is_told_at_once() {
 }
 
 #[test]
-fn one_problem_is_one() {
+fn a_single_problem_is_counted_in_the_singular() {
     check(
         "",
         &[],
         &[("sweep.workers", "0")],
         expect![[r#"
-        1 problem in the configuration:
+        1 problem in the settings:
           sweep.workers (flag): must be at least 1, found 0"#]],
     );
     check(
@@ -114,47 +114,47 @@ fn one_problem_is_one() {
         &[("DETECTIVE__SWEEP__INTERVAL", "500ms")],
         &[],
         expect![[r#"
-        1 problem in the configuration:
+        1 problem in the settings:
           sweep.deadline (default): must be less than `sweep.interval`, which is 500ms"#]],
     );
 }
 
 #[test]
-fn what_another_program_owns_is_its_own_to_check_and_what_nobody_owns_is_refused() {
+fn foreign_keys_are_not_checked_and_unknown_keys_are_rejected() {
     let environment = [("DETECTIVE__NEIGHBOUR__NAME", "x"), ("DETECTIVE__NEIGHBOUR", "y"), ("DETECTIVE__HOST", "a")];
-    let example = load_all("[neighbour]\nanything = 1\n[neighbour.goes]\nx = []", &environment, &[]).unwrap();
+    let example = load_all("[neighbour]\nanything = 1\n[neighbour.table]\nx = []", &environment, &[]).unwrap();
     assert_eq!(example.host.as_deref(), Some("a"));
     check(
         "[neighbuor]\nname = 'x'",
         &[("DETECTIVE__NEIGHBOURS__NAME", "x")],
         &[],
         expect![[r#"
-            2 problems in the configuration:
+            2 problems in the settings:
               neighbuor (detective.toml): unknown key; did you mean `neighbour`?
               neighbours.name (`DETECTIVE__NEIGHBOURS__NAME`): unknown key"#]],
     );
 }
 
 #[test]
-fn a_fallback_takes_the_place_of_a_default() {
+fn a_fallback_replaces_the_default_but_not_a_given_value() {
     let host = |toml: &str| {
         let directory = TempDir::new().unwrap();
         let path = directory.path().join("detective.toml");
         fs::write(&path, toml).unwrap();
         let sources = Sources { file: Some(path), ..Sources::default() };
-        load::<Example>(sources.fallback("host", "this one")).unwrap().host
+        load::<Example>(sources.with_fallback("host", "this-machine")).unwrap().host
     };
-    assert_eq!((host("").as_deref(), host("host = 'a'").as_deref()), (Some("this one"), Some("a")));
+    assert_eq!((host("").as_deref(), host("host = 'a'").as_deref()), (Some("this-machine"), Some("a")));
 }
 
 #[test]
-fn a_section_is_no_value_and_a_value_no_section() {
+fn a_section_given_as_a_value_and_a_value_given_as_a_section_are_rejected() {
     check(
         "sweep = 3\nhost.name = 'a'\npage = []",
         &[("DETECTIVE__SWEEP", "fast"), ("DETECTIVE__HOST__NAME", "a")],
         &[("page", "")],
         expect![[r#"
-            6 problems in the configuration:
+            6 problems in the settings:
               page (detective.toml): expected a section with `port`, found a list
               sweep (detective.toml): expected a section with `deadline`, `depth`, `enabled`, `ignore`, `interval`, `ports`, `share`, `workers`, found `3`
               host.name (`DETECTIVE__HOST__NAME`): unknown key
@@ -165,19 +165,19 @@ fn a_section_is_no_value_and_a_value_no_section() {
 }
 
 #[test]
-fn a_value_that_cannot_be_read_is_not_judged_as_its_default() {
+fn the_default_of_an_invalid_value_is_not_checked() {
     check(
         "[sweep]\ninterval = '500ms'\ndeadline = 'never'",
         &[],
         &[],
         expect![[r#"
-        1 problem in the configuration:
+        1 problem in the settings:
           sweep.deadline (detective.toml): expected a duration, found `never`"#]],
     );
 }
 
 #[test]
-fn a_file_that_is_not_toml_is_shown_where() {
+fn a_toml_syntax_error_shows_its_position() {
     let error = load_all("[sweep]\ninterval = = 3", &[], &[]).unwrap_err();
     assert!(matches!(error, ConfigError::Syntax { .. }), "{error}");
     expect![[r#"
@@ -191,7 +191,7 @@ fn a_file_that_is_not_toml_is_shown_where() {
 }
 
 #[test]
-fn a_file_that_is_not_there_is_named() {
+fn a_missing_file_is_named() {
     let sources = Sources { file: Some(PathBuf::from("/nowhere/detective.toml")), ..Sources::default() };
     let error = load::<Example>(sources).unwrap_err();
     assert_eq!(error.to_string(), "cannot read `/nowhere/detective.toml`");
@@ -200,7 +200,7 @@ fn a_file_that_is_not_there_is_named() {
 
 proptest! {
     #[test]
-    fn any_text_is_a_configuration_or_a_problem(toml: String, key: String, value: String) {
+    fn any_text_gives_settings_or_an_error(toml: String, key: String, value: String) {
         let environment = [(format!("DETECTIVE__{key}"), value.clone())];
         let environment: Vec<_> = environment.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         match load_all(&toml, &environment, &[(&key, &value)]) {
@@ -210,7 +210,7 @@ proptest! {
     }
 
     #[test]
-    fn any_value_of_a_known_key_is_taken_or_named(value: String) {
+    fn any_value_of_a_known_key_is_accepted_or_its_error_names_the_key(value: String) {
         for key in ["host", "sweep", "sweep.workers", "sweep.ports", "sweep.interval", "page.port", "labels", "labels.x"] {
             if let Err(error) = load_all("", &[], &[(key, &value)]) {
                 prop_assert!(error.to_string().contains(key));

@@ -1,4 +1,4 @@
-//! Configuration, signals and reports, as a program meets them.
+//! Settings, retries, signals and error reports, as a program uses them.
 #![allow(clippy::unwrap_used)]
 
 mod config;
@@ -13,18 +13,18 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use service::{Problems, Settings};
 
-/// Settings of a program that looks at something.
+/// Settings of an example.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 struct Example {
-    /// The host's name; the system's own
-    /// where there is none.
+    /// Name of the host;
+    /// by default the system's.
     host: Option<String>,
-    /// How often to look.
+    /// When to sweep.
     sweep: Sweep,
-    /// Where to listen, if at all.
+    /// Where to listen.
     page: Option<Page>,
-    /// What to call it | how to group it.
+    /// Labels | groups.
     labels: BTreeMap<String, String>,
 }
 
@@ -39,17 +39,17 @@ struct Sweep {
     #[serde(with = "humantime_serde")]
     #[schemars(with = "String", extend("format" = "duration"))]
     deadline: Duration,
-    /// How many at once.
+    /// Number of threads.
     workers: u16,
-    /// The share to keep.
+    /// Share of samples to keep.
     share: f64,
-    /// Whether to look at all.
+    /// Whether to sweep.
     enabled: bool,
-    /// What to look at.
+    /// What to sweep.
     depth: Depth,
-    /// What to pass over.
+    /// Names to ignore.
     ignore: Vec<String>,
-    /// Ports of interest.
+    /// Ports to watch.
     ports: Vec<u16>,
 }
 

@@ -1,26 +1,26 @@
-//! The manual.
+//! The manual of settings.
 
 use expect_test::expect;
 
 use crate::Example;
 
 #[test]
-fn the_manual_names_every_key() {
+fn the_manual_lists_every_key() {
     expect![[r##"
         # Example
 
-        Settings of a program that looks at something.
+        Settings of an example.
 
-        The key `b` of the section `[a]` is `DETECTIVE__A__B` in the environment, which overrides the file.
+        The environment variable `DETECTIVE__A__B` overrides the key `b` of the section `[a]`.
 
         | key | type | default | meaning |
         |---|---|---|---|
-        | `host` | text | none | The host's name; the system's own where there is none. |
-        | `labels` | table | `{"tier":"test"}` | What to call it \| how to group it. |
+        | `host` | text | none | Name of the host; by default the system's. |
+        | `labels` | table | `{"tier":"test"}` | Labels \| groups. |
 
         ## `[page]`
 
-        Where to listen, if at all.
+        Where to listen.
 
         | key | type | default | meaning |
         |---|---|---|---|
@@ -28,18 +28,18 @@ fn the_manual_names_every_key() {
 
         ## `[sweep]`
 
-        How often to look.
+        When to sweep.
 
         | key | type | default | meaning |
         |---|---|---|---|
         | `deadline` | duration | `"800ms"` | Must be less than `sweep.interval`. |
-        | `depth` | `shallow`, `deep` | `"shallow"` | What to look at. |
-        | `enabled` | `true`, `false` | `true` | Whether to look at all. |
-        | `ignore` | list of text | `[]` | What to pass over. |
+        | `depth` | `shallow`, `deep` | `"shallow"` | What to sweep. |
+        | `enabled` | `true`, `false` | `true` | Whether to sweep. |
+        | `ignore` | list of text | `[]` | Names to ignore. |
         | `interval` | duration | `"1s"` | Time between sweeps. |
-        | `ports` | list of whole number | `[80]` | Ports of interest. |
-        | `share` | number | `0.5` | The share to keep. |
-        | `workers` | whole number | `2` | How many at once. |
+        | `ports` | list of whole number | `[80]` | Ports to watch. |
+        | `share` | number | `0.5` | Share of samples to keep. |
+        | `workers` | whole number | `2` | Number of threads. |
     "##]]
     .assert_eq(&service::reference::<Example>("Example"));
 }

@@ -1,4 +1,4 @@
-//! Signals, to a process of its own.
+//! Signals, sent to a child process.
 
 use std::{
     io::{BufRead, BufReader, Lines, Write},
@@ -7,66 +7,69 @@ use std::{
 
 use rustix::process::{Pid, Signal, kill_process};
 
-const CHILD: &str = "SERVICE_TEST_WAITS";
-const OURS: &str = "child: ";
+/// Set in the child process.
+const IS_CHILD: &str = "SERVICE_TEST_WAITS";
+/// Begins the child's own lines, among those of the test harness.
+const LINE_PREFIX: &str = "child: ";
 
-fn say(text: &str) {
+fn print_line(text: &str) {
     let mut out = std::io::stdout().lock();
-    writeln!(out, "{OURS}{text}").unwrap();
+    writeln!(out, "{LINE_PREFIX}{text}").unwrap();
     out.flush().unwrap();
 }
 
 #[tokio::test]
-async fn a_signal_cancels_and_an_interrupt_after_it_ends_at_once() {
-    if std::env::var_os(CHILD).is_some() {
+async fn the_first_signal_cancels_the_token_and_a_later_interrupt_ends_the_process() {
+    if std::env::var_os(IS_CHILD).is_some() {
         let token = service::shutdown::on_signal().unwrap();
-        say("waiting");
+        print_line("waiting");
         token.cancelled().await;
-        say("cancelled");
+        print_line("cancelled");
         return std::future::pending().await;
     }
     for (first, between) in [(Signal::INT, None), (Signal::TERM, None), (Signal::INT, Some(Signal::TERM))] {
-        let mut waiting = Waiting::start();
-        waiting.signal(first);
-        assert_eq!(waiting.said(), "cancelled");
+        let mut child = WaitingChild::start();
+        child.signal(first);
+        assert_eq!(child.next_line(), "cancelled");
         if let Some(signal) = between {
-            waiting.signal(signal);
+            child.signal(signal);
         }
-        waiting.signal(Signal::INT);
-        assert_eq!(waiting.end().code(), Some(130));
+        child.signal(Signal::INT);
+        assert_eq!(child.wait().code(), Some(130));
     }
 }
 
-/// This very test in a process of its own, which has taken over its signals.
-struct Waiting {
+/// This test in a child process that has installed its signal handlers.
+struct WaitingChild {
     child: Child,
     lines: Lines<BufReader<ChildStdout>>,
 }
 
-impl Waiting {
+impl WaitingChild {
     fn start() -> Self {
+        let test = "shutdown::the_first_signal_cancels_the_token_and_a_later_interrupt_ends_the_process";
         let mut child = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "shutdown::a_signal_cancels_and_an_interrupt_after_it_ends_at_once", "--nocapture"])
-            .env(CHILD, "1")
+            .args(["--exact", test, "--nocapture"])
+            .env(IS_CHILD, "1")
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
         let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let mut waiting = Waiting { child, lines };
-        assert_eq!(waiting.said(), "waiting");
+        let mut waiting = WaitingChild { child, lines };
+        assert_eq!(waiting.next_line(), "waiting");
         waiting
     }
 
-    fn said(&mut self) -> String {
-        let mut said = self.lines.by_ref().filter_map(|line| Some(line.unwrap().split_once(OURS)?.1.to_owned()));
-        said.next().expect("the child ended by itself")
+    fn next_line(&mut self) -> String {
+        let own = |line: String| Some(line.split_once(LINE_PREFIX)?.1.to_owned());
+        self.lines.by_ref().find_map(|line| own(line.unwrap())).expect("the child ended early")
     }
 
     fn signal(&self, signal: Signal) {
         kill_process(Pid::from_child(&self.child), signal).unwrap();
     }
 
-    fn end(mut self) -> ExitStatus {
+    fn wait(mut self) -> ExitStatus {
         self.child.wait().unwrap()
     }
 }

@@ -218,7 +218,7 @@ fn a_mistake_with_raw_reads_is_told() {
         "b",
         &["--proc", "--interval", "1ms"],
         expect![[r#"
-            error: 1 problem in the configuration:
+            error: 1 problem in the settings:
               sweep.interval (flag): must be at least 50ms, found 1ms
         "#]],
     );

@@ -1,21 +1,22 @@
-//! What a deserializer says, as a person would.
+//! Serde's messages in plain words.
 
 use serde_json::Value;
 
-/// A message of serde with the names of Rust's types replaced: what was expected, then what was found.
-pub fn explain(message: &str) -> String {
+/// Rephrases an error message of serde as `expected ..., found ...`, without names of Rust types.
+/// Unknown messages stay as they are.
+pub fn rephrase(message: &str) -> String {
     let known = ["invalid type: ", "invalid value: ", "unknown variant ", "unknown field "];
     let Some((start, rest)) = known.iter().find_map(|start| Some((*start, message.strip_prefix(start)?))) else {
         return message.to_owned();
     };
-    // The last one: what was found may hold any text.
+    // Split at the last one, because the found value can contain any text.
     let Some((found, expected)) = rest.rsplit_once(", expected ") else { return message.to_owned() };
-    let found = if start == "unknown field " { format!("the key {found}") } else { plain(found) };
-    format!("expected {}, found {found}", expectation(expected))
+    let found = if start == "unknown field " { format!("the key {found}") } else { describe_found(found) };
+    format!("expected {}, found {found}", describe_expected(expected))
 }
 
-/// A value, for people.
-pub fn found(value: &Value) -> String {
+/// Describes a value for an error message.
+pub fn describe(value: &Value) -> String {
     match value {
         Value::Null => "nothing".to_owned(),
         Value::Array(_) => "a list".to_owned(),
@@ -29,8 +30,8 @@ fn quoted(text: &str) -> String {
     if text.is_empty() { "an empty text".to_owned() } else { format!("`{text}`") }
 }
 
-/// `string "abc"`, ``integer `3` `` and the like, without the type.
-fn plain(found: &str) -> String {
+/// Removes the type from serde's descriptions, such as `string "abc"` and ``integer `3` ``.
+fn describe_found(found: &str) -> String {
     if let Some(text) = found.strip_prefix("string ") {
         let text = serde_json::from_str::<String>(text).unwrap_or_else(|_| text.trim_matches('"').to_owned());
         return quoted(&text);
@@ -46,8 +47,8 @@ fn plain(found: &str) -> String {
     }
 }
 
-fn expectation(expected: &str) -> String {
-    let range = |least: String, most: String| format!("a whole number from {least} to {most}");
+fn describe_expected(expected: &str) -> String {
+    let range = |min: String, max: String| format!("a whole number from {min} to {max}");
     match expected {
         "u8" => range("0".into(), u8::MAX.to_string()),
         "u16" => range("0".into(), u16::MAX.to_string()),
@@ -73,8 +74,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn messages_name_what_was_expected_first() {
-        for (message, explained) in [
+    fn messages_begin_with_the_expected_value() {
+        for (message, rephrased) in [
             (
                 "invalid type: string \"a, expected b\", expected u16",
                 "expected a whole number from 0 to 65535, found `a, expected b`",
@@ -87,7 +88,7 @@ mod tests {
             ("invalid value: string \"\", expected a duration", "expected a duration, found an empty text"),
             ("something else", "something else"),
         ] {
-            assert_eq!(explain(message), explained);
+            assert_eq!(rephrase(message), rephrased);
         }
     }
 }
