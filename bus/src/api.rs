@@ -31,8 +31,10 @@ pub trait Bus: Send + Sync + 'static {
     /// A cursor behind the newest record that the topic has now.
     async fn end(&self, topic: Topic) -> Result<Cursor, BusError>;
 
-    /// Ends what goes on behind the subscriptions that were dropped. A program that ends waits for it, so that other members of its
-    /// groups need not wait until it is taken for dead.
+    /// Waits until dropped subscriptions have left their groups, for at most three seconds.
+    ///
+    /// Call it before the program ends. Otherwise the other members of the groups take over only
+    /// after the session timeout.
     async fn close(&self) {}
 }
 

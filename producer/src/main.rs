@@ -1,10 +1,10 @@
 //! `detective-producer`: watches this host and publishes what it sees.
 
-use std::{process::ExitCode, sync::Arc, time::Duration};
+use std::{process::ExitCode, sync::Arc};
 
 use bus::BusError;
 use producer::{ProducerError, settings::Config};
-use service::{Hint, Program, retry};
+use service::{Hint, NoFlags, Program, retry};
 use tokio_util::sync::CancellationToken;
 
 const PROGRAM: Program = Program {
@@ -16,19 +16,17 @@ const PROGRAM: Program = Program {
   DETECTIVE__BUS__KIND=kafka DETECTIVE__BUS__KAFKA__BROKERS=kafka:9092 detective-producer",
 };
 
-const TIME_TO_CLOSE: Duration = Duration::from_secs(3);
-
 fn main() -> ExitCode {
-    PROGRAM.run(|config, (), shutdown| run(config, shutdown))
+    PROGRAM.run(run)
 }
 
-async fn run(config: Config, shutdown: CancellationToken) -> anyhow::Result<()> {
+async fn run(config: Config, _: NoFlags, shutdown: CancellationToken) -> anyhow::Result<()> {
     let open = || bus::open(&config.bus);
     let opened = retry::until_success("open the bus", &shutdown, open, BusError::is_transient, BusError::hint);
     let Some(bus) = opened.await? else { return Ok(()) };
     let producer = config.producer();
     tracing::info!(host = producer.host, cohort = producer.cohort, "watching");
     let outcome = producer::run(producer, Arc::clone(&bus), shutdown).await;
-    let _ = tokio::time::timeout(TIME_TO_CLOSE, bus.close()).await;
+    bus.close().await;
     outcome.hint_from(ProducerError::hint)
 }

@@ -1,6 +1,6 @@
 //! `detective-scorer`: finds who started the trouble, and says so.
 
-use std::{process::ExitCode, sync::Arc, time::Duration};
+use std::{process::ExitCode, sync::Arc};
 
 use bus::{Bus, BusError};
 use scorer::{
@@ -21,8 +21,6 @@ const PROGRAM: Program = Program {
   detective-scorer --json | jq .summary
   DETECTIVE__BUS__KIND=kafka DETECTIVE__BUS__KAFKA__BROKERS=kafka:9092 detective-scorer",
 };
-
-const TIME_TO_CLOSE: Duration = Duration::from_secs(3);
 
 #[derive(clap::Args)]
 struct Flags {
@@ -46,7 +44,7 @@ async fn run(config: Config, flags: Flags, shutdown: CancellationToken) -> anyho
     tracing::info!(address = %config.api.listen, "answering");
     let bus: Arc<dyn Bus> = Arc::new(Announced::new(bus, Printer::to_stdout(flags.json)));
     let outcome = scorer::run(config.scorer(flags.relearn), Arc::clone(&bus), shutdown).await;
-    let _ = tokio::time::timeout(TIME_TO_CLOSE, bus.close()).await;
+    bus.close().await;
     outcome.hint_from(hint)
 }
 

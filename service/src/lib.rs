@@ -24,6 +24,6 @@ pub mod telemetry;
 
 pub use config::{ConfigError, Problems, Settings, Sources, load, reference};
 pub use outage::OutageLog;
-pub use program::Program;
+pub use program::{NoFlags, Program};
 pub use report::{Hint, run};
 pub use retry::{Backoff, Retry};

@@ -1,9 +1,9 @@
 //! `detective-trainer`: trains a model for each cohort on healthy snapshots of its hosts.
 
-use std::{process::ExitCode, sync::Arc, time::Duration};
+use std::{process::ExitCode, sync::Arc};
 
 use bus::BusError;
-use service::{Hint, Program, retry};
+use service::{Hint, NoFlags, Program, retry};
 use tokio_util::sync::CancellationToken;
 use trainer::{Progress, TrainerError, settings::Config};
 
@@ -16,18 +16,16 @@ const PROGRAM: Program = Program {
   DETECTIVE__BUS__KIND=kafka DETECTIVE__BUS__KAFKA__BROKERS=kafka:9092 detective-trainer",
 };
 
-const TIME_TO_CLOSE: Duration = Duration::from_secs(3);
-
 fn main() -> ExitCode {
-    PROGRAM.run(|config, (), shutdown| run(config, shutdown))
+    PROGRAM.run(run)
 }
 
-async fn run(config: Config, shutdown: CancellationToken) -> anyhow::Result<()> {
+async fn run(config: Config, _: NoFlags, shutdown: CancellationToken) -> anyhow::Result<()> {
     let open = || bus::open(&config.bus);
     let opened = retry::until_success("open the bus", &shutdown, open, BusError::is_transient, BusError::hint);
     let Some(bus) = opened.await? else { return Ok(()) };
     tracing::info!("waiting for healthy snapshots");
     let outcome = trainer::run(config.trainer(), Arc::clone(&bus), shutdown, Progress::stderr()).await;
-    let _ = tokio::time::timeout(TIME_TO_CLOSE, bus.close()).await;
+    bus.close().await;
     outcome.hint_from(TrainerError::hint)
 }

@@ -41,6 +41,8 @@ use subscription::KafkaSubscription;
 
 /// How long a broker may take to say what topics it has.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// Time that dropped subscriptions have to leave their groups when the bus is closed.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// A handle on the topics of a Kafka cluster. Clones share it.
 #[derive(Clone)]
@@ -169,7 +171,7 @@ impl Bus for KafkaBus {
     async fn close(&self) {
         let leaving: Vec<_> = self.shared.leaving.lock().unwrap_or_else(PoisonError::into_inner).drain(..).collect();
         let wait = move || leaving.into_iter().for_each(|leaving| drop(leaving.join()));
-        // A panic of the library while it leaves is no concern of a program that ends.
-        let _ = tokio::task::spawn_blocking(wait).await;
+        // A timeout or a panic of the library does not matter to a program that ends.
+        let _ = tokio::time::timeout(CLOSE_TIMEOUT, tokio::task::spawn_blocking(wait)).await;
     }
 }
