@@ -4,10 +4,8 @@ mod table;
 
 use std::{net::TcpStream, path::Path};
 
-use producer::{
-    ProducerError, Sweeper,
-    rights::{Capability, Hidepid, Rights},
-};
+use hostread::rights::{Capability, Hidepid, Rights};
+use producer::{ProducerError, Sweeper};
 use schemas::{GraphSnapshot, NodeKind, Topic};
 use service::Hint;
 

@@ -1,6 +1,6 @@
 #![no_main]
 
-use producer::parse::cgroup::*;
+use hostread::parse::cgroup::*;
 
 libfuzzer_sys::fuzz_target!(|text: &[u8]| {
     let _ = (memberships(text).count(), throttling(text), cpu_nanos(text), cpu_max(text), cfs_quota(text));

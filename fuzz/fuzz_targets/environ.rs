@@ -1,6 +1,6 @@
 #![no_main]
 
-use producer::parse::environ::{kept, names};
+use hostread::parse::environ::{kept, names};
 
 libfuzzer_sys::fuzz_target!(|text: &[u8]| {
     let _ = (names(text), kept(text));

@@ -1,6 +1,6 @@
 #![no_main]
 
-use producer::parse::{counters::counter, diskstats, mounts, thaw};
+use hostread::parse::{counters::counter, diskstats, mounts, thaw};
 
 libfuzzer_sys::fuzz_target!(|text: &[u8]| {
     let _ = (mounts::parse(text).count(), diskstats::parse(text), counter(text, b"TcpExt", b"ListenDrops"));

@@ -1,5 +1,5 @@
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|line: &[u8]| {
-    let _ = (producer::parse::net::tcp(line), producer::parse::net::unix(line));
+    let _ = (hostread::parse::net::tcp(line), hostread::parse::net::unix(line));
 });

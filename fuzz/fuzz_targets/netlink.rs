@@ -1,6 +1,6 @@
 #![no_main]
 
-use producer::sockets::of_datagram;
+use hostread::parse::sock_diag::of_datagram;
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
     let _ = of_datagram(bytes);

@@ -1,6 +1,6 @@
 #![no_main]
 
-use producer::parse::process::{
+use hostread::parse::process::{
     arguments, cgroup, io, numbered, open_files_limit, own_numbers, schedule, statm, voluntary_switches,
 };
 

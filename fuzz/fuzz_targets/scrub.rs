@@ -1,6 +1,6 @@
 #![no_main]
 
-use producer::parse::{process::arguments, scrub};
+use hostread::parse::{process::arguments, scrub};
 
 libfuzzer_sys::fuzz_target!(|text: &[u8]| {
     assert!(scrub::command_line(&arguments(text)).len() <= scrub::LONGEST);

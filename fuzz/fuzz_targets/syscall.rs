@@ -1,5 +1,5 @@
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|text: &[u8]| {
-    let _ = producer::parse::syscall::parse(text).map(|call| (call.lock_call(), call.channel_call(), call.futex()));
+    let _ = hostread::parse::syscall::parse(text).map(|call| (call.lock_call(), call.channel_call(), call.futex()));
 });

@@ -1,6 +1,6 @@
 #![no_main]
 
-use producer::parse::title::Title;
+use hostread::parse::title::Title;
 
 libfuzzer_sys::fuzz_target!(|text: &[u8]| {
     if let Some(title) = Title::of(&[text]) {

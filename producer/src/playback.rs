@@ -2,9 +2,10 @@
 
 use std::path::Path;
 
+use hostread::{HostReadError, Tape};
 use schemas::GraphSnapshot;
 
-use crate::{Producer, ProducerError, Sweeper, Tape};
+use crate::{Producer, ProducerError, Sweeper};
 
 /// The sweeps of a recording, one after another, to the byte as they were made. A sweep that failed then is passed over.
 pub struct Playback {
@@ -40,7 +41,7 @@ impl Iterator for Playback {
             match self.sweeper.sweep() {
                 Ok(snapshot) => return Some(Ok(snapshot)),
                 Err(error) if !error.is_about_the_tape() => {}
-                Err(ProducerError::TapeEnds) => self.is_over = true,
+                Err(ProducerError::Host(HostReadError::TapeEnds)) => self.is_over = true,
                 Err(error) => {
                     self.is_over = true;
                     return Some(Err(error));

@@ -2,9 +2,10 @@
 
 use std::path::PathBuf;
 
+use hostread::{Seen, Tape};
 use serde::{Deserialize, Serialize};
 
-use crate::{Producer, ProducerError, SweepConfig, read::Seen, tape::Tape};
+use crate::{Producer, ProducerError, SweepConfig};
 
 /// The question that is asked before all others.
 const QUESTION: &str = "producer";

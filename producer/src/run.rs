@@ -10,7 +10,10 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::{Producer, ProducerError, Sweeper, delivery::deliver, outbox::Outbox, record};
+use crate::{
+    Producer, ProducerError, Sweeper,
+    emit::{delivery::deliver, outbox::Outbox, record},
+};
 
 /// How long what still waits at the end is tried to be delivered.
 const TIME_TO_DELIVER: Duration = Duration::from_secs(2);

@@ -1,69 +1,52 @@
 //! One sweep after another over one host.
 
-mod crowd;
 mod looks;
 
-use std::{
-    collections::{HashMap, HashSet},
-    time::Instant,
-};
+use std::collections::HashSet;
 
+use hostread::{ProcRoot, Seen, Tape, Vantage, locks::LockList, parse, sockets::Namespaces};
 use schemas::GraphSnapshot;
 
 use crate::{
     Producer, ProducerError,
-    abouts::Abouts,
-    assemble::{Sighting, assemble},
-    cgroups,
-    columns::Reason,
-    connections, container,
-    coverage::Gaps,
-    files::{FileTable, Moment},
-    filesystems, futexes, locks, parse, pipes,
-    place::Place,
+    collect::{
+        cgroups, container,
+        coverage::Gaps,
+        files::{FileTable, Moment},
+        filesystems,
+        measure::Reason,
+        process_cache::Abouts,
+        processes, rates, system, tasks,
+    },
+    emit::assemble::{Sighting, assemble},
     preamble,
-    process::{Identity, Process},
-    rates,
-    read::{ProcRoot, Seen},
-    sockets, stalls, system,
-    tape::Tape,
-    tasks, titles, waits,
-    young::Young,
+    relate::{connections, futexes, pipes, stalls, titles, waits},
 };
 
 /// Sweeps a host, and remembers from sweep to sweep what rates and waits need.
 pub struct Sweeper {
     producer: Producer,
     root: ProcRoot,
-    place: Place,
+    vantage: Vantage,
     boot_id: String,
     run: String,
     sequence: i64,
     ticks_per_second: f64,
     page: f64,
-    abouts: Abouts,
-    // The processes of the sweep before.
-    remembered: HashMap<Identity, Process>,
+    processes: processes::History,
     files: FileTable,
-    last: Option<Last>,
     turn: tasks::Turn,
     waits: waits::Memory,
     stalls: stalls::Memory,
     futexes: futexes::Memory,
     titles: titles::Memory,
-    namespaces: sockets::Namespaces,
+    namespaces: Namespaces,
     connections: connections::Memory,
     groups: cgroups::Memory,
     filesystems: filesystems::Memory,
     system: system::Memory,
     told: HashSet<&'static str>,
     buffer: Vec<u8>,
-}
-
-/// The sweep before.
-struct Last {
-    at: Instant,
-    uptime_centis: Option<u64>,
 }
 
 impl Sweeper {
@@ -96,25 +79,24 @@ impl Sweeper {
         let number = |question, live| root.tape.value(question, "", || Seen::Here(live)).here().unwrap_or(live) as f64;
         let groups = cgroups::Memory::new(&producer.sweep.cgroup, &root, &mut buffer);
         let ticks_per_second = number("ticks-per-second", rustix::param::clock_ticks_per_second());
+        let abouts = Abouts::new(ticks_per_second, container::Known::on(host), producer.sweep.arguments);
         Ok(Sweeper {
-            abouts: Abouts::new(ticks_per_second, container::Known::on(host), producer.sweep.arguments),
+            processes: processes::History::new(abouts, ticks_per_second),
             files: FileTable::new(producer.own_paths.clone()),
             producer,
-            place: Place::find(&root, &mut buffer),
+            vantage: Vantage::find(&root, &mut buffer),
             boot_id,
             run: root.tape.text("run", || uuid::Uuid::new_v4().to_string()),
             sequence: 0,
             ticks_per_second,
             page: number("page-size", rustix::param::page_size() as u64),
             root,
-            remembered: HashMap::new(),
-            last: None,
             turn: tasks::Turn::default(),
             waits: waits::Memory::default(),
             stalls: stalls::Memory::default(),
             futexes: futexes::Memory::default(),
             titles: titles::Memory::default(),
-            namespaces: sockets::Namespaces::default(),
+            namespaces: Namespaces::default(),
             connections: connections::Memory::default(),
             groups,
             filesystems: filesystems::Memory::default(),
@@ -140,24 +122,30 @@ impl Sweeper {
     fn look(&mut self) -> Result<GraphSnapshot, ProducerError> {
         let clocks = system::Clocks::look(&self.root, &mut self.buffer);
         let (at, uptime_centis) = (clocks.steady.0, clocks.uptime_centis);
-        self.abouts.begin_sweep(uptime_centis);
         let mut gaps = Gaps::default();
-        let mut crowd = self.crowd(Moment { wall: clocks.wall, steady: at }, &mut gaps)?;
-        let young = Young::take(&mut crowd.processes, uptime_centis, self.ticks_per_second);
-        let processes = crowd.processes.as_slice();
-        gaps.add("process-hidden", Reason::Denied, self.hidden_tasks(processes.iter().chain(&young.processes)));
-        let listed = locks::list(&self.root, &mut self.buffer);
+        let scene = processes::Scene {
+            root: &self.root,
+            vantage: &self.vantage,
+            began: Moment { wall: clocks.wall, steady: at },
+            uptime_centis,
+            sequence: self.sequence,
+            reread: self.producer.sweep.reread,
+        };
+        let crowd = self.processes.read(&scene, &mut self.files, &mut gaps, &mut self.buffer)?;
+        let processes = crowd.shown.as_slice();
+        gaps.add("process-hidden", Reason::Denied, crowd.hidden_tasks(&self.root, &self.vantage, &mut self.buffer));
+        let listed = LockList::read(&self.root, &mut self.buffer);
         let tasks = self.tasks(processes, &listed, &mut gaps);
         let callers = stalls::callers(processes, &tasks.list);
         let network = self.network(&crowd, &stalls::sockets(&callers), &mut gaps);
         let ends = pipes::Ends::of_all(processes);
         let stalls = self.stalls.look(&self.root, &callers, &ends, &network, &mut self.buffer);
-        let owes = |process| network.owing_ms(process) >= stalls::WORTH_TELLING.as_secs_f64() * 1000.0;
+        let owes = |process| network.owing_ms(process) >= futexes::MIN_OWING_MS;
         let crowds = self.futexes.look(&self.root, processes, &tasks.list, owes, &mut self.buffer);
         let locks = self.locks(processes, &tasks.list, &listed, &mut gaps);
-        let concerned = looks::concerned(&locks, &stalls, &network);
+        let concerned = titles::concerned(&locks, &stalls, &network);
         let scene = titles::Scene { root: &self.root, processes, concerned: &concerned, network: &network };
-        let titles = self.titles.look(&scene, &mut self.abouts, &mut self.buffer);
+        let titles = self.titles.look(&scene, &mut self.processes.abouts, &mut self.buffer);
         let (pipes, left_out) = ends.pairs();
         gaps.add("pipes", Reason::Off, left_out);
         let groups = self.groups.look(processes, &mut self.buffer);
@@ -172,7 +160,7 @@ impl Sweeper {
             processes,
             rates: &rates,
             unlooked: &tasks.left_out,
-            forks: &young.per_second(processes, self.last.as_ref().map(|last| at.duration_since(last.at))),
+            forks: &crowd.forks(),
             files: &self.files,
             network: &network,
             filesystems: &filesystems,
@@ -188,10 +176,7 @@ impl Sweeper {
         if !self.root.tape.is_playing() {
             gaps.warn_once(&mut self.told);
         }
-        self.abouts.end_sweep();
-        self.last = Some(Last { at, uptime_centis });
-        let seen = crowd.processes.into_iter().chain(young.processes);
-        self.remembered = seen.map(|process| (process.identity, process)).collect();
+        self.processes.end_sweep(crowd, at, uptime_centis);
         let (nodes, edges, columns, evidence) = builder.finish();
         let sequence = self.sequence;
         self.sequence += 1;

@@ -2,10 +2,8 @@
 
 use std::fmt::Write;
 
-use producer::{
-    rights::{Capability, Rights},
-    signals::{SIGNALS, Signal},
-};
+use hostread::rights::{Capability, Rights};
+use producer::signals::{SIGNALS, Signal};
 use schemas::{Column, Coverage, GraphSnapshot, MissingReason};
 
 /// Where the second column begins.

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use anyhow::Context;
+use hostread::HostReadError;
 use producer::ProducerError;
 use schemas::container::Writer;
 use service::Hint;
@@ -34,7 +35,7 @@ fn write(from: &Path, to: &Path, force: bool, shutdown: &CancellationToken) -> a
             Ok(snapshot) => {
                 writer.append(&snapshot).and_then(|()| writer.finish_block()).with_context(cannot)?;
             }
-            Err(ProducerError::TapeCut) => replay::tell_cut(from),
+            Err(ProducerError::Host(HostReadError::TapeCut)) => replay::tell_cut(from),
             Err(error) => outcome = Err(error).hint_from(ProducerError::hint),
         }
     }

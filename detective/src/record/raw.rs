@@ -3,7 +3,8 @@
 use std::{fs::File, path::Path, time::Duration};
 
 use anyhow::Context;
-use producer::{ProducerError, Sweeper, Tape};
+use hostread::Tape;
+use producer::{ProducerError, Sweeper};
 use schemas::{GraphSnapshot, Timestamp, container::Writer};
 use service::{Hint, OutageLog};
 use tokio::time::{Instant, MissedTickBehavior};

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use hostread::HostReadError;
 use producer::{Playback, ProducerError};
 use schemas::{GraphSnapshot, Timestamp};
 use service::Hint;
@@ -32,7 +33,7 @@ impl Raw {
                     newest = newest.max(snapshot.ended_at);
                     raw.times.push(newest);
                 }
-                Err(ProducerError::TapeCut) => raw.is_cut = true,
+                Err(ProducerError::Host(HostReadError::TapeCut)) => raw.is_cut = true,
                 Err(error) => raw.broken = Some(error),
             }
         }
@@ -49,7 +50,7 @@ impl Raw {
     /// # Errors
     /// If the file has changed meanwhile.
     pub fn next(&mut self) -> anyhow::Result<GraphSnapshot> {
-        let next = self.playback.next().unwrap_or(Err(ProducerError::TapeEnds));
+        let next = self.playback.next().unwrap_or(Err(ProducerError::Host(HostReadError::TapeEnds)));
         next.hint_from(ProducerError::hint)
     }
 

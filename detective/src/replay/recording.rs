@@ -3,7 +3,8 @@
 use std::{fs::File, path::Path};
 
 use anyhow::Context;
-use producer::{Playback, ProducerError, Tape as RawTape};
+use hostread::Tape as RawTape;
+use producer::{Playback, ProducerError};
 use schemas::{
     GraphSnapshot, RawRead, Timestamp,
     codec::Record,
@@ -128,7 +129,7 @@ pub fn open_raw(path: &Path) -> anyhow::Result<Playback> {
     let file = open_file(path, HOW_TO_RECORD_RAW)?;
     let name = || format!("cannot read `{}`", path.display());
     let hint = |error: &ProducerError| Some(error.hint().unwrap_or(HOW_TO_RECORD_RAW));
-    RawTape::playing(file).and_then(Playback::of).hint_from(hint).with_context(name)
+    RawTape::playing(file).map_err(ProducerError::from).and_then(Playback::of).hint_from(hint).with_context(name)
 }
 
 /// Says that a recording of raw reads lacks its end.

@@ -6,7 +6,8 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use producer::{Producer, Sweeper, Tape};
+use hostread::Tape;
+use producer::{Producer, Sweeper};
 use schemas::{
     RawRead,
     container::{Block, Reader},

@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use producer::{Producer, Sweeper, Tape};
+use hostread::Tape;
+use producer::{Producer, Sweeper};
 use schemas::{RawRead, container::Reader};
 use tempfile::TempDir;
 

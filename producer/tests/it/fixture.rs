@@ -2,6 +2,7 @@
 
 use std::{fs, path::Path};
 
+use hostread::HostReadError;
 use producer::{ProducerError, Sweeper};
 use tempfile::TempDir;
 
@@ -94,7 +95,7 @@ fn a_root_that_is_no_proc_is_refused_with_what_was_expected() {
     let mut producer = producer();
     producer.sweep.proc = root.path().to_owned();
     let error = Sweeper::new(producer).err().unwrap();
-    assert!(matches!(error, ProducerError::NotProc { .. }));
+    assert!(matches!(error, ProducerError::Host(HostReadError::NotProc { .. })));
     let expected = format!("`{}` is no proc file system: expected `stat` and `self` in it", root.path().display());
     assert_eq!(error.to_string(), expected);
     assert!(error.hint().is_some());

@@ -10,7 +10,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use producer::{Sweeper, Tape};
+use hostread::Tape;
+use producer::Sweeper;
 use rustix::{
     fs::{CWD, FileType, Mode, OFlags},
     mount::{MountFlags, UnmountFlags},

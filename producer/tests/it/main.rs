@@ -19,7 +19,6 @@ mod network;
 mod oddities;
 mod own;
 mod parts;
-mod reference;
 mod rights;
 mod run;
 mod signals;

@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use hostread::HostReadError;
 use producer::ProducerError;
 use schemas::{GraphSnapshot, Timestamp};
 use tempfile::TempDir;
@@ -176,5 +177,5 @@ async fn a_root_that_is_no_proc_ends_the_run_at_once() {
     let mut producer = producer();
     producer.sweep.proc = root.path().to_owned();
     let ended = producer::run(producer, bus, CancellationToken::new()).await;
-    assert!(matches!(ended, Err(ProducerError::NotProc { .. })));
+    assert!(matches!(ended, Err(ProducerError::Host(HostReadError::NotProc { .. }))));
 }

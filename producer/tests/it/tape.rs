@@ -7,7 +7,8 @@ use std::{
     time::Duration,
 };
 
-use producer::{Playback, Producer, ProducerError, Sweeper, Tape};
+use hostread::{HostReadError, Tape};
+use producer::{Playback, Producer, ProducerError, Sweeper};
 use schemas::{
     GraphSnapshot, RawRead,
     container::{Reader, Writer},
@@ -128,10 +129,10 @@ fn a_recording_that_is_cut_off_gives_what_is_whole() {
     for snapshot in &snapshots[..2] {
         assert!(played.next().unwrap().unwrap() == *snapshot);
     }
-    assert!(matches!(played.next(), Some(Err(ProducerError::TapeCut))));
+    assert!(matches!(played.next(), Some(Err(ProducerError::Host(HostReadError::TapeCut)))));
     assert!(played.next().is_none());
-    assert!(matches!(play(written(&reads[..2])).err(), Some(ProducerError::TapeCut)));
-    assert!(matches!(play(written(&[])).err(), Some(ProducerError::TapeEnds)));
+    assert!(matches!(play(written(&reads[..2])).err(), Some(ProducerError::Host(HostReadError::TapeCut))));
+    assert!(matches!(play(written(&[])).err(), Some(ProducerError::Host(HostReadError::TapeEnds))));
 }
 
 #[test]
@@ -150,7 +151,9 @@ fn a_recording_of_another_version_is_told() {
     assert_eq!(error.to_string(), expected);
     assert!(error.hint().unwrap().contains("version"));
     let without_settings = play(written(&reads[1..])).err().unwrap();
-    assert!(matches!(&without_settings, ProducerError::OtherQuestion { expected, .. } if expected == "producer"));
+    assert!(
+        matches!(&without_settings, ProducerError::Host(HostReadError::OtherQuestion { expected, .. }) if expected == "producer")
+    );
     reads[0].bytes = b"{\"version\":\"9\"}".to_vec();
     let unknown_settings = play(written(&reads)).err().unwrap();
     assert!(matches!(&unknown_settings, ProducerError::NoSettings { reason } if reason.contains("host")));

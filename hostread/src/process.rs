@@ -1,0 +1,173 @@
+//! One process: its directory below a `/proc` root, and what the files in it say.
+
+use std::time::Instant;
+
+use crate::{
+    directory::Directory,
+    parse::{
+        self,
+        process::{Io, Memory, Schedule},
+        syscall::Syscall,
+    },
+    proc_root::ProcRoot,
+    seen::Seen,
+};
+
+/// Identifies a process among all since boot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ProcessKey {
+    /// Process id.
+    pub pid: u32,
+    /// Clock ticks from boot to its start. A process that reuses a pid has a later one.
+    pub start_time: u64,
+}
+
+/// Counters of a process in `/proc/PID/stat`.
+#[derive(Clone, Copy, Debug)]
+pub struct StatCounters {
+    /// Clock ticks on a CPU in user mode.
+    pub user_ticks: u64,
+    /// Clock ticks on a CPU in kernel mode.
+    pub system_ticks: u64,
+    /// Clock ticks on a CPU of children that have exited and were waited for.
+    pub children_ticks: u64,
+    /// Page faults without I/O.
+    pub minor_faults: u64,
+    /// Page faults without I/O of children that have exited and were waited for.
+    pub children_faults: u64,
+    /// Page faults with I/O.
+    pub major_faults: u64,
+    /// Clock ticks for which the main thread waited for block I/O.
+    pub block_delay_ticks: Seen<u64>,
+}
+
+/// Limits of a process, which change rarely.
+#[derive(Clone, Copy, Debug)]
+pub struct ProcessLimits {
+    /// Soft limit of open files (`RLIMIT_NOFILE`). `None`: unlimited.
+    pub open_files: Seen<Option<u64>>,
+    /// `oom_score`: the higher, the sooner the OOM killer picks the process.
+    pub oom_score: Seen<u64>,
+}
+
+/// A process whose `stat` was read, and whose directory is open for further reads.
+pub struct OpenProcess {
+    /// Its pid and start time.
+    pub key: ProcessKey,
+    /// Its name (`comm`).
+    pub comm: String,
+    /// Process id of its parent.
+    pub parent: u32,
+    /// State letter of `stat`, such as `R` or `D`.
+    pub state: u8,
+    /// Number of threads.
+    pub threads: u64,
+    /// When `stat` was read.
+    pub read_at: Instant,
+    /// Counters of `stat`.
+    pub counters: StatCounters,
+    /// Its directory. Reads through it fail once the process is gone, even if the kernel reuses its pid.
+    pub directory: Directory,
+    // Whether its pid is the same for this process as below the root.
+    is_own_number: bool,
+}
+
+impl OpenProcess {
+    /// Opens a process and reads its `stat`. `Here(None)`: a kernel thread.
+    pub fn open(root: &ProcRoot, pid: u32, buffer: &mut Vec<u8>) -> Seen<Option<OpenProcess>> {
+        root.directory.enter(rustix::path::DecInt::new(pid).as_str()).and_then(|directory| {
+            let stat = directory.read_small("stat", buffer);
+            let read_at = root.tape.monotonic();
+            stat.and_then(|line| {
+                let Some(stat) = parse::stat::parse(line) else { return Seen::Unsupported };
+                if stat.is_kernel_thread() {
+                    return Seen::Here(None);
+                }
+                Seen::Here(Some(OpenProcess {
+                    key: ProcessKey { pid, start_time: stat.start_time },
+                    comm: parse::text(stat.comm),
+                    parent: stat.parent,
+                    state: stat.state,
+                    threads: stat.threads,
+                    read_at,
+                    counters: StatCounters {
+                        user_ticks: stat.user_ticks,
+                        system_ticks: stat.system_ticks,
+                        children_ticks: stat.children_ticks,
+                        minor_faults: stat.minor_faults,
+                        children_faults: stat.children_faults,
+                        major_faults: stat.major_faults,
+                        block_delay_ticks: stat.block_delay_ticks.map_or(Seen::Unsupported, Seen::Here),
+                    },
+                    directory,
+                    is_own_number: root.is_own,
+                }))
+            })
+        })
+    }
+
+    /// The directory of a process that was read before. `Gone` if the pid belongs to another process by now.
+    pub fn reopen(root: &ProcRoot, key: ProcessKey, buffer: &mut Vec<u8>) -> Seen<Directory> {
+        OpenProcess::open(root, key.pid, buffer).and_then(|process| match process {
+            Some(process) if process.key == key => Seen::Here(process.directory),
+            _ => Seen::Gone,
+        })
+    }
+
+    /// Whether the process has exited and its parent has not waited for it yet.
+    #[inline]
+    pub fn is_zombie(&self) -> bool {
+        self.state == b'Z'
+    }
+
+    /// Reads `statm`.
+    pub fn memory(&self, buffer: &mut Vec<u8>) -> Seen<Memory> {
+        parsed(self.directory.read_small("statm", buffer), parse::process::statm)
+    }
+
+    /// Reads `schedstat` of the main thread.
+    pub fn schedule(&self, buffer: &mut Vec<u8>) -> Seen<Schedule> {
+        parsed(self.directory.read_small("schedstat", buffer), parse::process::schedule)
+    }
+
+    /// Reads `io`.
+    pub fn io(&self, buffer: &mut Vec<u8>) -> Seen<Io> {
+        parsed(self.directory.read_small("io", buffer), parse::process::io)
+    }
+
+    /// Reads `syscall` of the main thread. `Here(None)`: it is not in a system call.
+    pub fn syscall(&self, buffer: &mut Vec<u8>) -> Seen<Option<Syscall>> {
+        self.directory.read_small("syscall", buffer).map(parse::syscall::parse)
+    }
+
+    /// Reads the limits.
+    pub fn limits(&self, buffer: &mut Vec<u8>) -> ProcessLimits {
+        let asked = if self.is_own_number { self.directory.open_files_limit(self.key.pid) } else { Seen::Denied };
+        let open_files = match asked {
+            Seen::Here(limit) => Seen::Here(Some(limit).filter(|limit| *limit != u64::MAX)),
+            Seen::Gone => Seen::Gone,
+            // Every user may read the file, but it costs more.
+            _ => self.directory.read_small("limits", buffer).map(parse::process::open_files_limit),
+        };
+        let oom_score = parsed(self.directory.read_small("oom_score", buffer), |text| parse::number(text.trim_ascii()));
+        // `prlimit` takes a pid, which may belong to another process by now unless this directory is still alive.
+        let open_files = if asked.here().is_some() && oom_score == Seen::Gone { Seen::Gone } else { open_files };
+        ProcessLimits { open_files, oom_score }
+    }
+}
+
+/// How often a task has been scheduled onto a CPU or, where the kernel does not count that, has given up the CPU voluntarily. Two equal
+/// counts mean that the task stayed in one wait.
+pub fn turns(root: &ProcRoot, key: ProcessKey, task: u32, buffer: &mut Vec<u8>) -> Option<u64> {
+    let directory = OpenProcess::reopen(root, key, buffer).here()?;
+    let schedule = directory.read_small(&format!("task/{task}/schedstat"), buffer).here();
+    if let Some(schedule) = schedule.and_then(parse::process::schedule) {
+        return Some(schedule.turns);
+    }
+    let status = directory.read_small(&format!("task/{task}/status"), buffer).here()?;
+    parse::process::voluntary_switches(status)
+}
+
+fn parsed<T>(seen: Seen<&[u8]>, parse: impl FnOnce(&[u8]) -> Option<T>) -> Seen<T> {
+    seen.and_then(|text| parse(text).map_or(Seen::Unsupported, Seen::Here))
+}

@@ -1,0 +1,17 @@
+//! What there is on the host: processes, files, control groups, filesystems, and the host's own resources.
+
+pub mod arguments;
+pub mod cgroups;
+pub mod container;
+pub mod coverage;
+pub mod files;
+pub mod filesystems;
+pub mod measure;
+pub mod new_processes;
+pub mod process;
+pub mod process_cache;
+pub mod processes;
+pub mod rates;
+pub mod role;
+pub mod system;
+pub mod tasks;

@@ -1,0 +1,170 @@
+//! What two readings of a control group tell, over the true time between them.
+
+use hostread::{
+    Seen,
+    cgroups::{CgroupLimits, CgroupReading},
+    parse::system::Pressure,
+};
+
+use crate::collect::measure::{IntoMeasured, Measure, Measured, Reason};
+
+/// The figures of a group. One that compares with a limit is there only if there is a limit.
+pub fn of(now: &CgroupReading, before: Option<&CgroupReading>, limits: &CgroupLimits) -> Vec<(Measure, Measured)> {
+    let pace = Pace::of(now, before);
+    let mut figures = vec![
+        (
+            Measure::ThrottledPct,
+            pace.of_amount(|reading| reading.throttling.map(|it| it.nanos)).map(|nanos| nanos / 1e7),
+        ),
+        (Measure::ThrottledPeriodsPct, throttled_periods(now, before)),
+        (Measure::GroupMemory, now.memory.measured().map(|bytes| bytes as f64)),
+        (Measure::GroupOomKills, pace.of_amount(|reading| reading.oom_kills)),
+        (Measure::AtMemoryLimit, pace.of_amount(|reading| reading.at_limit)),
+        (Measure::Frozen, now.frozen.measured().map(|frozen| f64::from(u8::from(frozen)))),
+        (Measure::GroupReadBytes, pace.of_amount(|reading| reading.io.map(|(read, _)| read))),
+        (Measure::GroupWriteBytes, pace.of_amount(|reading| reading.io.map(|(_, written)| written))),
+    ];
+    let cpu = pace.of_amount(|reading| reading.cpu_nanos).map(|nanos| nanos / 1e9);
+    let of_limit = [
+        (Measure::CpuQuotaUsedPct, share(cpu, limits.cores)),
+        (Measure::MemoryLimitUsedPct, share(amount(now.memory), limits.memory.map(|limit| limit.map(|it| it as f64)))),
+        (Measure::PidsLimitUsedPct, share(amount(now.pids), limits.pids.map(|limit| limit.map(|it| it as f64)))),
+    ];
+    figures.extend(of_limit.into_iter().filter_map(|(measure, share)| Some((measure, share?))));
+    figures.extend(pressures(now));
+    figures
+}
+
+/// Growth per second.
+struct Pace<'r> {
+    now: &'r CgroupReading,
+    before: Option<(&'r CgroupReading, f64)>,
+}
+
+impl<'r> Pace<'r> {
+    fn of(now: &'r CgroupReading, before: Option<&'r CgroupReading>) -> Pace<'r> {
+        let elapsed = |before: &CgroupReading| now.at.duration_since(before.at).as_secs_f64();
+        Pace { now, before: before.map(|before| (before, elapsed(before))).filter(|(_, elapsed)| *elapsed > 0.0) }
+    }
+
+    fn of_amount(&self, amount: impl Fn(&CgroupReading) -> Seen<u64>) -> Measured {
+        let now = amount(self.now).measured()?;
+        let (before, elapsed) = self.before.ok_or(Reason::FirstSweep)?;
+        let before = amount(before).here().ok_or(Reason::FirstSweep)?;
+        // A group that was made anew begins at nothing.
+        Ok(now.saturating_sub(before) as f64 / elapsed)
+    }
+}
+
+/// Periods in which it was stopped, of those in which it ran; none of none is none.
+fn throttled_periods(now: &CgroupReading, before: Option<&CgroupReading>) -> Measured {
+    let now = now.throttling.measured()?;
+    let before = before.and_then(|before| before.throttling.here()).ok_or(Reason::FirstSweep)?;
+    let periods = now.periods.saturating_sub(before.periods);
+    let throttled = now.throttled.saturating_sub(before.throttled);
+    Ok(if periods == 0 { 0.0 } else { throttled as f64 / periods as f64 * 100.0 })
+}
+
+fn amount(seen: Seen<u64>) -> Measured {
+    seen.measured().map(|amount| amount as f64)
+}
+
+/// Use in percent of a limit; nothing if there is none.
+fn share(used: Measured, limit: Seen<Option<f64>>) -> Option<Measured> {
+    match limit.measured() {
+        Ok(None) => None,
+        Ok(Some(limit)) if limit > 0.0 => Some(used.map(|used| used / limit * 100.0)),
+        // Where nothing is allowed nothing can be a share of it.
+        Ok(Some(_)) => Some(Err(Reason::Unsupported)),
+        Err(reason) => Some(Err(reason)),
+    }
+}
+
+fn pressures(now: &CgroupReading) -> impl Iterator<Item = (Measure, Measured)> {
+    let average = |pressure: Seen<Pressure>, pick: fn(&Pressure) -> Option<f32>| {
+        pressure.measured().and_then(|pressure| pick(&pressure).map(f64::from).ok_or(Reason::Unsupported))
+    };
+    let [cpu, memory, io] = now.pressure;
+    let measures = [
+        (cpu, Measure::GroupPsiCpuSome, Measure::GroupPsiCpuFull),
+        (memory, Measure::GroupPsiMemorySome, Measure::GroupPsiMemoryFull),
+        (io, Measure::GroupPsiIoSome, Measure::GroupPsiIoFull),
+    ];
+    measures.into_iter().flat_map(move |(pressure, some, full)| {
+        [(some, average(pressure, |pressure| pressure.some)), (full, average(pressure, |pressure| pressure.full))]
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use hostread::parse::cgroup::Throttling;
+
+    use super::*;
+
+    const LIMITS: CgroupLimits =
+        CgroupLimits { cores: Seen::Here(Some(0.5)), memory: Seen::Here(Some(4000)), pids: Seen::Here(None) };
+
+    fn reading(at: Instant, amount: u64) -> CgroupReading {
+        let throttling = Throttling { periods: 2 * amount, throttled: amount, nanos: amount * 1_000_000 };
+        let pressure = Pressure { some: Some(1.5), full: None };
+        CgroupReading {
+            at,
+            throttling: Seen::Here(throttling),
+            cpu_nanos: Seen::Here(amount * 10_000_000),
+            memory: Seen::Here(1000),
+            oom_kills: Seen::Here(amount),
+            at_limit: Seen::Denied,
+            pids: Seen::Unsupported,
+            frozen: Seen::Here(true),
+            io: Seen::Here((amount, 2 * amount)),
+            pressure: [Seen::Here(pressure), Seen::Unsupported, Seen::Gone],
+        }
+    }
+
+    fn figure(figures: &[(Measure, Measured)], measure: Measure) -> Option<Measured> {
+        figures.iter().find(|(one, _)| *one == measure).map(|(_, measured)| *measured)
+    }
+
+    #[test]
+    fn rates_are_over_the_true_time_between_the_readings() {
+        let start = Instant::now();
+        let (before, now) = (reading(start, 100), reading(start + Duration::from_secs(2), 150));
+        let figures = of(&now, Some(&before), &LIMITS);
+        for (measure, expected) in [
+            (Measure::ThrottledPct, Ok(2.5)),
+            (Measure::ThrottledPeriodsPct, Ok(50.0)),
+            (Measure::CpuQuotaUsedPct, Ok(50.0)),
+            (Measure::MemoryLimitUsedPct, Ok(25.0)),
+            (Measure::GroupOomKills, Ok(25.0)),
+            (Measure::AtMemoryLimit, Err(Reason::Denied)),
+            (Measure::GroupWriteBytes, Ok(50.0)),
+            (Measure::Frozen, Ok(1.0)),
+            (Measure::GroupPsiCpuSome, Ok(1.5)),
+            (Measure::GroupPsiCpuFull, Err(Reason::Unsupported)),
+            (Measure::GroupPsiIoSome, Err(Reason::Gone)),
+        ] {
+            assert_eq!(figure(&figures, measure), Some(expected), "{measure:?}");
+        }
+    }
+
+    #[test]
+    fn what_has_no_limit_has_no_share_of_it_and_one_that_is_not_known_is_missing() {
+        let now = reading(Instant::now(), 100);
+        let figures = of(&now, None, &CgroupLimits { cores: Seen::Denied, ..LIMITS });
+        assert_eq!(figure(&figures, Measure::PidsLimitUsedPct), None);
+        assert_eq!(figure(&figures, Measure::CpuQuotaUsedPct), Some(Err(Reason::Denied)));
+    }
+
+    #[test]
+    fn the_first_reading_knows_no_rates_and_a_group_that_was_made_anew_begins_at_nothing() {
+        let start = Instant::now();
+        let now = reading(start + Duration::from_secs(1), 50);
+        let rate = |before| figure(&of(&now, before, &LIMITS), Measure::ThrottledPct);
+        assert_eq!(rate(None), Some(Err(Reason::FirstSweep)));
+        assert_eq!(rate(Some(&reading(start, 60))), Some(Ok(0.0)));
+        let idle = of(&now, Some(&reading(start, 50)), &LIMITS);
+        assert_eq!(figure(&idle, Measure::ThrottledPeriodsPct), Some(Ok(0.0)));
+    }
+}

@@ -1,0 +1,71 @@
+//! What a sweep could not see. Each signal that can be missing is explained in `signals`.
+
+use std::collections::{BTreeMap, HashSet};
+
+use schemas::Coverage;
+
+use hostread::Seen;
+
+use crate::collect::{
+    measure::{IntoMeasured, Reason},
+    process::Process,
+};
+
+/// Counts what could not be seen, by signal and reason.
+#[derive(Debug, Default)]
+pub struct Gaps(BTreeMap<(&'static str, Reason), i64>);
+
+impl Gaps {
+    /// Adds so many times that a signal could not be seen; none is not noted.
+    pub fn add(&mut self, signal: &'static str, reason: Reason, times: usize) {
+        if times > 0 {
+            *self.0.entry((signal, reason)).or_default() += i64::try_from(times).unwrap_or(i64::MAX);
+        }
+    }
+
+    /// Adds what is missing of a process.
+    pub fn add_process(&mut self, process: &Process) {
+        let counters = &process.counters;
+        self.add_seen("memory", &process.memory);
+        self.add_seen("run-delay", &counters.schedule);
+        self.add_seen("io", &counters.io);
+        self.add_seen("limits", &process.limits.open_files);
+        self.add_seen("fd", &process.handles);
+        self.add_seen("syscall", &process.syscall);
+        if let Some(container) = &process.about.container {
+            self.add_seen("environ", &container.label);
+        }
+        let links_denied = matches!(&process.handles, Seen::Here(handles) if handles.denied);
+        self.add("fd-link", Reason::Denied, usize::from(links_denied));
+        self.add("cmdline", Reason::Late, usize::from(process.about.late));
+        for (signal, reason) in &process.about.unseen {
+            self.add(signal, *reason, 1);
+        }
+    }
+
+    /// Adds an answer, if it is not a value.
+    pub fn add_seen<T>(&mut self, signal: &'static str, seen: &Seen<T>) {
+        if let Err(reason) = seen.as_ref().measured() {
+            self.add(signal, reason, 1);
+        }
+    }
+
+    /// Says of each refused signal that it is, once for all sweeps that share `told`.
+    pub fn warn_once(&self, told: &mut HashSet<&'static str>) {
+        for ((signal, reason), count) in &self.0 {
+            if *reason == Reason::Denied && told.insert(signal) {
+                tracing::warn!(signal, count, "a signal may not be read; it takes more rights");
+            }
+        }
+    }
+
+    /// As records carry it.
+    pub fn finish(self) -> Vec<Coverage> {
+        let entry = |((signal, reason), count): ((&str, Reason), i64)| Coverage {
+            signal: signal.to_owned(),
+            reason: reason.as_str().into(),
+            count,
+        };
+        self.0.into_iter().map(entry).collect()
+    }
+}

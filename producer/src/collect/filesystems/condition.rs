@@ -1,0 +1,215 @@
+//! In what condition one filesystem is.
+
+use std::collections::BTreeMap;
+
+use hostread::{Seen, directory::FilesystemSpace, parse::mounts::Mount};
+
+use super::Filesystem;
+use crate::collect::measure::{IntoMeasured, Measure, Measured, Reason};
+
+/// A filesystem, and what is known of it.
+#[derive(Clone, Copy, Debug)]
+pub struct Condition<'s> {
+    /// Where it is mounted, and how.
+    pub mount: &'s Mount,
+    /// Its room.
+    pub space: Seen<FilesystemSpace>,
+    /// Whether it could be written to in an earlier sweep.
+    pub was_writable: bool,
+    /// Where it was read that it has given up, and what, if the list of mounts does not tell.
+    pub given_up: Option<&'s (String, String)>,
+    /// Tasks that wait for it to thaw; none if a task that may could not be looked at.
+    pub stuck: Option<usize>,
+}
+
+/// In percent: as good as full, and full.
+const NEARLY_FULL: f64 = 95.0;
+const FULL: f64 = 99.9;
+
+impl Condition<'_> {
+    /// The filesystem as it is shown. `mountinfo` is where its mount was read.
+    pub fn filesystem(&self, writers: Vec<usize>, fillers: BTreeMap<usize, f64>, mountinfo: &str) -> Filesystem {
+        Filesystem {
+            device: self.mount.device,
+            path: self.mount.path.clone(),
+            figures: self.figures(),
+            is_full_or_frozen: self.is_full_or_frozen(),
+            writers,
+            fillers,
+            proofs: self.proofs(mountinfo),
+        }
+    }
+
+    /// Whether it is of interest though nobody writes to it.
+    pub fn is_in_trouble(&self) -> bool {
+        self.is_frozen() || self.has_become_read_only() || self.is_nearly_full()
+    }
+
+    /// Whether hardly anything can be added to it.
+    pub fn is_nearly_full(&self) -> bool {
+        self.is_filled(NEARLY_FULL)
+    }
+
+    /// Whether writing to it fails, or has to wait.
+    fn is_full_or_frozen(&self) -> bool {
+        self.is_frozen() || self.is_filled(FULL)
+    }
+
+    /// Whether it cannot be written to although it should: its mount allows it, or it was possible.
+    fn has_become_read_only(&self) -> bool {
+        const NEVER_WRITTEN: [&str; 5] = ["cramfs", "erofs", "iso9660", "romfs", "squashfs"];
+        let is_wanted =
+            (self.mount.writable || self.was_writable) && !NEVER_WRITTEN.contains(&self.mount.kind.as_str());
+        is_wanted && self.is_read_only()
+    }
+
+    /// What is measured of it.
+    fn figures(&self) -> Vec<(Measure, Measured)> {
+        let of_space = |figure: fn(&FilesystemSpace) -> Measured| self.space.as_ref().measured().and_then(figure);
+        let stuck = self.stuck.ok_or(Reason::Denied);
+        vec![
+            (Measure::SpaceUsedPct, of_space(blocks_pct)),
+            (Measure::InodesUsedPct, of_space(inodes_pct)),
+            (Measure::SpaceFree, of_space(|space| Ok(space.available as f64 * space.block as f64))),
+            (Measure::ReadOnly, of_space(|_| Ok(0.0)).map(|_| f64::from(u8::from(self.is_read_only())))),
+            (Measure::WritesFrozen, stuck.map(|stuck| f64::from(u8::from(stuck > 0)))),
+            (Measure::StuckWriters, stuck.map(|stuck| stuck as f64)),
+        ]
+    }
+
+    /// What says that it cannot be written to, apart from the tasks that wait: where that was read, and the text.
+    fn proofs(&self, mountinfo: &str) -> Vec<(String, String)> {
+        let mut proofs = Vec::new();
+        if self.has_become_read_only() {
+            let of_mount = || (mountinfo.to_owned(), self.mount.line.clone());
+            proofs.push(self.given_up.filter(|_| !self.mount.read_only).cloned().unwrap_or_else(of_mount));
+        }
+        if let Seen::Here(space) = self.space
+            && self.is_nearly_full()
+        {
+            let FilesystemSpace { block, blocks, available, inodes, inodes_free, .. } = space;
+            let text = format!(
+                "{available} of {blocks} blocks of {block} bytes available, {inodes_free} of {inodes} inodes free"
+            );
+            proofs.push((format!("statvfs {}", self.mount.path), text));
+        }
+        proofs
+    }
+
+    fn is_frozen(&self) -> bool {
+        self.stuck.is_some_and(|stuck| stuck > 0)
+    }
+
+    fn is_read_only(&self) -> bool {
+        self.mount.read_only || self.given_up.is_some() || matches!(self.space, Seen::Here(space) if space.read_only)
+    }
+
+    /// What is not to be written to is often full, and nobody minds.
+    fn is_filled(&self, percent: f64) -> bool {
+        let Seen::Here(space) = self.space else { return false };
+        let reaches = |filled: Measured| filled.is_ok_and(|filled| filled >= percent);
+        !self.is_read_only() && (reaches(blocks_pct(&space)) || reaches(inodes_pct(&space)))
+    }
+}
+
+/// Used, of what others than root may use, as `df` reckons it.
+fn blocks_pct(space: &FilesystemSpace) -> Measured {
+    let used = space.blocks.saturating_sub(space.free) as f64;
+    percent(used, used + space.available as f64)
+}
+
+fn inodes_pct(space: &FilesystemSpace) -> Measured {
+    percent(space.inodes.saturating_sub(space.inodes_free) as f64, space.inodes as f64)
+}
+
+/// Missing of what has no limit.
+fn percent(part: f64, whole: f64) -> Measured {
+    if whole > 0.0 { Ok(part / whole * 100.0) } else { Err(Reason::Unsupported) }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use hostread::parse;
+
+    use super::*;
+
+    fn mount(kind: &str, mount: &str, filesystem: &str) -> Mount {
+        let line = format!("2 1 8:1 / /data {mount} - {kind} /dev/sda1 {filesystem}\n");
+        parse::mounts::parse(line.as_bytes()).next().unwrap()
+    }
+
+    fn space(available: u64, inodes_free: u64, read_only: bool) -> Seen<FilesystemSpace> {
+        Seen::Here(FilesystemSpace {
+            block: 512,
+            blocks: 1200,
+            free: available + 200,
+            available,
+            inodes: 50,
+            inodes_free,
+            read_only,
+        })
+    }
+
+    fn of(mount: &Mount, space: Seen<FilesystemSpace>) -> Condition<'_> {
+        Condition { mount, space, was_writable: false, given_up: None, stuck: Some(0) }
+    }
+
+    #[test]
+    fn what_root_may_use_beyond_others_does_not_count() {
+        let mount = mount("ext4", "rw", "rw");
+        let figures = of(&mount, space(250, 25, false)).figures();
+        let expected = [Ok(75.0), Ok(50.0), Ok(128_000.0), Ok(0.0), Ok(0.0), Ok(0.0)];
+        assert_eq!(figures.into_iter().map(|(_, figure)| figure).collect::<Vec<_>>(), expected);
+        let unlimited = FilesystemSpace {
+            block: 4096,
+            blocks: 0,
+            free: 0,
+            available: 0,
+            inodes: 0,
+            inodes_free: 0,
+            read_only: false,
+        };
+        let condition = of(&mount, Seen::Here(unlimited));
+        let missing = condition.figures().into_iter().filter(|(_, figure)| *figure == Err(Reason::Unsupported)).count();
+        assert_eq!((missing, condition.is_in_trouble()), (2, false));
+    }
+
+    #[test]
+    fn blocks_or_inodes_may_be_used_up() {
+        let mount = mount("ext4", "rw", "rw");
+        for (available, inodes_free, in_trouble, full) in
+            [(100, 25, false, false), (50, 25, true, false), (0, 25, true, true), (500, 0, true, true)]
+        {
+            let condition = of(&mount, space(available, inodes_free, false));
+            assert_eq!((condition.is_in_trouble(), condition.is_full_or_frozen()), (in_trouble, full), "{condition:?}");
+            assert_eq!(condition.proofs("mountinfo").len(), usize::from(in_trouble));
+        }
+    }
+
+    #[test]
+    fn read_only_is_trouble_only_where_writing_is_wanted() {
+        let on_purpose = mount("ext4", "ro", "ro");
+        assert!(!of(&on_purpose, space(0, 0, true)).is_in_trouble());
+        let set_meanwhile = Condition { was_writable: true, ..of(&on_purpose, space(500, 25, true)) };
+        assert!(set_meanwhile.is_in_trouble());
+        let failed = mount("ext4", "rw", "rw,emergency_ro");
+        let failed = of(&failed, space(500, 25, false));
+        assert_eq!(failed.proofs("mountinfo"), [("mountinfo".to_owned(), failed.mount.line.clone())]);
+        assert!(failed.figures().contains(&(Measure::ReadOnly, Ok(1.0))));
+        let (listed_as_before, counted) = (mount("ext4", "rw", "rw"), ("errors_count".to_owned(), "1".to_owned()));
+        let failed = Condition { given_up: Some(&counted), ..of(&listed_as_before, space(500, 25, false)) };
+        assert_eq!(failed.proofs("mountinfo"), std::slice::from_ref(&counted));
+        assert!(failed.figures().contains(&(Measure::ReadOnly, Ok(1.0))));
+        let image = mount("squashfs", "rw", "ro");
+        assert!(!of(&image, space(0, 0, true)).is_in_trouble());
+    }
+
+    #[test]
+    fn what_could_not_be_read_is_missing_and_no_trouble() {
+        let mount = mount("ext4", "rw", "rw");
+        let unseen = Condition { stuck: None, ..of(&mount, Seen::Denied) };
+        assert!(unseen.figures().iter().all(|(_, figure)| *figure == Err(Reason::Denied)));
+        assert!(!unseen.is_in_trouble());
+    }
+}

@@ -1,0 +1,187 @@
+//! Tasks that wait for a frozen filesystem. No file says that a filesystem is frozen; where its writers wait does.
+
+use std::{
+    collections::{BTreeSet, HashMap},
+    time::{Duration, Instant},
+};
+
+use hostread::{
+    Directory, ProcRoot, ProcessKey, Seen,
+    parse::{
+        self,
+        thaw::{self, Change, Verdict},
+    },
+    process::{self, OpenProcess},
+};
+
+use super::holdings::Holdings;
+use crate::collect::process::Process;
+
+/// A task that waits until a filesystem is thawed.
+#[derive(Clone, Debug)]
+pub struct Stuck {
+    /// Index of its process in the sweep.
+    pub process: usize,
+    /// The filesystem's device.
+    pub device: (u32, u32),
+    /// Since the wait was first seen.
+    pub blocked: Duration,
+    /// The file that says that it waits, and what it says.
+    pub proof: (String, String),
+}
+
+/// What a look at the tasks found.
+#[derive(Debug, Default)]
+pub struct Found {
+    /// Those that wait.
+    pub stuck: Vec<Stuck>,
+    /// Tasks that wait for a filesystem, and it cannot be told which.
+    pub unplaced: usize,
+    /// Whether a task that may wait could not be looked at.
+    pub denied: bool,
+}
+
+impl Found {
+    /// How many wait for the filesystem on that device. None wait if none is seen to, unless one may that was not seen.
+    pub fn at(&self, device: (u32, u32)) -> Option<usize> {
+        let stuck = self.stuck.iter().filter(|stuck| stuck.device == device).count();
+        (stuck > 0 || !self.denied).then_some(stuck)
+    }
+}
+
+/// What a look at the tasks needs.
+pub struct Scene<'s> {
+    /// Where to look.
+    pub root: &'s ProcRoot,
+    /// The sweep's processes.
+    pub processes: &'s [Process],
+    /// Who writes where.
+    pub holdings: &'s Holdings,
+    /// The filesystem that holds the host's root directory.
+    pub top: Option<(u32, u32)>,
+}
+
+/// What is remembered from sweep to sweep: the waits that went on, and whose turn it is.
+#[derive(Debug, Default)]
+pub struct Memory {
+    waits: HashMap<(ProcessKey, u32), Sighting>,
+    turn: usize,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Sighting {
+    // A task that was woken and waits again has had a turn; its wait is a new one.
+    turns: Option<u64>,
+    since: Instant,
+}
+
+/// A task that waits to be let write; to what is not known if its call does not tell.
+struct Waiting {
+    process: usize,
+    task: u32,
+    device: Option<(u32, u32)>,
+    proof: (String, String),
+}
+
+/// The most threads, main threads aside, that are looked at in a sweep.
+const THREADS: usize = 64;
+
+impl Memory {
+    /// Looks at the main threads in uninterruptible wait, and at some other threads of those who write.
+    pub fn look(&mut self, scene: &Scene<'_>, buffer: &mut Vec<u8>) -> Found {
+        let in_disk_wait = scene.processes.iter().enumerate().filter(|(_, process)| process.state == b'D');
+        let in_disk_wait: Vec<(usize, &Process)> = in_disk_wait.collect();
+        let mut waiting = Vec::new();
+        for (at, process) in &in_disk_wait {
+            let Some(tasks) = tasks_of(scene.root, process.key, buffer) else { continue };
+            waiting.extend(waiting_task(scene, *at, process.key.pid, &tasks, buffer));
+        }
+        self.look_at_threads(scene, &mut waiting, buffer);
+        let denied = in_disk_wait.iter().any(|(_, process)| matches!(process.syscall, Seen::Denied));
+        self.place(scene, waiting, Found { denied, ..Found::default() }, buffer)
+    }
+
+    /// A process whose worker writes waits in its main thread for something else. Those whose threads waited in the sweep
+    /// before come first, the others in turn.
+    fn look_at_threads(&mut self, scene: &Scene<'_>, waiting: &mut Vec<Waiting>, buffer: &mut Vec<u8>) {
+        let known: BTreeSet<ProcessKey> = self.waits.keys().map(|(identity, _)| *identity).collect();
+        let process =
+            |at: usize| scene.processes.get(at).filter(|process| process.threads > 1).map(|process| (at, process));
+        let threaded = scene.holdings.all_writers().into_iter().filter_map(process);
+        let (urgent, mut others): (Vec<_>, Vec<_>) = threaded.partition(|(_, process)| known.contains(&process.key));
+        let turn = self.turn.checked_rem(others.len()).unwrap_or(0);
+        others.rotate_left(turn);
+        let mut budget = THREADS;
+        for (nth, (at, process)) in urgent.iter().chain(&others).enumerate() {
+            if budget == 0 {
+                break;
+            }
+            self.turn = self.turn.wrapping_add(usize::from(nth >= urgent.len()));
+            let Some(tasks) = tasks_of(scene.root, process.key, buffer) else { continue };
+            let ids = tasks.numbers().here().unwrap_or_default();
+            for task in ids.into_iter().filter(|task| *task != process.key.pid).take(budget) {
+                budget -= 1;
+                waiting.extend(waiting_task(scene, *at, task, &tasks, buffer));
+            }
+        }
+    }
+
+    /// Finds what each waits for, and since when.
+    fn place(&mut self, scene: &Scene<'_>, waiting: Vec<Waiting>, mut found: Found, buffer: &mut Vec<u8>) -> Found {
+        let certain: BTreeSet<(u32, u32)> = waiting.iter().filter_map(|waiting| waiting.device).collect();
+        let now = scene.root.tape.monotonic();
+        let before = std::mem::take(&mut self.waits);
+        for Waiting { process, task, device, proof } in waiting {
+            let Some(identity) = scene.processes.get(process).map(|process| process.key) else { continue };
+            let key = (identity, task);
+            let turns = process::turns(scene.root, identity, task, buffer);
+            let same = before.get(&key).filter(|before| turns.is_some() && before.turns == turns);
+            let since = same.map_or(now, |before| before.since);
+            self.waits.insert(key, Sighting { turns, since });
+            match device.or_else(|| guess(scene, process, &certain)) {
+                Some(device) => found.stuck.push(Stuck { process, device, blocked: now.duration_since(since), proof }),
+                None => found.unplaced += 1,
+            }
+        }
+        found
+    }
+}
+
+/// A path, or a page of a mapped file, does not tell the filesystem; what the process writes to does if that is one that is
+/// known to be frozen, or the only one beside that of the root directory, where everybody's logs are.
+fn guess(scene: &Scene<'_>, process: usize, certain: &BTreeSet<(u32, u32)>) -> Option<(u32, u32)> {
+    let written: Vec<(u32, u32)> = scene.holdings.written_by(process).collect();
+    let mut others = written.iter().copied().filter(|device| Some(*device) != scene.top);
+    let frozen = written.iter().copied().find(|device| certain.contains(device));
+    frozen.or_else(|| others.next().filter(|_| others.next().is_none()))
+}
+
+fn tasks_of(root: &ProcRoot, identity: ProcessKey, buffer: &mut Vec<u8>) -> Option<Directory> {
+    OpenProcess::reopen(root, identity, buffer).and_then(|directory| directory.directory("task")).here()
+}
+
+fn waiting_task(scene: &Scene<'_>, at: usize, task: u32, tasks: &Directory, buffer: &mut Vec<u8>) -> Option<Waiting> {
+    let verdict = tasks.read_small(&format!("{task}/wchan"), buffer).map(|text| (thaw::wchan(text), parse::text(text)));
+    let (verdict, wchan) = verdict.here()?;
+    if verdict == Verdict::Not {
+        return None;
+    }
+    // One that runs has no place where it waits either.
+    let call = match tasks.read_small(&format!("{task}/syscall"), buffer).here()? {
+        text if text.starts_with(b"running") => return None,
+        text => parse::syscall::parse(text),
+    };
+    let process = scene.processes.get(at)?;
+    // Outside of a call, it is a page of a mapped file that is written to.
+    let device = match call.as_ref().map_or(Some(Change::Somewhere), thaw::change)? {
+        Change::At(fd) => Some(scene.holdings.home(&process.handles.as_ref().here()?.file(fd)?)?),
+        Change::Somewhere => None,
+    };
+    let name = if verdict == Verdict::Waits { "wchan" } else { "stack" };
+    let says = match verdict {
+        Verdict::Waits => wchan,
+        _ => tasks.read_small(&format!("{task}/stack"), buffer).here().and_then(thaw::stack).map(parse::text)?,
+    };
+    let source = scene.root.path.join(format!("{}/task/{task}/{name}", process.key.pid));
+    Some(Waiting { process: at, task, device, proof: (source.display().to_string(), says) })
+}

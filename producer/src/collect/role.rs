@@ -1,0 +1,322 @@
+//! What a thing is to its host, whatever its number is today: the part of its name that outlives restarts.
+
+use hostread::parse::title::Title;
+
+/// Replaces each run of digits and each random-looking word (eight or more hexadecimal digits, UUIDs) by `#`, and
+/// control characters by `?`.
+pub fn fold_digits(text: &str) -> String {
+    let mut folded = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(character) = rest.chars().next() {
+        let word = rest.split(|character: char| !character.is_ascii_alphanumeric()).next().unwrap_or_default();
+        let taken = match random_length(rest, word) {
+            Some(length) => {
+                push_folded(&mut folded, '#');
+                length
+            }
+            None if word.is_empty() => {
+                push_folded(&mut folded, character);
+                character.len_utf8()
+            }
+            None => {
+                word.chars().for_each(|character| push_folded(&mut folded, character));
+                word.len()
+            }
+        };
+        rest = rest.get(taken..).unwrap_or_default();
+    }
+    folded
+}
+
+fn push_folded(folded: &mut String, character: char) {
+    match character {
+        '0'..='9' | '#' if folded.ends_with('#') => {}
+        '0'..='9' => folded.push('#'),
+        _ if character.is_control() => folded.push('?'),
+        _ => folded.push(character),
+    }
+}
+
+/// The bytes at the beginning of `text` that are a UUID, or a hexadecimal `word` that nobody chose by hand.
+fn random_length(text: &str, word: &str) -> Option<usize> {
+    const UUID: [usize; 5] = [8, 4, 4, 4, 12];
+    let is_hex = |part: &str| part.bytes().all(|digit| digit.is_ascii_hexdigit());
+    if word.len() < 8 || !is_hex(word) || !word.bytes().any(|digit| digit.is_ascii_digit()) {
+        return None;
+    }
+    let uuid_length = UUID.iter().sum::<usize>() + UUID.len() - 1;
+    let is_uuid = text.get(..uuid_length).is_some_and(|uuid| {
+        let mut parts = uuid.split('-');
+        UUID.iter().all(|length| parts.next().is_some_and(|part| part.len() == *length && is_hex(part)))
+            && parts.next().is_none()
+    });
+    Some(if is_uuid { uuid_length } else { word.len() })
+}
+
+/// The role of a process: what its container is called, its executable, and what it calls itself, digits folded.
+///
+/// An interpreter is told by the base name of its script instead: `/usr/bin/python3.11 worker.py`. One that has set itself
+/// a title is told by its part in its program too: `/usr/lib/postgresql/15/bin/postgres postgres checkpointer`. Of the
+/// arguments nothing else is used.
+pub fn of_process(container: Option<&str>, executable: Option<&str>, name: &str) -> String {
+    let container = container.map(|container| format!("[{container}] ")).unwrap_or_default();
+    format!("{container}{} {name}", executable.unwrap_or("-"))
+}
+
+/// What a process is beside its executable: its part in its program if it sets a title that tells it, of an interpreter the script's
+/// base name, and what it calls itself, digits folded. Of the arguments nothing else is used.
+pub fn name_of_process(executable: Option<&str>, comm: &str, arguments: &[&[u8]]) -> String {
+    match Title::of(arguments) {
+        Some(title) => titled(&title, comm, arguments),
+        None => untitled(executable, comm, arguments),
+    }
+}
+
+fn titled(title: &Title, comm: &str, arguments: &[&[u8]]) -> String {
+    // Who sets a title often sets its first bytes as the name, with whatever stands there.
+    let repeats = arguments.first().is_some_and(|text| !comm.is_empty() && text.starts_with(comm.as_bytes()));
+    let name = if repeats || Interpreter::of(comm).is_some() { title.program.to_owned() } else { fold_digits(comm) };
+    format!("{name} {}", title.part)
+}
+
+fn untitled(executable: Option<&str>, comm: &str, arguments: &[&[u8]]) -> String {
+    let program = executable.map(base_name).or_else(|| std::str::from_utf8(arguments.first()?).ok().map(base_name));
+    let script = program.and_then(Interpreter::of).and_then(|interpreter| interpreter.script(arguments));
+    let Some(script) = script else { return fold_digits(comm) };
+    // The kernel cuts a name after 15 bytes. One that repeats the script or its interpreter says nothing new.
+    let repeats_script = !comm.is_empty() && script.starts_with(comm);
+    if repeats_script || program.is_some_and(|program| is_alias(program, comm)) {
+        return script;
+    }
+    format!("{script} {}", fold_digits(comm))
+}
+
+/// The part of a path after its last slash.
+pub fn base_name(path: &str) -> &str {
+    path.rsplit('/').next().unwrap_or(path)
+}
+
+/// `python3` runs as `/usr/bin/python3.11`, `sh` as `/usr/bin/dash`.
+fn is_alias(program: &str, comm: &str) -> bool {
+    program.starts_with(comm)
+        || Interpreter::of(program).is_some_and(|interpreter| Interpreter::of(comm) == Some(interpreter))
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Interpreter {
+    Python,
+    Perl,
+    Ruby,
+    Node,
+    Shell,
+    Php,
+    Java,
+}
+
+impl Interpreter {
+    fn of(program: &str) -> Option<Interpreter> {
+        let name =
+            program.trim_end_matches(|character: char| character.is_ascii_digit() || matches!(character, '.' | '-'));
+        Some(match name {
+            "python" | "pypy" => Interpreter::Python,
+            "perl" => Interpreter::Perl,
+            "ruby" => Interpreter::Ruby,
+            "node" | "nodejs" => Interpreter::Node,
+            "sh" | "bash" | "dash" | "zsh" | "ksh" | "ash" => Interpreter::Shell,
+            "php" | "php-cgi" => Interpreter::Php,
+            "java" => Interpreter::Java,
+            _ => return None,
+        })
+    }
+
+    /// The script's base name, or the module or main class; none if the program came as an argument.
+    fn script(self, arguments: &[&[u8]]) -> Option<String> {
+        let mut arguments = arguments.iter().skip(1);
+        while let Some(argument) = arguments.next() {
+            let argument = std::str::from_utf8(argument).ok()?;
+            match self.meaning(argument) {
+                Argument::Option => {}
+                Argument::OptionWithValue => drop(arguments.next()?),
+                Argument::NameFollows => return plain_name(std::str::from_utf8(arguments.next()?).ok()?),
+                Argument::Script => return plain_name(argument),
+                Argument::Program => return None,
+            }
+        }
+        None
+    }
+
+    fn meaning(self, argument: &str) -> Argument {
+        let is_option = argument.starts_with('-') || (self == Interpreter::Shell && argument.starts_with('+'));
+        if !is_option {
+            return Argument::Script;
+        }
+        if argument == "-" {
+            return Argument::Program;
+        }
+        let cluster = argument.strip_prefix('-').filter(|rest| !rest.starts_with('-'));
+        let ends_in = |letters: &[char]| cluster.is_some_and(|letters_given| letters_given.ends_with(letters));
+        match (self, argument) {
+            (Interpreter::Python, "-m") => Argument::NameFollows,
+            (Interpreter::Python, _) if ends_in(&['c']) => Argument::Program,
+            (Interpreter::Python, "-W" | "-X" | "--check-hash-based-pycs") => Argument::OptionWithValue,
+            (Interpreter::Shell, _) if cluster.is_some_and(|letters| letters.contains('c')) => Argument::Program,
+            (Interpreter::Shell, "-s") => Argument::Program,
+            (Interpreter::Shell, "-o" | "+o" | "-O" | "+O" | "--rcfile" | "--init-file") => Argument::OptionWithValue,
+            (Interpreter::Perl | Interpreter::Ruby, _) if ends_in(&['e', 'E']) => Argument::Program,
+            (Interpreter::Perl | Interpreter::Ruby, "-I" | "-r" | "-C" | "-x") => Argument::OptionWithValue,
+            (Interpreter::Node, "-e" | "--eval" | "-p" | "--print" | "-pe") => Argument::Program,
+            (Interpreter::Node, "-r" | "--require" | "--import" | "--loader" | "-C" | "--env-file" | "--title") => {
+                Argument::OptionWithValue
+            }
+            (Interpreter::Php, "-r" | "-R" | "-B" | "-E") => Argument::Program,
+            (Interpreter::Php, "-f") => Argument::NameFollows,
+            (Interpreter::Php, "-d" | "-c" | "-z" | "-S" | "-t") => Argument::OptionWithValue,
+            (Interpreter::Java, "-jar" | "-m" | "--module") => Argument::NameFollows,
+            (
+                Interpreter::Java,
+                "-cp"
+                | "-classpath"
+                | "--class-path"
+                | "-p"
+                | "--module-path"
+                | "--add-modules"
+                | "--add-opens"
+                | "--add-exports"
+                | "--add-reads"
+                | "--upgrade-module-path"
+                | "--patch-module"
+                | "--limit-modules",
+            ) => Argument::OptionWithValue,
+            _ => Argument::Option,
+        }
+    }
+}
+
+enum Argument {
+    Option,
+    OptionWithValue,
+    NameFollows,
+    Script,
+    Program,
+}
+
+/// A base name that looks like one. Anything else may be a secret that an option unknown to us took as its value.
+fn plain_name(argument: &str) -> Option<String> {
+    let name = base_name(argument);
+    let is_plain =
+        |character: char| character.is_ascii_alphanumeric() || matches!(character, '.' | '_' | '-' | '+' | '@');
+    // A number alone is a descriptor (`/dev/fd/63`).
+    let is_name = name.chars().any(|character| character.is_ascii_alphabetic());
+    let fits = is_name && name.len() <= 64 && name.chars().all(is_plain);
+    fits.then(|| name.to_owned())
+}
+
+/// The role of a file: its path with digits folded.
+pub fn of_file(path: &str) -> String {
+    fold_digits(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn check(executable: &str, comm: &str, arguments: &[&str], expected: &str) {
+        let arguments: Vec<&[u8]> = arguments.iter().map(|argument| argument.as_bytes()).collect();
+        let name = name_of_process(Some(executable), comm, &arguments);
+        assert_eq!(of_process(None, Some(executable), &name), expected);
+    }
+
+    #[test]
+    fn a_program_is_its_executable_and_what_it_calls_itself() {
+        check("/usr/sbin/nginx", "nginx", &["nginx: secret", "-c", "secret"], "/usr/sbin/nginx nginx");
+        check("/opt/pool", "worker-17", &["pool"], "/opt/pool worker-#");
+    }
+
+    #[test]
+    fn a_title_tells_the_part_and_nothing_else() {
+        let postgres = |title: &str, expected: &str| check("/opt/bin/postgres", "postgres", &[title, "", ""], expected);
+        postgres("postgres: checkpointer ", "/opt/bin/postgres postgres checkpointer");
+        postgres("postgres: app secret [local] idle", "/opt/bin/postgres postgres backend");
+        postgres("postgres: app secret [local] COMMIT", "/opt/bin/postgres postgres backend");
+        check(
+            "/usr/bin/python3.11",
+            "gunicorn: worke",
+            &["gunicorn: worker [secret]"],
+            "/usr/bin/python3.11 gunicorn worker",
+        );
+        check("/usr/bin/ruby3.1", "ruby", &["puma: cluster worker 0: 17 [secret]"], "/usr/bin/ruby3.1 puma worker");
+        check("/usr/sbin/nginx", "nginx", &["nginx: worker process", ""], "/usr/sbin/nginx nginx worker");
+    }
+
+    #[test]
+    fn an_interpreter_is_its_script() {
+        check(
+            "/usr/bin/python3.11",
+            "python3",
+            &["python3", "-u", "/srv/worker.py", "--key", "k"],
+            "/usr/bin/python3.11 worker.py",
+        );
+        check(
+            "/usr/bin/python3.11",
+            "python",
+            &["python", "-X", "dev", "-m", "http.server", "80"],
+            "/usr/bin/python3.11 http.server",
+        );
+        check("/usr/bin/dash", "sh", &["sh", "-eu", "run.sh"], "/usr/bin/dash run.sh");
+        check("/usr/bin/bash", "a-long-script-n", &["bash", "/a-long-script-name"], "/usr/bin/bash a-long-script-name");
+        check("/usr/bin/perl", "perl", &["perl", "-w", "job.pl"], "/usr/bin/perl job.pl");
+        check("/usr/bin/python3.11", "renamed-4", &["python3", "a.py"], "/usr/bin/python3.11 a.py renamed-#");
+        check(
+            "/usr/lib/jvm/bin/java",
+            "java",
+            &["java", "-Xmx1g", "-cp", "/l/*", "kafka.Kafka", "p"],
+            "/usr/lib/jvm/bin/java kafka.Kafka",
+        );
+        check("/usr/lib/jvm/bin/java", "java", &["java", "-jar", "/srv/app.jar"], "/usr/lib/jvm/bin/java app.jar");
+    }
+
+    #[test]
+    fn a_program_that_came_as_an_argument_is_never_shown() {
+        check("/usr/bin/dash", "sh", &["sh", "-c", "curl --key secret"], "/usr/bin/dash sh");
+        check("/usr/bin/bash", "bash", &["bash", "/dev/fd/63"], "/usr/bin/bash bash");
+        check("/usr/bin/bash", "bash", &["bash", "-lc", "secret"], "/usr/bin/bash bash");
+        check("/usr/bin/python3", "python3", &["python3", "-Ic", "secret"], "/usr/bin/python3 python#");
+        check("/usr/bin/perl", "perl", &["perl", "-ne", "secret"], "/usr/bin/perl perl");
+        check("/usr/bin/node", "node", &["node", "--eval", "secret"], "/usr/bin/node node");
+        check("/usr/bin/node", "node", &["node", "--unknown", "a secret, surely"], "/usr/bin/node node");
+    }
+
+    #[test]
+    fn digits_and_what_nobody_chose_by_hand_are_folded() {
+        for (text, folded) in [
+            ("/var/log/app-2024.10.log", "/var/log/app-#.#.log"),
+            ("/tmp/run-8d305e0e-5847-400c-bd2a-93aab747e263/out", "/tmp/run-#/out"),
+            ("/objects/a9acb19a67bc5637.o", "/objects/#.o"),
+            ("/srv/facade/decade/cafe1", "/srv/facade/decade/cafe#"),
+            ("a\nb#7", "a?b#"),
+            ("é7é", "é#é"),
+        ] {
+            assert_eq!(fold_digits(text), folded);
+        }
+    }
+
+    #[test]
+    fn a_process_in_a_container_is_told_by_what_the_container_is_called() {
+        assert_eq!(of_process(Some("pay/api"), None, &name_of_process(None, "x-1", &[])), "[pay/api] - x-#");
+    }
+
+    proptest! {
+        #[test]
+        fn no_arguments_make_it_panic(
+            comm in ".{0,15}",
+            arguments in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..12), 0..6),
+            program in prop::sample::select(vec!["python3", "sh", "node", "java", "perl", "php", "x"]),
+        ) {
+            let arguments: Vec<&[u8]> = arguments.iter().map(Vec::as_slice).collect();
+            let role = name_of_process(Some(program), &comm, &arguments);
+            prop_assert!(!role.chars().any(char::is_control));
+        }
+    }
+}

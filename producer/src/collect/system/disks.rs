@@ -1,0 +1,152 @@
+//! Disks: how busy they are, and how long their requests take.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use hostread::parse::{
+    self,
+    diskstats::{self, Disk},
+};
+
+use super::resource::{Resource, Scene};
+use crate::collect::measure::{Measure, Measured, Reason};
+
+/// What each disk had done in the sweep before.
+#[derive(Debug, Default)]
+pub struct Memory {
+    known: BTreeMap<String, Done>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Done {
+    completed: u64,
+    waited_ms: u32,
+    read_bytes: u64,
+    written_bytes: u64,
+    busy_ms: u32,
+}
+
+impl Memory {
+    /// Looks at the disks, `elapsed` seconds after the sweep before.
+    pub fn look(&mut self, scene: &Scene<'_>, elapsed: Option<f64>, buffer: &mut Vec<u8>) -> Vec<Resource> {
+        let text = scene.root.directory.read("diskstats", buffer).here().unwrap_or_default();
+        let known = std::mem::take(&mut self.known);
+        let disks = shown(text, scene.mounted);
+        let resource = |disk: Disk<'_>| {
+            let name = parse::text(disk.name);
+            let now = Done::of(&disk);
+            // One that has done less than before is another that got its name.
+            let before = known.get(&name).filter(|before| before.completed <= now.completed);
+            let figures = figures(&now, before.zip(elapsed), disk.in_flight);
+            self.known.insert(name.clone(), now);
+            Resource { id: format!("s:disk:{name}"), role: "disk".to_owned(), name, figures }
+        };
+        disks.into_values().map(resource).collect()
+    }
+}
+
+impl Done {
+    fn of(disk: &Disk<'_>) -> Done {
+        let Disk { completed, waited_ms, read_bytes, written_bytes, busy_ms, .. } = *disk;
+        Done { completed, waited_ms, read_bytes, written_bytes, busy_ms }
+    }
+}
+
+fn figures(now: &Done, before: Option<(&Done, f64)>, in_flight: u64) -> Vec<(Measure, Measured)> {
+    let rate = |amount: fn(&Done, &Done) -> f64| {
+        let (before, elapsed) = before.ok_or(Reason::FirstSweep)?;
+        Ok(amount(now, before) / elapsed)
+    };
+    let busy = rate(|now, before| f64::from(now.busy_ms.wrapping_sub(before.busy_ms)));
+    vec![
+        (Measure::DiskBusyPct, busy.map(|millis| (millis / 10.0).min(100.0))),
+        (Measure::RequestMs, before.ok_or(Reason::FirstSweep).map(|(before, _)| request_ms(now, before, in_flight))),
+        (Measure::DiskRead, rate(|now, before| now.read_bytes.saturating_sub(before.read_bytes) as f64)),
+        (Measure::DiskWritten, rate(|now, before| now.written_bytes.saturating_sub(before.written_bytes) as f64)),
+        (Measure::RequestsInFlight, Ok(in_flight as f64)),
+    ]
+}
+
+/// What a request took since the sweep before.
+fn request_ms(now: &Done, before: &Done, in_flight: u64) -> f64 {
+    match now.completed.saturating_sub(before.completed) {
+        // Nothing is done of what is under way; it has taken so long at least.
+        0 if in_flight > 0 => f64::from(now.busy_ms.wrapping_sub(before.busy_ms)),
+        0 => 0.0,
+        completed => f64::from(now.waited_ms.wrapping_sub(before.waited_ms)) / completed as f64,
+    }
+}
+
+/// The whole disks, by name, without those that are none, and without those that neither are mounted nor ever did
+/// anything: many numbered devices are there only in case.
+fn shown<'t>(text: &'t [u8], mounted: &BTreeSet<(u32, u32)>) -> BTreeMap<&'t [u8], Disk<'t>> {
+    let disks: BTreeMap<&[u8], Disk<'_>> =
+        parse::lines(text).filter_map(diskstats::parse).map(|disk| (disk.name, disk)).collect();
+    let is_shown = |disk: &Disk<'_>| {
+        let is_mounted = mounted.contains(&disk.device);
+        match kind(disk.name) {
+            b"ram" | b"zram" | b"sr" | b"fd" => false,
+            b"loop" => is_mounted,
+            _ => is_mounted || disk.completed > 0 || disk.in_flight > 0,
+        }
+    };
+    let is_whole = |name: &[u8]| whole(name).is_none_or(|whole| !disks.contains_key(whole));
+    disks.iter().filter(|(name, disk)| is_whole(name) && is_shown(disk)).map(|(name, disk)| (*name, *disk)).collect()
+}
+
+/// A device's name without its number.
+fn kind(name: &[u8]) -> &[u8] {
+    let digits = name.iter().rev().take_while(|byte| byte.is_ascii_digit()).count();
+    name.get(..name.len() - digits).unwrap_or(name)
+}
+
+/// The disk whose part a device of that name would be: `sda` of `sda1`, `nvme0n1` of `nvme0n1p1`.
+fn whole(name: &[u8]) -> Option<&[u8]> {
+    let stem = kind(name);
+    if stem.len() == name.len() {
+        return None;
+    }
+    match stem.strip_suffix(b"p") {
+        Some(disk) if disk.last().is_some_and(u8::is_ascii_digit) => Some(disk),
+        _ => Some(stem),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(text: &str, mounted: &[(u32, u32)]) -> Vec<String> {
+        let mounted = mounted.iter().copied().collect();
+        shown(text.as_bytes(), &mounted).into_keys().map(parse::text).collect()
+    }
+
+    #[test]
+    fn whole_disks_are_shown_and_their_parts_are_not() {
+        let used = "1 0 0 0 0 0 0 0 0 0 0";
+        let names_used =
+            ["sda", "sda1", "sdb", "nvme0n1", "nvme0n1p1", "mmcblk0", "mmcblk0p2", "md127", "dm-1", "dm-10"];
+        let text: String = names_used.iter().map(|name| format!("8 0 {name} {used}\n")).collect();
+        assert_eq!(names(&text, &[]), ["dm-1", "dm-10", "md127", "mmcblk0", "nvme0n1", "sda", "sdb"]);
+        // Some hypervisors hand over a part without its disk.
+        assert_eq!(names(&format!("202 1 xvda1 {used}\n"), &[]), ["xvda1"]);
+    }
+
+    #[test]
+    fn devices_that_are_no_disks_or_not_in_use_are_left_out() {
+        let (used, unused) = ("1 0 0 0 0 0 0 0 0 0 0", "0 0 0 0 0 0 0 0 0 0 0");
+        let text = format!(
+            "1 0 ram0 {used}\n253 0 zram0 {used}\n11 0 sr0 {used}\n7 0 loop0 {used}\n7 1 loop1 {unused}\n43 0 nbd0 {unused}\n43 1 nbd1 {used}\n"
+        );
+        assert_eq!(names(&text, &[(7, 1)]), ["loop1", "nbd1"]);
+    }
+
+    #[test]
+    fn a_disk_that_finishes_nothing_has_requests_that_take_as_long_as_it_was_busy() {
+        let before = Done { completed: 5, waited_ms: u32::MAX, read_bytes: 0, written_bytes: 0, busy_ms: u32::MAX - 9 };
+        let stuck = Done { busy_ms: 990, ..before };
+        assert_eq!(request_ms(&stuck, &before, 1), 1000.0);
+        assert_eq!(request_ms(&stuck, &before, 0), 0.0);
+        let done = Done { completed: 7, waited_ms: 19, ..before };
+        assert_eq!(request_ms(&done, &before, 1), 10.0);
+    }
+}

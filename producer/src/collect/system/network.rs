@@ -1,0 +1,47 @@
+//! TCP and connection tracking of the host's network namespace.
+
+use hostread::{
+    ProcRoot, Seen,
+    parse::{self, counters::counter},
+};
+
+use super::{
+    amounts,
+    resource::{Resource, Scene},
+};
+use crate::collect::measure::{IntoMeasured, Measure, Measured, Reason};
+
+/// Looks at it.
+pub fn look(scene: &Scene<'_>, amounts: &mut amounts::Memory, buffer: &mut Vec<u8>) -> Resource {
+    const SNMP: [(Measure, &str); 1] = [(Measure::SegmentsResent, "RetransSegs")];
+    const NETSTAT: [(Measure, &str); 4] = [
+        (Measure::TcpTimeouts, "TCPTimeouts"),
+        (Measure::ListenDrops, "ListenDrops"),
+        (Measure::ListenOverflows, "ListenOverflows"),
+        (Measure::SynCookies, "SyncookiesSent"),
+    ];
+    let mut figures = Vec::with_capacity(SNMP.len() + NETSTAT.len() + 1);
+    for (file, protocol, names) in [("snmp", "Tcp:", SNMP.as_slice()), ("netstat", "TcpExt:", &NETSTAT)] {
+        let text = scene.net.as_ref().and_then(|net| net.read(file, buffer));
+        for (measure, name) in names {
+            let amount = text.map(|text| counter(text, protocol.as_bytes(), name.as_bytes())).measured();
+            figures.push(amounts.rate(*measure, amount.and_then(|amount| amount.ok_or(Reason::Unsupported)), 1.0));
+        }
+    }
+    // `sys/net` shows the namespace of the one that reads.
+    let tracked = if scene.own_network { tracked(scene.root, buffer) } else { Err(Reason::Unsupported) };
+    figures.push((Measure::ConntrackPct, tracked));
+    Resource::only("network", figures)
+}
+
+/// How full the table of tracked connections is, in percent.
+fn tracked(root: &ProcRoot, buffer: &mut Vec<u8>) -> Measured {
+    let mut number = |name: &str| match root.directory.read(&format!("sys/net/netfilter/{name}"), buffer) {
+        // Nothing is tracked.
+        Seen::Gone => Err(Reason::Unsupported),
+        text => text.measured().and_then(|text| parse::number(text.trim_ascii()).ok_or(Reason::Unsupported)),
+    };
+    let (count, most) = (number("nf_conntrack_count")?, number("nf_conntrack_max")?);
+    // No maximum is no limit.
+    if most == 0 { Ok(0.0) } else { Ok(count as f64 / most as f64 * 100.0) }
+}

@@ -1,0 +1,84 @@
+//! CPU, memory and I/O: who waits for them, and what the kernel counts of them.
+
+use hostread::{
+    ProcRoot, Seen,
+    parse::system::{self, CpuTicks, Pressure},
+};
+
+use super::{
+    amounts,
+    resource::{Resource, Scene},
+};
+use crate::collect::measure::{IntoMeasured, Measure, Measured, Reason};
+
+/// The clock ticks of the sweep before.
+#[derive(Debug, Default)]
+pub struct Memory {
+    ticks: Option<CpuTicks>,
+}
+
+impl Memory {
+    /// Looks at the three.
+    pub fn look(&mut self, scene: &Scene<'_>, amounts: &mut amounts::Memory, buffer: &mut Vec<u8>) -> Vec<Resource> {
+        let mut pressure = |name: &str| {
+            let text = scene.root.directory.read(name, buffer);
+            // A kernel without it has no such file, or one that cannot be read.
+            if text == Seen::Gone { Seen::Unsupported } else { text.map(system::pressure) }
+        };
+        let (cpu, memory, io) = (pressure("pressure/cpu"), pressure("pressure/memory"), pressure("pressure/io"));
+        let some = |pressure: &Seen<Pressure>| average(pressure, |pressure| pressure.some);
+        let full = |pressure: &Seen<Pressure>| average(pressure, |pressure| pressure.full);
+        let mut of_cpu = vec![(Measure::PsiCpuSome, some(&cpu))];
+        of_cpu.extend(self.cpu(scene.root, amounts, buffer));
+        let mut of_memory = vec![(Measure::PsiMemorySome, some(&memory)), (Measure::PsiMemoryFull, full(&memory))];
+        of_memory.extend(memory_figures(scene, amounts, buffer));
+        let of_io = vec![(Measure::PsiIoSome, some(&io)), (Measure::PsiIoFull, full(&io))];
+        vec![Resource::only("cpu", of_cpu), Resource::only("memory", of_memory), Resource::only("io", of_io)]
+    }
+
+    fn cpu(
+        &mut self,
+        root: &ProcRoot,
+        amounts: &mut amounts::Memory,
+        buffer: &mut Vec<u8>,
+    ) -> [(Measure, Measured); 5] {
+        let text = root.directory.read("stat", buffer).here().unwrap_or_default();
+        let (ticks, activity) = (system::cpu_ticks(text), system::activity(text));
+        let level = |amount: Option<u64>| amount.map(|amount| amount as f64).ok_or(Reason::Unsupported);
+        [
+            (Measure::BusyPct, busy(ticks, std::mem::replace(&mut self.ticks, ticks))),
+            (Measure::TasksRunning, level(activity.running)),
+            (Measure::TasksBlocked, level(activity.blocked)),
+            amounts.rate(Measure::Forks, activity.forks.ok_or(Reason::Unsupported), 1.0),
+            amounts.rate(Measure::HostSwitches, activity.switches.ok_or(Reason::Unsupported), 1.0),
+        ]
+    }
+}
+
+fn memory_figures(scene: &Scene<'_>, amounts: &mut amounts::Memory, buffer: &mut Vec<u8>) -> [(Measure, Measured); 4] {
+    let directory = &scene.root.directory;
+    let available = directory.read("meminfo", buffer).here().and_then(system::available_memory);
+    let paging = directory.read("vmstat", buffer).here().map(system::paging).unwrap_or_default();
+    let (kills, came, went) = (paging.oom_kills, paging.swapped_in, paging.swapped_out);
+    [
+        (Measure::MemoryAvailable, available.map(|bytes| bytes as f64).ok_or(Reason::Unsupported)),
+        amounts.rate(Measure::HostOomKills, kills.ok_or(Reason::Unsupported), 1.0),
+        amounts.rate(Measure::SwappedIn, came.ok_or(Reason::Unsupported), scene.page),
+        amounts.rate(Measure::SwappedOut, went.ok_or(Reason::Unsupported), scene.page),
+    ]
+}
+
+fn average(pressure: &Seen<Pressure>, pick: fn(&Pressure) -> Option<f32>) -> Measured {
+    pressure.as_ref().measured().and_then(|pressure| pick(pressure).map(f64::from).ok_or(Reason::Unsupported))
+}
+
+fn busy(now: Option<CpuTicks>, before: Option<CpuTicks>) -> Measured {
+    let now = now.ok_or(Reason::Unsupported)?;
+    let before = before.ok_or(Reason::FirstSweep)?;
+    let total = now.total.saturating_sub(before.total);
+    if total == 0 {
+        return Err(Reason::FirstSweep);
+    }
+    // The kernel's idle counters are known to step back a little now and then.
+    Ok((now.busy.saturating_sub(before.busy) as f64 / total as f64 * 100.0).min(100.0))
+}

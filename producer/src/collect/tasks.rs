@@ -1,0 +1,122 @@
+//! Where the tasks of all processes are in the kernel: main threads, which a process tells of itself, and other threads, which each
+//! take a look of their own.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+
+use hostread::{
+    ProcRoot, ProcessKey, Seen,
+    parse::{self, syscall::Syscall},
+    process::OpenProcess,
+};
+
+use crate::collect::process::Process;
+
+/// A task in a system call.
+#[derive(Clone, Copy, Debug)]
+pub struct Task {
+    /// Index of its process in the sweep.
+    pub process: usize,
+    /// Its id; of a main thread the process's.
+    pub id: u32,
+    /// The call.
+    pub syscall: Syscall,
+}
+
+/// The tasks of a sweep.
+#[derive(Debug, Default)]
+pub struct Tasks {
+    /// Those in a system call.
+    pub list: Vec<Task>,
+    /// How many threads were not looked at for want of time, by the index of their process in the sweep.
+    pub left_out: BTreeMap<usize, usize>,
+}
+
+/// Who is looked at first in the next sweep.
+#[derive(Debug, Default)]
+pub struct Turn {
+    next: Option<ProcessKey>,
+}
+
+impl Turn {
+    /// Looks at the tasks of a sweep. Threads of processes that have one of the files `wanted` open come first: of these a lock is waited
+    /// for. The others take turns when `budget`, which is time on a CPU, is used up.
+    pub fn look(
+        &mut self,
+        root: &ProcRoot,
+        processes: &[Process],
+        wanted: &BTreeSet<u64>,
+        budget: Duration,
+        buffer: &mut Vec<u8>,
+    ) -> Tasks {
+        let mut tasks = Tasks { list: main_threads(processes), left_out: BTreeMap::new() };
+        let (concerned, mut others): (Vec<usize>, Vec<usize>) = (0..processes.len())
+            .filter(|at| processes.get(*at).is_some_and(|process| process.threads > 1))
+            .partition(|at| processes.get(*at).is_some_and(|process| has_open(process, wanted)));
+        let is_next = |at: &usize| processes.get(*at).is_some_and(|process| Some(process.key) >= self.next);
+        let turn = others.iter().position(is_next).unwrap_or(0);
+        others.rotate_left(turn);
+        self.next = None;
+        let began = root.tape.thread_cpu();
+        let is_spent = || root.tape.thread_cpu().saturating_sub(began) > budget;
+        let n_concerned = concerned.len();
+        for (place, at) in concerned.into_iter().chain(others).enumerate() {
+            let Some(process) = processes.get(at) else { continue };
+            if is_spent() {
+                tasks.left_out.insert(at, usize::try_from(process.threads).unwrap_or(usize::MAX).saturating_sub(1));
+                if place >= n_concerned {
+                    self.next.get_or_insert(process.key);
+                }
+                continue;
+            }
+            let left_out = other_threads(root, at, process.key, is_spent, &mut tasks.list, buffer);
+            if left_out > 0 {
+                tasks.left_out.insert(at, left_out);
+            }
+        }
+        tasks
+    }
+}
+
+fn main_threads(processes: &[Process]) -> Vec<Task> {
+    let in_call = processes.iter().enumerate().filter_map(|(at, process)| match process.syscall {
+        Seen::Here(Some(syscall)) => Some(Task { process: at, id: process.key.pid, syscall }),
+        _ => None,
+    });
+    in_call.collect()
+}
+
+fn has_open(process: &Process, wanted: &BTreeSet<u64>) -> bool {
+    match &process.handles {
+        Seen::Here(handles) => handles.files().any(|(_, file, _)| wanted.contains(&file.inode)),
+        _ => false,
+    }
+}
+
+/// Returns how many it left out because the time was up.
+fn other_threads(
+    root: &ProcRoot,
+    at: usize,
+    identity: ProcessKey,
+    is_spent: impl Fn() -> bool,
+    list: &mut Vec<Task>,
+    buffer: &mut Vec<u8>,
+) -> usize {
+    // To ask for the time takes time.
+    const AT_A_TIME: usize = 32;
+    let Seen::Here(directory) = OpenProcess::reopen(root, identity, buffer) else { return 0 };
+    let Seen::Here(threads) = directory.directory("task") else { return 0 };
+    let ids = threads.numbers().here().unwrap_or_default();
+    for (place, id) in ids.iter().copied().enumerate().filter(|(_, id)| *id != identity.pid) {
+        if place % AT_A_TIME == AT_A_TIME - 1 && is_spent() {
+            return ids.len() - place;
+        }
+        let text = threads.read_small(&format!("{id}/syscall"), buffer).here();
+        if let Some(syscall) = text.and_then(parse::syscall::parse) {
+            list.push(Task { process: at, id, syscall });
+        }
+    }
+    0
+}

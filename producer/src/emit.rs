@@ -1,0 +1,8 @@
+//! A snapshot of all that, and its way to the bus.
+
+pub mod assemble;
+pub mod builder;
+pub mod columns;
+pub mod delivery;
+pub mod outbox;
+pub mod record;

@@ -1,0 +1,87 @@
+//! What a control group is called, and what of its name outlives a restart.
+
+use hostread::parse::cgroup_path as path;
+
+use crate::collect::{
+    container::{Label, UNNAMED},
+    role::fold_digits,
+};
+
+/// The role of a group: its container's or pod's name, its unit, or its path with digits folded.
+pub fn role(path: &str, label: Option<&Label>) -> String {
+    let named = label.map_or(UNNAMED, |label| &label.role);
+    match path::container(path) {
+        Some(inside) => format!("[{named}]{}", fold_parts(inside.below)),
+        None if path::pod_itself(path).is_some() => format!("[{}] pod", label.map_or("pod", |label| &label.role)),
+        None => fold_parts(path::unit(path).unwrap_or(path)),
+    }
+}
+
+/// What a person calls a group.
+pub fn name(path: &str, label: Option<&Label>) -> String {
+    let named = || label.map(|label| label.name.clone());
+    match (path::container(path), path::pod_itself(path)) {
+        (Some(inside), _) => {
+            let short = || inside.id.get(..12).unwrap_or(inside.id).to_owned();
+            format!("{}{}", named().unwrap_or_else(short), inside.below)
+        }
+        (None, Some(pod)) => format!("pod {}", named().unwrap_or(pod)),
+        (None, None) => path::unit(path).unwrap_or(path).to_owned(),
+    }
+}
+
+/// Folds what is drawn anew: digits, and the names that systemd makes for units that have none.
+fn fold_parts(path: &str) -> String {
+    let fold = |part: &str| match part.strip_prefix("run-r").and_then(|rest| rest.split_once('.')) {
+        Some((drawn, kind)) if drawn.len() == 32 && drawn.bytes().all(|digit| digit.is_ascii_hexdigit()) => {
+            format!("run-#.{kind}")
+        }
+        _ => fold_digits(part),
+    };
+    path.split('/').map(fold).collect::<Vec<_>>().join("/")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const UID: &str = "0a1b2c3d-0000-4000-8000-0123456789ab";
+
+    fn check(path: &str, label: Option<(&str, &str)>, expected_role: &str, expected_name: &str) {
+        let label = label.map(|(role, name)| Label { role: role.to_owned(), name: name.to_owned() });
+        assert_eq!(
+            (role(path, label.as_ref()).as_str(), name(path, label.as_ref()).as_str()),
+            (expected_role, expected_name)
+        );
+    }
+
+    #[test]
+    fn a_unit_is_what_a_person_calls_it() {
+        check("/system.slice/nginx.service", None, "nginx.service", "nginx.service");
+        check("/user.slice/user-1000.slice/session-3.scope", None, "session-#.scope", "session-3.scope");
+        let drawn = format!("/system.slice/run-r{}.scope", "0f9a".repeat(8));
+        assert_eq!(role(&drawn, None), "run-#.scope");
+    }
+
+    #[test]
+    fn a_container_is_what_it_is_called_and_not_its_id() {
+        let id = "0123456789abcdef".repeat(4);
+        let (docker, label) = (format!("/system.slice/docker-{id}.scope"), Some(("orders-#", "orders-2")));
+        check(&docker, label, "[orders-#]", "orders-2");
+        check(&docker, None, "[container]", "0123456789ab");
+        check(
+            &format!("{docker}/system.slice/a1.service"),
+            label,
+            "[orders-#]/system.slice/a#.service",
+            "orders-2/system.slice/a1.service",
+        );
+    }
+
+    #[test]
+    fn a_pod_is_its_owner() {
+        let slice = format!("/kubepods.slice/kubepods-pod{}.slice", UID.replace('-', "_"));
+        check(&slice, Some(("pay/api", "pay/api-0")), "[pay/api] pod", "pod pay/api-0");
+        check(&slice, None, "[pod] pod", &format!("pod {UID}"));
+        check("/kubepods/burstable", None, "/kubepods/burstable", "/kubepods/burstable");
+    }
+}

@@ -1,0 +1,45 @@
+//! A node for each control group, linked to the one around it.
+
+use std::collections::BTreeMap;
+
+use hostread::{cgroups::around, parse::cgroup_path as path};
+use schemas::{EdgeKind, Node, NodeKind};
+
+use super::cgroup_names;
+use crate::{
+    collect::{
+        cgroups::{Group, Groups},
+        measure::Measure,
+    },
+    emit::builder::{Builder, Relation},
+};
+
+/// Adds the groups, and returns the node of each path.
+pub fn add<'p>(builder: &mut Builder, groups: &Groups<'p>) -> BTreeMap<&'p str, i32> {
+    let nodes: BTreeMap<&str, i32> = groups.shown.iter().map(|group| (group.path, add_group(builder, group))).collect();
+    for (path, node) in &nodes {
+        if let Some(outer) = around(path).find_map(|path| nodes.get(path)) {
+            builder.edge(*node, *outer, EdgeKind::MemberOf, Relation::OBSERVED);
+        }
+    }
+    nodes
+}
+
+fn add_group(builder: &mut Builder, group: &Group<'_>) -> i32 {
+    let node = builder.node(Node {
+        id: format!("c:{}", group.path),
+        kind: NodeKind::Cgroup,
+        role: cgroup_names::role(group.path, group.label),
+        name: cgroup_names::name(group.path, group.label),
+        container: path::container(group.path).map(|inside| inside.id.to_owned()),
+        ..Node::default()
+    });
+    builder.put(Measure::Processes, node, Ok(f64::from(group.processes)));
+    for (measure, measured) in &group.figures {
+        builder.put(*measure, node, *measured);
+    }
+    for (source, text) in &group.proofs {
+        builder.evidence(source, text, [node]);
+    }
+    node
+}

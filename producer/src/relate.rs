@@ -1,0 +1,9 @@
+//! How they relate: who holds what, who waits for whom, and who talks to whom.
+
+pub mod connections;
+pub mod futexes;
+pub mod locks;
+pub mod pipes;
+pub mod stalls;
+pub mod titles;
+pub mod waits;

@@ -1,0 +1,197 @@
+//! Unix sockets: listeners, and the two ends of each connection.
+
+use std::collections::HashMap;
+
+use hostread::parse::sockets::UnixSocket;
+
+use super::{
+    network::{Building, Endpoint, Link, MIN_RESPONSE_WAIT_MS, OtherEnd, Target, Tie},
+    owners::Owners,
+    scene::Scene,
+    unread::Unread,
+};
+use crate::collect::role;
+
+/// Adds all Unix sockets to the network.
+pub(super) fn join(scene: &Scene<'_>, owners: &Owners, unread: &Unread, network: &mut Building) {
+    let placed = scene
+        .listings
+        .iter()
+        .flat_map(|(namespace, listing)| listing.sockets.unix.iter().map(|socket| (*namespace, socket)));
+    let sockets: Vec<(u64, &UnixSocket)> = placed.collect();
+    let by_inode: HashMap<u64, &UnixSocket> = sockets.iter().map(|(_, socket)| (socket.inode, *socket)).collect();
+    let mut listening = Listening::default();
+    for (namespace, listener) in
+        sockets.iter().filter(|(_, socket)| socket.listens && !scene.own.contains(&socket.inode))
+    {
+        if let Some(name) = listener.name.as_deref() {
+            let at = add_listener(scene, owners, network, *namespace, listener, name);
+            add_pending(scene, owners, unread, network, listener, at);
+            listening.add(*namespace, name, at);
+        }
+    }
+    for (namespace, socket) in sockets.iter().filter(|(_, socket)| !socket.listens) {
+        let Some(peer) = socket.peer.and_then(|peer| by_inode.get(&peer)) else { continue };
+        if scene.own.contains(&socket.inode) || scene.own.contains(&peer.inode) {
+            continue;
+        }
+        let serves = |socket| listening.of(*namespace, socket);
+        if let Some(endpoint) = serves(socket) {
+            count(network, endpoint, socket);
+        }
+        let pair = Pair { socket, serves: serves(socket).is_some(), peer, is_served: serves(peer).is_some() };
+        pair.join(scene, owners, unread, network);
+    }
+}
+
+/// The endpoints of listeners, by namespace and name. A path can be reached from other namespaces, an abstract name cannot.
+#[derive(Default)]
+struct Listening<'s> {
+    endpoints: HashMap<(u64, &'s str), usize>,
+    by_path: HashMap<&'s str, Vec<usize>>,
+}
+
+impl<'s> Listening<'s> {
+    fn add(&mut self, namespace: u64, name: &'s str, endpoint: usize) {
+        self.endpoints.insert((namespace, name), endpoint);
+        if !name.starts_with('@') {
+            self.by_path.entry(name).or_default().push(endpoint);
+        }
+    }
+
+    /// The endpoint that a socket is bound at. Of several containers that use one path it is not known which is meant from outside.
+    fn of(&self, namespace: u64, socket: &UnixSocket) -> Option<usize> {
+        let name = socket.name.as_deref()?;
+        let elsewhere = || match self.by_path.get(name)?.as_slice() {
+            [only] => Some(*only),
+            _ => None,
+        };
+        self.endpoints.get(&(namespace, name)).copied().or_else(elsewhere)
+    }
+}
+
+fn add_listener(
+    scene: &Scene<'_>,
+    owners: &Owners,
+    network: &mut Building,
+    namespace: u64,
+    listener: &UnixSocket,
+    name: &str,
+) -> usize {
+    let at = network.endpoint(format!("e:{namespace}:unix:{name}"), |id| Endpoint {
+        id,
+        role: format!("{}:{}", owners.role(scene.processes, listener.inode), role::fold_digits(name)),
+        name: name.to_owned(),
+        address: None,
+        path: name.starts_with('/').then(|| name.to_owned()),
+        connections: 0,
+        recv_queue: 0,
+        send_queue: None,
+        accept_queue: Some(0),
+        accept_limit: listener.limit.map(|_| 0),
+        rtt_ms: None,
+        retransmits: None,
+        owing_ms: None,
+    });
+    if let Some(endpoint) = network.at(at) {
+        *endpoint.accept_queue.get_or_insert(0) += u64::from(listener.queued);
+        if let Some(limit) = listener.limit {
+            *endpoint.accept_limit.get_or_insert(0) += u64::from(limit);
+        }
+    }
+    let listeners = owners.of_socket(listener.inode);
+    for owner in listeners {
+        network.link(*owner, Target::Endpoint(at), Tie::Opens, Link::of(true));
+    }
+    at
+}
+
+/// Clients that nobody has accepted yet wait for whoever listens.
+fn add_pending(
+    scene: &Scene<'_>,
+    owners: &Owners,
+    unread: &Unread,
+    network: &mut Building,
+    listener: &UnixSocket,
+    at: usize,
+) {
+    let accepting = owners.accepting(scene.processes, listener.inode);
+    for client in listener.pending.iter().filter(|client| !scene.own.contains(client)) {
+        let target = accepting.first().map_or(Target::Endpoint(at), |server| Target::Process(*server));
+        let late_ms = unread.pending_ms(*client);
+        network.owe(&accepting, late_ms, late_ms);
+        for owner in owners.of_socket(*client) {
+            add_client(network, *owner, target, late_ms);
+        }
+        if scene.asked.contains(client) {
+            let processes = accepting.first().copied().into_iter().collect();
+            network.network.other_ends.insert(*client, OtherEnd { processes, are_clients: false });
+        }
+    }
+}
+
+/// Links a client to its server, which has not read what it was asked for so long.
+fn add_client(network: &mut Building, client: usize, target: Target, late_ms: f64) {
+    let standing = network.standing(client);
+    standing.answer_wait_ms = standing.answer_wait_ms.max(late_ms);
+    let blocked_ms = Some(late_ms as f32).filter(|millis| *millis >= MIN_RESPONSE_WAIT_MS);
+    network.link(client, target, Tie::Connects, Link { blocked_ms, ..Link::of(true) });
+}
+
+fn count(network: &mut Building, at: usize, socket: &UnixSocket) {
+    if let Some(endpoint) = network.at(at) {
+        endpoint.connections += 1;
+        endpoint.recv_queue += u64::from(socket.queued);
+    }
+}
+
+/// The two ends of a connection, and whether others can find each by name.
+struct Pair<'s> {
+    socket: &'s UnixSocket,
+    serves: bool,
+    peer: &'s UnixSocket,
+    is_served: bool,
+}
+
+impl Pair<'_> {
+    /// Links the owners of the socket to those of its peer, if it is the client of the two.
+    fn join(&self, scene: &Scene<'_>, owners: &Owners, unread: &Unread, network: &mut Building) {
+        let (clients, servers) = (owners.of_socket(self.socket.inode), owners.of_socket(self.peer.inode));
+        network.owe(clients, 0.0, unread.received_ms(self.socket.inode));
+        if scene.asked.contains(&self.socket.inode) {
+            let other_end = OtherEnd { processes: servers.to_vec(), are_clients: !self.is_client() };
+            network.network.other_ends.insert(self.socket.inode, other_end);
+        }
+        if self.serves && !self.is_served {
+            return;
+        }
+        // Nobody listens: only the one that others can find by name can serve.
+        if self.serves == self.is_served && self.socket.name.is_some() && self.peer.name.is_none() {
+            return;
+        }
+        // Whether the ends of any other pair question and answer is not known.
+        let late_ms = if self.is_client() { unread.received_ms(self.peer.inode) } else { 0.0 };
+        network.owe(servers, late_ms, 0.0);
+        let age = |at: usize| scene.processes.get(at).map(|process| (process.key.start_time, process.key.pid));
+        for client in clients {
+            for server in servers {
+                if self.is_client() {
+                    network.standing(*client).clients += 1;
+                    add_client(network, *client, Target::Process(*server), late_ms);
+                } else if age(*client) > age(*server) {
+                    // Of a pair without names the younger was most likely started by, and for, the older.
+                    network.link(*client, Target::Process(*server), Tie::Connects, Link::of(false));
+                }
+            }
+        }
+    }
+
+    /// Whether the names leave no doubt that the socket is the client's.
+    fn is_client(&self) -> bool {
+        match (self.serves, self.is_served) {
+            (false, true) => true,
+            (true, false) => false,
+            _ => self.socket.name.is_none() && self.peer.name.is_some(),
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! What was sent to Unix sockets and nobody takes, and since when.
+//!
+//! The kernel tells how much lies there and no times. It is the same that lay there in the listing before if nobody can have taken it
+//! meanwhile, or nobody can have sent more: if no process that is seen to have one of the ends open has run from that listing to this one.
+//! Of all else nothing is said.
+
+use std::{
+    collections::HashMap,
+    time::{Duration, Instant},
+};
+
+use hostread::{ProcessKey, parse::sockets::UnixSocket, process};
+
+use super::{owners::Owners, scene::Scene};
+use crate::collect::process::Process;
+
+/// Since when something has lain unread.
+#[derive(Debug, Default)]
+pub(super) struct Unread {
+    // By the inode of the socket that received it.
+    received: HashMap<u64, Instant>,
+    // By the inode of a client that has sent something over a connection which nobody has accepted.
+    pending: HashMap<u64, Instant>,
+    clocks: HashMap<ProcessKey, Clock>,
+    at: Option<Instant>,
+}
+
+/// What a process had used of the CPU when it was asked after a listing.
+#[derive(Clone, Copy, Debug)]
+struct Clock {
+    used: Duration,
+    // After how many listings before this one, without a break, it was the same.
+    same: u32,
+}
+
+/// What is asked about processes after a listing, each once.
+struct Asking<'a> {
+    earlier: &'a Unread,
+    scene: &'a Scene<'a>,
+    owners: &'a Owners,
+    rests: HashMap<usize, bool>,
+    clocks: HashMap<ProcessKey, Clock>,
+    buffer: Vec<u8>,
+}
+
+impl Unread {
+    /// What lies unread in this sweep.
+    pub(super) fn next(&self, scene: &Scene<'_>, owners: &Owners) -> Unread {
+        let mut unread = Unread { at: Some(scene.at), ..Unread::default() };
+        let (rests, clocks) = (HashMap::new(), HashMap::new());
+        let mut asking = Asking { earlier: self, scene, owners, rests, clocks, buffer: Vec::new() };
+        // The ends of a connection by path can be in different network namespaces.
+        let all = || scene.listings.values().flat_map(|listing| &listing.sockets.unix);
+        let sockets: HashMap<u64, &UnixSocket> = all().map(|socket| (socket.inode, socket)).collect();
+        for socket in all() {
+            if socket.listens {
+                let has_sent = |client: &&u64| sockets.get(client).is_some_and(|client| client.sent > 0);
+                for client in socket.pending.iter().filter(has_sent) {
+                    unread.pending.insert(*client, self.pending.get(client).copied().unwrap_or(scene.at));
+                }
+            } else if socket.queued > 0
+                && let Some(sender) = socket.peer.and_then(|peer| sockets.get(&peer))
+                // To a socket that is nobody's peer anyone can send.
+                && sender.peer == Some(socket.inode)
+            {
+                let rests = [asking.end_rests(socket.inode), asking.end_rests(sender.inode)];
+                let before = self.received.get(&socket.inode).filter(|_| rests.contains(&true));
+                unread.received.insert(socket.inode, before.copied().unwrap_or(scene.at));
+            }
+        }
+        unread.clocks = asking.clocks;
+        unread
+    }
+
+    /// For how many milliseconds what a socket received has been unread; 0 if nothing is.
+    pub(super) fn received_ms(&self, inode: u64) -> f64 {
+        self.millis(self.received.get(&inode))
+    }
+
+    /// For how many milliseconds what a client sent has waited for somebody to accept its connection; 0 if nothing has.
+    pub(super) fn pending_ms(&self, client: u64) -> f64 {
+        self.millis(self.pending.get(&client))
+    }
+
+    fn millis(&self, since: Option<&Instant>) -> f64 {
+        let Some((at, since)) = self.at.zip(since) else { return 0.0 };
+        at.duration_since(*since).as_secs_f64() * 1000.0
+    }
+}
+
+impl Asking<'_> {
+    /// Whether a socket has owners, and none of them has run since the listing before.
+    fn end_rests(&mut self, inode: u64) -> bool {
+        let owners = self.owners;
+        let owners = owners.of_socket(inode);
+        // All of them are asked, so that their clocks are known after the next listing.
+        owners.iter().fold(!owners.is_empty(), |rests, owner| self.rests(*owner) && rests)
+    }
+
+    fn rests(&mut self, owner: usize) -> bool {
+        if let Some(rests) = self.rests.get(&owner) {
+            return *rests;
+        }
+        let scene = self.scene;
+        let rests = scene.processes.get(owner).is_some_and(|process| {
+            if process.rested { self.has_not_run_since_read(process) } else { self.clock_stands(process) }
+        });
+        self.rests.insert(owner, rests);
+        rests
+    }
+
+    /// Processes are read before the sockets are listed: what has rested from the sweep before to this one is asked once more.
+    fn has_not_run_since_read(&mut self, process: &Process) -> bool {
+        let turns = process::turns(self.scene.root, process.key, process.key.pid, &mut self.buffer);
+        let when_read = process.counters.schedule.here().map(|schedule| schedule.turns);
+        turns.is_some() && turns == when_read
+    }
+
+    /// Its clock was asked after the listing before: only what it told after the one before that covers all the time from listing to
+    /// listing.
+    fn clock_stands(&mut self, process: &Process) -> bool {
+        let Some(used) = self.scene.root.cpu_time(process.key.pid).here() else { return false };
+        let before = self.earlier.clocks.get(&process.key).filter(|clock| clock.used == used);
+        let same = before.map_or(0, |clock| clock.same.saturating_add(1));
+        self.clocks.insert(process.key, Clock { used, same });
+        same >= 2
+    }
+}

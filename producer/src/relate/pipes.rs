@@ -1,0 +1,58 @@
+//! Who reads what whom writes through pipes.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use hostread::Seen;
+
+use crate::collect::{
+    files::{FileKey, Handle},
+    process::Process,
+};
+
+/// Who reads and who writes each pipe, by index in the sweep.
+#[derive(Debug, Default)]
+pub struct Ends(BTreeMap<FileKey, (BTreeSet<usize>, BTreeSet<usize>)>);
+
+impl Ends {
+    /// The pipes of all processes.
+    pub fn of_all(processes: &[Process]) -> Ends {
+        let mut ends = BTreeMap::<FileKey, (BTreeSet<usize>, BTreeSet<usize>)>::new();
+        for (at, process) in processes.iter().enumerate() {
+            let Seen::Here(handles) = &process.handles else { continue };
+            for (_, handle) in &handles.open {
+                let Handle::Pipe { pipe, reads, writes } = handle else { continue };
+                let (readers, writers) = ends.entry(*pipe).or_default();
+                if *reads {
+                    readers.insert(at);
+                }
+                if *writes {
+                    writers.insert(at);
+                }
+            }
+        }
+        Ends(ends)
+    }
+
+    /// Readers and writers of a pipe.
+    pub fn of(&self, pipe: &FileKey) -> Option<&(BTreeSet<usize>, BTreeSet<usize>)> {
+        self.0.get(pipe)
+    }
+
+    /// Pairs of a reader and a writer of one pipe, and how many pairs were left out.
+    pub fn pairs(&self) -> (BTreeSet<(usize, usize)>, usize) {
+        // A pipe that a whole process tree inherited says nothing of any two of them.
+        const MOST_PAIRS: usize = 64;
+        let (mut pairs, mut left_out) = (BTreeSet::new(), 0);
+        for (readers, writers) in self.0.values() {
+            if readers.len() * writers.len() > MOST_PAIRS {
+                left_out += readers.len() * writers.len();
+                continue;
+            }
+            // One that has both ends (to wake itself, or because it has not closed the other yet) waits for nobody.
+            for reader in readers.difference(writers) {
+                pairs.extend(writers.difference(readers).map(|writer| (*reader, *writer)));
+            }
+        }
+        (pairs, left_out)
+    }
+}

@@ -1,0 +1,177 @@
+//! Who stays in a read or a write of a pipe or socket, and for whom.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
+    time::{Duration, Instant},
+};
+
+use hostread::{ProcRoot, ProcessKey, Seen, parse::syscall::ChannelCall, process};
+
+use crate::{
+    collect::{
+        files::{FileKey, Handle},
+        process::Process,
+        tasks::Task,
+    },
+    relate::{connections::Network, pipes::Ends},
+};
+
+/// A task that stays in one read or write for a shorter time is not stalled: it gets no edge.
+pub const MIN_STALL: Duration = Duration::from_millis(100);
+
+/// A task that stays in one read or write.
+#[derive(Clone, Debug)]
+pub struct Stall {
+    /// Index of its process in the sweep.
+    pub process: usize,
+    /// Whether it writes.
+    pub writes: bool,
+    /// Whether it is a pipe, else a socket.
+    pub is_pipe: bool,
+    /// Since the wait was first seen.
+    pub blocked: Duration,
+    /// Indices of the processes at the other end.
+    pub others: Vec<usize>,
+    /// Where the call was read.
+    pub source: String,
+    /// The call in words.
+    pub text: String,
+}
+
+/// What is remembered from sweep to sweep: the waits that went on.
+#[derive(Debug, Default)]
+pub struct Memory {
+    waits: HashMap<(ProcessKey, u32, Channel), Sighting>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Sighting {
+    // A task that was woken and waits again has had a turn on a CPU; its wait is a new one.
+    turns: Option<u64>,
+    since: Instant,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+enum Channel {
+    Pipe { pipe: FileKey, writes: bool },
+    Socket { inode: u64, writes: bool },
+}
+
+/// A task in a call that reads or writes a pipe or socket.
+#[derive(Clone, Copy, Debug)]
+pub struct Caller {
+    task: Task,
+    key: ProcessKey,
+    call: ChannelCall,
+    channel: Channel,
+}
+
+/// The tasks in such calls.
+pub fn callers(processes: &[Process], tasks: &[Task]) -> Vec<Caller> {
+    let caller = |task: &Task| {
+        let call = task.syscall.channel_call()?;
+        let process = processes.get(task.process)?;
+        let Seen::Here(handles) = &process.handles else { return None };
+        let channel = match handles.handle(call.fd)? {
+            Handle::Pipe { pipe, .. } => Channel::Pipe { pipe, writes: call.writes },
+            Handle::Socket(inode) => Channel::Socket { inode, writes: call.writes },
+            Handle::File { .. } => return None,
+        };
+        Some(Caller { task: *task, key: process.key, call, channel })
+    };
+    tasks.iter().filter_map(caller).collect()
+}
+
+/// The sockets that they read or write, by inode.
+pub fn sockets(callers: &[Caller]) -> HashSet<u64> {
+    let socket = |caller: &Caller| match caller.channel {
+        Channel::Socket { inode, .. } => Some(inode),
+        Channel::Pipe { .. } => None,
+    };
+    callers.iter().filter_map(socket).collect()
+}
+
+impl Memory {
+    /// How long each caller has stayed, and for whom. Who serves a client and has nothing to do waits for nobody.
+    pub fn look(
+        &mut self,
+        root: &ProcRoot,
+        callers: &[Caller],
+        pipes: &Ends,
+        network: &Network,
+        buffer: &mut Vec<u8>,
+    ) -> Vec<Stall> {
+        let now = root.tape.monotonic();
+        let (mut sightings, mut stalls) = (HashMap::with_capacity(callers.len()), Vec::new());
+        for caller in callers {
+            let Some(others) = others(caller, pipes, network) else { continue };
+            let turns = process::turns(root, caller.key, caller.task.id, buffer);
+            let key = (caller.key, caller.task.id, caller.channel);
+            let before = self.waits.get(&key).filter(|before| turns.is_some() && before.turns == turns);
+            let since = before.map_or(now, |before| before.since);
+            sightings.insert(key, Sighting { turns, since });
+            stalls.push(caller.stall(root, now.duration_since(since), others));
+        }
+        self.waits = sightings;
+        stalls
+    }
+}
+
+impl Caller {
+    fn stall(&self, root: &ProcRoot, blocked: Duration, others: Vec<usize>) -> Stall {
+        let (pid, task) = (self.key.pid, self.task.id);
+        let ChannelCall { name, fd, writes } = self.call;
+        let (is_pipe, what) = match self.channel {
+            Channel::Pipe { pipe, .. } => (true, format!("pipe:[{}]", pipe.inode)),
+            Channel::Socket { inode, .. } => (false, format!("socket:[{inode}]")),
+        };
+        Stall {
+            process: self.task.process,
+            writes,
+            is_pipe,
+            blocked,
+            others,
+            source: root.path.join(format!("{pid}/task/{task}/syscall")).display().to_string(),
+            text: format!("{} {fd:#x}: {name}({fd}), {what}", self.task.syscall.number),
+        }
+    }
+}
+
+/// Who is waited for; none if the wait is nobody's trouble.
+fn others(caller: &Caller, pipes: &Ends, network: &Network) -> Option<Vec<usize>> {
+    let others: BTreeSet<usize> = match caller.channel {
+        Channel::Pipe { pipe, writes } => {
+            let (readers, writers) = pipes.of(&pipe)?;
+            if writes { readers.clone() } else { writers.clone() }
+        }
+        Channel::Socket { inode, writes } => {
+            let other_end = network.other_ends.get(&inode)?;
+            if !writes && other_end.are_clients {
+                return None;
+            }
+            other_end.processes.iter().copied().collect()
+        }
+    };
+    Some(others.into_iter().filter(|other| *other != caller.task.process).collect())
+}
+
+/// The longest stall of each process: in a write and in a read.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Longest {
+    /// In milliseconds.
+    pub write_ms: f64,
+    /// In milliseconds.
+    pub read_ms: f64,
+}
+
+/// The longest stalls by process.
+pub fn longest(stalls: &[Stall]) -> BTreeMap<usize, Longest> {
+    let mut longest = BTreeMap::<usize, Longest>::new();
+    for stall in stalls {
+        let millis = stall.blocked.as_secs_f64() * 1000.0;
+        let of_process = longest.entry(stall.process).or_default();
+        let longest = if stall.writes { &mut of_process.write_ms } else { &mut of_process.read_ms };
+        *longest = longest.max(millis);
+    }
+    longest
+}

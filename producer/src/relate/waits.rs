@@ -1,0 +1,231 @@
+//! Who waits for file locks, for whom, and for how long.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    time::{Duration, Instant},
+};
+
+use hostread::{
+    ProcRoot, ProcessKey,
+    locks::LockList,
+    parse::syscall::{Family, LockCall},
+    process,
+};
+
+use crate::{
+    collect::{files::FileKey, process::Process, tasks::Task},
+    relate::locks::{self, Held, Openers, Proof},
+};
+
+/// A task that waits for a lock.
+#[derive(Clone, Debug)]
+pub struct Wait {
+    /// Index of the waiting process in the sweep.
+    pub process: usize,
+    /// The file.
+    pub file: FileKey,
+    /// Since the wait was first seen.
+    pub blocked: Duration,
+    /// Who holds what it waits for; empty if nobody is seen to.
+    pub holders: Vec<Blocker>,
+}
+
+/// A process that a wait is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Blocker {
+    /// Index of the process in the sweep.
+    pub process: usize,
+    /// False for one that only shares the holder's open file.
+    pub main: bool,
+    /// Whether the kernel's own files name it as the holder of this very lock.
+    pub observed: bool,
+}
+
+/// Locks and waits of one sweep.
+#[derive(Debug, Default)]
+pub struct Picture {
+    /// Locks that are held.
+    pub held: Vec<Held>,
+    /// Tasks that wait.
+    pub waits: Vec<Wait>,
+    /// The lines behind the waits.
+    pub proofs: BTreeSet<Proof>,
+    /// Whether the kernel's list of locks could be read.
+    pub list_readable: bool,
+    /// Waits of which only the kernel's list tells, but not whose they are.
+    pub unknown_waits: usize,
+    /// Whether others than those in `waits` may wait, because a process keeps to itself what it waits for.
+    pub may_hide_waits: bool,
+    /// Whether others than the holders in `waits` may hold what is waited for, because a process keeps to itself what it has open.
+    pub may_hide_holders: bool,
+}
+
+/// What is remembered from sweep to sweep: the waits that went on.
+#[derive(Debug, Default)]
+pub struct Memory {
+    waits: HashMap<(ProcessKey, u32, FileKey), Sighting>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Sighting {
+    // A task that was woken and waits again has had a turn on a CPU; its wait is a new one.
+    turns: Option<u64>,
+    since: Instant,
+}
+
+/// What a look at the locks needs.
+pub struct Scene<'s> {
+    /// Where to look.
+    pub root: &'s ProcRoot,
+    /// The sweep's processes.
+    pub processes: &'s [Process],
+    /// Its tasks.
+    pub tasks: &'s [Task],
+    /// The kernel's list of locks.
+    pub listed: &'s LockList,
+    /// Whether that can hide locks because it is not of the first PID namespace.
+    pub list_hides: bool,
+}
+
+/// A task in a lock call.
+#[derive(Clone, Debug)]
+struct Blocked {
+    process: usize,
+    task: u32,
+    file: FileKey,
+    call: Option<LockCall>,
+    // The lock's number in the list, if it is there that the task waits.
+    number: Option<u64>,
+    proofs: Vec<Proof>,
+}
+
+impl Memory {
+    /// Looks at the locks of the host.
+    pub fn look(&mut self, scene: &Scene<'_>, buffer: &mut Vec<u8>) -> Picture {
+        let openers = Openers::of(scene.processes);
+        let listed = scene.listed;
+        let mut blocked: Vec<Blocked> = scene.tasks.iter().filter_map(|task| blocked_in(scene, task)).collect();
+        let mut inodes = listed.waited_for();
+        inodes.extend(blocked.iter().map(|blocked| blocked.file.inode));
+        // Of a lock that nobody waits for, an owner that is there is answer enough: most locks are such.
+        inodes.extend(locks::without_owner(scene.processes, &openers, listed));
+        let held = locks::holders(scene.root, scene.processes, &openers, listed, &inodes, buffer);
+        add_listed(scene, &openers, listed, &mut blocked);
+        let told = listed.lines.iter().filter(|(line, _)| line.waits).count();
+        let found = blocked.iter().filter(|blocked| blocked.number.is_some()).count();
+        let mut picture =
+            Picture { list_readable: listed.readable, unknown_waits: told.saturating_sub(found), ..Picture::default() };
+        let now = scene.root.tape.monotonic();
+        let mut sightings = HashMap::with_capacity(blocked.len());
+        for blocked in blocked {
+            let Some(waiter) = scene.processes.get(blocked.process) else { continue };
+            let key = (waiter.key, blocked.task, blocked.file);
+            let turns = process::turns(scene.root, waiter.key, blocked.task, buffer);
+            // A kernel that counts no turns tells nothing; a lock is asked for so seldom that it is the same wait then.
+            let before = self.waits.get(&key).filter(|before| before.turns == turns);
+            let since = before.map_or(now, |before| before.since);
+            sightings.insert(key, Sighting { turns, since });
+            let (holders, proofs) = blockers(&blocked, &held);
+            picture.proofs.extend(proofs.into_iter().chain(blocked.proofs));
+            let blocked_for = now.duration_since(since);
+            picture.waits.push(Wait { process: blocked.process, file: blocked.file, blocked: blocked_for, holders });
+        }
+        self.waits = sightings;
+        picture.held = held;
+        picture.note_what_is_hidden(scene, listed);
+        picture
+    }
+}
+
+impl Picture {
+    fn note_what_is_hidden(&mut self, scene: &Scene<'_>, listed: &LockList) {
+        let is_whole_list = listed.readable && !scene.list_hides && self.unknown_waits == 0;
+        let any_closed = scene.processes.iter().any(Process::is_closed);
+        self.may_hide_waits = any_closed && !is_whole_list;
+        let any_unknown = self.waits.iter().any(|wait| wait.holders.is_empty());
+        self.may_hide_holders = any_closed && (self.may_hide_waits || any_unknown);
+    }
+}
+
+fn blocked_in(scene: &Scene<'_>, task: &Task) -> Option<Blocked> {
+    let Task { process: at, id: task, syscall } = *task;
+    let call = syscall.lock_call()?;
+    let process = scene.processes.get(at)?;
+    let file = process.handles.as_ref().here()?.file(call.fd)?;
+    let pid = process.key.pid;
+    let [a, b, c, ..] = syscall.arguments;
+    let proof = Proof {
+        source: scene.root.path.join(format!("{pid}/task/{task}/syscall")).display().to_string(),
+        text: format!("{} {a:#x} {b:#x} {c:#x}: {}", syscall.number, call.describe()),
+        processes: vec![at],
+        file,
+    };
+    Some(Blocked { process: at, task, file, call: Some(call), number: None, proofs: vec![proof] })
+}
+
+/// Adds what the list tells of waits (its `->` lines) to what the tasks themselves told.
+fn add_listed(scene: &Scene<'_>, openers: &Openers, listed: &LockList, blocked: &mut Vec<Blocked>) {
+    let pids: BTreeMap<u32, usize> =
+        scene.processes.iter().enumerate().map(|(at, process)| (process.key.pid, at)).collect();
+    let source = scene.root.path.join("locks").display().to_string();
+    for (line, text) in listed.lines.iter().filter(|(line, _)| line.waits) {
+        let process = u32::try_from(line.lock.pid).ok().and_then(|pid| pids.get(&pid).copied());
+        let family = line.lock.class.family();
+        let is_this = |blocked: &&mut Blocked| {
+            blocked.number.is_none()
+                && blocked.file.inode == line.lock.inode
+                && blocked.call.map(|call| call.family) == family
+                // The list names no process that waits for an open-file lock.
+                && process.is_none_or(|process| process == blocked.process)
+        };
+        let proof = |process: usize, file: FileKey| Proof {
+            source: source.clone(),
+            text: text.clone(),
+            processes: vec![process],
+            file,
+        };
+        if let Some(known) = blocked.iter_mut().find(is_this) {
+            known.number = Some(line.number);
+            known.proofs.push(proof(known.process, known.file));
+        } else if let Some(process) = process
+            && let Some(opener) = openers.of_inode(line.lock.inode).iter().find(|opener| opener.process == process)
+        {
+            blocked.push(Blocked {
+                process,
+                task: u32::try_from(line.lock.pid).unwrap_or(0),
+                file: opener.file,
+                call: None,
+                number: Some(line.number),
+                proofs: vec![proof(process, opener.file)],
+            });
+        }
+    }
+}
+
+/// Who holds what a task waits for: by the list's numbers, else whoever holds a lock in its way.
+fn blockers(blocked: &Blocked, held: &[Held]) -> (Vec<Blocker>, Vec<Proof>) {
+    let by_number = |held: &&Held| blocked.number.is_some_and(|number| held.numbers.contains(&number));
+    let mut locks: Vec<&Held> = held.iter().filter(by_number).collect();
+    let named_by_list = !locks.is_empty();
+    if !named_by_list {
+        locks = held.iter().filter(|held| held.file == blocked.file && is_in_the_way(blocked, held)).collect();
+    }
+    // A lock on a whole file leaves no doubt; of a range it is not known which one is wanted.
+    let whole_file = blocked.call.is_some_and(|call| call.family == Family::Flock);
+    let mut blockers = BTreeMap::<usize, Blocker>::new();
+    for holder in locks.iter().flat_map(|held| &held.holders).filter(|holder| holder.process != blocked.process) {
+        let observed = holder.main && (named_by_list || whole_file);
+        let blocker = Blocker { process: holder.process, main: holder.main, observed };
+        let known = blockers.entry(holder.process).or_insert(blocker);
+        known.main |= blocker.main;
+        known.observed |= blocker.observed;
+    }
+    let proofs = locks.iter().flat_map(|held| held.proofs.iter().cloned()).collect();
+    (blockers.into_values().collect(), proofs)
+}
+
+fn is_in_the_way(blocked: &Blocked, held: &Held) -> bool {
+    let Some(call) = blocked.call else { return false };
+    let both_read = held.lock.shared && call.shared == Some(true);
+    held.lock.class.family() == Some(call.family) && !both_read
+}
