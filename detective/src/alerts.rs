@@ -3,11 +3,26 @@
 use std::time::{Duration, SystemTime};
 
 use bus::{Bus, BusError, Cursor};
+use clap::Args;
 use schemas::{RootCauseEvent, Timestamp, Topic};
 use scorer::announce::Printer;
 use service::Hint;
 
-use crate::{cli::AlertsArgs, config::Config};
+use crate::config::Config;
+
+/// Flags of `alerts`.
+#[derive(Debug, Args)]
+pub struct AlertsArgs {
+    /// One JSON object a line.
+    #[arg(long)]
+    pub json: bool,
+    /// Go on with what comes.
+    #[arg(long)]
+    pub follow: bool,
+    /// Only events of the last while, as in `10m` or `2h`.
+    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+    pub since: Option<Duration>,
+}
 
 /// Prints events, oldest first.
 ///

@@ -1,9 +1,33 @@
 //! The operator vouches for a while.
 
+use std::time::Duration;
+
 use anyhow::Context;
+use clap::Args;
 use service::Hint;
 
-use crate::{cli::BaselineArgs, config::Config, output::print};
+use crate::{config::Config, output::print};
+
+/// Flags of `baseline`.
+#[derive(Debug, Args)]
+pub struct BaselineArgs {
+    /// For how long, as in `10m`.
+    #[arg(long = "for", value_name = "TIME", value_parser = humantime::parse_duration)]
+    pub span: Duration,
+    /// Only the cohort of this host.
+    #[arg(long)]
+    pub host: Option<String>,
+    /// Address of the HTTP API of the detective that runs [default: 127.0.0.1:7117].
+    #[arg(long, value_name = "IP:PORT")]
+    pub listen: Option<String>,
+}
+
+impl BaselineArgs {
+    /// The settings that these flags stand for.
+    pub fn settings(&self) -> Vec<(&'static str, Option<String>)> {
+        vec![("api.listen", self.listen.clone())]
+    }
+}
 
 /// Asks the detective that runs to learn from what happens now.
 ///

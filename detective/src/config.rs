@@ -1,6 +1,6 @@
 //! The settings of all parts: defaults, then a file, then the environment, then flags.
 
-use std::sync::Arc;
+use std::{path::PathBuf, sync::Arc};
 
 use bus::{Bus, BusConfig, BusError, BusKind};
 use producer::{Producer, SweepConfig};
@@ -9,8 +9,6 @@ use scorer::{AlarmConfig, ApiConfig, LearnConfig, ScorerConfig};
 use serde::{Deserialize, Serialize};
 use service::{Hint, Problems, Settings};
 use trainer::{FeaturesConfig, TrainerSettings, TrainingConfig};
-
-use crate::cli::{Cli, Command};
 
 /// All settings of Local Detective.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -71,42 +69,16 @@ impl Config {
     }
 }
 
-/// The configuration of a command.
+/// The configuration of a command, from a file, the environment and flags.
 ///
 /// # Errors
 /// All problems that the settings have, in one message.
-pub fn load(cli: &Cli) -> anyhow::Result<Config> {
-    let mut config: Config = service::load(service::program::sources(cli.config.clone(), flags(cli)))?;
+pub fn load(file: Option<PathBuf>, flags: Vec<(String, String)>) -> anyhow::Result<Config> {
+    let mut config: Config = service::load(service::program::sources(file, flags))?;
     let Producer { host, cohort, .. } = config.producer();
     (config.host, config.cohort) = (host, cohort);
     config.bus.path = std::path::absolute(&config.bus.path)?;
-    config.relearn = matches!(&cli.command, Command::Up(up) if up.relearn);
     Ok(config)
-}
-
-/// Flags as settings, by key.
-fn flags(cli: &Cli) -> Vec<(String, String)> {
-    let mut flags = Vec::new();
-    let mut set = |key: &str, value: Option<String>| flags.extend(value.map(|value| (key.to_owned(), value)));
-    set("bus.path", cli.data.as_ref().map(|data| data.to_string_lossy().into_owned()));
-    match &cli.command {
-        Command::Up(up) => {
-            set("sweep.interval", up.interval.clone());
-            set("learn.snapshots", up.learn.map(|learn| learn.to_string()));
-            set("api.listen", up.listen.clone());
-        }
-        Command::Baseline(baseline) => set("api.listen", baseline.listen.clone()),
-        Command::Alerts(_)
-        | Command::Explain(_)
-        | Command::Doctor
-        | Command::Evaluate(_)
-        | Command::Fault(_)
-        | Command::Manual
-        | Command::Guard => {}
-        Command::Record(record) => set("sweep.interval", record.interval.clone()),
-        Command::Replay(_) | Command::Topics(_) => {}
-    }
-    flags
 }
 
 /// Opens the bus, made if need be.

@@ -1,43 +1,37 @@
-//! How good the detective is, over cases whose answers are known: beside the original, a score without a model, and chance.
-//!
-//! Those who rank are given questions, and only the judge has what is true: [`cases`] tells the two apart, and no more than a
-//! [`cases::Question`] comes to [`lesson`] and [`exam`].
-//!
-//! - [`live`]: a plan played on this host, which makes such cases
-//! - [`cases`]: the list of a directory, in one of two forms
-//! - [`stream`]: a file's snapshots, [`lines`] of JSON by the table of [`columns`], or recordings
-//! - [`lesson`]: learning from a healthy stream; [`exam`]: what each ranker answers
-//! - [`judge`]: answers held against what is true, by [`places`]; [`figures`] of many, with [`intervals`]
-//! - [`report`]: for programs; [`table`]: for people; [`pictures`]: to look at
+//! How good the detective is, over cases whose answers are known.
 
-pub mod cases;
-pub mod columns;
-pub mod exam;
-pub mod figures;
-pub mod intervals;
-pub mod judge;
-pub mod lesson;
-pub mod lines;
-pub mod live;
-pub mod pictures;
-pub mod places;
-pub mod report;
-pub mod stream;
-pub mod table;
+use std::path::PathBuf;
 
-use std::{
-    path::{Path, PathBuf},
-    time::Instant,
-};
-
-use anyhow::bail;
+use clap::Args;
+use evaluation::{judge_all, lesson::School, live, table};
 use service::Hint;
-use tokio_util::sync::CancellationToken;
 
-use crate::{cli::EvaluateArgs, config::Config, output::print};
-use cases::Case;
-use lesson::{School, Watches};
-use report::Results;
+use crate::{config::Config, output::print};
+
+/// Flags of `evaluate`.
+#[derive(Debug, Args)]
+pub struct EvaluateArgs {
+    /// A directory with `cases.json` and a file of snapshots for each case: lines of JSON, or recordings.
+    pub directory: PathBuf,
+    /// First play this plan on this host, into the directory, which must be new or empty.
+    #[arg(long, value_name = "FILE")]
+    pub plan: Option<PathBuf>,
+    /// Decides in which order a plan's faults come.
+    #[arg(long, value_name = "N", default_value_t = 1, requires = "plan")]
+    pub seed: u64,
+    /// Tell those who rank which node shows the symptom, where a case says so.
+    #[arg(long)]
+    pub hint: bool,
+    /// One JSON object, and nothing else on standard output.
+    #[arg(long)]
+    pub json: bool,
+    /// Draw the figures, and the scores around each fault of a recording, 200 of them at most, as SVG files into this folder.
+    #[arg(long, value_name = "FOLDER")]
+    pub pictures: Option<PathBuf>,
+    /// Only these cases.
+    #[arg(long, value_name = "CASE", value_delimiter = ',')]
+    pub only: Vec<String>,
+}
 
 /// Plays a plan into the directory, if there is one; then judges the cases that are there, and prints what it found.
 ///
@@ -54,85 +48,18 @@ pub async fn run(config: Config, args: &EvaluateArgs) -> anyhow::Result<()> {
                 .hint("without `--plan`, what was played so far is judged");
         }
     }
-    judge_and_print(config, shutdown, args).await
-}
-
-async fn judge_and_print(config: Config, shutdown: CancellationToken, args: &EvaluateArgs) -> anyhow::Result<()> {
     let (folder, only, pictures) = (args.directory.clone(), args.only.clone(), args.pictures.clone());
-    let school = School { config: config.clone(), shutdown };
-    let results = tokio::task::spawn_blocking(move || judge_all(&school, &folder, &only, pictures)).await??;
+    let school = School { training: config.training, alarm: config.alarm, shutdown };
+    let judging = tokio::task::spawn_blocking(move || {
+        let results = judge_all(&school, &folder, &only, pictures);
+        results.map(|results| (school, results))
+    });
+    let (school, results) = judging.await??;
     if args.hint && !results.has_symptoms() {
         eprintln!("no case tells a symptom: all figures are without");
     }
     match args.json {
-        true => print(&format!("{}\n", results.to_json(&config, args.hint))),
+        true => print(&format!("{}\n", results.to_json(&school, args.hint))),
         false => print(&table::render(&results, args.hint)),
     }
-}
-
-/// Judges the cases of a directory; with a folder for them, draws pictures too.
-///
-/// # Errors
-/// If a case cannot be read or judged, or all is to end.
-pub fn judge_all(
-    school: &School,
-    folder: &Path,
-    only: &[String],
-    pictures: Option<PathBuf>,
-) -> anyhow::Result<Results> {
-    let cases = cases::read(folder, only)?;
-    let pictures = pictures.map(pictures::Folder::create).transpose()?;
-    let mut results = Results { left_out: cases::left_out(folder)?, ..Results::default() };
-    for of_stream in by_healthy_stream(&cases) {
-        judge_stream(school, &of_stream, pictures.as_ref(), &mut results)?;
-    }
-    let place = |name: &str| cases.iter().position(|case| case.name == name);
-    results.judged.sort_by_key(|judged| place(&judged.case.name));
-    if let Some(pictures) = pictures {
-        pictures.draw_figures(&results)?;
-    }
-    Ok(results)
-}
-
-/// Cases that learn from one stream stand together, so that the models of one stream are held at a time.
-fn by_healthy_stream(cases: &[Case]) -> Vec<Vec<&Case>> {
-    let mut groups: Vec<Vec<&Case>> = Vec::new();
-    for case in cases {
-        match groups.iter_mut().find(|group| group[0].question.learned_from() == case.question.learned_from()) {
-            Some(group) => group.push(case),
-            None => groups.push(vec![case]),
-        }
-    }
-    groups
-}
-
-fn judge_stream(
-    school: &School,
-    cases: &[&Case],
-    pictures: Option<&pictures::Folder>,
-    results: &mut Results,
-) -> anyhow::Result<()> {
-    let Some(first) = cases.first() else { return Ok(()) };
-    let began = Instant::now();
-    let learned = school.learn(&first.question)?;
-    let name = first.question.learned_from();
-    eprintln!("learned from `{name}` in {:.1} s; {}", began.elapsed().as_secs_f64(), table::cases(cases.len()));
-    results.quiet.extend(learned.quiet.map(|quiet| (first.truth.system.clone(), quiet.to_vec())));
-    let mut going_on: Option<Watches> = None;
-    for case in cases {
-        if school.shutdown.is_cancelled() {
-            bail!("interrupted before all cases were judged");
-        }
-        // What is harmless was recorded without a break: an alarm that goes on from one to the next is one alarm.
-        let begun = going_on.take().filter(|_| case.truth.is_harmless);
-        let mut watches = begun.unwrap_or_else(|| exam::begin(school, case.question.form, &learned));
-        let answers = exam::sit(&case.question, &learned, &mut watches)?;
-        going_on = case.truth.is_harmless.then_some(watches);
-        let judged = judge::judge(case, &answers);
-        if let Some(pictures) = pictures {
-            pictures.draw_timeline(case, &answers)?;
-        }
-        results.judged.push(judged);
-    }
-    Ok(())
 }

@@ -3,10 +3,21 @@
 use std::fmt::Write;
 
 use anyhow::bail;
+use clap::Args;
 use schemas::{EventKind, RootCauseEvent, Topic};
 use scorer::{announce::colour, render};
 
-use crate::{cli::ExplainArgs, config::Config, output::print};
+use crate::{config::Config, output::print};
+
+/// Flags of `explain`.
+#[derive(Debug, Args)]
+pub struct ExplainArgs {
+    /// The incident's id, or its first digits, or `last`.
+    pub incident: String,
+    /// As JSON.
+    #[arg(long)]
+    pub json: bool,
+}
 
 /// Prints the incident's latest event that tells of suspects, and how it went on.
 ///

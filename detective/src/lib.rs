@@ -10,8 +10,8 @@
 //! - [`alerts`], [`explain`]: what the alerts topic holds
 //! - [`baseline`]: the operator vouches for a while
 //! - [`doctor`]: what can be seen from here, and what not
-//! - [`fault`]: trouble made on purpose
-//! - [`evaluate`]: how good the detective is, over cases whose answers are known
+//! - [`fault`]: trouble made on purpose, by the crate `faults`
+//! - [`evaluate`]: how good the detective is, by the crate `evaluation`
 //! - [`topics`]: the topics of a Kafka cluster
 //! - [`record`], [`replay`]: snapshots from the bus into a file, and back; or what sweeps of this host read, into a file that gives
 //!   the same snapshots
@@ -44,9 +44,9 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         i8::try_from(cli.verbose).unwrap_or(i8::MAX),
         service::report::should_colour(&std::io::stderr()),
     )?;
-    let config = config::load(&cli)?;
+    let config = config::load(cli.config.clone(), cli.settings())?;
     match cli.command {
-        Command::Up(up) => up::run(config, up.json).await,
+        Command::Up(up) => up::run(config, &up).await,
         Command::Alerts(alerts) => alerts::run(config, &alerts).await,
         Command::Explain(explain) => explain::run(config, &explain).await,
         Command::Baseline(baseline) => baseline::run(config, &baseline).await,
@@ -55,8 +55,8 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Replay(replay) => replay::run(config, &replay).await,
         Command::Evaluate(evaluate) => evaluate::run(config, &evaluate).await,
         Command::Manual => config::print_manual(),
-        Command::Guard => fault::guard::run(),
-        Command::Fault(fault) => fault::run(&fault.command).await,
+        Command::Guard => faults::guard::run(),
+        Command::Fault(fault) => fault::run(&fault.command),
         Command::Topics(command) => return topics::run(config, &command).await,
     }?;
     Ok(ExitCode::SUCCESS)

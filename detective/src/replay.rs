@@ -2,34 +2,51 @@
 //! it give.
 
 mod pace;
-mod raw;
-pub(crate) mod recording;
-mod tape;
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{collections::HashMap, path::PathBuf, sync::Arc, time::Duration};
 
 use anyhow::Context;
 use bus::{Bus, BusError, CloudEvent, Record};
+use clap::Args;
+use evaluation::recording::Recording;
 use schemas::{GraphSnapshot, Timestamp, Topic};
 use service::Hint;
 use tokio::time::Instant;
 
 use pace::Pace;
 pub use pace::Speed;
-use recording::Recording;
-pub use recording::{open_raw, tell_cut};
 
 use crate::{
-    cli::ReplayArgs,
     config::Config,
-    record::{hosts, span},
+    output::{hosts, span},
 };
+
+/// Flags of `replay`.
+#[derive(Debug, Args)]
+pub struct ReplayArgs {
+    /// A file that `detective record` made.
+    pub file: PathBuf,
+    /// So many times as fast as it was recorded, or `max`: as fast as the bus takes it.
+    #[arg(long, value_name = "X", default_value = "1", allow_negative_numbers = true)]
+    pub speed: Speed,
+    /// Publish each snapshot so many times, as hosts `ID-1`, `ID-2` and so on.
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = at_least_one)]
+    pub hosts: Option<u32>,
+    /// Put all hosts in this cohort. Without it, a host that was a cohort of its own stays one, under its new name.
+    #[arg(long, value_name = "NAME")]
+    pub cohort: Option<String>,
+}
 
 /// Records that are due are published together, up to so many and about so many bytes.
 const BATCH: usize = 256;
 const BATCH_BYTES: usize = 2 << 20;
 /// A replay that is later than this is told.
 const LATE: Duration = Duration::from_secs(1);
+
+fn at_least_one(text: &str) -> Result<u32, String> {
+    let number = text.parse().ok().filter(|number| *number > 0);
+    number.ok_or_else(|| "expected a whole number from 1: how many hosts each host becomes".to_owned())
+}
 
 /// Publishes a recording until it ends or a signal comes.
 ///

@@ -3,9 +3,19 @@
 use std::process::ExitCode;
 
 use bus::{BusError, BusKind, topics};
+use clap::Subcommand;
 use service::Hint;
 
-use crate::{cli::TopicsCommand, config::Config, output::print};
+use crate::{config::Config, output::print};
+
+/// What to do with the topics.
+#[derive(Debug, Subcommand)]
+pub enum TopicsCommand {
+    /// Make what is missing and set what differs.
+    Apply,
+    /// Print what is not as it must be, and fail if anything is.
+    Check,
+}
 
 /// Prints a line for each topic setting that was changed, or that should be.
 ///

@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use bus::{Bus, BusKind};
+use clap::Args;
 use producer::ProducerError;
 use scorer::{
     ScorerError,
@@ -15,6 +16,37 @@ use trainer::{Progress, TrainerError};
 
 use crate::{config::Config, owner};
 
+/// Flags of `up`.
+#[derive(Debug, Args)]
+pub struct UpArgs {
+    /// Time between two looks at the host [default: 1s].
+    #[arg(long, value_name = "TIME")]
+    pub interval: Option<String>,
+    /// Learn from this many snapshots before the first model [default: 60].
+    #[arg(long, value_name = "SNAPSHOTS")]
+    pub learn: Option<u32>,
+    /// Address of the HTTP API [default: 127.0.0.1:7117].
+    #[arg(long, value_name = "IP:PORT")]
+    pub listen: Option<String>,
+    /// Forget what was learned and begin again.
+    #[arg(long)]
+    pub relearn: bool,
+    /// Print events as JSON, one a line, and nothing else on standard output.
+    #[arg(long)]
+    pub json: bool,
+}
+
+impl UpArgs {
+    /// The settings that these flags stand for.
+    pub fn settings(&self) -> Vec<(&'static str, Option<String>)> {
+        vec![
+            ("sweep.interval", self.interval.clone()),
+            ("learn.snapshots", self.learn.map(|learn| learn.to_string())),
+            ("api.listen", self.listen.clone()),
+        ]
+    }
+}
+
 /// What is still at work when the time is up is left to the end of the process.
 const TIME_TO_END: Duration = Duration::from_secs(3);
 
@@ -22,7 +54,8 @@ const TIME_TO_END: Duration = Duration::from_secs(3);
 ///
 /// # Errors
 /// If a part cannot start or go on.
-pub async fn run(mut config: Config, json: bool) -> anyhow::Result<()> {
+pub async fn run(mut config: Config, args: &UpArgs) -> anyhow::Result<()> {
+    config.relearn = args.relearn;
     let shutdown = service::shutdown::on_signal()?;
     if std::mem::take(&mut config.bus.kind) != BusKind::Embedded {
         tracing::warn!("`bus.kind` is for detective-producer, -trainer and -scorer: `up` keeps its records in a file");
@@ -36,7 +69,7 @@ pub async fn run(mut config: Config, json: bool) -> anyhow::Result<()> {
         config.bus.path.display(),
         config.api.listen
     ));
-    let announced: Arc<dyn Bus> = Arc::new(Announced::new(Arc::clone(&bus), Printer::to_stdout(json)));
+    let announced: Arc<dyn Bus> = Arc::new(Announced::new(Arc::clone(&bus), Printer::to_stdout(args.json)));
     let mut parts = start_parts(&config, &bus, &announced, &shutdown);
     let outcome = first_failure(&mut parts, &shutdown).await;
     shutdown.cancel();

@@ -47,7 +47,7 @@ impl Host {
     }
 
     /// Such a host whose rankings are kept for so long, by snapshot time.
-    pub(crate) fn remembering(span_ms: i64, tracker: Tracker, cohort: &str) -> Host {
+    pub fn remembering(span_ms: i64, tracker: Tracker, cohort: &str) -> Host {
         Host {
             tracker,
             newest: None,
@@ -77,7 +77,7 @@ impl Host {
     }
 
     /// [`Host::take`] where the sweep's cases are known.
-    pub(crate) fn take_cases(&mut self, judged: Judged, cases: Vec<Case>) -> (Vec<Change>, bool) {
+    pub fn take_cases(&mut self, judged: Judged, cases: Vec<Case>) -> (Vec<Change>, bool) {
         let (changes, alarm) = self.tracker.sweep(&judged, &cases);
         let suspects = ranked_suspects(&judged, &cases);
         self.sweeps.push(judged.graph.snapshot().ended_at, Ranking { alarm, suspects });

@@ -13,7 +13,6 @@
 //! - [`blame`]: from the one who suffers to the one who started it
 //! - [`suspects`], [`reasons`]: nodes as suspects, and the evidence in words
 //! - [`incident`]: when trouble becomes an incident, and when it is over
-//! - [`rankers`]: other ways to score and to rank, to compare with
 //! - [`learning`]: who vouches for a snapshot to learn from
 //! - [`host`], [`engine`]: all state, and what each input makes of it
 //! - [`run`]: the loop; `releases`: what it waits for; [`query`], [`api`]: what may be asked of it
@@ -32,7 +31,6 @@ pub mod learning;
 pub mod metrics;
 pub mod model;
 pub mod query;
-pub mod rankers;
 pub mod reasons;
 mod releases;
 pub mod render;

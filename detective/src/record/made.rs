@@ -3,14 +3,14 @@
 use std::path::Path;
 
 use anyhow::Context;
+use evaluation::recording;
 use hostread::HostReadError;
 use producer::ProducerError;
 use schemas::container::Writer;
 use service::Hint;
 use tokio_util::sync::CancellationToken;
 
-use super::file;
-use crate::{cli::RecordArgs, replay};
+use super::{args::RecordArgs, file};
 
 /// Plays a recording of raw reads to its end, or until a signal comes.
 ///
@@ -23,7 +23,7 @@ pub async fn run(from: &Path, args: &RecordArgs, shutdown: &CancellationToken) -
 
 fn write(from: &Path, to: &Path, force: bool, shutdown: &CancellationToken) -> anyhow::Result<()> {
     // Nothing is overwritten before there is something to read.
-    let playback = replay::open_raw(from)?;
+    let playback = recording::open_raw(from)?;
     if file::are_same(from, to) {
         return Err(anyhow::anyhow!("`{}` is what is to be read", to.display())).hint("name another file");
     }
@@ -35,7 +35,7 @@ fn write(from: &Path, to: &Path, force: bool, shutdown: &CancellationToken) -> a
             Ok(snapshot) => {
                 writer.append(&snapshot).and_then(|()| writer.finish_block()).with_context(cannot)?;
             }
-            Err(ProducerError::Host(HostReadError::TapeCut)) => replay::tell_cut(from),
+            Err(ProducerError::Host(HostReadError::TapeCut)) => recording::tell_cut(from),
             Err(error) => outcome = Err(error).hint_from(ProducerError::hint),
         }
     }

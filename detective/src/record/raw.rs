@@ -10,8 +10,8 @@ use service::{Hint, OutageLog};
 use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
-use super::{file, span};
-use crate::{cli::RecordArgs, config::Config};
+use super::{args::RecordArgs, file};
+use crate::{config::Config, output::span};
 
 /// For so long if nothing else was asked for.
 const SPAN: Duration = Duration::from_secs(60);

@@ -15,7 +15,6 @@ use crate::running::{PATIENCE, detective, output};
 
 mod bare;
 mod listed;
-mod manual;
 mod shop;
 
 /// A fault that was started, in a temporary folder of its own and beside no shop unless one is named.

@@ -6,6 +6,6 @@ mod engine;
 mod fixture;
 mod incident;
 mod model;
-mod rankers;
 mod serve;
 mod waiting;
+mod without_blame;

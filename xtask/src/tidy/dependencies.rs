@@ -3,7 +3,7 @@
 use crate::repository::{manifest, read, root};
 
 /// The crates of the workspace that each crate may depend on, `dev-dependencies` included.
-const ALLOWED: [(&str, &[&str]); 10] = [
+const ALLOWED: [(&str, &[&str]); 12] = [
     ("schemas", &[]),
     ("graph", &["schemas"]),
     ("bus", &["schemas"]),
@@ -12,7 +12,12 @@ const ALLOWED: [(&str, &[&str]); 10] = [
     ("producer", &["schemas", "bus", "service", "hostread"]),
     ("trainer", &["schemas", "graph", "bus", "service"]),
     ("scorer", &["schemas", "graph", "bus", "service"]),
-    ("detective", &["schemas", "graph", "bus", "service", "hostread", "producer", "trainer", "scorer"]),
+    ("faults", &["schemas", "service"]),
+    ("evaluation", &["schemas", "graph", "service", "hostread", "producer", "trainer", "scorer", "faults"]),
+    (
+        "detective",
+        &["schemas", "graph", "bus", "service", "hostread", "producer", "trainer", "scorer", "faults", "evaluation"],
+    ),
     ("xtask", &[]),
 ];
 

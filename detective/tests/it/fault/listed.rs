@@ -2,8 +2,7 @@
 
 use serde_json::Value;
 
-use detective::fault::{catalogue, shown};
-use expect_test::expect_file;
+use faults::catalogue;
 
 use crate::running::detective;
 
@@ -11,11 +10,6 @@ fn said(args: &[&str]) -> String {
     let output = detective(args).env("DETECTIVE_SHOP", "/nonexistent").output().unwrap();
     assert!(output.status.success(), "{output:?}");
     String::from_utf8(output.stdout).unwrap()
-}
-
-#[test]
-fn faults_are_listed_by_family() {
-    expect_file!["faults.txt"].assert_eq(&shown::list(|_| true));
 }
 
 #[test]

@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use detective::fault::catalogue;
+use faults::catalogue;
 use rand::{Rng, SeedableRng, rngs::SmallRng};
 use serde_json::Value;
 

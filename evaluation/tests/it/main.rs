@@ -1,0 +1,4 @@
+//! Rankers beside each other.
+#![allow(missing_docs)]
+
+mod rankers;
