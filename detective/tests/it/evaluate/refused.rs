@@ -274,7 +274,7 @@ fn a_healthy_stream_that_is_too_short() {
         folder.path(),
         &[],
         expect![[r#"
-        error: cannot learn from the healthy stream `well`: cohort `well` has 7 sound healthy snapshots: expected at least 10
+        error: cannot learn from the healthy stream `well`: cohort `well`: expected at least 10 valid healthy snapshots, found 7
         hint: give it more snapshots that are healthy
     "#]],
     );
