@@ -58,8 +58,8 @@ impl BackgroundTraining {
     }
 }
 
-/// Reads at most `max_snapshots` encoded snapshots of this cohort and generation, evenly spread over
-/// the healthy topic.
+/// Reads at most `max_snapshots` encoded snapshots of this cohort and generation, evenly spread
+/// over the healthy topic.
 async fn sample_healthy(bus: &dyn Bus, due: &DueCohort, max_snapshots: usize) -> Result<Vec<Vec<u8>>, TrainerError> {
     let mut sampler = Sampler::new(max_snapshots);
     bus::for_each(bus, Topic::Healthy, |delivery| {

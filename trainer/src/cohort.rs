@@ -68,8 +68,8 @@ impl Cohorts {
         cohort.not_before = is_compatible.then(|| now + self.retrain.saturating_sub(age));
     }
 
-    /// Records a healthy snapshot. Returns the learning progress of its cohort, as snapshots learned
-    /// and wanted, if this record advances it.
+    /// Records a healthy snapshot. Returns the learning progress of its cohort, as snapshots
+    /// learned and wanted, if this record advances it.
     pub(crate) fn record_healthy(&mut self, record: &HealthySnapshot) -> Option<(usize, usize)> {
         let cohort = self.by_name.entry(record.cohort.clone()).or_default();
         cohort.advance_generation(record.generation);

@@ -52,8 +52,8 @@ pub struct TrainingConfig {
     #[schemars(with = "String", extend("format" = "duration"))]
     pub retrain: Duration,
     /// Accepted number of false alarms per host and day. It sets the alarm threshold, from healthy
-    /// snapshots that were not used for fitting. `classic` ignores it and uses the 95th percentile of
-    /// the node errors, as the original design did.
+    /// snapshots that were not used for fitting. `classic` ignores it and uses the 95th percentile
+    /// of the node errors, as the original design did.
     pub false_alarms_per_day: f64,
     /// File to write each new model to, in ONNX format. Models are always published to the models
     /// topic as well.

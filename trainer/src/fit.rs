@@ -14,7 +14,7 @@ use crate::{
 /// Smallest relative decrease of the best loss that counts as an improvement.
 const MIN_IMPROVEMENT: f32 = 1e-3;
 /// Epochs without improvement before fitting stops early.
-const PATIENCE_EPOCHS: usize = 15;
+const PLATEAU_EPOCHS: usize = 15;
 
 /// Hyperparameters of one fit.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -85,10 +85,10 @@ pub fn fit(
     Ok(FittedModel { model, losses })
 }
 
-/// Whether the last [`PATIENCE_EPOCHS`] losses improved on the best earlier loss by less than
+/// Whether the last [`PLATEAU_EPOCHS`] losses improved on the best earlier loss by less than
 /// [`MIN_IMPROVEMENT`].
 fn has_converged(losses: &[f32]) -> bool {
-    let Some(split) = losses.len().checked_sub(PATIENCE_EPOCHS) else { return false };
+    let Some(split) = losses.len().checked_sub(PLATEAU_EPOCHS) else { return false };
     let (earlier, recent) = losses.split_at(split);
     let best = |losses: &[f32]| losses.iter().copied().fold(f32::INFINITY, f32::min);
     !earlier.is_empty() && best(recent) > best(earlier) * (1.0 - MIN_IMPROVEMENT)
@@ -103,7 +103,7 @@ mod tests {
         let falling: Vec<f32> = (0..40).map(|epoch| 0.9_f32.powi(epoch)).collect();
         assert!((1..=40).all(|epochs| !has_converged(&falling[..epochs])));
         let mut flat = vec![2.0, 1.0];
-        flat.extend([0.9999; PATIENCE_EPOCHS - 1]);
+        flat.extend([0.9999; PLATEAU_EPOCHS - 1]);
         assert!(!has_converged(&flat));
         flat.push(1.5);
         assert!(has_converged(&flat));

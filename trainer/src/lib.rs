@@ -1,7 +1,7 @@
 //! Trains a graph auto-encoder on healthy snapshots and calibrates the alarm threshold.
 //!
-//! **Promises:** the same snapshots and seed give the same model; snapshots used for calibration are
-//! not used for fitting; the exported ONNX file reconstructs what the model reconstructs here;
+//! **Promises:** the same snapshots and seed give the same model; snapshots used for calibration
+//! are not used for fitting; the exported ONNX file reconstructs what the model reconstructs here;
 //! fitting uses one core at low priority.
 //!
 //! **Never:** no inference engine, no `/proc`, no alerts. An unreadable record goes to the dead

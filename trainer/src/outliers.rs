@@ -1,9 +1,9 @@
 //! Removal of outliers from healthy snapshots before training.
 //!
-//! A short disturbance during learning must not become part of the baseline. Statistics that include
-//! it can hide it: if a process exists only during the disturbance, or its spread is fitted to it,
-//! nothing deviates. So each segment of time is scored against a baseline from the *other* segments,
-//! as in cross-validation.
+//! A short disturbance during learning must not become part of the baseline. Statistics that
+//! include it can hide it: if a process exists only during the disturbance, or its spread is fitted
+//! to it, nothing deviates. So each segment of time is scored against a baseline from the *other*
+//! segments, as in cross-validation.
 
 use std::collections::HashMap;
 

@@ -50,15 +50,15 @@ impl Progress {
         self.report_step(&format!("learning {cohort}"), "snapshots", learned, wanted, String::new());
     }
 
-    /// Reports the end of an epoch, of at most `max_epochs`. `losses` holds the loss of each epoch so
-    /// far.
+    /// Reports the end of an epoch, of at most `max_epochs`. `losses` holds the loss of each epoch
+    /// so far.
     pub fn report_epoch(&self, cohort: &str, losses: &[f32], max_epochs: usize) {
         let loss = losses.last().copied().unwrap_or_default();
         self.report_step(&format!("training {cohort}"), "epochs", losses.len(), max_epochs, format!("loss {loss:.5}"));
     }
 
-    /// Reports a finished release: its size, its loss, how many snapshots were used, and how many were
-    /// removed as outliers.
+    /// Reports a finished release: its size, its loss, how many snapshots were used, and how many
+    /// were removed as outliers.
     pub fn report_release(&self, release: &ModelRelease, n_outliers: usize, elapsed: Duration) {
         let manifest = &release.manifest;
         let decrease = 100.0 * (1.0 - manifest.loss_last / manifest.loss_first.max(f64::MIN_POSITIVE));

@@ -21,9 +21,9 @@ const RETRY_DELAY: Duration = Duration::from_secs(1);
 /// Trains a model for each cohort when its learning phase is complete, and again every
 /// `training.retrain`, until `shutdown`.
 ///
-/// The first model of a generation is trained when a healthy record says that the cohort has learned
-/// the wanted number of snapshots. The state of all cohorts is read from the topics at the start, so a
-/// restart neither loses learned snapshots nor repeats a training.
+/// The first model of a generation is trained when a healthy record says that the cohort has
+/// learned the wanted number of snapshots. The state of all cohorts is read from the topics at the
+/// start, so a restart neither loses learned snapshots nor repeats a training.
 ///
 /// # Errors
 /// If the topics cannot be read at the start, or the bus stops. Later bus errors are logged and

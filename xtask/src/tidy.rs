@@ -27,7 +27,6 @@ const NOT_YET_CHECKED: &[&str] = &[
     "service",
     "hostread",
     "producer",
-    "trainer",
     "scorer",
     "faults",
     "evaluation",
