@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 use bus::{Bus, BusError, Cursor};
 use clap::Args;
 use schemas::{RootCauseEvent, Timestamp, Topic};
-use scorer::announce::Printer;
+use scorer::printer::Printer;
 use service::Hint;
 
 use crate::config::Config;
@@ -32,7 +32,7 @@ pub async fn run(config: Config, args: &AlertsArgs) -> anyhow::Result<()> {
     let bus = crate::config::open_existing(&config).await?;
     #[expect(clippy::disallowed_methods, reason = "the user's \"ago\" counts from now")]
     let since = args.since.and_then(|since| SystemTime::now().checked_sub(since)).map(Timestamp::from);
-    let printer = Printer::to_stdout(args.json);
+    let printer = Printer::new(args.json);
     let mut cursor = Cursor::start(Topic::Alerts);
     loop {
         let wait = if args.follow { Duration::from_secs(3600) } else { Duration::ZERO };

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use anyhow::bail;
 use clap::Args;
 use schemas::{EventKind, RootCauseEvent, Topic};
-use scorer::{announce::colour, render};
+use scorer::{printer::stdout_colour, render};
 
 use crate::{config::Config, output::print};
 
@@ -35,7 +35,7 @@ pub async fn run(config: Config, args: &ExplainArgs) -> anyhow::Result<()> {
     if args.json {
         return print(&format!("{}\n", serde_json::to_string(latest)?));
     }
-    let mut text = render::explanation(latest, colour());
+    let mut text = render::render_explanation(latest, stdout_colour());
     for event in &events {
         let _ = writeln!(text, "  {}  {}", event.time, event.event);
     }

@@ -5,10 +5,7 @@ use std::{sync::Arc, time::Duration};
 use bus::{Bus, BusKind};
 use clap::Args;
 use producer::ProducerError;
-use scorer::{
-    ScorerError,
-    announce::{Announced, Printer},
-};
+use scorer::{ScorerError, printer::Printer, printing_bus::PrintingBus};
 use service::Hint;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -69,7 +66,7 @@ pub async fn run(mut config: Config, args: &UpArgs) -> anyhow::Result<()> {
         config.bus.path.display(),
         config.api.listen
     ));
-    let announced: Arc<dyn Bus> = Arc::new(Announced::new(Arc::clone(&bus), Printer::to_stdout(args.json)));
+    let announced: Arc<dyn Bus> = Arc::new(PrintingBus::new(Arc::clone(&bus), Printer::new(args.json)));
     let mut parts = start_parts(&config, &bus, &announced, &shutdown);
     let outcome = first_failure(&mut parts, &shutdown).await;
     shutdown.cancel();

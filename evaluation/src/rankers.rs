@@ -16,7 +16,7 @@ pub use dependencies::Dependencies;
 use scorer::{
     AlarmConfig, blame,
     host::Host,
-    incident::Tracker,
+    incident::IncidentTracker,
     model::{Model, ModelError},
     score::{self, Judged, ScoreError},
 };
@@ -57,7 +57,7 @@ impl Ranker {
 
     /// Begins to watch a host, whose rankings are kept for so long, by snapshot time.
     pub fn watch(&self, alarm: AlarmConfig, span_ms: i64) -> Watch<'_> {
-        Watch { ranker: self, host: Host::remembering(span_ms, Tracker::new(alarm, []), "") }
+        Watch { ranker: self, host: Host::with_window(span_ms, IncidentTracker::new(alarm, []), "") }
     }
 
     fn judge(&self, snapshot: GraphSnapshot) -> Result<Judged, ScoreError> {
@@ -102,7 +102,7 @@ impl Watch<'_> {
         let judged = self.ranker.judge(snapshot)?;
         let cases = if self.ranker.blames { blame::cases(&judged) } else { blame::without_blame(&judged) };
         let was_quiet = !self.host.tracker.has_open();
-        let (changes, _) = self.host.take_cases(judged, cases);
+        let (changes, _) = self.host.process_with_cases(judged, cases);
         let opened = changes.into_iter().filter(|change| change.event.event == EventKind::Opened);
         let opened: Vec<Incident> = opened.map(|change| change.incident).collect();
         let (alarm, mut suspects) = self.host.suspects(0);

@@ -1,4 +1,4 @@
-//! The HTTP API: questions to the scorer's loop.
+//! The HTTP API. Each request is a query to the scorer's loop.
 
 use std::time::Duration;
 
@@ -15,14 +15,17 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::query::Query;
 
-/// Where questions go.
-pub type Asker = mpsc::Sender<Query>;
+/// Sends queries to the scorer's loop.
+pub type QuerySender = mpsc::Sender<Query>;
 
-/// The longest baseline that may be asked for.
-const LONGEST_BASELINE: Duration = Duration::from_secs(7 * 24 * 3600);
+/// Longest duration of an operator baseline.
+const MAX_BASELINE: Duration = Duration::from_secs(7 * 24 * 3600);
 
-/// The routes.
-pub fn router(asker: Asker) -> Router {
+/// Time limit for the response of the scorer's loop.
+const QUERY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The routes of the API.
+pub fn router(queries: QuerySender) -> Router {
     Router::new()
         .route("/api/suspects", get(suspects))
         .route("/api/incidents", get(incidents))
@@ -31,7 +34,7 @@ pub fn router(asker: Asker) -> Router {
         .route("/metrics", get(metrics))
         .route("/livez", get(livez))
         .route("/readyz", get(readyz))
-        .with_state(asker)
+        .with_state(queries)
 }
 
 #[derive(Deserialize)]
@@ -56,101 +59,113 @@ struct HostParameter {
 #[serde(deny_unknown_fields)]
 struct BaselineBody {
     #[serde(rename = "for", with = "humantime_serde")]
-    span: Duration,
+    duration: Duration,
     host: Option<String>,
 }
 
 async fn suspects(
-    State(asker): State<Asker>,
+    State(queries): State<QuerySender>,
     parameters: Result<Parameters<SuspectsParameters>, axum::extract::rejection::QueryRejection>,
 ) -> Response {
     let Parameters(SuspectsParameters { window, host }) = match parameters {
         Ok(parameters) => parameters,
-        Err(rejection) => return refuse(StatusCode::BAD_REQUEST, rejection.body_text()),
+        Err(rejection) => return error_response(StatusCode::BAD_REQUEST, rejection.body_text()),
     };
-    match ask(&asker, |reply| Query::Suspects { host, window, reply }).await {
-        Ok(Some(answer)) => Json(answer).into_response(),
-        Ok(None) => refuse(StatusCode::NOT_FOUND, "no snapshot of such a host was taken yet".to_owned()),
-        Err(gone) => gone,
+    match send_query(&queries, |reply| Query::Suspects { host, window, reply }).await {
+        Ok(Some(suspects)) => Json(suspects).into_response(),
+        Ok(None) => error_response(StatusCode::NOT_FOUND, "no snapshot of this host was received yet".to_owned()),
+        Err(response) => response,
     }
 }
 
 async fn incidents(
-    State(asker): State<Asker>,
+    State(queries): State<QuerySender>,
     Parameters(HostParameter { host }): Parameters<HostParameter>,
 ) -> Response {
-    match ask(&asker, |reply| Query::Incidents { host, reply }).await {
+    match send_query(&queries, |reply| Query::Incidents { host, reply }).await {
         Ok(incidents) => Json(json!({"incidents": incidents})).into_response(),
-        Err(gone) => gone,
+        Err(response) => response,
     }
 }
 
-async fn graph(State(asker): State<Asker>, Parameters(HostParameter { host }): Parameters<HostParameter>) -> Response {
-    match ask(&asker, |reply| Query::Graph { host, reply }).await {
+async fn graph(
+    State(queries): State<QuerySender>,
+    Parameters(HostParameter { host }): Parameters<HostParameter>,
+) -> Response {
+    match send_query(&queries, |reply| Query::Graph { host, reply }).await {
         Ok(Some(graph)) => Json(graph).into_response(),
-        Ok(None) => refuse(StatusCode::NOT_FOUND, "no snapshot of such a host was scored yet".to_owned()),
-        Err(gone) => gone,
+        Ok(None) => error_response(StatusCode::NOT_FOUND, "no snapshot of this host was scored yet".to_owned()),
+        Err(response) => response,
     }
 }
 
 async fn baseline(
-    State(asker): State<Asker>,
+    State(queries): State<QuerySender>,
     body: Result<Json<BaselineBody>, axum::extract::rejection::JsonRejection>,
 ) -> Response {
-    let Json(BaselineBody { span, host }) = match body {
+    let Json(BaselineBody { duration, host }) = match body {
         Ok(body) => body,
         Err(rejection) => {
-            return refuse(
+            return error_response(
                 StatusCode::BAD_REQUEST,
                 format!("expected {{\"for\": \"10m\"}}: {}", rejection.body_text()),
             );
         }
     };
-    if span.is_zero() || span > LONGEST_BASELINE {
-        return refuse(StatusCode::BAD_REQUEST, "`for` expected a duration from 1s to 7days".to_owned());
+    if duration.is_zero() || duration > MAX_BASELINE {
+        return error_response(
+            StatusCode::BAD_REQUEST,
+            "`for`: expected a duration above 0s and at most 7days".to_owned(),
+        );
     }
-    match ask(&asker, |reply| Query::Baseline { host, span, reply }).await {
+    match send_query(&queries, |reply| Query::Baseline { host, duration, reply }).await {
         Ok(until) => Json(json!({"until": until})).into_response(),
-        Err(gone) => gone,
+        Err(response) => response,
     }
 }
 
-async fn metrics(State(asker): State<Asker>) -> Response {
-    match ask(&asker, |reply| Query::Metrics { reply }).await {
+async fn metrics(State(queries): State<QuerySender>) -> Response {
+    match send_query(&queries, |reply| Query::Metrics { reply }).await {
         Ok(text) => ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response(),
-        Err(gone) => gone,
+        Err(response) => response,
     }
 }
 
-/// Alive is who still answers: the question goes through the scorer's own loop.
-async fn livez(State(asker): State<Asker>) -> Response {
-    match ask(&asker, |reply| Query::Metrics { reply }).await {
+/// Succeeds while the scorer's loop handles queries.
+async fn livez(State(queries): State<QuerySender>) -> Response {
+    match send_query(&queries, |reply| Query::Metrics { reply }).await {
         Ok(_) => "alive\n".into_response(),
-        Err(gone) => gone,
+        Err(response) => response,
     }
 }
 
-async fn readyz(State(asker): State<Asker>) -> Response {
-    match ask(&asker, |reply| Query::Ready { reply }).await {
-        Ok(answer) if answer.ready => Json(answer).into_response(),
-        Ok(answer) => (StatusCode::SERVICE_UNAVAILABLE, Json(answer)).into_response(),
-        Err(gone) => gone,
+async fn readyz(State(queries): State<QuerySender>) -> Response {
+    match send_query(&queries, |reply| Query::Ready { reply }).await {
+        Ok(readiness) if readiness.ready => Json(readiness).into_response(),
+        Ok(readiness) => (StatusCode::SERVICE_UNAVAILABLE, Json(readiness)).into_response(),
+        Err(response) => response,
     }
 }
 
-async fn ask<T>(asker: &Asker, question: impl FnOnce(oneshot::Sender<T>) -> Query) -> Result<T, Response> {
-    const PATIENCE: Duration = Duration::from_secs(5);
-    let (reply, answer) = oneshot::channel();
-    let asked = async {
-        asker.send(question(reply)).await.ok()?;
-        answer.await.ok()
+/// Sends a query and waits for its response.
+///
+/// # Errors
+/// A response with status 503 if the loop does not respond in time.
+async fn send_query<T>(
+    queries: &QuerySender,
+    make_query: impl FnOnce(oneshot::Sender<T>) -> Query,
+) -> Result<T, Response> {
+    let (reply, response) = oneshot::channel();
+    let exchange = async {
+        queries.send(make_query(reply)).await.ok()?;
+        response.await.ok()
     };
-    match tokio::time::timeout(PATIENCE, asked).await {
-        Ok(Some(answer)) => Ok(answer),
-        _ => Err(refuse(StatusCode::SERVICE_UNAVAILABLE, "the scorer does not answer".to_owned())),
+    match tokio::time::timeout(QUERY_TIMEOUT, exchange).await {
+        Ok(Some(response)) => Ok(response),
+        _ => Err(error_response(StatusCode::SERVICE_UNAVAILABLE, "the scorer does not respond".to_owned())),
     }
 }
 
-fn refuse(status: StatusCode, error: String) -> Response {
+fn error_response(status: StatusCode, error: String) -> Response {
     (status, Json(json!({"error": error}))).into_response()
 }

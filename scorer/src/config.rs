@@ -1,16 +1,17 @@
-//! What a person may set.
+//! The settings of the scorer: sections `[learn]`, `[alarm]` and `[api]`.
 
 use std::{net::SocketAddr, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
-/// `[learn]`: how a host becomes known.
+/// `[learn]`: which snapshots models are trained on.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct LearnConfig {
-    /// How many snapshots a cohort learns from before its first model. They are taken as healthy, and learned robustly.
+    /// Number of snapshots that a cohort learns from before its first model. They are assumed to be
+    /// healthy; the trainer removes outliers.
     pub snapshots: u32,
-    /// After learning, one in this many quiet snapshots is kept to learn from later.
+    /// After the learning phase, one in this many quiet snapshots is kept for later training.
     pub keep_one_in: u32,
 }
 
@@ -20,15 +21,15 @@ impl Default for LearnConfig {
     }
 }
 
-/// `[alarm]`: when an incident is opened and when it is over.
+/// `[alarm]`: when an incident opens and when it is resolved.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct AlarmConfig {
-    /// An incident is opened when this many of the last three sweeps alarm (1 to 3).
+    /// Opens an incident when this many of the last three sweeps alarm (1 to 3).
     pub sweeps_of_three: u32,
-    /// An incident is resolved after this many quiet sweeps of snapshot time.
+    /// Resolves an incident after this many consecutive quiet sweeps.
     pub quiet_sweeps: u32,
-    /// A host that sends nothing for this long makes its incidents stale.
+    /// Marks the incidents of a host as stale when it has sent no snapshot for this long.
     #[serde(with = "humantime_serde")]
     #[schemars(with = "String", extend("format" = "duration"))]
     pub stale_after: Duration,
@@ -40,11 +41,12 @@ impl Default for AlarmConfig {
     }
 }
 
-/// `[api]`: where programs ask.
+/// `[api]`: the HTTP API.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct ApiConfig {
-    /// Address of the HTTP API. It has no authentication: keep it on loopback or behind something that has.
+    /// Address to listen on. The API has no authentication: keep it on loopback, or put an
+    /// authenticating proxy before it.
     #[schemars(with = "String")]
     pub listen: SocketAddr,
 }
@@ -55,7 +57,7 @@ impl Default for ApiConfig {
     }
 }
 
-/// All of the scorer's settings.
+/// Settings of [`crate::run`].
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ScorerConfig {
     /// `[learn]`
@@ -64,17 +66,20 @@ pub struct ScorerConfig {
     pub alarm: AlarmConfig,
     /// `[api]`
     pub api: ApiConfig,
-    /// Forget what was learned and begin a new generation.
+    /// Discards what was learned and starts a new generation.
     pub relearn: bool,
 }
 
 impl LearnConfig {
-    /// What is out of range: the key below `learn`, and what is expected of it.
+    /// Returns each value that is out of range: its key below `learn`, and a message with the
+    /// expected range and the value found.
     pub fn problems(&self) -> Vec<(&'static str, String)> {
         let mut problems = Vec::new();
-        if self.snapshots < LearnConfig::FEWEST {
-            problems
-                .push(("snapshots", format!("expected at least {}, found {}", LearnConfig::FEWEST, self.snapshots)));
+        if self.snapshots < LearnConfig::MIN_SNAPSHOTS {
+            problems.push((
+                "snapshots",
+                format!("expected at least {}, found {}", LearnConfig::MIN_SNAPSHOTS, self.snapshots),
+            ));
         }
         if self.keep_one_in == 0 {
             problems.push(("keep_one_in", "expected at least 1, found 0".to_owned()));
@@ -82,12 +87,13 @@ impl LearnConfig {
         problems
     }
 
-    /// Fewer snapshots leave too little to hold back for calibration.
-    const FEWEST: u32 = 8;
+    /// With fewer snapshots, too few would be left for calibration.
+    const MIN_SNAPSHOTS: u32 = 8;
 }
 
 impl AlarmConfig {
-    /// What is out of range: the key below `alarm`, and what is expected of it.
+    /// Returns each value that is out of range: its key below `alarm`, and a message with the
+    /// expected range and the value found.
     pub fn problems(&self) -> Vec<(&'static str, String)> {
         let mut problems = Vec::new();
         if !(1..=3).contains(&self.sweeps_of_three) {

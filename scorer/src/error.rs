@@ -1,39 +1,39 @@
-//! What ends the scorer.
+//! Errors that end the scorer.
 
 use std::net::SocketAddr;
 
 use thiserror::Error;
 
-/// Why the scorer cannot go on.
+/// Why the scorer ended.
 #[derive(Debug, Error)]
 pub enum ScorerError {
-    /// The bus failed where the scorer cannot do without it.
+    /// The bus failed at the start.
     #[error(transparent)]
     Bus(#[from] bus::BusError),
-    /// Its own record cannot be written.
+    /// A record of the scorer cannot be encoded.
     #[error(transparent)]
     Codec(#[from] schemas::CodecError),
-    /// The HTTP API cannot listen.
+    /// The HTTP API cannot listen on its address.
     #[error("cannot listen on `{address}`")]
     Listen {
-        /// Where it was told to listen.
+        /// Value of `api.listen`.
         address: SocketAddr,
-        /// What the system says.
+        /// Error of the system.
         source: std::io::Error,
     },
 }
 
 impl ScorerError {
-    /// What a person can do about it.
+    /// What a user can do about the error, if anything.
     pub fn hint(&self) -> Option<&str> {
         match self {
             ScorerError::Bus(error) => error.hint(),
             ScorerError::Listen { source, .. } if source.kind() == std::io::ErrorKind::AddrInUse => Some(
-                "another program has the port, perhaps another detective; choose one with `--listen 127.0.0.1:PORT` or \
+                "another program uses this port, perhaps another detective; choose another with `--listen 127.0.0.1:PORT` or \
                  `api.listen`",
             ),
             ScorerError::Listen { .. } => {
-                Some("choose an address of this machine with `--listen IP:PORT` or `api.listen`")
+                Some("use an address of this machine with `--listen IP:PORT` or `api.listen`")
             }
             ScorerError::Codec(_) => None,
         }

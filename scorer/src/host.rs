@@ -1,4 +1,4 @@
-//! What is kept of one host.
+//! State of one host: its incidents, its newest scored graph and its recent rankings.
 
 use std::collections::HashMap;
 
@@ -7,103 +7,109 @@ use schemas::{Coverage, GraphSnapshot, Suspect, Timestamp};
 
 use crate::{
     blame::{self, Case},
-    incident::{Change, Tracker},
+    incident::{Change, IncidentTracker},
     score::Judged,
     suspects,
 };
 
-/// For how long rankings are kept, by snapshot time.
+/// How long rankings are kept, in milliseconds of snapshot time.
 pub const WINDOW_MS: i64 = 120_000;
-/// How many suspects of a sweep are kept.
-const KEPT: usize = 50;
+/// Number of suspects to keep of each sweep, and to return for a window.
+const MAX_SUSPECTS: usize = 50;
 
-/// One host's sweeps and incidents.
+/// State of one host.
 pub struct Host {
     /// Its incidents.
-    pub tracker: Tracker,
-    /// The newest sweep with its scores, once one was scored.
+    pub tracker: IncidentTracker,
+    /// The newest scored graph; `None` until a snapshot is scored.
     pub newest: Option<Judged>,
-    /// What its newest snapshot does not cover.
+    /// Coverage of the newest snapshot.
     pub coverage: Vec<Coverage>,
-    /// When its last snapshot was taken in, by the scorer's clock.
-    pub heard_at: Timestamp,
-    /// Its cohort.
+    /// When its last snapshot was received, by the scorer's clock.
+    pub last_seen_at: Timestamp,
+    /// Name of its cohort.
     pub cohort: String,
-    /// The partition that its snapshots come in, and so its alerts go to.
+    /// Partition of its snapshots, which its alerts go to as well.
     pub partition: Option<i32>,
+    /// Run and sequence number of its last snapshot.
     position: Option<(String, i64)>,
-    sweeps: Window<Ranking>,
+    rankings: Window<Ranking>,
 }
 
+/// The ranking of one sweep.
 struct Ranking {
+    /// Whether threshold and persistence were met.
     alarm: bool,
+    /// Node ids and suspects, the highest score first.
     suspects: Vec<(String, Suspect)>,
 }
 
 impl Host {
-    /// A host of which nothing was heard yet.
-    pub fn new(tracker: Tracker, cohort: &str) -> Host {
-        Host::remembering(WINDOW_MS, tracker, cohort)
+    /// A host without snapshots, which keeps rankings for [`WINDOW_MS`].
+    pub fn new(tracker: IncidentTracker, cohort: &str) -> Host {
+        Host::with_window(WINDOW_MS, tracker, cohort)
     }
 
-    /// Such a host whose rankings are kept for so long, by snapshot time.
-    pub fn remembering(span_ms: i64, tracker: Tracker, cohort: &str) -> Host {
+    /// A host without snapshots, which keeps rankings for `window_ms` of snapshot time.
+    pub fn with_window(window_ms: i64, tracker: IncidentTracker, cohort: &str) -> Host {
         Host {
             tracker,
             newest: None,
             coverage: Vec::new(),
-            heard_at: Timestamp::default(),
+            last_seen_at: Timestamp::default(),
             cohort: cohort.to_owned(),
             partition: None,
             position: None,
-            sweeps: Window::new(span_ms),
+            rankings: Window::new(window_ms),
         }
     }
 
-    /// Whether a snapshot is new: one that was taken already is dropped.
-    pub fn is_new(&mut self, snapshot: &GraphSnapshot) -> bool {
-        let is_old =
+    /// Advances the position to a new snapshot. Returns false for a duplicate: a snapshot of the
+    /// same run that is not later than the last one.
+    pub fn advance_position(&mut self, snapshot: &GraphSnapshot) -> bool {
+        let is_duplicate =
             matches!(&self.position, Some((run, sequence)) if *run == snapshot.run && snapshot.sequence <= *sequence);
-        if !is_old {
+        if !is_duplicate {
             self.position = Some((snapshot.run.clone(), snapshot.sequence));
         }
-        !is_old
+        !is_duplicate
     }
 
-    /// Takes a scored sweep in: blame, incidents, ranking. The flag says whether anything alarmed in it.
-    pub fn take(&mut self, judged: Judged) -> (Vec<Change>, bool) {
+    /// Processes a scored graph: finds root causes, updates incidents and ranks suspects. Returns
+    /// the changes of incidents, and whether any node alarmed.
+    pub fn process(&mut self, judged: Judged) -> (Vec<Change>, bool) {
         let cases = blame::cases(&judged);
-        self.take_cases(judged, cases)
+        self.process_with_cases(judged, cases)
     }
 
-    /// [`Host::take`] where the sweep's cases are known.
-    pub fn take_cases(&mut self, judged: Judged, cases: Vec<Case>) -> (Vec<Change>, bool) {
-        let (changes, alarm) = self.tracker.sweep(&judged, &cases);
-        let suspects = ranked_suspects(&judged, &cases);
-        self.sweeps.push(judged.graph.snapshot().ended_at, Ranking { alarm, suspects });
+    /// [`Host::process`] with given root causes.
+    pub fn process_with_cases(&mut self, judged: Judged, cases: Vec<Case>) -> (Vec<Change>, bool) {
+        let (changes, alarm) = self.tracker.process_sweep(&judged, &cases);
+        let suspects = rank_suspects(&judged, &cases);
+        self.rankings.push(judged.graph.snapshot().ended_at, Ranking { alarm, suspects });
         self.newest = Some(judged);
         (changes, !cases.is_empty())
     }
 
-    /// The ranking of the sweeps that ended in the last while before the newest one: each suspect as it was at its worst. The flag
-    /// says whether threshold and persistence were met in one of them.
+    /// Ranks the suspects of the sweeps in the last `window_ms` before the newest sweep, each with
+    /// its highest score. The flag says whether threshold and persistence were met in one of them.
     pub fn suspects(&self, window_ms: i64) -> (bool, Vec<Suspect>) {
-        let now = self.newest.as_ref().map_or(Timestamp::default(), |judged| judged.graph.snapshot().ended_at);
+        let now = self.newest.as_ref().map_or(Timestamp::default(), |newest| newest.graph.snapshot().ended_at);
         let mut alarm = false;
-        let mut worst: HashMap<&str, &Suspect> = HashMap::new();
-        for sweep in self.sweeps.since(now, window_ms) {
-            alarm |= sweep.alarm;
-            for (id, suspect) in &sweep.suspects {
-                let held = worst.entry(id).or_insert(suspect);
-                if suspect.score >= held.score {
-                    *held = suspect;
+        let mut highest: HashMap<&str, &Suspect> = HashMap::new();
+        for ranking in self.rankings.since(now, window_ms) {
+            alarm |= ranking.alarm;
+            for (id, suspect) in &ranking.suspects {
+                let entry = highest.entry(id).or_insert(suspect);
+                if suspect.score >= entry.score {
+                    *entry = suspect;
                 }
             }
         }
-        let mut worst: Vec<(&str, &Suspect)> = worst.into_iter().collect();
-        worst.sort_by(|(a_id, a), (b_id, b)| b.score.total_cmp(&a.score).then((a.pid, a_id).cmp(&(b.pid, b_id))));
-        worst.truncate(KEPT);
-        let mut suspects: Vec<Suspect> = worst.into_iter().map(|(_, suspect)| suspect.clone()).collect();
+        let mut ranked: Vec<(&str, &Suspect)> = highest.into_iter().collect();
+        ranked.sort_by(|(a_id, a), (b_id, b)| b.score.total_cmp(&a.score).then((a.pid, a_id).cmp(&(b.pid, b_id))));
+        ranked.truncate(MAX_SUSPECTS);
+        let mut suspects: Vec<Suspect> = ranked.into_iter().map(|(_, suspect)| suspect.clone()).collect();
         for (suspect, rank) in suspects.iter_mut().zip(1..) {
             suspect.rank = rank;
         }
@@ -111,8 +117,8 @@ impl Host {
     }
 }
 
-fn ranked_suspects(judged: &Judged, cases: &[Case]) -> Vec<(String, Suspect)> {
-    let ranking = suspects::rank(judged, cases).into_iter().take(KEPT).zip(1..);
+fn rank_suspects(judged: &Judged, cases: &[Case]) -> Vec<(String, Suspect)> {
+    let ranking = suspects::rank(judged, cases).into_iter().take(MAX_SUSPECTS).zip(1..);
     ranking
         .map(|((node, score, stage), rank)| {
             (judged.graph.nodes()[node].id.clone(), suspects::suspect(judged, cases, node, rank, score, stage))

@@ -1,4 +1,4 @@
-//! What a cohort learns from: who vouches for a snapshot.
+//! Learning state of a cohort: which snapshots become healthy records.
 
 use std::sync::Arc;
 
@@ -6,59 +6,76 @@ use schemas::{GraphSnapshot, HealthySnapshot, Timestamp, VouchedBy};
 
 use crate::{config::LearnConfig, model::Model};
 
-/// How far a cohort has come.
+/// State of one cohort.
 pub struct Cohort {
-    /// Its name.
+    /// Name of the cohort.
     pub name: String,
-    /// What is learned now; older generations are ignored.
+    /// Current generation; records of older generations are ignored.
     pub generation: i64,
-    /// Snapshots learned from in this generation.
+    /// Snapshots learned in the learning phase of this generation.
     pub learned: i64,
-    /// Its model, once there is one.
+    /// The current model, once one is loaded.
     pub model: Option<Arc<Model>>,
     config: LearnConfig,
-    quiet: u32,
-    baseline: Option<Baseline>,
+    /// Quiet snapshots that passed the gate.
+    n_quiet: u32,
+    baseline: Option<OperatorBaseline>,
 }
 
-/// A time that the operator vouches for.
+/// A period that the operator declared healthy.
 #[derive(Clone, Copy, Debug)]
-struct Baseline {
+struct OperatorBaseline {
     until: Timestamp,
-    taken: i64,
+    learned: i64,
+    wanted: i64,
+}
+
+/// Why a snapshot is admitted, with the progress of the learning phase or of the operator baseline.
+struct Admission {
+    vouched_by: VouchedBy,
+    learned: i64,
     wanted: i64,
 }
 
 impl Cohort {
-    /// A cohort of which nothing is known yet.
+    /// A cohort at the start of its learning phase.
     pub fn new(name: &str, generation: i64, config: LearnConfig) -> Cohort {
-        Cohort { name: name.to_owned(), generation, learned: 0, model: None, config, quiet: 0, baseline: None }
+        Cohort { name: name.to_owned(), generation, learned: 0, model: None, config, n_quiet: 0, baseline: None }
     }
 
-    /// Snapshots wanted before the first model.
+    /// Number of snapshots to learn before the first model.
     pub fn wanted(&self) -> i64 {
         i64::from(self.config.snapshots)
     }
 
-    /// Takes a record into account that was read from the healthy topic.
-    pub fn recall(&mut self, record: &HealthySnapshot) {
+    /// Restores generation and learning progress from a record of the healthy topic.
+    pub fn restore(&mut self, record: &HealthySnapshot) {
         if record.generation > self.generation {
-            (self.generation, self.learned) = (record.generation, 0);
+            self.generation = record.generation;
+            self.learned = 0;
         }
         if record.generation == self.generation && record.vouched_by == VouchedBy::Learning {
             self.learned = self.learned.max(record.learned);
         }
     }
 
-    /// The operator says that the cohort is healthy until then; `snapshots` are expected by then.
-    pub fn begin_baseline(&mut self, until: Timestamp, snapshots: i64) {
-        self.baseline = Some(Baseline { until, taken: 0, wanted: snapshots.max(1) });
+    /// Starts an operator baseline: the cohort is healthy until `until`, with about `n_snapshots`
+    /// snapshots in that time.
+    pub fn start_baseline(&mut self, until: Timestamp, n_snapshots: i64) {
+        self.baseline = Some(OperatorBaseline { until, learned: 0, wanted: n_snapshots.max(1) });
     }
 
-    /// Whether a snapshot may be learned from, and what vouches for it. `is_quiet` tells of one that was scored that nothing alarms and
-    /// no incident is open; it is none for one that was not scored.
-    pub fn vouch(&mut self, snapshot: &GraphSnapshot, bytes: &[u8], is_quiet: Option<bool>) -> Option<HealthySnapshot> {
-        let (vouched_by, learned, wanted) = self.voucher(snapshot, is_quiet)?;
+    /// Returns a healthy record if the snapshot may be learned from.
+    ///
+    /// `encoded` holds the bytes of the snapshot. `is_quiet` says whether it was scored without an
+    /// alarm and without an open incident; `None`: it was not scored.
+    pub fn admit(
+        &mut self,
+        snapshot: &GraphSnapshot,
+        encoded: &[u8],
+        is_quiet: Option<bool>,
+    ) -> Option<HealthySnapshot> {
+        let Admission { vouched_by, learned, wanted } = self.check_admission(snapshot, is_quiet)?;
         Some(HealthySnapshot {
             host: snapshot.host.clone(),
             cohort: snapshot.cohort.clone(),
@@ -67,30 +84,33 @@ impl Cohort {
             learned,
             wanted,
             time: snapshot.ended_at,
-            snapshot: bytes.to_vec(),
+            snapshot: encoded.to_vec(),
         })
     }
 
-    fn voucher(&mut self, snapshot: &GraphSnapshot, is_quiet: Option<bool>) -> Option<(VouchedBy, i64, i64)> {
+    fn check_admission(&mut self, snapshot: &GraphSnapshot, is_quiet: Option<bool>) -> Option<Admission> {
         if self.learned < self.wanted() && self.model.is_none() {
             self.learned += 1;
-            return Some((VouchedBy::Learning, self.learned, self.wanted()));
+            let wanted = self.wanted();
+            return Some(Admission { vouched_by: VouchedBy::Learning, learned: self.learned, wanted });
         }
         if let Some(baseline) = &mut self.baseline {
-            if snapshot.ended_at <= baseline.until && baseline.taken < baseline.wanted {
-                baseline.taken += 1;
-                return Some((VouchedBy::Operator, baseline.taken, baseline.wanted));
+            if snapshot.ended_at <= baseline.until && baseline.learned < baseline.wanted {
+                baseline.learned += 1;
+                let OperatorBaseline { learned, wanted, .. } = *baseline;
+                return Some(Admission { vouched_by: VouchedBy::Operator, learned, wanted });
             }
             self.baseline = None;
         }
         if is_quiet != Some(true) || !self.has_low_pressure(snapshot) {
             return None;
         }
-        self.quiet += 1;
-        self.quiet.is_multiple_of(self.config.keep_one_in.max(1)).then_some((VouchedBy::Gate, 0, 0))
+        self.n_quiet += 1;
+        let is_kept = self.n_quiet.is_multiple_of(self.config.keep_one_in.max(1));
+        is_kept.then_some(Admission { vouched_by: VouchedBy::Gate, learned: 0, wanted: 0 })
     }
 
-    /// Whether every pressure is under the 99th percentile that was seen in learning.
+    /// Whether each pressure is at most its 99th percentile in the training data.
     fn has_low_pressure(&self, snapshot: &GraphSnapshot) -> bool {
         let limits = self.model.iter().flat_map(|model| &model.release().calibration.pressure_p99);
         limits.into_iter().all(|limit| {

@@ -1,25 +1,27 @@
-//! From snapshots and a model to suspects, and from suspects to incidents.
+//! Scores snapshots with a model, infers root causes and tracks incidents.
 //!
-//! **Promises:** a release is checked before its first use, and one that is not sound leaves the last good model at work. A
-//! snapshot's events and the position behind it are published together or not at all, so no event is lost or told twice. What
-//! cannot be taken goes to the dead letters with its bytes and the reason.
+//! **Promises:** a model release is checked before it is used; an invalid release leaves the
+//! current model in use. The events of a snapshot and its position are published in one
+//! transaction, so no event is lost or published twice. An invalid record goes to the dead letters
+//! with its bytes and the reason.
 //!
-//! **Never:** no training, no `/proc`. Everything it knows of a host came in a snapshot.
+//! **Never:** no training, no `/proc`. All knowledge of a host comes from its snapshots.
 //!
 //! In reading order:
-//! - [`config`]: what a person may set
-//! - [`model`]: a release checked and made ready to run
-//! - [`score`]: one snapshot judged
-//! - [`blame`]: from the one who suffers to the one who started it
-//! - [`suspects`], [`reasons`]: nodes as suspects, and the evidence in words
-//! - [`incident`]: when trouble becomes an incident, and when it is over
-//! - [`learning`]: who vouches for a snapshot to learn from
-//! - [`host`], [`engine`]: all state, and what each input makes of it
-//! - [`run`]: the loop; `releases`: what it waits for; [`query`], [`api`]: what may be asked of it
-//! - [`render`]: events for people; [`announce`]: on standard output, as they are published
-//! - [`settings`]: what the program `detective-scorer` reads; [`waiting`]: what it answers while there is no bus
+//! - [`config`]: the sections `[learn]`, `[alarm]` and `[api]` of the settings
+//! - [`model`]: checks a release and runs it
+//! - [`score`]: the anomaly scores of one snapshot
+//! - [`blame`]: the inference from alarming nodes to root causes
+//! - [`suspects`], [`reasons`]: ranked suspects, and their reasons in words
+//! - [`incident`]: when an incident opens, changes and ends
+//! - [`learning`]: which snapshots become healthy records
+//! - [`host`], [`engine`]: all state, and how each input changes it
+//! - [`run`]: the loop and its operations on the bus; `releases`: models published meanwhile
+//! - [`query`], [`api`]: queries to the loop, over HTTP; [`metrics`]: counters for Prometheus
+//! - [`startup_api`]: the HTTP API until the bus is open
+//! - [`render`], [`printer`], [`printing_bus`]: events as text on standard output
+//! - [`settings`]: the settings of `detective-scorer`
 
-pub mod announce;
 pub mod api;
 pub mod blame;
 pub mod config;
@@ -30,6 +32,8 @@ pub mod incident;
 pub mod learning;
 pub mod metrics;
 pub mod model;
+pub mod printer;
+pub mod printing_bus;
 pub mod query;
 pub mod reasons;
 mod releases;
@@ -37,8 +41,8 @@ pub mod render;
 mod run;
 pub mod score;
 pub mod settings;
+pub mod startup_api;
 pub mod suspects;
-pub mod waiting;
 
 pub use config::{AlarmConfig, ApiConfig, LearnConfig, ScorerConfig};
 pub use error::ScorerError;

@@ -1,4 +1,4 @@
-//! A release checked and made ready to run: the only place that knows the inference engine.
+//! Checks a model release and runs it. The only module that uses the inference engine, tract.
 
 use std::{
     io::Cursor,
@@ -11,72 +11,72 @@ use schemas::ModelRelease;
 use thiserror::Error;
 use tract_onnx::prelude::*;
 
-/// Why a release is not used.
+/// Why a model cannot be loaded or run.
 #[derive(Debug, Error)]
 pub enum ModelError {
-    /// The file is not the one that was released.
-    #[error("model `{model}` has the SHA-256 `{found}`, its release says `{expected}`")]
+    /// The checksum of the ONNX file differs from that of the release.
+    #[error("model `{model}`: expected SHA-256 `{expected}`, found `{found}`")]
     Checksum {
-        /// Its short name.
+        /// Short name of the model.
         model: String,
-        /// What the release says.
+        /// Checksum in the release.
         expected: String,
-        /// What the bytes have.
+        /// Checksum of the bytes.
         found: String,
     },
-    /// It was trained on features that this program does not make.
-    #[error("model `{model}` expects recipe {found} (`{profile}`), this scorer encodes recipe {RECIPE_VERSION}")]
+    /// The model was trained on features that this scorer does not compute.
+    #[error("model `{model}`: expected recipe {RECIPE_VERSION}, found recipe {found} with profile `{profile}`")]
     Recipe {
-        /// Its short name.
+        /// Short name of the model.
         model: String,
-        /// The release's profile.
+        /// Profile of the release.
         profile: String,
-        /// The release's recipe version.
+        /// Recipe version of the release.
         found: i32,
     },
-    /// Its parts contradict each other.
-    #[error("model `{model}` has {what} of {found}, expected {expected}")]
+    /// The sizes of the release's parts are inconsistent.
+    #[error("model `{model}`: expected {expected} values for {what}, found {found}")]
     Shape {
-        /// Its short name.
+        /// Short name of the model.
         model: String,
-        /// The part.
+        /// The inconsistent part.
         what: String,
-        /// Its size.
+        /// Size of the part.
         found: usize,
-        /// What would fit.
+        /// Expected size.
         expected: usize,
     },
-    /// A calibration figure cannot be reckoned with.
-    #[error("model `{model}` is calibrated with {what} {found}: expected a finite number above 0")]
+    /// A calibration value is not a finite number, or not above 0 where it must be.
+    #[error("model `{model}`: expected a finite number above 0 for {what}, found {found}")]
     Calibration {
-        /// Its short name.
+        /// Short name of the model.
         model: String,
-        /// The figure.
+        /// The invalid value.
         what: String,
-        /// Its value.
+        /// The number.
         found: f64,
     },
-    /// The inference engine cannot read it.
-    #[error("model `{model}` cannot be read: {reason}")]
-    Unreadable {
-        /// Its short name.
+    /// The inference engine cannot load the ONNX file.
+    #[error("model `{model}` cannot be loaded: {reason}")]
+    Load {
+        /// Short name of the model.
         model: String,
-        /// What the engine says.
+        /// Error of the inference engine.
         reason: String,
     },
     /// The inference engine failed on a graph.
     #[error("model `{model}` failed on a graph of {nodes} nodes: {reason}")]
-    Failed {
-        /// Its short name.
+    Run {
+        /// Short name of the model.
         model: String,
-        /// The graph's size.
+        /// Number of nodes of the graph.
         nodes: usize,
-        /// What the engine says.
+        /// Error of the inference engine.
         reason: String,
     },
 }
 
-/// A model that is ready to run.
+/// A loaded model.
 pub struct Model {
     release: ModelRelease,
     recipe: Recipe,
@@ -85,72 +85,74 @@ pub struct Model {
 }
 
 impl Model {
-    /// Checks a release and prepares it.
+    /// Checks a release and loads its ONNX file.
     ///
     /// # Errors
-    /// Says what does not fit; nothing of such a release may be used.
+    /// If the release is not valid or not compatible with this scorer. It must not be used then.
     pub fn load(release: ModelRelease) -> Result<Model, ModelError> {
-        let recipe = check(&release)?;
+        let recipe = check_release(&release)?;
         let scaler = Scaler::of(&recipe, &release.calibration);
-        let unreadable = |reason: String| ModelError::Unreadable { model: release.short_name().to_owned(), reason };
-        let plan = catch_unwind(|| prepare(&release.onnx, recipe.width()))
-            .map_err(|_| unreadable("the inference engine panicked on it".to_owned()))?
-            .map_err(|error| unreadable(format!("{error:#}")))?;
+        let load_error = |reason: String| ModelError::Load { model: release.short_name().to_owned(), reason };
+        let plan = catch_unwind(|| build_plan(&release.onnx, recipe.width()))
+            .map_err(|_| load_error("the inference engine panicked".to_owned()))?
+            .map_err(|error| load_error(format!("{error:#}")))?;
         Ok(Model { release, recipe, scaler, plan })
     }
 
-    /// The release that it was made from.
+    /// The release of this model.
     pub fn release(&self) -> &ModelRelease {
         &self.release
     }
 
-    /// Which columns it reads.
+    /// Encoding of the columns that the model reads.
     pub fn recipe(&self) -> &Recipe {
         &self.recipe
     }
 
-    /// What is normal for whom.
+    /// Baselines of the release's calibration.
     pub fn scaler(&self) -> &Scaler {
         &self.scaler
     }
 
-    /// Reconstructs `x[N, F]`, row by row.
+    /// Reconstructs the features of a graph: N * F values in row-major order.
     ///
     /// # Errors
-    /// The engine's failure, also where it panicked; the model is as good as before.
+    /// If the inference engine fails or panics. The model remains usable.
     pub fn reconstruct(&self, encoded: &Encoded) -> Result<Vec<f32>, ModelError> {
-        let failed = |reason: String| ModelError::Failed {
+        let run_error = |reason: String| ModelError::Run {
             model: self.release.short_name().to_owned(),
             nodes: encoded.nodes,
             reason,
         };
-        // The engine adds rows by index without looking whether there is such a row.
+        // tract does not check row indices.
         let rows = 0..i64::try_from(encoded.nodes).unwrap_or(i64::MAX);
         if let Some(row) = encoded.sources.iter().chain(&encoded.targets).find(|row| !rows.contains(row)) {
-            return Err(failed(format!("an edge has the end {row}")));
+            return Err(run_error(format!("an edge refers to row {row}")));
         }
-        // A plan's run makes its own state, so a panic leaves nothing behind.
+        // Each run of a plan creates its own state, so a panic leaves none behind.
         let run = catch_unwind(AssertUnwindSafe(|| self.run(encoded)));
         let reconstruction = run
-            .map_err(|_| failed("the inference engine panicked".to_owned()))?
-            .map_err(|error| failed(format!("{error:#}")))?;
+            .map_err(|_| run_error("the inference engine panicked".to_owned()))?
+            .map_err(|error| run_error(format!("{error:#}")))?;
         if reconstruction.len() != encoded.x.len() || reconstruction.iter().any(|value| !value.is_finite()) {
-            let (expected, found) = (encoded.x.len(), reconstruction.len());
-            return Err(failed(format!("expected {expected} finite values, found {found} values")));
+            let expected = encoded.x.len();
+            let found = reconstruction.len();
+            return Err(run_error(format!("expected {expected} finite values, found {found} values")));
         }
         Ok(reconstruction)
     }
 
     fn run(&self, encoded: &Encoded) -> TractResult<Vec<f32>> {
         let x = Tensor::from_shape(&[encoded.nodes, encoded.width], &encoded.x)?;
-        let ends = [encoded.sources.as_slice(), &encoded.targets].concat();
-        let edges = Tensor::from_shape(&[2, encoded.sources.len()], &ends)?;
-        let outputs = self.plan.run(tvec!(x.into(), edges.into()))?;
+        let indices = [encoded.sources.as_slice(), &encoded.targets].concat();
+        let edge_index = Tensor::from_shape(&[2, encoded.sources.len()], &indices)?;
+        let outputs = self.plan.run(tvec!(x.into(), edge_index.into()))?;
         Ok(outputs[0].to_plain_array_view::<f32>()?.iter().copied().collect())
     }
 }
 
-fn check(release: &ModelRelease) -> Result<Recipe, ModelError> {
+/// Checks checksum, recipe, sizes and calibration of a release.
+fn check_release(release: &ModelRelease) -> Result<Recipe, ModelError> {
     let model = || release.short_name().to_owned();
     if !release.is_intact() {
         let found = schemas::release::sha256_hex(&release.onnx);
@@ -162,7 +164,7 @@ fn check(release: &ModelRelease) -> Result<Recipe, ModelError> {
     let recipe = Recipe { profile, columns: release.columns.clone() };
     let width = usize::try_from(release.features).unwrap_or(0);
     if width != recipe.width() {
-        let what = "a number of features".to_owned();
+        let what = "the number of features".to_owned();
         return Err(ModelError::Shape { model: model(), what, found: width, expected: recipe.width() });
     }
     check_calibration(release)?;
@@ -171,16 +173,16 @@ fn check(release: &ModelRelease) -> Result<Recipe, ModelError> {
 
 fn check_calibration(release: &ModelRelease) -> Result<(), ModelError> {
     let model = || release.short_name().to_owned();
-    let positive = |what: &str, found: f64| match found.is_finite() && found > 0.0 {
+    let check_positive = |what: &str, found: f64| match found.is_finite() && found > 0.0 {
         true => Ok(()),
         false => Err(ModelError::Calibration { model: model(), what: what.to_owned(), found }),
     };
-    positive("the threshold", release.calibration.threshold)?;
+    check_positive("the threshold", release.calibration.threshold)?;
     for role in &release.calibration.roles {
         let lists = [&role.centre, &role.spread, &role.residual_centre, &role.residual_spread];
         for list in lists {
             if list.len() != release.columns.len() {
-                let what = format!("a calibration list of role `{}`", role.role);
+                let what = format!("the calibration of role `{}`", role.role);
                 return Err(ModelError::Shape {
                     model: model(),
                     what,
@@ -190,7 +192,7 @@ fn check_calibration(release: &ModelRelease) -> Result<(), ModelError> {
             }
         }
         for spread in role.spread.iter().chain(&role.residual_spread) {
-            positive(&format!("the spread of role `{}`", role.role), f64::from(*spread))?;
+            check_positive(&format!("the spread of role `{}`", role.role), f64::from(*spread))?;
         }
         if let Some(centre) = role.centre.iter().chain(&role.residual_centre).find(|centre| !centre.is_finite()) {
             let what = format!("the centre of role `{}`", role.role);
@@ -200,9 +202,11 @@ fn check_calibration(release: &ModelRelease) -> Result<(), ModelError> {
     Ok(())
 }
 
-fn prepare(onnx: &[u8], width: usize) -> TractResult<Arc<TypedRunnableModel>> {
+/// Parses and optimizes the ONNX file for graphs of any number of nodes and edges.
+fn build_plan(onnx: &[u8], width: usize) -> TractResult<Arc<TypedRunnableModel>> {
     let model = tract_onnx::onnx().model_for_read(&mut Cursor::new(onnx))?;
-    let (nodes, edges) = (model.symbols.sym("N"), model.symbols.sym("E"));
+    let nodes = model.symbols.sym("N");
+    let edges = model.symbols.sym("E");
     model
         .with_input_fact(0, f32::fact([nodes.to_dim(), width.to_dim()]).into())?
         .with_input_fact(1, i64::fact([2.to_dim(), edges.to_dim()]).into())?

@@ -1,4 +1,4 @@
-//! The releases that come while the scorer runs.
+//! Receives model releases that are published while the scorer runs.
 
 use std::{sync::Arc, time::Duration};
 
@@ -6,19 +6,19 @@ use bus::{Bus, BusError, Cursor, Delivery};
 use service::Retry;
 use tokio::sync::mpsc;
 
-/// A release is large, and the next ones can wait.
-const AT_ONCE: usize = 4;
-/// How long one look for a release waits.
-const LOOK: Duration = Duration::from_secs(5);
+/// Number of releases to read at once and to queue. Releases are large.
+const BATCH: usize = 4;
+/// Time limit of one read. The task notices within this time that its receiver was dropped.
+const READ_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The releases behind `cursor`, as they come. Ends when nobody receives them any more.
+/// Starts a task that receives all releases after `cursor`. It ends when the receiver is dropped.
 pub fn follow(bus: Arc<dyn Bus>, mut cursor: Cursor) -> mpsc::Receiver<Delivery> {
-    let (sender, releases) = mpsc::channel(AT_ONCE);
+    let (sender, releases) = mpsc::channel(BATCH);
     tokio::spawn(async move {
         let mut retry = Retry::<BusError>::new("read models");
         while !sender.is_closed() {
             retry.wait().await;
-            match bus.read(&cursor, AT_ONCE, LOOK).await {
+            match bus.read(&cursor, BATCH, READ_TIMEOUT).await {
                 Ok(page) => {
                     retry.succeeded();
                     cursor = page.next;

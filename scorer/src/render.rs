@@ -1,15 +1,15 @@
-//! Events for people.
+//! Renders events as text for people.
 
 use std::fmt::Write;
 
 use schemas::{EventKind, RootCauseEvent, Suspect};
 
-/// Whether text may carry colours.
+/// Whether to use ANSI colours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Colour {
-    /// It goes to a terminal.
+    /// For a terminal.
     On,
-    /// It goes elsewhere.
+    /// For files and pipes.
     Off,
 }
 
@@ -22,11 +22,11 @@ impl Colour {
     }
 }
 
-/// How many reasons and victims a listed event shows.
-const SHOWN: usize = 5;
+/// Number of reasons and of affected nodes that [`render_event`] shows.
+const MAX_SHOWN: usize = 5;
 
-/// An event in a few lines.
-pub fn event(event: &RootCauseEvent, colour: Colour) -> String {
+/// Renders an event in a few lines.
+pub fn render_event(event: &RootCauseEvent, colour: Colour) -> String {
     let (code, mark) = match event.event {
         EventKind::Opened => ("1;31", "▲"),
         EventKind::Updated => ("1;33", "△"),
@@ -46,32 +46,32 @@ pub fn event(event: &RootCauseEvent, colour: Colour) -> String {
         return text;
     }
     if let Some(suspect) = &event.initiating {
-        write_suspect(&mut text, "initiating", suspect, SHOWN);
+        write_suspect(&mut text, "initiating", suspect, MAX_SHOWN);
     }
-    for suspect in event.impact.iter().take(SHOWN) {
+    for suspect in event.impact.iter().take(MAX_SHOWN) {
         let stage = match &event.first_failure {
             Some(first) if first.pid == suspect.pid && first.name == suspect.name => "first failure",
             _ => "impact",
         };
         write_suspect(&mut text, stage, suspect, 1);
     }
-    if event.impact.len() > SHOWN {
-        let _ = writeln!(text, "  and {} more", event.impact.len() - SHOWN);
+    if event.impact.len() > MAX_SHOWN {
+        let _ = writeln!(text, "  and {} more", event.impact.len() - MAX_SHOWN);
     }
     text
 }
 
-/// An event with all that is known.
-pub fn explanation(event: &RootCauseEvent, colour: Colour) -> String {
+/// Renders an event with all suspects and reasons.
+pub fn render_explanation(event: &RootCauseEvent, colour: Colour) -> String {
     let mut text = format!("{}\n", colour.paint("1", &clean(&event.summary)));
     let _ = writeln!(text, "incident {} on {}: {} at {}", event.incident, clean(&event.host), event.event, event.time);
     let _ = writeln!(text, "confidence {:.0} %", event.confidence * 100.0);
     if let Some(previous) = &event.previous {
-        let _ = writeln!(text, "the same trouble as incident {previous}");
+        let _ = writeln!(text, "recurrence of incident {previous}");
     }
     match &event.initiating {
         Some(suspect) => write_suspect(&mut text, "initiating", suspect, usize::MAX),
-        None => text.push_str("  initiating     cannot be told\n"),
+        None => text.push_str("  initiating     unknown\n"),
     }
     if let Some(suspect) = &event.first_failure {
         write_suspect(&mut text, "first failure", suspect, usize::MAX);
@@ -84,30 +84,32 @@ pub fn explanation(event: &RootCauseEvent, colour: Colour) -> String {
 
 fn write_suspect(text: &mut String, stage: &str, suspect: &Suspect, n_reasons: usize) {
     let pid = suspect.pid.map(|pid| format!(" pid {pid}")).unwrap_or_default();
-    let place = suspect
+    let location = suspect
         .path
         .as_ref()
         .or(suspect.endpoint.as_ref())
-        .map(|place| format!("  {}", clean(place)))
+        .map(|location| format!("  {}", clean(location)))
         .unwrap_or_default();
     let _ = writeln!(
         text,
-        "  {stage:<14} {} {}{pid}{place}  ({})",
+        "  {stage:<14} {} {}{pid}{location}  ({})",
         suspect.kind,
         clean(&suspect.name),
         clean(&suspect.role)
     );
     for reason in suspect.why.iter().take(n_reasons) {
         let source = if reason.source.is_empty() { String::new() } else { format!("  [{}]", clean(&reason.source)) };
-        let told_by_source = reason.source.ends_with(&reason.text);
-        match told_by_source {
+        // The source of raw evidence ends with its text.
+        let has_text_in_source = reason.source.ends_with(&reason.text);
+        match has_text_in_source {
             true => _ = writeln!(text, "                 {}", clean(&reason.source)),
             false => _ = writeln!(text, "                 {}{source}", clean(&reason.text)),
         }
     }
 }
 
-/// Names come from the host, and may hold anything: control characters would speak to the terminal.
+/// Replaces control characters: names come from the monitored host, and escape sequences in them
+/// would be executed by the terminal.
 fn clean(text: &str) -> String {
     text.chars()
         .map(|c| {

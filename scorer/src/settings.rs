@@ -1,4 +1,4 @@
-//! What the program `detective-scorer` reads, of a file that all programs share.
+//! Settings of the program `detective-scorer`: its sections of the shared settings file.
 
 use bus::BusConfig;
 use schemars::JsonSchema;
@@ -7,17 +7,17 @@ use service::{Problems, Settings};
 
 use crate::{AlarmConfig, ApiConfig, LearnConfig, ScorerConfig};
 
-/// The scorer's part of the settings.
+/// The sections of the settings file that the scorer reads.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
-    /// How programs exchange records.
+    /// `[bus]`: how programs exchange records.
     pub bus: BusConfig,
-    /// How a host becomes known.
+    /// `[learn]`: which snapshots models are trained on.
     pub learn: LearnConfig,
-    /// When an incident is opened and when it is over.
+    /// `[alarm]`: when an incident opens and when it is resolved.
     pub alarm: AlarmConfig,
-    /// Where programs ask.
+    /// `[api]`: the HTTP API.
     pub api: ApiConfig,
 }
 
@@ -32,7 +32,7 @@ impl Settings for Config {
 }
 
 impl Config {
-    /// What the scorer needs of it.
+    /// The settings for [`crate::run`].
     pub fn scorer(&self, relearn: bool) -> ScorerConfig {
         ScorerConfig { learn: self.learn.clone(), alarm: self.alarm.clone(), api: self.api.clone(), relearn }
     }

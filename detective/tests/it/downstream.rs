@@ -1,6 +1,6 @@
 //! `docs/alerts.md`, held against what consumers get.
 
-use scorer::engine::announcement;
+use scorer::engine::change_records;
 use serde_json::Value;
 
 mod kafka;
@@ -11,7 +11,7 @@ const EVENT: &str = include_str!("../../../schemas/root_cause_event.avsc");
 
 #[test]
 fn the_page_lists_the_headers_of_an_event_and_no_others() {
-    let [alert, state] = announcement(&story::changes()[0], None).unwrap();
+    let [alert, state] = change_records(&story::changes()[0], None).unwrap();
     let told: Vec<(String, String)> =
         page::table("header").into_iter().map(|row| (row[0].clone(), row[1].clone())).collect();
     let text = |value: Vec<u8>| String::from_utf8(value).unwrap();

@@ -1,4 +1,4 @@
-//! What each input makes of the scorer's state, and what bad input gets.
+//! How inputs, valid and invalid, change the state of the scorer.
 
 use bus::{Delivery, Record};
 use schemas::{GraphSnapshot, HealthySnapshot, Node, Timestamp, Topic, VouchedBy, decode, encode};
@@ -33,62 +33,62 @@ fn delivery(value: Vec<u8>) -> Delivery {
     }
 }
 
-fn take(engine: &mut Engine, snapshot: &GraphSnapshot) -> Vec<Record> {
-    engine.snapshot(&delivery(encode(snapshot).unwrap()), Timestamp(0)).unwrap()
+fn handle(engine: &mut Engine, snapshot: &GraphSnapshot) -> Vec<Record> {
+    engine.handle_snapshot(&delivery(encode(snapshot).unwrap()), Timestamp(0)).unwrap()
 }
 
 #[test]
-fn the_first_snapshots_are_learned_from_and_say_how_far_learning_is() {
+fn the_first_snapshots_are_learned_and_carry_the_learning_progress() {
     let mut engine = engine();
     for sequence in 0..60 {
-        let records = take(&mut engine, &snapshot(sequence));
+        let records = handle(&mut engine, &snapshot(sequence));
         assert_eq!(records.len(), 1);
         let healthy: HealthySnapshot = decode(&records[0].value).unwrap();
         assert_eq!((healthy.vouched_by, healthy.learned, healthy.wanted), (VouchedBy::Learning, sequence + 1, 60));
         assert_eq!(decode::<GraphSnapshot>(&healthy.snapshot).unwrap(), snapshot(sequence));
     }
-    assert!(take(&mut engine, &snapshot(60)).is_empty(), "learning is complete, and there is no model yet");
+    assert!(handle(&mut engine, &snapshot(60)).is_empty(), "learning is complete, but there is no model yet");
 }
 
 #[test]
-fn a_snapshot_that_was_taken_already_is_dropped() {
+fn a_duplicate_snapshot_is_skipped() {
     let mut engine = engine();
-    assert_eq!(take(&mut engine, &snapshot(0)).len(), 1);
-    assert!(take(&mut engine, &snapshot(0)).is_empty());
-    assert_eq!(engine.metrics.repeated, 1);
+    assert_eq!(handle(&mut engine, &snapshot(0)).len(), 1);
+    assert!(handle(&mut engine, &snapshot(0)).is_empty());
+    assert_eq!(engine.metrics.duplicates, 1);
 }
 
 #[test]
-fn a_restart_goes_on_where_learning_was() {
+fn a_restart_continues_the_learning_phase() {
     let mut engine = engine();
-    let records = take(&mut engine, &snapshot(0));
+    let records = handle(&mut engine, &snapshot(0));
     let mut restarted = self::engine();
-    restarted.recall(&decode(&records[0].value).unwrap());
-    let records = take(&mut restarted, &snapshot(1));
+    restarted.restore_learning(&decode(&records[0].value).unwrap());
+    let records = handle(&mut restarted, &snapshot(1));
     assert_eq!(decode::<HealthySnapshot>(&records[0].value).unwrap().learned, 2);
 }
 
-fn check_refused(value: Vec<u8>, why: &str) {
+fn check_dead_letter(value: Vec<u8>, reason: &str) {
     let mut engine = engine();
-    let records = engine.snapshot(&delivery(value.clone()), Timestamp(0)).unwrap();
+    let records = engine.handle_snapshot(&delivery(value.clone()), Timestamp(0)).unwrap();
     let [letter] = records.as_slice() else { panic!("expected one record, found {records:?}") };
     assert_eq!((letter.topic, letter.key.as_str()), (Topic::DeadLetter, "h"));
-    assert_eq!(letter.value, value, "the bytes are kept as they were");
+    assert_eq!(letter.value, value, "the bytes are unchanged");
     let header = |name: &str| {
         letter.headers.iter().find(|(held, _)| held == name).map(|(_, value)| String::from_utf8_lossy(value))
     };
     assert_eq!(header("from").unwrap(), "detective.snapshots/0/7");
     assert_eq!(header("ce_id").unwrap(), "1");
-    assert!(header("why").unwrap().contains(why), "expected `{why}` in `{}`", header("why").unwrap());
-    assert_eq!(take(&mut engine, &snapshot(1)).len(), 1, "the next one is taken");
+    assert!(header("why").unwrap().contains(reason), "expected `{reason}` in `{}`", header("why").unwrap());
+    assert_eq!(handle(&mut engine, &snapshot(1)).len(), 1, "the next snapshot is processed");
 }
 
 #[test]
-fn what_is_no_snapshot_goes_to_the_dead_letters_with_its_bytes_and_the_reason() {
+fn an_invalid_snapshot_becomes_a_dead_letter_with_its_bytes_and_the_reason() {
     let good = encode(&snapshot(0)).unwrap();
-    check_refused(good[..good.len() - 1].to_vec(), "GraphSnapshot cannot be read");
-    check_refused(b"hello".to_vec(), "single-object encoding");
-    check_refused(Vec::new(), "found nothing");
+    check_dead_letter(good[..good.len() - 1].to_vec(), "GraphSnapshot cannot be read");
+    check_dead_letter(b"hello".to_vec(), "single-object encoding");
+    check_dead_letter(Vec::new(), "found nothing");
     let nan = GraphSnapshot {
         columns: vec![schemas::Column {
             name: "x".into(),
@@ -98,10 +98,10 @@ fn what_is_no_snapshot_goes_to_the_dead_letters_with_its_bytes_and_the_reason() 
         }],
         ..snapshot(0)
     };
-    check_refused(encode(&nan).unwrap(), "column `x` has the value NaN");
-    let lonely = GraphSnapshot { nodes: snapshot(0).nodes[..1].to_vec(), ..snapshot(0) };
-    check_refused(encode(&lonely).unwrap(), "a graph of 1 nodes");
-    let nowhere =
+    check_dead_letter(encode(&nan).unwrap(), "column `x` has the value NaN");
+    let single_node = GraphSnapshot { nodes: snapshot(0).nodes[..1].to_vec(), ..snapshot(0) };
+    check_dead_letter(encode(&single_node).unwrap(), "a graph of 1 nodes");
+    let dangling_edge =
         GraphSnapshot { edges: vec![schemas::Edge { source: 0, target: 5, ..Default::default() }], ..snapshot(0) };
-    check_refused(encode(&nowhere).unwrap(), "points to node 5");
+    check_dead_letter(encode(&dangling_edge).unwrap(), "points to node 5");
 }

@@ -1,4 +1,4 @@
-//! From scored sweeps to suspects, incidents and answers.
+//! Integration tests: root causes, incidents, models and the HTTP API.
 #![allow(clippy::unwrap_used, missing_docs)]
 
 mod blame;
@@ -7,5 +7,5 @@ mod fixture;
 mod incident;
 mod model;
 mod serve;
-mod waiting;
+mod startup_api;
 mod without_blame;

@@ -1,4 +1,4 @@
-//! What a release gets that is not sound.
+//! Invalid model releases are rejected.
 
 use schemas::{Calibration, ColumnSpec, Manifest, ModelRelease, RoleCalibration, Timestamp, release::sha256_hex};
 use scorer::model::Model;
@@ -28,31 +28,34 @@ fn check(change: impl FnOnce(&mut ModelRelease), expected: &str) {
 }
 
 #[test]
-fn a_corrupt_onnx_is_refused() {
-    check(|_| {}, "cannot be read");
+fn a_corrupt_onnx_file_is_rejected() {
+    check(|_| {}, "cannot be loaded");
 }
 
 #[test]
-fn a_file_of_another_checksum_is_refused() {
-    check(|release| release.onnx[0] ^= 1, "has the SHA-256");
+fn a_wrong_checksum_is_rejected() {
+    check(|release| release.onnx[0] ^= 1, "expected SHA-256");
 }
 
 #[test]
-fn a_release_of_another_recipe_is_refused() {
-    check(|release| release.recipe += 1, "expects recipe 4 (`default`), this scorer encodes recipe 3");
-    check(|release| release.profile = "fancy".into(), "(`fancy`)");
+fn another_recipe_or_profile_is_rejected() {
+    check(|release| release.recipe += 1, "expected recipe 3, found recipe 4 with profile `default`");
+    check(|release| release.profile = "fancy".into(), "profile `fancy`");
 }
 
 #[test]
-fn parts_that_contradict_each_other_are_refused() {
-    check(|release| release.features = 5, "has a number of features of 5, expected 4");
+fn inconsistent_sizes_are_rejected() {
+    check(|release| release.features = 5, "expected 4 values for the number of features, found 5");
     let role = RoleCalibration { kind: "process".into(), role: "web".into(), ..RoleCalibration::default() };
-    check(|release| release.calibration.roles.push(role), "a calibration list of role `web` of 0, expected 1");
+    check(
+        |release| release.calibration.roles.push(role),
+        "expected 1 values for the calibration of role `web`, found 0",
+    );
 }
 
 #[test]
-fn a_calibration_that_cannot_be_reckoned_with_is_refused() {
-    check(|release| release.calibration.threshold = f64::NAN, "is calibrated with the threshold NaN");
+fn a_calibration_value_that_is_not_a_positive_number_is_rejected() {
+    check(|release| release.calibration.threshold = f64::NAN, "for the threshold, found NaN");
     let role = RoleCalibration {
         role: "web".into(),
         centre: vec![0.0],
@@ -61,5 +64,5 @@ fn a_calibration_that_cannot_be_reckoned_with_is_refused() {
         residual_spread: vec![1.0],
         ..RoleCalibration::default()
     };
-    check(|release| release.calibration.roles.push(role), "the spread of role `web` 0");
+    check(|release| release.calibration.roles.push(role), "the spread of role `web`, found 0");
 }

@@ -1,4 +1,4 @@
-//! The HTTP API of a scorer that runs, over a real socket and a real bus.
+//! The HTTP API of a running scorer, over a socket and an embedded bus.
 
 use std::{
     io::{Read, Write},
@@ -18,13 +18,13 @@ pub fn free_address() -> SocketAddr {
 fn request(address: SocketAddr, request: &str) -> (u16, String) {
     let mut stream = TcpStream::connect(address).unwrap();
     write!(stream, "{request} HTTP/1.0\r\nhost: x\r\n\r\n").unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
-    let status = answer.split(' ').nth(1).unwrap().parse().unwrap();
-    (status, answer.split_once("\r\n\r\n").unwrap().1.to_owned())
+    let mut response = String::new();
+    stream.read_to_string(&mut response).unwrap();
+    let status = response.split(' ').nth(1).unwrap().parse().unwrap();
+    (status, response.split_once("\r\n\r\n").unwrap().1.to_owned())
 }
 
-pub async fn ask(address: SocketAddr, path: &str) -> (u16, String) {
+pub async fn get(address: SocketAddr, path: &str) -> (u16, String) {
     let request_line = format!("GET {path}");
     tokio::task::spawn_blocking(move || request(address, &request_line)).await.unwrap()
 }
@@ -50,7 +50,7 @@ fn snapshot(sequence: i64) -> Record {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_scorer_without_a_model_says_that_it_is_learning_and_how_far() {
+async fn a_scorer_without_a_model_reports_its_learning_progress() {
     let folder = tempfile::tempdir().unwrap();
     let bus = open(&folder).await;
     let address = free_address();
@@ -73,27 +73,27 @@ async fn a_scorer_without_a_model_says_that_it_is_learning_and_how_far() {
     };
     let body = tokio::time::timeout(std::time::Duration::from_secs(30), learned).await.unwrap();
     assert_eq!(body, r#"{"ready":false,"state":"learning","learned":7,"wanted":60}"#);
-    assert_eq!(ask(address, "/livez").await.0, 200);
-    let (status, metrics) = ask(address, "/metrics").await;
+    assert_eq!(get(address, "/livez").await.0, 200);
+    let (status, metrics) = get(address, "/metrics").await;
     assert_eq!(status, 200);
     assert!(metrics.contains("detective_snapshots_learned_total 7\n"), "{metrics}");
     let missing = "detective_coverage_missing{host=\"h\",signal=\"fd\",reason=\"denied\"} 6\n";
     assert!(metrics.contains(missing), "{metrics}");
-    assert_eq!(ask(address, "/api/incidents").await, (200, r#"{"incidents":[]}"#.to_owned()));
-    assert_eq!(ask(address, "/api/suspects?window=12s&host=other").await.0, 404);
-    let (status, error) = ask(address, "/api/suspects?window=soon").await;
+    assert_eq!(get(address, "/api/incidents").await, (200, r#"{"incidents":[]}"#.to_owned()));
+    assert_eq!(get(address, "/api/suspects?window=12s&host=other").await.0, 404);
+    let (status, error) = get(address, "/api/suspects?window=soon").await;
     assert_eq!(status, 400);
     assert!(error.contains("window"), "{error}");
-    assert_eq!(ask(address, "/api/nothing").await.0, 404);
+    assert_eq!(get(address, "/api/nothing").await.0, 404);
     shutdown.cancel();
     running.await.unwrap().unwrap();
 }
 
 #[tokio::test]
-async fn a_port_that_is_taken_is_a_clear_error_with_a_hint() {
+async fn a_used_port_is_an_error_with_a_hint() {
     let folder = tempfile::tempdir().unwrap();
-    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = taken.local_addr().unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
     let config = ScorerConfig { api: ApiConfig { listen: address }, ..ScorerConfig::default() };
     let error = scorer::run(config, open(&folder).await, CancellationToken::new()).await.unwrap_err();
     assert!(matches!(&error, ScorerError::Listen { address: named, .. } if *named == address));

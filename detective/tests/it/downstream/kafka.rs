@@ -12,7 +12,7 @@ use std::{
 use bus::{BusConfig, BusKind, KafkaConfig, Positions, Record, RetentionConfig};
 use rustix::process::{Pid, Signal, kill_process_group};
 use schemas::{RootCauseEvent, Topic};
-use scorer::engine::announcement;
+use scorer::engine::change_records;
 
 use super::{page, story};
 use crate::running::PATIENCE;
@@ -115,7 +115,7 @@ impl Cluster {
         bus::topics::apply(&self.config).await.unwrap();
         let bus = bus::open(&self.config).await.unwrap();
         for (at, change) in story::changes().iter().enumerate() {
-            let records = announcement(change, Some(self.partition)).unwrap();
+            let records = change_records(change, Some(self.partition)).unwrap();
             if at == 1 {
                 self.abort(&records[0]);
             }

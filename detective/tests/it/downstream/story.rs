@@ -4,7 +4,7 @@ use graph::{Deviation, HostGraph, NodeScore};
 use schemas::{Edge, GraphSnapshot, Node, Timestamp};
 use scorer::{
     AlarmConfig, blame,
-    incident::{Change, Tracker},
+    incident::{Change, IncidentTracker},
     score::Judged,
 };
 
@@ -29,19 +29,19 @@ const UNSEEN_HOLDER: Lock = Lock { path: "/var/lib/app/db.lock", holder: None, w
 /// Trouble that spreads and ends, comes back, and is left open by a host that falls silent; then another, whose
 /// culprit cannot be seen.
 pub fn changes() -> Vec<Change> {
-    let mut host = Host { tracker: Tracker::new(AlarmConfig::default(), []), sequence: 0 };
+    let mut host = Host { tracker: IncidentTracker::new(AlarmConfig::default(), []), sequence: 0 };
     let mut changes = host.sweeps(2, &[ONE_WAITS]);
     changes.extend(host.sweeps(1, &[TWO_WAIT]));
     changes.extend(host.sweeps(15, &[]));
     changes.extend(host.sweeps(2, &[ONE_WAITS]));
     host.sequence += 40;
-    changes.extend(host.tracker.fall_silent(host.now()));
+    changes.extend(host.tracker.mark_stale(host.now()));
     changes.extend(host.sweeps(2, &[UNSEEN_HOLDER]));
     changes
 }
 
 struct Host {
-    tracker: Tracker,
+    tracker: IncidentTracker,
     sequence: i64,
 }
 
@@ -55,7 +55,7 @@ impl Host {
         let mut sweep = Sweep::new(self.sequence, self.now());
         locks.iter().for_each(|lock| sweep.add(lock));
         let judged = sweep.judged();
-        self.tracker.sweep(&judged, &blame::cases(&judged)).0
+        self.tracker.process_sweep(&judged, &blame::cases(&judged)).0
     }
 
     fn now(&self) -> Timestamp {

@@ -1,0 +1,32 @@
+//! The HTTP API while the bus is not open yet: alive but not ready.
+
+use std::{future::Future, net::SocketAddr, time::Duration};
+
+use axum::{Json, Router, http::StatusCode, routing::get};
+use tokio::{net::TcpListener, sync::oneshot, time::timeout};
+
+use crate::{ScorerError, query::Readiness};
+
+/// How long open connections may delay the return of [`serve_until`].
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_millis(100);
+
+/// Serves `/livez` and `/readyz` at `address` until `future` completes, and returns its output.
+///
+/// # Errors
+/// [`ScorerError::Listen`] if the address cannot be bound.
+pub async fn serve_until<T>(address: SocketAddr, future: impl Future<Output = T>) -> Result<T, ScorerError> {
+    let listener = TcpListener::bind(address).await.map_err(|source| ScorerError::Listen { address, source })?;
+    let (stop, stopped) = oneshot::channel::<()>();
+    let router = Router::new().route("/livez", get(async || "alive\n")).route("/readyz", get(readyz));
+    let server = axum::serve(listener, router).with_graceful_shutdown(async { drop(stopped.await) });
+    let server = tokio::spawn(server.into_future());
+    let output = future.await;
+    drop(stop);
+    let _ = timeout(SHUTDOWN_TIMEOUT, server).await;
+    Ok(output)
+}
+
+async fn readyz() -> (StatusCode, Json<Readiness>) {
+    let readiness = Readiness { ready: false, state: "waiting", learned: 0, wanted: 0 };
+    (StatusCode::SERVICE_UNAVAILABLE, Json(readiness))
+}
