@@ -1,6 +1,5 @@
 //! What there is on the host: processes, files, control groups, filesystems, and the host's own resources.
 
-pub mod arguments;
 pub mod cgroups;
 pub mod container;
 pub mod coverage;
@@ -9,6 +8,7 @@ pub mod filesystems;
 pub mod measure;
 pub mod new_processes;
 pub mod process;
+pub mod process_arguments;
 pub mod process_cache;
 pub mod processes;
 pub mod rates;

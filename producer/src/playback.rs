@@ -19,16 +19,16 @@ impl Playback {
     /// # Errors
     /// If it is no such file, or one of another version.
     pub fn open(path: &Path) -> Result<Playback, ProducerError> {
-        Playback::of(Tape::of_file(path)?)
+        Playback::from_tape(Tape::of_file(path)?)
     }
 
     /// Plays a tape.
     ///
     /// # Errors
     /// If it does not begin as a recording does.
-    pub fn of(tape: Tape) -> Result<Playback, ProducerError> {
+    pub fn from_tape(tape: Tape) -> Result<Playback, ProducerError> {
         // The recording's own settings take the place of these.
-        Ok(Playback { sweeper: Sweeper::on(Producer::default(), tape)?, is_over: false })
+        Ok(Playback { sweeper: Sweeper::with_tape(Producer::default(), tape)?, is_over: false })
     }
 }
 

@@ -2,8 +2,8 @@
 
 pub mod connections;
 pub mod futexes;
-pub mod locks;
+pub mod lock_holders;
+pub mod lock_waits;
 pub mod pipes;
 pub mod stalls;
 pub mod titles;
-pub mod waits;

@@ -54,18 +54,18 @@ async fn sweep_on(producer: Producer, outbox: &Outbox, shutdown: &CancellationTo
     let sweeping = tokio::task::spawn_blocking(move || sweep_when(producer, asked, &answer));
     let mut trouble = Trouble::default();
     while shutdown.run_until_cancelled(interval.tick()).await.is_some() {
-        let tells_of = outbox.take_untold();
-        if ask.send(tells_of).await.is_err() {
+        let reported_drops = outbox.take_unreported();
+        if ask.send(reported_drops).await.is_err() {
             break;
         }
         match swept.recv().await {
             Some(Ok(record)) => {
                 trouble.over();
-                outbox.push(record, tells_of);
+                outbox.push(record, reported_drops);
             }
             Some(Err(error)) => {
                 trouble.on(&error);
-                outbox.miss(tells_of);
+                outbox.miss(reported_drops);
             }
             None => break,
         }
@@ -81,8 +81,8 @@ fn sweep_when(
     answer: &mpsc::Sender<Result<Record, ProducerError>>,
 ) -> Result<(), ProducerError> {
     let mut sweeper = Sweeper::new(producer)?;
-    while let Some(tells_of) = asked.blocking_recv() {
-        let swept = sweeper.sweep().and_then(|snapshot| Ok(record::telling(snapshot, tells_of)?));
+    while let Some(reported_drops) = asked.blocking_recv() {
+        let swept = sweeper.sweep().and_then(|snapshot| Ok(record::with_drop_count(snapshot, reported_drops)?));
         let _ = answer.blocking_send(swept);
     }
     Ok(())

@@ -1,6 +1,6 @@
 //! One sweep after another over one host.
 
-mod looks;
+mod stages;
 
 use std::collections::HashSet;
 
@@ -11,16 +11,16 @@ use crate::{
     Producer, ProducerError,
     collect::{
         cgroups, container,
-        coverage::Gaps,
-        files::{FileTable, Moment},
+        coverage::CoverageBuilder,
+        files::{FileTable, SweepTime},
         filesystems,
         measure::Reason,
-        process_cache::Abouts,
+        process_cache::ProcessInfoCache,
         processes, rates, system, tasks,
     },
-    emit::assemble::{Sighting, assemble},
+    emit::assemble::{SweepFacts, assemble},
     preamble,
-    relate::{connections, futexes, pipes, stalls, titles, waits},
+    relate::{connections, futexes, lock_waits, pipes, stalls, titles},
 };
 
 /// Sweeps a host, and remembers from sweep to sweep what rates and waits need.
@@ -35,29 +35,29 @@ pub struct Sweeper {
     page: f64,
     processes: processes::History,
     files: FileTable,
-    turn: tasks::Turn,
-    waits: waits::Memory,
-    stalls: stalls::Memory,
-    futexes: futexes::Memory,
-    titles: titles::Memory,
+    thread_scanner: tasks::ThreadScanner,
+    lock_waits: lock_waits::History,
+    stalls: stalls::History,
+    futexes: futexes::History,
+    titles: titles::History,
     namespaces: Namespaces,
-    connections: connections::Memory,
-    groups: cgroups::Memory,
-    filesystems: filesystems::Memory,
-    system: system::Memory,
-    told: HashSet<&'static str>,
+    connections: connections::History,
+    groups: cgroups::History,
+    filesystems: filesystems::History,
+    system: system::History,
+    warned_signals: HashSet<&'static str>,
     buffer: Vec<u8>,
 }
 
 impl Sweeper {
     /// Prepares to sweep the host whose `proc` file system the settings name. The run's id is random.
     pub fn new(producer: Producer) -> Result<Sweeper, ProducerError> {
-        Sweeper::on(producer, Tape::default())
+        Sweeper::with_tape(producer, Tape::default())
     }
 
     /// Prepares to sweep the host that the tape tells of: this one, recorded or not, or one that was. A recording is played with the
     /// settings that it was made with, whatever `producer` says.
-    pub fn on(producer: Producer, tape: Tape) -> Result<Sweeper, ProducerError> {
+    pub fn with_tape(producer: Producer, tape: Tape) -> Result<Sweeper, ProducerError> {
         let prepared = Sweeper::prepare(producer, tape.clone());
         tape.finish_sweep()?;
         prepared
@@ -77,11 +77,12 @@ impl Sweeper {
         let host = root.directory.read("sys/kernel/hostname", &mut buffer).here();
         let host = host.map(|text| parse::text(text.trim_ascii())).unwrap_or_default();
         let number = |question, live| root.tape.value(question, "", || Seen::Here(live)).here().unwrap_or(live) as f64;
-        let groups = cgroups::Memory::new(&producer.sweep.cgroup, &root, &mut buffer);
+        let groups = cgroups::History::new(&producer.sweep.cgroup, &root, &mut buffer);
         let ticks_per_second = number("ticks-per-second", rustix::param::clock_ticks_per_second());
-        let abouts = Abouts::new(ticks_per_second, container::Known::on(host), producer.sweep.arguments);
+        let info_cache =
+            ProcessInfoCache::new(ticks_per_second, container::LabelCache::on(host), producer.sweep.arguments);
         Ok(Sweeper {
-            processes: processes::History::new(abouts, ticks_per_second),
+            processes: processes::History::new(info_cache, ticks_per_second),
             files: FileTable::new(producer.own_paths.clone()),
             producer,
             vantage: Vantage::find(&root, &mut buffer),
@@ -91,17 +92,17 @@ impl Sweeper {
             ticks_per_second,
             page: number("page-size", rustix::param::page_size() as u64),
             root,
-            turn: tasks::Turn::default(),
-            waits: waits::Memory::default(),
-            stalls: stalls::Memory::default(),
-            futexes: futexes::Memory::default(),
-            titles: titles::Memory::default(),
+            thread_scanner: tasks::ThreadScanner::default(),
+            lock_waits: lock_waits::History::default(),
+            stalls: stalls::History::default(),
+            futexes: futexes::History::default(),
+            titles: titles::History::default(),
             namespaces: Namespaces::default(),
-            connections: connections::Memory::default(),
+            connections: connections::History::default(),
             groups,
-            filesystems: filesystems::Memory::default(),
-            system: system::Memory::default(),
-            told: HashSet::new(),
+            filesystems: filesystems::History::default(),
+            system: system::History::default(),
+            warned_signals: HashSet::new(),
             buffer,
         })
     }
@@ -113,60 +114,63 @@ impl Sweeper {
 
     /// Looks at the host once. The first look knows no rates.
     pub fn sweep(&mut self) -> Result<GraphSnapshot, ProducerError> {
-        let swept = self.look();
+        let swept = self.read_host();
         // What is wrong with a tape is told rather than what comes of it.
         self.root.tape.finish_sweep()?;
         swept
     }
 
-    fn look(&mut self) -> Result<GraphSnapshot, ProducerError> {
-        let clocks = system::Clocks::look(&self.root, &mut self.buffer);
-        let (at, uptime_centis) = (clocks.steady.0, clocks.uptime_centis);
-        let mut gaps = Gaps::default();
-        let scene = processes::Scene {
+    fn read_host(&mut self) -> Result<GraphSnapshot, ProducerError> {
+        let clocks = system::Clocks::read(&self.root, &mut self.buffer);
+        let (began, uptime_centis) = (clocks.monotonic.0, clocks.uptime_centis);
+        let mut coverage = CoverageBuilder::default();
+        let scene = processes::SweepContext {
             root: &self.root,
             vantage: &self.vantage,
-            began: Moment { wall: clocks.wall, steady: at },
+            began: SweepTime { wall: clocks.wall, monotonic: began },
             uptime_centis,
             sequence: self.sequence,
             reread: self.producer.sweep.reread,
         };
-        let crowd = self.processes.read(&scene, &mut self.files, &mut gaps, &mut self.buffer)?;
+        let crowd = self.processes.read(&scene, &mut self.files, &mut coverage, &mut self.buffer)?;
         let processes = crowd.shown.as_slice();
-        gaps.add("process-hidden", Reason::Denied, crowd.hidden_tasks(&self.root, &self.vantage, &mut self.buffer));
+        coverage.add("process-hidden", Reason::Denied, crowd.hidden_tasks(&self.root, &self.vantage, &mut self.buffer));
         let listed = LockList::read(&self.root, &mut self.buffer);
-        let tasks = self.tasks(processes, &listed, &mut gaps);
+        let tasks = self.tasks(processes, &listed, &mut coverage);
         let callers = stalls::callers(processes, &tasks.list);
-        let network = self.network(&crowd, &stalls::sockets(&callers), &mut gaps);
-        let ends = pipes::Ends::of_all(processes);
-        let stalls = self.stalls.look(&self.root, &callers, &ends, &network, &mut self.buffer);
-        let owes = |process| network.owing_ms(process) >= futexes::MIN_OWING_MS;
-        let crowds = self.futexes.look(&self.root, processes, &tasks.list, owes, &mut self.buffer);
-        let locks = self.locks(processes, &tasks.list, &listed, &mut gaps);
-        let concerned = titles::concerned(&locks, &stalls, &network);
-        let scene = titles::Scene { root: &self.root, processes, concerned: &concerned, network: &network };
-        let titles = self.titles.look(&scene, &mut self.processes.abouts, &mut self.buffer);
+        let network = self.network(&crowd, &stalls::sockets(&callers), &mut coverage);
+        let ends = pipes::PipeEnds::new(processes);
+        let stalls = self.stalls.update(&self.root, &callers, &ends, &network, &mut self.buffer);
+        let owes = |process| network.pending_request_ms(process) >= futexes::MIN_PENDING_REQUEST_MS;
+        let contended_futexes = self.futexes.find(&self.root, processes, &tasks.list, owes, &mut self.buffer);
+        let locks = self.locks(processes, &tasks.list, &listed, &mut coverage);
+        let concerned = titles::waiters_and_blockers(&locks, &stalls, &network);
+        let scene =
+            titles::TitleInputs { root: &self.root, processes, waiters_and_blockers: &concerned, network: &network };
+        let titles = self.titles.read(&scene, &mut self.processes.info_cache, &mut self.buffer);
         let (pipes, left_out) = ends.pairs();
-        gaps.add("pipes", Reason::Off, left_out);
-        let groups = self.groups.look(processes, &mut self.buffer);
-        gaps.add("cgroup", Reason::Denied, groups.denied);
-        gaps.add("cgroups", Reason::Unsupported, usize::from(groups.nowhere));
+        coverage.add("pipes", Reason::Off, left_out);
+        let groups = self.groups.read_all(processes, &mut self.buffer);
+        coverage.add("cgroup", Reason::Denied, groups.denied);
+        coverage.add("cgroups", Reason::Unsupported, usize::from(groups.has_no_hierarchy));
         let counts_delays = self.counts_delays();
-        let filesystems = self.filesystems(processes, at, &mut gaps);
+        let filesystems = self.filesystems(processes, began, &mut coverage);
         let system = self.system(clocks);
-        let rates: Vec<_> =
-            processes.iter().map(|process| rates::of(process, self.ticks_per_second, counts_delays)).collect();
-        let builder = assemble(&Sighting {
+        let rates: Vec<_> = processes
+            .iter()
+            .map(|process| rates::process_rates(process, self.ticks_per_second, counts_delays))
+            .collect();
+        let builder = assemble(&SweepFacts {
             processes,
             rates: &rates,
-            unlooked: &tasks.left_out,
-            forks: &crowd.forks(),
+            skipped_threads: &tasks.skipped,
+            new_process_rates: &crowd.new_process_rates(),
             files: &self.files,
             network: &network,
             filesystems: &filesystems,
             locks: &locks,
             stalls: &stalls,
-            crowds: &crowds,
+            contended_futexes: &contended_futexes,
             titles: &titles,
             pipes: &pipes,
             groups: &groups,
@@ -174,9 +178,9 @@ impl Sweeper {
             page: self.page,
         });
         if !self.root.tape.is_playing() {
-            gaps.warn_once(&mut self.told);
+            coverage.warn_denied_once(&mut self.warned_signals);
         }
-        self.processes.end_sweep(crowd, at, uptime_centis);
+        self.processes.end_sweep(crowd, began, uptime_centis);
         let (nodes, edges, columns, evidence) = builder.finish();
         let sequence = self.sequence;
         self.sequence += 1;
@@ -194,7 +198,7 @@ impl Sweeper {
             edges,
             columns,
             evidence,
-            coverage: gaps.finish(),
+            coverage: coverage.finish(),
         })
     }
 }

@@ -125,7 +125,7 @@ impl Recording {
             None => None,
         };
         let tape = Tape::recording(Box::new(raw.writer()?)).with_context(|| raw.cannot())?;
-        let sweeper = Sweeper::on(config.producer(), tape.clone()).hint_from(ProducerError::hint)?;
+        let sweeper = Sweeper::with_tape(config.producer(), tape.clone()).hint_from(ProducerError::hint)?;
         let (host, times) = (config.host.clone(), None);
         let outage = OutageLog::new("sweep the host");
         Ok(Recording { sweeper, tape, host, raw, made, sweeps: 0, failures: 0, outage, processes: 0, times })

@@ -75,7 +75,7 @@ pub fn open_raw(path: &Path) -> anyhow::Result<Playback> {
     let file = file::open(path, HOW_TO_RECORD)?;
     let name = || format!("cannot read `{}`", path.display());
     let hint = |error: &ProducerError| Some(error.hint().unwrap_or(HOW_TO_RECORD));
-    Tape::playing(file).map_err(ProducerError::from).and_then(Playback::of).hint_from(hint).with_context(name)
+    Tape::playing(file).map_err(ProducerError::from).and_then(Playback::from_tape).hint_from(hint).with_context(name)
 }
 
 /// Says that a recording of raw reads lacks its end.

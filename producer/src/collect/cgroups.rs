@@ -1,8 +1,8 @@
 //! The control groups of a sweep's processes, and those around them that have limits: what they use, and how they hold up those
 //! inside.
 
+mod evidence;
 mod figures;
-mod proofs;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -21,7 +21,7 @@ use crate::collect::{
 };
 
 /// The limits of a group are read again after so many sweeps.
-const LIMITS_EVERY: u64 = 10;
+const LIMITS_REREAD_SWEEPS: u64 = 10;
 
 /// The groups of one sweep.
 #[derive(Debug, Default)]
@@ -31,7 +31,7 @@ pub struct Groups<'p> {
     /// How many are not below what is mounted, or may not be read.
     pub denied: usize,
     /// Whether there is no hierarchy at all.
-    pub nowhere: bool,
+    pub has_no_hierarchy: bool,
 }
 
 /// A group that is shown.
@@ -46,19 +46,19 @@ pub struct Group<'p> {
     /// What was measured.
     pub figures: Vec<(Measure, Measured)>,
     /// What proves that it holds its processes up: a file, and what it says.
-    pub proofs: Vec<(String, String)>,
+    pub evidence: Vec<(String, String)>,
 }
 
 /// What is remembered from sweep to sweep: where to look, and what each group may do and did.
-pub struct Memory {
+pub struct History {
     mounted: CgroupMounts,
     tape: Tape,
-    groups: BTreeMap<String, Known>,
+    groups: BTreeMap<String, GroupState>,
     sweeps: u64,
 }
 
 #[derive(Clone, Copy)]
-struct Known {
+struct GroupState {
     limits: CgroupLimits,
     denied: bool,
     // None if it was left out in that sweep.
@@ -67,7 +67,7 @@ struct Known {
 
 /// A group as processes tell of it.
 #[derive(Clone, Copy, Default)]
-struct Named<'p> {
+struct GroupMembers<'p> {
     hierarchies: Hierarchies,
     processes: u32,
     label: Option<&'p Label>,
@@ -75,29 +75,29 @@ struct Named<'p> {
     inhabited: bool,
 }
 
-impl Memory {
+impl History {
     /// Nothing yet, of the hierarchies that are mounted at `path`.
-    pub fn new(path: &Path, root: &ProcRoot, buffer: &mut Vec<u8>) -> Memory {
+    pub fn new(path: &Path, root: &ProcRoot, buffer: &mut Vec<u8>) -> History {
         let mounted = CgroupMounts::find(path, root, buffer);
-        Memory { mounted, tape: root.tape.clone(), groups: BTreeMap::new(), sweeps: 0 }
+        History { mounted, tape: root.tape.clone(), groups: BTreeMap::new(), sweeps: 0 }
     }
 
     /// Reads the groups of these processes, and those around them that have limits or are frozen.
-    pub fn look<'p>(&mut self, processes: &'p [Process], buffer: &mut Vec<u8>) -> Groups<'p> {
-        let mut found = Groups { nowhere: self.mounted.is_empty(), ..Groups::default() };
+    pub fn read_all<'p>(&mut self, processes: &'p [Process], buffer: &mut Vec<u8>) -> Groups<'p> {
+        let mut found = Groups { has_no_hierarchy: self.mounted.is_empty(), ..Groups::default() };
         let mut before = std::mem::take(&mut self.groups);
         let mut around_frozen = BTreeSet::new();
         // From the inside out: what is around others matters if those are frozen.
-        for (path, named) in self.named(processes).into_iter().rev() {
+        for (path, members) in self.members(processes).into_iter().rev() {
             let (key, known) = before.remove_entry(path).unzip();
-            let is_wanted = named.inhabited || around_frozen.contains(path);
-            let now = self.read(path, named.hierarchies, known, is_wanted, buffer);
+            let is_wanted = members.inhabited || around_frozen.contains(path);
+            let now = self.read(path, members.hierarchies, known, is_wanted, buffer);
             found.denied += usize::from(now.denied);
             if let Some(reading) = &now.reading {
                 let frozen = reading.frozen == Seen::Here(true);
                 around_frozen.extend(parent(path).filter(|_| frozen));
-                if named.inhabited || now.limits.any() || frozen {
-                    found.shown.push(self.group(path, &named, &now.limits, reading, known.as_ref()));
+                if members.inhabited || now.limits.any() || frozen {
+                    found.shown.push(self.group(path, &members, &now.limits, reading, known.as_ref()));
                 }
             }
             self.groups.insert(key.unwrap_or_else(|| path.to_owned()), now);
@@ -112,60 +112,60 @@ impl Memory {
         &self,
         path: &str,
         hierarchies: Hierarchies,
-        known: Option<Known>,
+        known: Option<GroupState>,
         is_wanted: bool,
         buffer: &mut Vec<u8>,
-    ) -> Known {
-        let known = known.filter(|_| !self.is_turn_of(path));
+    ) -> GroupState {
+        let known = known.filter(|_| !self.is_limit_reread_due(path));
         if let Some(known) = known.filter(|known| !(is_wanted || known.limits.any())) {
-            return Known { reading: None, ..known };
+            return GroupState { reading: None, ..known };
         }
         let opened = self.mounted.open(path, hierarchies);
         let limits = known.map_or_else(|| opened.limits(buffer), |known| known.limits);
         let reading = (is_wanted || limits.any()).then(|| opened.read_all(&limits, &self.tape, buffer));
-        Known { limits, denied: opened.is_denied(), reading }
+        GroupState { limits, denied: opened.is_denied(), reading }
     }
 
     /// Whether the limits of that group are to be read again in this sweep; not those of all groups in the same one.
-    fn is_turn_of(&self, path: &str) -> bool {
+    fn is_limit_reread_due(&self, path: &str) -> bool {
         let place = path.bytes().fold(0, |sum: u64, byte| sum + u64::from(byte));
-        (self.sweeps + place).is_multiple_of(LIMITS_EVERY)
+        (self.sweeps + place).is_multiple_of(LIMITS_REREAD_SWEEPS)
     }
 
     fn group<'p>(
         &self,
         path: &'p str,
-        named: &Named<'p>,
+        members: &GroupMembers<'p>,
         limits: &CgroupLimits,
         reading: &CgroupReading,
-        known: Option<&Known>,
+        known: Option<&GroupState>,
     ) -> Group<'p> {
         let before = known.and_then(|known| known.reading.as_ref());
-        let scene = proofs::Scene { mounted: &self.mounted, path, hierarchies: named.hierarchies };
+        let group_files = evidence::GroupFiles { mounted: &self.mounted, path, hierarchies: members.hierarchies };
         Group {
             path,
-            processes: named.processes,
-            label: named.label,
-            figures: figures::of(reading, before, limits),
-            proofs: scene.proofs(reading, before),
+            processes: members.processes,
+            label: members.label,
+            figures: figures::from_readings(reading, before, limits),
+            evidence: group_files.evidence(reading, before),
         }
     }
 
     /// All groups that these processes are in, and those around them.
-    fn named<'p>(&self, processes: &'p [Process]) -> BTreeMap<&'p str, Named<'p>> {
-        let mut inhabited = BTreeMap::<&str, Named<'_>>::new();
-        for about in processes.iter().map(|process| &process.about) {
-            let label = about.container.as_ref().and_then(Container::label);
-            for place in about.groups.places().iter().filter(|place| self.is_group(&place.path)) {
+    fn members<'p>(&self, processes: &'p [Process]) -> BTreeMap<&'p str, GroupMembers<'p>> {
+        let mut inhabited = BTreeMap::<&str, GroupMembers<'_>>::new();
+        for info in processes.iter().map(|process| &process.info) {
+            let label = info.container.as_ref().and_then(Container::label);
+            for place in info.groups.places().iter().filter(|place| self.is_group(&place.path)) {
                 let processes = u32::from(place.innermost);
-                let told = Named { hierarchies: place.hierarchies, processes, label, inhabited: true };
-                inhabited.entry(&place.path).or_default().add(&told);
+                let other = GroupMembers { hierarchies: place.hierarchies, processes, label, inhabited: true };
+                inhabited.entry(&place.path).or_default().add(&other);
             }
         }
         let mut all = inhabited.clone();
-        for (path, named) in &inhabited {
+        for (path, members) in &inhabited {
             for path in around(path).filter(|path| self.is_group(path)) {
-                all.entry(path).or_default().add(&Named { inhabited: false, ..*named });
+                all.entry(path).or_default().add(&GroupMembers { inhabited: false, ..*members });
             }
         }
         all
@@ -176,11 +176,11 @@ impl Memory {
     }
 }
 
-impl<'p> Named<'p> {
-    fn add(&mut self, told: &Named<'p>) {
-        self.hierarchies = self.hierarchies.union(told.hierarchies);
-        self.processes += told.processes;
-        self.label = self.label.or(told.label);
-        self.inhabited |= told.inhabited;
+impl<'p> GroupMembers<'p> {
+    fn add(&mut self, other: &GroupMembers<'p>) {
+        self.hierarchies = self.hierarchies.union(other.hierarchies);
+        self.processes += other.processes;
+        self.label = self.label.or(other.label);
+        self.inhabited |= other.inhabited;
     }
 }

@@ -46,12 +46,12 @@ impl Container {
 fn namespace(
     process: ProcessKey,
     directory: &Directory,
-    aside: &mut BlockingReader,
+    blocking_reader: &mut BlockingReader,
     buffer: &mut Vec<u8>,
 ) -> Seen<Option<String>> {
     const LONGEST: usize = 256;
     let keep = |text: &[u8]| environ::name(text).unwrap_or_default().as_bytes().to_vec();
-    match aside.read_part(directory, (process, NAMESPACE), LONGEST, buffer, keep) {
+    match blocking_reader.read_part(directory, (process, NAMESPACE), LONGEST, buffer, keep) {
         Seen::Late => Seen::Late,
         told => Seen::Here(told.here().and_then(environ::name).map(str::to_owned)),
     }
@@ -60,15 +60,15 @@ fn namespace(
 /// What is remembered of containers: their names, by id. A process that writes its title over its environment no longer says
 /// where it is, but others in the same container do.
 #[derive(Debug, Default)]
-pub struct Known {
+pub struct LabelCache {
     host: String,
     labels: HashMap<String, Label>,
 }
 
-impl Known {
+impl LabelCache {
     /// Nothing yet, on the host of that name.
-    pub fn on(host: String) -> Known {
-        Known { host, labels: HashMap::new() }
+    pub fn on(host: String) -> LabelCache {
+        LabelCache { host, labels: HashMap::new() }
     }
 
     /// The container of the process that is in these control groups and whose directory this is, if one is a container's.
@@ -77,27 +77,27 @@ impl Known {
         groups: &ProcessCgroups,
         process: ProcessKey,
         directory: &Directory,
-        aside: &mut BlockingReader,
+        blocking_reader: &mut BlockingReader,
         buffer: &mut Vec<u8>,
     ) -> Option<Container> {
         let mut groups = groups.places().iter().map(|place| place.path.as_str());
         let (group, id) = groups.find_map(|group| Some((group, path::container(group)?.id)))?;
-        let known = || label::of_lxc(group).or_else(|| self.labels.get(id).cloned());
+        let known = || label::from_lxc_path(group).or_else(|| self.labels.get(id).cloned());
         let label = match known() {
             Some(label) => Seen::Here(Some(label)),
             None => {
-                let text = aside.read_part(directory, (process, "environ"), LONGEST, buffer, environ::kept);
+                let text = blocking_reader.read_part(directory, (process, "environ"), LONGEST, buffer, environ::kept);
                 let text = text.map(<[u8]>::to_vec);
                 text.and_then(|text| {
                     let mut names = environ::names(&text);
                     names.kubernetes |= path::pod(group).is_some();
                     let namespace = match names.namespace {
-                        None if names.kubernetes => namespace(process, directory, aside, buffer),
+                        None if names.kubernetes => namespace(process, directory, blocking_reader, buffer),
                         _ => Seen::Here(None),
                     };
                     namespace.map(|namespace| {
                         let namespace = names.namespace.or(namespace.as_deref());
-                        label::of(&environ::Names { namespace, ..names }, id, &self.host)
+                        label::from_environment(&environ::Names { namespace, ..names }, id, &self.host)
                     })
                 })
             }
@@ -106,12 +106,12 @@ impl Known {
     }
 
     /// Whether the name of a container that was unknown before is known by now.
-    pub fn knows_more(&self, container: Option<&Container>) -> bool {
+    pub fn has_new_label(&self, container: Option<&Container>) -> bool {
         container.is_some_and(|container| container.label().is_none() && self.labels.contains_key(&container.id))
     }
 
     /// Remembers what a process said.
-    pub fn learn(&mut self, container: Option<&Container>) {
+    pub fn remember(&mut self, container: Option<&Container>) {
         if let Some(container) = container
             && let Some(label) = container.label()
             && !self.labels.contains_key(&container.id)

@@ -13,9 +13,9 @@ use crate::collect::{
 
 /// Counts what could not be seen, by signal and reason.
 #[derive(Debug, Default)]
-pub struct Gaps(BTreeMap<(&'static str, Reason), i64>);
+pub struct CoverageBuilder(BTreeMap<(&'static str, Reason), i64>);
 
-impl Gaps {
+impl CoverageBuilder {
     /// Adds so many times that a signal could not be seen; none is not noted.
     pub fn add(&mut self, signal: &'static str, reason: Reason, times: usize) {
         if times > 0 {
@@ -32,13 +32,13 @@ impl Gaps {
         self.add_seen("limits", &process.limits.open_files);
         self.add_seen("fd", &process.handles);
         self.add_seen("syscall", &process.syscall);
-        if let Some(container) = &process.about.container {
+        if let Some(container) = &process.info.container {
             self.add_seen("environ", &container.label);
         }
         let links_denied = matches!(&process.handles, Seen::Here(handles) if handles.denied);
         self.add("fd-link", Reason::Denied, usize::from(links_denied));
-        self.add("cmdline", Reason::Late, usize::from(process.about.late));
-        for (signal, reason) in &process.about.unseen {
+        self.add("cmdline", Reason::Late, usize::from(process.info.late));
+        for (signal, reason) in &process.info.unseen {
             self.add(signal, *reason, 1);
         }
     }
@@ -51,9 +51,9 @@ impl Gaps {
     }
 
     /// Says of each refused signal that it is, once for all sweeps that share `told`.
-    pub fn warn_once(&self, told: &mut HashSet<&'static str>) {
+    pub fn warn_denied_once(&self, warned: &mut HashSet<&'static str>) {
         for ((signal, reason), count) in &self.0 {
-            if *reason == Reason::Denied && told.insert(signal) {
+            if *reason == Reason::Denied && warned.insert(signal) {
                 tracing::warn!(signal, count, "a signal may not be read; it takes more rights");
             }
         }

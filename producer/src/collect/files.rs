@@ -111,21 +111,21 @@ impl Handles {
 
 /// When a sweep began, by two clocks.
 #[derive(Clone, Copy, Debug)]
-pub struct Moment {
+pub struct SweepTime {
     /// The time of day.
     pub wall: Timestamp,
     /// A time that never goes back.
-    pub steady: Instant,
+    pub monotonic: Instant,
 }
 
-impl Moment {
+impl SweepTime {
     /// Whether what was made at that time of day was made from `before` to now. If somebody set the clock meanwhile, that cannot be told.
-    fn tells_new_since(&self, before: &Moment, made_at: Timestamp) -> bool {
+    fn has_creation_since(&self, before: &SweepTime, made_at: Timestamp) -> bool {
         // Between the looks at the two clocks this process may have been held up.
         const LEEWAY_MS: f64 = 100.0;
-        let steady_ms = self.steady.saturating_duration_since(before.steady).as_secs_f64() * 1000.0;
-        let parted_ms = self.wall.millis_since(before.wall) as f64 - steady_ms;
-        parted_ms.abs() <= LEEWAY_MS && (before.wall..=self.wall).contains(&made_at)
+        let steady_ms = self.monotonic.saturating_duration_since(before.monotonic).as_secs_f64() * 1000.0;
+        let step_ms = self.wall.millis_since(before.wall) as f64 - steady_ms;
+        step_ms.abs() <= LEEWAY_MS && (before.wall..=self.wall).contains(&made_at)
     }
 }
 
@@ -138,8 +138,8 @@ pub struct FileTable {
     sockets: Option<(u32, u32)>,
     sweep: u64,
     // When the sweep before began, and this one; none before the first.
-    last: Option<Moment>,
-    began: Option<Moment>,
+    last: Option<SweepTime>,
+    began: Option<SweepTime>,
 }
 
 impl FileTable {
@@ -149,7 +149,7 @@ impl FileTable {
     }
 
     /// To be called before each sweep, with the time: forgets what the last one did not come across.
-    pub fn begin_sweep(&mut self, at: Moment) {
+    pub fn begin_sweep(&mut self, at: SweepTime) {
         let last = self.sweep;
         self.files.retain(|_, file| file.seen == last);
         self.files.values_mut().for_each(|file| file.allocated_before = Some(file.allocated));
@@ -300,7 +300,7 @@ impl FileTable {
         }
         let regular = FileType::from_raw_mode(target.mode) == FileType::RegularFile;
         let is_new = || match (self.last, self.began, target.made_at) {
-            (Some(last), Some(began), Some(made_at)) => began.tells_new_since(&last, made_at),
+            (Some(last), Some(began), Some(made_at)) => began.has_creation_since(&last, made_at),
             _ => false,
         };
         let allocated_before = match self.files.get(&file) {
@@ -326,8 +326,10 @@ mod tests {
     #[test]
     fn a_file_is_new_only_if_no_clock_was_set_since() {
         let start = Instant::now();
-        let at =
-            |wall, steady| Moment { wall: Timestamp(wall), steady: start + std::time::Duration::from_millis(steady) };
+        let at = |wall, monotonic| SweepTime {
+            wall: Timestamp(wall),
+            monotonic: start + std::time::Duration::from_millis(monotonic),
+        };
         let before = at(50_000, 0);
         for (now, made_at, is_new) in [
             (at(51_000, 1000), 50_500, true),
@@ -336,7 +338,7 @@ mod tests {
             (at(61_000, 1000), 50_500, false),
             (at(41_000, 1000), 50_500, false),
         ] {
-            assert_eq!(now.tells_new_since(&before, Timestamp(made_at)), is_new, "{now:?} {made_at}");
+            assert_eq!(now.has_creation_since(&before, Timestamp(made_at)), is_new, "{now:?} {made_at}");
         }
     }
 

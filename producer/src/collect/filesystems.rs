@@ -1,10 +1,10 @@
 //! The filesystems of the host: how full they are, and whether they can be written to.
 
-mod condition;
 mod errors;
 mod filling;
-mod holdings;
-mod stuck;
+mod open_files;
+mod state;
+mod thaw_waits;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -19,15 +19,15 @@ use hostread::{
 };
 
 use crate::collect::{
-    coverage::Gaps,
+    coverage::CoverageBuilder,
     files::{FileKey, FileTable},
     measure::{Measure, Measured, Reason},
     process::Process,
 };
 
-use condition::Condition;
-use holdings::Holdings;
-pub use stuck::Stuck;
+use open_files::OpenFiles;
+use state::FilesystemState;
+pub use thaw_waits::ThawWait;
 
 /// A filesystem that somebody writes to, or that cannot be written to.
 #[derive(Clone, Debug)]
@@ -45,35 +45,35 @@ pub struct Filesystem {
     /// If it is nearly full: bytes that those processes have added to it of late that have added most, by index in the sweep.
     pub fillers: BTreeMap<usize, f64>,
     /// What says that it cannot be written to, and where that was read.
-    pub proofs: Vec<(String, String)>,
+    pub evidence: Vec<(String, String)>,
 }
 
 /// The filesystems of one sweep.
 #[derive(Debug, Default)]
-pub struct Picture {
+pub struct Filesystems {
     /// Those that are shown.
     pub filesystems: Vec<Filesystem>,
     /// Tasks that wait for a frozen one.
-    pub stuck: Vec<Stuck>,
-    holdings: Holdings,
+    pub thaw_waits: Vec<ThawWait>,
+    open_files: OpenFiles,
 }
 
-impl Picture {
+impl Filesystems {
     /// By how many bytes a process has filled filesystems that are nearly full.
     pub fn filled_by(&self, process: usize) -> f64 {
         self.filesystems.iter().filter_map(|filesystem| filesystem.fillers.get(&process)).sum()
     }
 
     /// The device of the filesystem that a file is on, if that is full or frozen.
-    pub fn trouble_of(&self, file: &FileKey) -> Option<(u32, u32)> {
-        let device = self.holdings.home(file)?;
-        let is_in_trouble = |one: &Filesystem| one.device == device && one.is_full_or_frozen;
-        self.filesystems.iter().any(is_in_trouble).then_some(device)
+    pub fn full_or_frozen_device(&self, file: &FileKey) -> Option<(u32, u32)> {
+        let device = self.open_files.filesystem(file)?;
+        let is_abnormal = |one: &Filesystem| one.device == device && one.is_full_or_frozen;
+        self.filesystems.iter().any(is_abnormal).then_some(device)
     }
 }
 
 /// What a look at the filesystems needs.
-pub struct Scene<'s> {
+pub struct FilesystemInputs<'s> {
     /// Where to look.
     pub root: &'s ProcRoot,
     /// Where this process is.
@@ -88,63 +88,75 @@ pub struct Scene<'s> {
 
 /// What is remembered from sweep to sweep: the mounts, which change rarely, and the waits.
 #[derive(Debug, Default)]
-pub struct Memory {
+pub struct History {
     mounts: LocalMounts,
     // Devices of open files that were on no filesystem when the mounts were read.
-    homeless: BTreeSet<(u32, u32)>,
+    unmounted: BTreeSet<(u32, u32)>,
     // Filesystems that could be written to in a sweep before.
     writable: BTreeSet<(u32, u32)>,
-    sweeps_until_read: u32,
-    errors: errors::Memory,
-    stuck: stuck::Memory,
-    filling: filling::Memory,
+    sweeps_until_reread: u32,
+    errors: errors::History,
+    thaw_waits: thaw_waits::History,
+    filling: filling::History,
 }
 
 /// Sweeps from one look at the mounts to the next, if nothing says that they changed.
-const SWEEPS_PER_READ: u32 = 10;
+const MOUNTS_REREAD_SWEEPS: u32 = 10;
 
-impl Memory {
+impl History {
     /// Looks at the filesystems.
-    pub fn look(&mut self, scene: &Scene<'_>, gaps: &mut Gaps, buffer: &mut Vec<u8>) -> Picture {
-        let holdings = self.holdings(scene, gaps, buffer);
-        let found = self.stuck(scene, &holdings, gaps, buffer);
-        let mut fillers = self.filling.look(scene.processes, &holdings, scene.at);
-        let top = scene.vantage.top(scene.root);
-        gaps.add_seen("filesystems", &top);
-        let mountinfo = scene.root.path.join(scene.vantage.mountinfo()).display().to_string();
+    pub fn read(
+        &mut self,
+        inputs: &FilesystemInputs<'_>,
+        coverage: &mut CoverageBuilder,
+        buffer: &mut Vec<u8>,
+    ) -> Filesystems {
+        let open_files = self.open_files(inputs, coverage, buffer);
+        let found = self.thaw_waits(inputs, &open_files, coverage, buffer);
+        let mut fillers = self.filling.update(inputs.processes, &open_files, inputs.at);
+        let top = inputs.vantage.top(inputs.root);
+        coverage.add_seen("filesystems", &top);
+        let mountinfo = inputs.root.path.join(inputs.vantage.mountinfo()).display().to_string();
         let mut filesystems = Vec::new();
-        for (device, mount) in asked(&self.mounts.local, &holdings) {
+        for (device, mount) in relevant_mounts(&self.mounts.local, &open_files) {
             let space = space(&top, mount);
             if let Seen::Here(top) = &top {
-                gaps.add_seen("filesystem", &space);
-                self.errors.look(top, mount, buffer);
+                coverage.add_seen("filesystem", &space);
+                self.errors.read(top, mount, buffer);
             }
-            let given_up = self.errors.proof(*device);
+            let error_evidence = self.errors.evidence(*device);
             let was_writable = self.writable.contains(device);
-            let stuck = found.at(*device);
-            let condition = Condition { mount, space, was_writable, given_up: given_up.as_ref(), stuck };
+            let thaw_waits = found.count(*device);
+            let state =
+                FilesystemState { mount, space, was_writable, error_evidence: error_evidence.as_ref(), thaw_waits };
             if let Seen::Here(space) = space {
                 // The list of mounts is older than what the filesystem says itself.
                 let is_new = space.read_only && mount.writable && !mount.read_only;
-                self.sweeps_until_read = if is_new { 0 } else { self.sweeps_until_read };
+                self.sweeps_until_reread = if is_new { 0 } else { self.sweeps_until_reread };
                 self.writable.extend((!space.read_only).then_some(*device));
             }
-            let writers: Vec<usize> = holdings.writers(*device).collect();
-            let fillers = fillers.remove(device).filter(|_| condition.is_nearly_full()).unwrap_or_default();
-            if !writers.is_empty() || condition.is_in_trouble() {
-                filesystems.push(condition.filesystem(writers, fillers, &mountinfo));
+            let writers: Vec<usize> = open_files.writers(*device).collect();
+            let fillers = fillers.remove(device).filter(|_| state.is_nearly_full()).unwrap_or_default();
+            if !writers.is_empty() || state.is_abnormal() {
+                filesystems.push(state.filesystem(writers, fillers, &mountinfo));
             }
         }
-        Picture { filesystems, stuck: found.stuck, holdings }
+        Filesystems { filesystems, thaw_waits: found.waits, open_files }
     }
 
     /// The tasks that wait for a frozen filesystem.
-    fn stuck(&mut self, scene: &Scene<'_>, holdings: &Holdings, gaps: &mut Gaps, buffer: &mut Vec<u8>) -> stuck::Found {
-        let top = self.mounts.local.values().find(|mount| mount.path == "/").map(|mount| mount.device);
-        let scene = stuck::Scene { root: scene.root, processes: scene.processes, holdings, top };
-        let found = self.stuck.look(&scene, buffer);
-        gaps.add("frozen-filesystem", Reason::Unsupported, found.unplaced);
-        gaps.add("frozen-filesystem", Reason::Denied, usize::from(found.denied));
+    fn thaw_waits(
+        &mut self,
+        inputs: &FilesystemInputs<'_>,
+        open_files: &OpenFiles,
+        coverage: &mut CoverageBuilder,
+        buffer: &mut Vec<u8>,
+    ) -> thaw_waits::ThawWaits {
+        let root_device = self.mounts.local.values().find(|mount| mount.path == "/").map(|mount| mount.device);
+        let inputs = thaw_waits::Inputs { root: inputs.root, processes: inputs.processes, open_files, root_device };
+        let found = self.thaw_waits.find(&inputs, buffer);
+        coverage.add("frozen-filesystem", Reason::Unsupported, found.unassigned);
+        coverage.add("frozen-filesystem", Reason::Denied, usize::from(found.denied));
         found
     }
 
@@ -154,27 +166,32 @@ impl Memory {
     }
 
     /// Who holds files where. The mounts are read anew when it is time, or a file is on none of them.
-    fn holdings(&mut self, scene: &Scene<'_>, gaps: &mut Gaps, buffer: &mut Vec<u8>) -> Holdings {
-        let is_time = self.sweeps_until_read == 0;
+    fn open_files(
+        &mut self,
+        inputs: &FilesystemInputs<'_>,
+        coverage: &mut CoverageBuilder,
+        buffer: &mut Vec<u8>,
+    ) -> OpenFiles {
+        let is_time = self.sweeps_until_reread == 0;
         if is_time {
-            self.read(scene, gaps, buffer);
+            self.read_mounts(inputs, coverage, buffer);
         }
-        self.sweeps_until_read = self.sweeps_until_read.saturating_sub(1);
-        let mut holdings = Holdings::of(scene.processes, scene.files, &self.mounts);
-        if !is_time && !holdings.homeless().is_subset(&self.homeless) {
-            self.read(scene, gaps, buffer);
-            holdings = Holdings::of(scene.processes, scene.files, &self.mounts);
+        self.sweeps_until_reread = self.sweeps_until_reread.saturating_sub(1);
+        let mut open_files = OpenFiles::new(inputs.processes, inputs.files, &self.mounts);
+        if !is_time && !open_files.unmounted().is_subset(&self.unmounted) {
+            self.read_mounts(inputs, coverage, buffer);
+            open_files = OpenFiles::new(inputs.processes, inputs.files, &self.mounts);
         }
-        self.homeless = holdings.homeless();
-        gaps.add("filesystems-elsewhere", Reason::Unsupported, self.homeless.len());
-        holdings
+        self.unmounted = open_files.unmounted();
+        coverage.add("filesystems-elsewhere", Reason::Unsupported, self.unmounted.len());
+        open_files
     }
 
-    fn read(&mut self, scene: &Scene<'_>, gaps: &mut Gaps, buffer: &mut Vec<u8>) {
-        let text = scene.root.directory.read(&scene.vantage.mountinfo(), buffer);
-        gaps.add_seen("filesystems", &text);
+    fn read_mounts(&mut self, inputs: &FilesystemInputs<'_>, coverage: &mut CoverageBuilder, buffer: &mut Vec<u8>) {
+        let text = inputs.root.directory.read(&inputs.vantage.mountinfo(), buffer);
+        coverage.add_seen("filesystems", &text);
         // What is refused is asked for again, so that every sweep says so.
-        self.sweeps_until_read = if matches!(text, Seen::Here(_)) { SWEEPS_PER_READ } else { 0 };
+        self.sweeps_until_reread = if matches!(text, Seen::Here(_)) { MOUNTS_REREAD_SWEEPS } else { 0 };
         self.mounts = LocalMounts::of(parse::mounts::parse(text.here().unwrap_or_default()));
         self.writable.retain(|device| self.mounts.local.contains_key(device));
         self.errors.retain(|device| self.mounts.local.contains_key(device));
@@ -182,11 +199,11 @@ impl Memory {
 }
 
 /// A disk fills up whoever writes to it; what is in memory matters to those who have it open.
-fn asked<'m>(
+fn relevant_mounts<'m>(
     mounts: &'m BTreeMap<(u32, u32), Mount>,
-    holdings: &Holdings,
+    open_files: &OpenFiles,
 ) -> impl Iterator<Item = (&'m (u32, u32), &'m Mount)> {
-    let held = holdings.held();
+    let held = open_files.filesystems_in_use();
     mounts.iter().filter(move |(device, _)| device.0 != 0 || held.contains(device))
 }
 

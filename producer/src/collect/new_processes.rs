@@ -14,24 +14,24 @@ use crate::collect::{
 };
 
 /// The age from which on a process is shown, in seconds.
-const MOMENT: f64 = 1.0;
+const MIN_AGE_SECONDS: f64 = 1.0;
 
 /// The young processes of a sweep.
 #[derive(Debug, Default)]
-pub struct Young {
+pub struct NewProcesses {
     /// Themselves.
     pub processes: Vec<Process>,
 }
 
-impl Young {
+impl NewProcesses {
     /// Takes those that began after the sweep before and less than a moment ago. At the first sweep there are none.
-    pub fn take(processes: &mut Vec<Process>, uptime_centis: Option<u64>, ticks_per_second: f64) -> Young {
-        let Some(uptime) = uptime_centis else { return Young::default() };
-        let is_young = |process: &mut Process| {
+    pub fn extract(processes: &mut Vec<Process>, uptime_centis: Option<u64>, ticks_per_second: f64) -> NewProcesses {
+        let Some(uptime) = uptime_centis else { return NewProcesses::default() };
+        let is_new = |process: &mut Process| {
             let age = uptime as f64 / 100.0 - process.key.start_time as f64 / ticks_per_second;
-            matches!(process.since, Since::Birth(_)) && age < MOMENT
+            matches!(process.since, Since::Birth(_)) && age < MIN_AGE_SECONDS
         };
-        Young { processes: processes.extract_if(.., is_young).collect() }
+        NewProcesses { processes: processes.extract_if(.., is_new).collect() }
     }
 
     /// How many of them a second are below each of the processes that are shown, and next to it, over the time since the sweep before.

@@ -1,8 +1,8 @@
 //! One process, read once.
 
-mod about;
 mod counters;
 mod history;
+mod info;
 
 use std::sync::Arc;
 
@@ -15,9 +15,9 @@ use hostread::{
     process::{OpenProcess, ProcessLimits},
 };
 
-pub use about::{About, LONGEST_ARGUMENTS, is_still_in};
 pub use counters::Counters;
 pub use history::{Growth, Since};
+pub use info::{LONGEST_ARGUMENTS, ProcessInfo, has_same_cgroups};
 
 use crate::collect::files::{FileTable, Handles};
 
@@ -56,13 +56,13 @@ pub struct Process {
     /// Open files.
     pub handles: Seen<Handles>,
     /// Whether none of its threads has run since the sweep before.
-    pub rested: bool,
+    pub is_idle: bool,
     /// Whether it wrote anything in the sweep before, or may have.
     pub wrote_before: bool,
     /// Where its main thread is in the kernel; none if it runs.
     pub syscall: Seen<Option<Syscall>>,
     /// What is read once.
-    pub about: Arc<About>,
+    pub info: Arc<ProcessInfo>,
 }
 
 /// What a process does, which cannot have changed unless it has run.
@@ -94,7 +94,7 @@ impl Activity {
 /// unless it is to be read again.
 pub fn read(
     process: OpenProcess,
-    about: Arc<About>,
+    info: Arc<ProcessInfo>,
     before: Result<Process, Since>,
     reread: Reread,
     files: &mut FileTable,
@@ -103,8 +103,8 @@ pub fn read(
     let memory = process.memory(buffer);
     let schedule = process.schedule(buffer);
     let at = process.read_at;
-    let rested = before.as_ref().is_ok_and(|before| has_rested(&process, schedule, before));
-    let wrote_before = before.as_ref().is_ok_and(Process::wrote);
+    let is_idle = before.as_ref().is_ok_and(|before| has_rested(&process, schedule, before));
+    let wrote_before = before.as_ref().is_ok_and(Process::has_written);
     let (since, growth, limits, earlier) = match before {
         Ok(before) => {
             let growth = before.growth.next(before.counters.at, before.memory, at);
@@ -113,7 +113,7 @@ pub fn read(
         }
         Err(since) => (since, Growth::default(), None, None),
     };
-    let is_unchanged = rested && reread == Reread::Nothing;
+    let is_unchanged = is_idle && reread == Reread::Nothing;
     let activity = match earlier {
         Some(earlier) if is_unchanged && earlier.is_settled() => {
             if let Seen::Here(handles) = &earlier.handles {
@@ -138,10 +138,10 @@ pub fn read(
         growth,
         limits,
         handles: activity.handles,
-        rested,
+        is_idle,
         wrote_before,
         syscall: activity.syscall,
-        about,
+        info,
     };
     read.unless_gone(&process.directory, buffer)
 }
@@ -160,12 +160,12 @@ fn has_rested(process: &OpenProcess, schedule: Seen<Schedule>, before: &Process)
 impl Process {
     /// Whether it can have written by calls what a file has grown by from one sweep to the next. What it writes is asked after what its files
     /// take: what it wrote in between was told in the sweep before.
-    pub fn can_have_written(&self) -> bool {
-        self.wrote_before || self.wrote()
+    pub fn may_have_written(&self) -> bool {
+        self.wrote_before || self.has_written()
     }
 
     /// Whether it has written by calls, to whatever, since the sweep before or since it began; true too if that may not be seen.
-    fn wrote(&self) -> bool {
+    fn has_written(&self) -> bool {
         let before = match &self.since {
             Since::Last(before) => before.io.map(|io| io.written),
             Since::Birth(_) => Seen::Here(0),
@@ -176,7 +176,7 @@ impl Process {
     }
 
     /// Whether it keeps to itself what it has open or what it waits for.
-    pub fn is_closed(&self) -> bool {
+    pub fn is_opaque(&self) -> bool {
         let handles_denied = match &self.handles {
             Seen::Here(handles) => handles.denied,
             handles => matches!(handles, Seen::Denied),

@@ -6,36 +6,36 @@ use hostread::{BlockingReader, Directory, ProcessKey, Seen, process::OpenProcess
 
 use crate::collect::{
     container,
-    process::{About, LONGEST_ARGUMENTS, Reread, is_still_in},
+    process::{LONGEST_ARGUMENTS, ProcessInfo, Reread, has_same_cgroups},
 };
 
 /// Remembers from sweep to sweep what processes are.
-pub struct Abouts {
+pub struct ProcessInfoCache {
     ticks_per_second: f64,
-    shows_arguments: bool,
-    aside: BlockingReader,
-    containers: container::Known,
+    keeps_command: bool,
+    blocking_reader: BlockingReader,
+    containers: container::LabelCache,
     uptime_centis: Option<u64>,
-    known: HashMap<ProcessKey, Known>,
-    seen: HashMap<ProcessKey, Known>,
+    known: HashMap<ProcessKey, Entry>,
+    seen: HashMap<ProcessKey, Entry>,
 }
 
 #[derive(Clone)]
-struct Known {
-    about: Arc<About>,
+struct Entry {
+    info: Arc<ProcessInfo>,
     /// How old the process was, in hundredths of a second.
     age: u64,
     /// Whether a sweep has seen it since.
     was_seen_again: bool,
 }
 
-impl Abouts {
+impl ProcessInfoCache {
     /// Knows nobody yet. `shows_arguments` is whether command lines are to be shown.
-    pub fn new(ticks_per_second: f64, containers: container::Known, shows_arguments: bool) -> Abouts {
-        Abouts {
+    pub fn new(ticks_per_second: f64, containers: container::LabelCache, keeps_command: bool) -> ProcessInfoCache {
+        ProcessInfoCache {
             ticks_per_second,
-            shows_arguments,
-            aside: BlockingReader::default(),
+            keeps_command,
+            blocking_reader: BlockingReader::default(),
             containers,
             uptime_centis: None,
             known: HashMap::new(),
@@ -49,33 +49,34 @@ impl Abouts {
     }
 
     /// What a process is. Whether it was moved to other control groups is looked at if its files are read again.
-    pub fn of(&mut self, opened: &OpenProcess, reread: Reread, buffer: &mut Vec<u8>) -> Arc<About> {
+    pub fn get(&mut self, opened: &OpenProcess, reread: Reread, buffer: &mut Vec<u8>) -> Arc<ProcessInfo> {
         let age = self.age(&opened.key);
-        let known = self.known.get(&opened.key).filter(|known| known.about.comm == opened.comm);
+        let known = self.known.get(&opened.key).filter(|known| known.info.comm == opened.comm);
         let known = match known {
             Some(known) if opened.is_zombie() => known.clone(),
             Some(known)
                 if reread < Reread::All
                     && known.is_settled(age)
-                    && !self.containers.knows_more(known.about.container.as_ref())
+                    && !self.containers.has_new_label(known.info.container.as_ref())
                     // Most are moved right after their birth, if at all.
                     && (known.was_seen_again && reread == Reread::Nothing
-                        || is_still_in(opened, &known.about.groups, buffer)) =>
+                        || has_same_cgroups(opened, &known.info.groups, buffer)) =>
             {
-                Known { was_seen_again: true, ..known.clone() }
+                Entry { was_seen_again: true, ..known.clone() }
             }
             known => {
-                let about = About::read(opened, &mut self.aside, &self.containers, self.shows_arguments, buffer);
-                self.containers.learn(about.container.as_ref());
-                let is_same = |known: &About| known.executable == about.executable && known.groups == about.groups;
-                let before = known.filter(|known| about.late && is_same(&known.about));
+                let info =
+                    ProcessInfo::read(opened, &mut self.blocking_reader, &self.containers, self.keeps_command, buffer);
+                self.containers.remember(info.container.as_ref());
+                let is_same = |known: &ProcessInfo| known.executable == info.executable && known.groups == info.groups;
+                let before = known.filter(|known| info.late && is_same(&known.info));
                 // What was known is better than what does not come.
-                before.cloned().unwrap_or_else(|| Known { about: Arc::new(about), age, was_seen_again: false })
+                before.cloned().unwrap_or_else(|| Entry { info: Arc::new(info), age, was_seen_again: false })
             }
         };
-        let about = Arc::clone(&known.about);
+        let info = Arc::clone(&known.info);
         self.seen.insert(opened.key, known);
-        about
+        info
     }
 
     /// What `keep` leaves of a process's arguments, as they are now.
@@ -86,14 +87,14 @@ impl Abouts {
         buffer: &'b mut Vec<u8>,
         keep: impl FnOnce(&[u8]) -> Vec<u8>,
     ) -> Seen<&'b [u8]> {
-        self.aside.read_part(directory, (identity, "cmdline"), LONGEST_ARGUMENTS, buffer, keep)
+        self.blocking_reader.read_part(directory, (identity, "cmdline"), LONGEST_ARGUMENTS, buffer, keep)
     }
 
     /// Forgets who was not seen.
     pub fn end_sweep(&mut self) {
         self.known = std::mem::take(&mut self.seen);
-        self.aside.end_sweep();
-        self.containers.retain(self.known.values().filter_map(|known| known.about.container.as_ref()));
+        self.blocking_reader.end_sweep();
+        self.containers.retain(self.known.values().filter_map(|known| known.info.container.as_ref()));
     }
 
     fn age(&self, identity: &ProcessKey) -> u64 {
@@ -102,7 +103,7 @@ impl Abouts {
     }
 }
 
-impl Known {
+impl Entry {
     /// Whether there is no need to ask a process of this age again.
     ///
     /// A program takes its time to say what it is: its name, its title, the control group that it is put in. So it is asked
@@ -110,7 +111,7 @@ impl Known {
     fn is_settled(&self, age: u64) -> bool {
         const YOUNG: u64 = 15_00;
         const SOON: u64 = 2_00;
-        !self.about.late && (self.age >= YOUNG || age < self.age.saturating_mul(4).max(SOON))
+        !self.info.late && (self.age >= YOUNG || age < self.age.saturating_mul(4).max(SOON))
     }
 }
 
@@ -119,8 +120,8 @@ mod tests {
     use super::*;
 
     fn settled(age_then: u64, age_now: u64, late: bool) -> bool {
-        let about = Arc::new(About { late, ..About::default() });
-        Known { about, age: age_then, was_seen_again: false }.is_settled(age_now)
+        let info = Arc::new(ProcessInfo { late, ..ProcessInfo::default() });
+        Entry { info, age: age_then, was_seen_again: false }.is_settled(age_now)
     }
 
     #[test]

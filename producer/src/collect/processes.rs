@@ -8,12 +8,12 @@ use std::{
 use hostread::{HostReadError, ProcRoot, ProcessKey, Seen, Vantage, parse, process::OpenProcess};
 
 use crate::collect::{
-    coverage::Gaps,
-    files::{FileTable, Moment},
+    coverage::CoverageBuilder,
+    files::{FileTable, SweepTime},
     measure::Measured,
-    new_processes::Young,
+    new_processes::NewProcesses,
     process::{self, Process, Reread, Since},
-    process_cache::Abouts,
+    process_cache::ProcessInfoCache,
 };
 
 /// The processes of a sweep, and the sockets of those that are not shown.
@@ -22,7 +22,7 @@ pub struct Processes {
     /// Those that are shown.
     pub shown: Vec<Process>,
     /// Those that have only begun.
-    pub young: Young,
+    pub new_processes: NewProcesses,
     /// Sockets of Local Detective's own, by inode.
     pub own_sockets: HashSet<u64>,
     // Seconds since the sweep before.
@@ -30,13 +30,13 @@ pub struct Processes {
 }
 
 /// When and from where a sweep reads processes.
-pub struct Scene<'s> {
+pub struct SweepContext<'s> {
     /// Where to look.
     pub root: &'s ProcRoot,
     /// Where this process is.
     pub vantage: &'s Vantage,
     /// When the sweep began.
-    pub began: Moment,
+    pub began: SweepTime,
     /// Hundredths of a second from boot to then.
     pub uptime_centis: Option<u64>,
     /// Its number in this run.
@@ -48,7 +48,7 @@ pub struct Scene<'s> {
 /// What is kept of processes from sweep to sweep.
 pub struct History {
     /// What they are.
-    pub abouts: Abouts,
+    pub info_cache: ProcessInfoCache,
     ticks_per_second: f64,
     // The processes of the sweep before.
     processes: HashMap<ProcessKey, Process>,
@@ -62,14 +62,14 @@ struct Last {
 }
 
 /// What does not change often is read again after so many sweeps, a part of the processes in each.
-const REREAD_AFTER: u64 = 16;
+const FILES_REREAD_SWEEPS: u64 = 16;
 /// The same for what a process is, which hardly ever changes.
-const ASKED_AGAIN_AFTER: u64 = 64;
+const INFO_REREAD_SWEEPS: u64 = 64;
 
 impl History {
     /// Nothing yet.
-    pub fn new(abouts: Abouts, ticks_per_second: f64) -> History {
-        History { abouts, ticks_per_second, processes: HashMap::new(), last: None }
+    pub fn new(info_cache: ProcessInfoCache, ticks_per_second: f64) -> History {
+        History { info_cache, ticks_per_second, processes: HashMap::new(), last: None }
     }
 
     /// Reads all processes but kernel threads and Local Detective's own.
@@ -78,39 +78,40 @@ impl History {
     /// If there are none.
     pub fn read(
         &mut self,
-        scene: &Scene<'_>,
+        context: &SweepContext<'_>,
         files: &mut FileTable,
-        gaps: &mut Gaps,
+        coverage: &mut CoverageBuilder,
         buffer: &mut Vec<u8>,
     ) -> Result<Processes, HostReadError> {
-        self.abouts.begin_sweep(scene.uptime_centis);
+        self.info_cache.begin_sweep(context.uptime_centis);
         let mut processes = Processes::default();
-        let mut pids = scene.root.pids()?;
-        files.begin_sweep(scene.began);
+        let mut pids = context.root.pids()?;
+        files.begin_sweep(context.began);
         pids.sort_unstable();
         for pid in pids {
-            let seen = match OpenProcess::open(scene.root, pid, buffer) {
+            let seen = match OpenProcess::open(context.root, pid, buffer) {
                 Seen::Here(Some(opened)) => {
                     let before = self.processes.remove(&opened.key).ok_or_else(|| self.since(&opened.key));
-                    let reread = scene.reread(pid);
-                    let about = self.abouts.of(&opened, reread, buffer);
-                    if scene.vantage.own_pid == Some(pid) || about.is_own_program() {
+                    let reread = context.reread(pid);
+                    let info = self.info_cache.get(&opened, reread, buffer);
+                    if context.vantage.own_pid == Some(pid) || info.is_own_program() {
                         processes.own_sockets.extend(files.sockets(&opened.directory, buffer));
                         continue;
                     }
-                    process::read(opened, about, before, reread, files, buffer)
+                    process::read(opened, info, before, reread, files, buffer)
                 }
                 Seen::Here(None) => continue,
                 other => other.and_then(|_| Seen::Gone),
             };
-            gaps.add_seen("process", &seen);
+            coverage.add_seen("process", &seen);
             if let Seen::Here(process) = seen {
-                gaps.add_process(&process);
+                coverage.add_process(&process);
                 processes.shown.push(process);
             }
         }
-        processes.elapsed = self.last.as_ref().map(|last| scene.began.steady.duration_since(last.at));
-        processes.young = Young::take(&mut processes.shown, scene.uptime_centis, self.ticks_per_second);
+        processes.elapsed = self.last.as_ref().map(|last| context.began.monotonic.duration_since(last.at));
+        processes.new_processes =
+            NewProcesses::extract(&mut processes.shown, context.uptime_centis, self.ticks_per_second);
         Ok(processes)
     }
 
@@ -125,29 +126,29 @@ impl History {
 
     /// Keeps the processes of a sweep for the next one.
     pub fn end_sweep(&mut self, processes: Processes, at: Instant, uptime_centis: Option<u64>) {
-        self.abouts.end_sweep();
+        self.info_cache.end_sweep();
         self.last = Some(Last { at, uptime_centis });
-        let seen = processes.shown.into_iter().chain(processes.young.processes);
+        let seen = processes.shown.into_iter().chain(processes.new_processes.processes);
         self.processes = seen.map(|process| (process.key, process)).collect();
     }
 }
 
-impl Scene<'_> {
+impl SweepContext<'_> {
     /// What is read again of a process in this sweep.
     fn reread(&self, pid: u32) -> Reread {
         let turn = self.sequence.cast_unsigned().wrapping_add(pid.into());
-        if turn.is_multiple_of(ASKED_AGAIN_AFTER) {
+        if turn.is_multiple_of(INFO_REREAD_SWEEPS) {
             return Reread::All;
         }
-        let files = self.reread || turn.is_multiple_of(REREAD_AFTER);
+        let files = self.reread || turn.is_multiple_of(FILES_REREAD_SWEEPS);
         if files { Reread::Files } else { Reread::Nothing }
     }
 }
 
 impl Processes {
     /// How many new processes a second there are below each of those that are shown.
-    pub fn forks(&self) -> Vec<Measured> {
-        self.young.per_second(&self.shown, self.elapsed)
+    pub fn new_process_rates(&self) -> Vec<Measured> {
+        self.new_processes.per_second(&self.shown, self.elapsed)
     }
 
     /// How many of the host's tasks a `proc` that hides others' processes does not list; kernel threads are among them.
@@ -156,7 +157,7 @@ impl Processes {
             return 0;
         }
         let tasks = root.directory.read_small("loadavg", buffer).here().and_then(parse::system::tasks);
-        let seen: u64 = self.shown.iter().chain(&self.young.processes).map(|process| process.threads).sum();
+        let seen: u64 = self.shown.iter().chain(&self.new_processes.processes).map(|process| process.threads).sum();
         usize::try_from(tasks.unwrap_or(0).saturating_sub(seen)).unwrap_or(usize::MAX).max(1)
     }
 }

@@ -42,9 +42,9 @@ pub struct Rates {
 
 /// The rates of a process, at `ticks_per_second` of the kernel's clock. `counts_delays` tells whether the kernel counts what
 /// tasks wait for block I/O.
-pub fn of(process: &Process, ticks_per_second: f64, counts_delays: bool) -> Rates {
+pub fn process_rates(process: &Process, ticks_per_second: f64, counts_delays: bool) -> Rates {
     let now = &process.counters;
-    let over = Over::new(now, &process.since);
+    let over = Interval::new(now, &process.since);
     let percent = |ticks: Measured| ticks.map(|ticks| ticks / ticks_per_second * 100.0);
     let block_delay = over.rate_seen(|counters| counters.stat.block_delay_ticks);
     let storage = |pick: fn(Io) -> u64| over.rate_seen(|counters| counters.io.map(pick));
@@ -74,21 +74,21 @@ fn failing(calls: Measured, bytes: Measured) -> Measured {
 }
 
 /// From one read of a process's amounts to the next.
-struct Over<'c> {
+struct Interval<'c> {
     now: &'c Counters,
     before: Option<&'c Counters>,
     seconds: Option<f64>,
 }
 
-impl<'c> Over<'c> {
-    fn new(now: &'c Counters, since: &'c Since) -> Over<'c> {
+impl<'c> Interval<'c> {
+    fn new(now: &'c Counters, since: &'c Since) -> Interval<'c> {
         let (before, at) = match since {
             Since::Last(before) => (Some(before), Some(before.at)),
             Since::Birth(at) => (None, Some(*at)),
             Since::Unknown => (None, None),
         };
         let seconds = at.map(|at| now.at.duration_since(at).as_secs_f64()).filter(|seconds| *seconds > 0.0);
-        Over { now, before, seconds }
+        Interval { now, before, seconds }
     }
 
     fn rate(&self, pick: impl Fn(&Counters) -> u64) -> Measured {
@@ -133,28 +133,28 @@ mod tests {
     fn check(
         before: Option<Counters>,
         now: impl Fn(Instant) -> Counters,
-        look: impl Fn(&Over<'_>) -> Measured,
+        look: impl Fn(&Interval<'_>) -> Measured,
     ) -> Measured {
         let start = before.map_or_else(hostread::clock::monotonic, |before| before.at);
         let since = before.map_or(Since::Birth(start), Since::Last);
-        look(&Over::new(&now(start + Duration::from_secs(2)), &since))
+        look(&Interval::new(&now(start + Duration::from_secs(2)), &since))
     }
 
     #[test]
     fn rates_are_over_the_true_time_between_the_reads() {
         let before = counters(hostread::clock::monotonic(), 100);
-        let system = |over: &Over<'_>| over.rate(|counters| counters.stat.system_ticks);
+        let system = |over: &Interval<'_>| over.rate(|counters| counters.stat.system_ticks);
         assert_eq!(check(Some(before), |at| counters(at, 150), system), Ok(25.0));
         assert_eq!(check(None, |at| counters(at, 50), system), Ok(25.0), "from nothing");
         let now = counters(before.at, 150);
-        assert_eq!(system(&Over::new(&now, &Since::Unknown)), Err(Reason::FirstSweep));
+        assert_eq!(system(&Interval::new(&now, &Since::Unknown)), Err(Reason::FirstSweep));
     }
 
     #[test]
     fn what_was_refused_is_no_rate_and_neither_is_what_was_refused_before() {
         let known = counters(hostread::clock::monotonic(), 100);
         let refused = Counters { io: Seen::Denied, ..known };
-        let read = |over: &Over<'_>| over.rate_seen(|counters| counters.io.map(|io| io.storage_read));
+        let read = |over: &Interval<'_>| over.rate_seen(|counters| counters.io.map(|io| io.storage_read));
         assert_eq!(check(Some(known), |at| Counters { at, ..refused }, read), Err(Reason::Denied));
         assert_eq!(check(Some(refused), |at| counters(at, 150), read), Err(Reason::FirstSweep));
     }

@@ -58,7 +58,7 @@ fn random_length(text: &str, word: &str) -> Option<usize> {
 /// An interpreter is told by the base name of its script instead: `/usr/bin/python3.11 worker.py`. One that has set itself
 /// a title is told by its part in its program too: `/usr/lib/postgresql/15/bin/postgres postgres checkpointer`. Of the
 /// arguments nothing else is used.
-pub fn of_process(container: Option<&str>, executable: Option<&str>, name: &str) -> String {
+pub fn process_role(container: Option<&str>, executable: Option<&str>, name: &str) -> String {
     let container = container.map(|container| format!("[{container}] ")).unwrap_or_default();
     format!("{container}{} {name}", executable.unwrap_or("-"))
 }
@@ -67,21 +67,22 @@ pub fn of_process(container: Option<&str>, executable: Option<&str>, name: &str)
 /// base name, and what it calls itself, digits folded. Of the arguments nothing else is used.
 pub fn name_of_process(executable: Option<&str>, comm: &str, arguments: &[&[u8]]) -> String {
     match Title::of(arguments) {
-        Some(title) => titled(&title, comm, arguments),
-        None => untitled(executable, comm, arguments),
+        Some(title) => titled_name(&title, comm, arguments),
+        None => untitled_name(executable, comm, arguments),
     }
 }
 
-fn titled(title: &Title, comm: &str, arguments: &[&[u8]]) -> String {
+fn titled_name(title: &Title, comm: &str, arguments: &[&[u8]]) -> String {
     // Who sets a title often sets its first bytes as the name, with whatever stands there.
     let repeats = arguments.first().is_some_and(|text| !comm.is_empty() && text.starts_with(comm.as_bytes()));
-    let name = if repeats || Interpreter::of(comm).is_some() { title.program.to_owned() } else { fold_digits(comm) };
+    let name =
+        if repeats || Interpreter::from_name(comm).is_some() { title.program.to_owned() } else { fold_digits(comm) };
     format!("{name} {}", title.part)
 }
 
-fn untitled(executable: Option<&str>, comm: &str, arguments: &[&[u8]]) -> String {
+fn untitled_name(executable: Option<&str>, comm: &str, arguments: &[&[u8]]) -> String {
     let program = executable.map(base_name).or_else(|| std::str::from_utf8(arguments.first()?).ok().map(base_name));
-    let script = program.and_then(Interpreter::of).and_then(|interpreter| interpreter.script(arguments));
+    let script = program.and_then(Interpreter::from_name).and_then(|interpreter| interpreter.script(arguments));
     let Some(script) = script else { return fold_digits(comm) };
     // The kernel cuts a name after 15 bytes. One that repeats the script or its interpreter says nothing new.
     let repeats_script = !comm.is_empty() && script.starts_with(comm);
@@ -99,7 +100,7 @@ pub fn base_name(path: &str) -> &str {
 /// `python3` runs as `/usr/bin/python3.11`, `sh` as `/usr/bin/dash`.
 fn is_alias(program: &str, comm: &str) -> bool {
     program.starts_with(comm)
-        || Interpreter::of(program).is_some_and(|interpreter| Interpreter::of(comm) == Some(interpreter))
+        || Interpreter::from_name(program).is_some_and(|interpreter| Interpreter::from_name(comm) == Some(interpreter))
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -114,7 +115,7 @@ enum Interpreter {
 }
 
 impl Interpreter {
-    fn of(program: &str) -> Option<Interpreter> {
+    fn from_name(program: &str) -> Option<Interpreter> {
         let name =
             program.trim_end_matches(|character: char| character.is_ascii_digit() || matches!(character, '.' | '-'));
         Some(match name {
@@ -212,7 +213,7 @@ fn plain_name(argument: &str) -> Option<String> {
 }
 
 /// The role of a file: its path with digits folded.
-pub fn of_file(path: &str) -> String {
+pub fn file_role(path: &str) -> String {
     fold_digits(path)
 }
 
@@ -225,7 +226,7 @@ mod tests {
     fn check(executable: &str, comm: &str, arguments: &[&str], expected: &str) {
         let arguments: Vec<&[u8]> = arguments.iter().map(|argument| argument.as_bytes()).collect();
         let name = name_of_process(Some(executable), comm, &arguments);
-        assert_eq!(of_process(None, Some(executable), &name), expected);
+        assert_eq!(process_role(None, Some(executable), &name), expected);
     }
 
     #[test]
@@ -304,7 +305,7 @@ mod tests {
 
     #[test]
     fn a_process_in_a_container_is_told_by_what_the_container_is_called() {
-        assert_eq!(of_process(Some("pay/api"), None, &name_of_process(None, "x-1", &[])), "[pay/api] - x-#");
+        assert_eq!(process_role(Some("pay/api"), None, &name_of_process(None, "x-1", &[])), "[pay/api] - x-#");
     }
 
     proptest! {

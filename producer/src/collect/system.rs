@@ -1,33 +1,33 @@
 //! The host as a whole: pressure, CPU, memory, disks, network and clock.
 
-mod amounts;
-mod clock;
+mod clock_step;
 mod clocks;
+mod counters;
 mod disks;
 mod network;
 mod pressure;
-mod resource;
+mod resources;
 
 pub use clocks::Clocks;
-pub use resource::{Resource, Scene};
+pub use resources::{HostInputs, Resource};
 
 /// What is remembered from sweep to sweep.
 #[derive(Debug, Default)]
-pub struct Memory {
-    amounts: amounts::Memory,
-    pressure: pressure::Memory,
-    disks: disks::Memory,
-    clock: clock::Memory,
+pub struct History {
+    counters: counters::History,
+    pressure: pressure::History,
+    disks: disks::History,
+    clock: clock_step::History,
 }
 
-impl Memory {
+impl History {
     /// Looks at the host. Disks come last, by name.
-    pub fn look(&mut self, scene: &Scene<'_>, buffer: &mut Vec<u8>) -> Vec<Resource> {
-        self.amounts.begin(scene.root.tape.monotonic());
-        let mut resources = self.pressure.look(scene, &mut self.amounts, buffer);
-        resources.push(network::look(scene, &mut self.amounts, buffer));
-        resources.push(self.clock.look(scene.clocks));
-        resources.extend(self.disks.look(scene, self.amounts.elapsed(), buffer));
+    pub fn read(&mut self, inputs: &HostInputs<'_>, buffer: &mut Vec<u8>) -> Vec<Resource> {
+        self.counters.begin(inputs.root.tape.monotonic());
+        let mut resources = self.pressure.read(inputs, &mut self.counters, buffer);
+        resources.push(network::read(inputs, &mut self.counters, buffer));
+        resources.push(self.clock.read(inputs.clocks));
+        resources.extend(self.disks.read(inputs, self.counters.elapsed(), buffer));
         resources
     }
 }

@@ -31,19 +31,19 @@ pub struct Tasks {
     /// Those in a system call.
     pub list: Vec<Task>,
     /// How many threads were not looked at for want of time, by the index of their process in the sweep.
-    pub left_out: BTreeMap<usize, usize>,
+    pub skipped: BTreeMap<usize, usize>,
 }
 
 /// Who is looked at first in the next sweep.
 #[derive(Debug, Default)]
-pub struct Turn {
+pub struct ThreadScanner {
     next: Option<ProcessKey>,
 }
 
-impl Turn {
+impl ThreadScanner {
     /// Looks at the tasks of a sweep. Threads of processes that have one of the files `wanted` open come first: of these a lock is waited
     /// for. The others take turns when `budget`, which is time on a CPU, is used up.
-    pub fn look(
+    pub fn scan(
         &mut self,
         root: &ProcRoot,
         processes: &[Process],
@@ -51,29 +51,29 @@ impl Turn {
         budget: Duration,
         buffer: &mut Vec<u8>,
     ) -> Tasks {
-        let mut tasks = Tasks { list: main_threads(processes), left_out: BTreeMap::new() };
-        let (concerned, mut others): (Vec<usize>, Vec<usize>) = (0..processes.len())
+        let mut tasks = Tasks { list: main_threads(processes), skipped: BTreeMap::new() };
+        let (urgent, mut others): (Vec<usize>, Vec<usize>) = (0..processes.len())
             .filter(|at| processes.get(*at).is_some_and(|process| process.threads > 1))
             .partition(|at| processes.get(*at).is_some_and(|process| has_open(process, wanted)));
         let is_next = |at: &usize| processes.get(*at).is_some_and(|process| Some(process.key) >= self.next);
-        let turn = others.iter().position(is_next).unwrap_or(0);
-        others.rotate_left(turn);
+        let start = others.iter().position(is_next).unwrap_or(0);
+        others.rotate_left(start);
         self.next = None;
         let began = root.tape.thread_cpu();
-        let is_spent = || root.tape.thread_cpu().saturating_sub(began) > budget;
-        let n_concerned = concerned.len();
-        for (place, at) in concerned.into_iter().chain(others).enumerate() {
+        let is_budget_spent = || root.tape.thread_cpu().saturating_sub(began) > budget;
+        let n_concerned = urgent.len();
+        for (place, at) in urgent.into_iter().chain(others).enumerate() {
             let Some(process) = processes.get(at) else { continue };
-            if is_spent() {
-                tasks.left_out.insert(at, usize::try_from(process.threads).unwrap_or(usize::MAX).saturating_sub(1));
+            if is_budget_spent() {
+                tasks.skipped.insert(at, usize::try_from(process.threads).unwrap_or(usize::MAX).saturating_sub(1));
                 if place >= n_concerned {
                     self.next.get_or_insert(process.key);
                 }
                 continue;
             }
-            let left_out = other_threads(root, at, process.key, is_spent, &mut tasks.list, buffer);
-            if left_out > 0 {
-                tasks.left_out.insert(at, left_out);
+            let skipped = other_threads(root, at, process.key, is_budget_spent, &mut tasks.list, buffer);
+            if skipped > 0 {
+                tasks.skipped.insert(at, skipped);
             }
         }
         tasks
@@ -100,17 +100,17 @@ fn other_threads(
     root: &ProcRoot,
     at: usize,
     identity: ProcessKey,
-    is_spent: impl Fn() -> bool,
+    is_budget_spent: impl Fn() -> bool,
     list: &mut Vec<Task>,
     buffer: &mut Vec<u8>,
 ) -> usize {
     // To ask for the time takes time.
-    const AT_A_TIME: usize = 32;
+    const THREADS_PER_BUDGET_CHECK: usize = 32;
     let Seen::Here(directory) = OpenProcess::reopen(root, identity, buffer) else { return 0 };
     let Seen::Here(threads) = directory.directory("task") else { return 0 };
     let ids = threads.numbers().here().unwrap_or_default();
     for (place, id) in ids.iter().copied().enumerate().filter(|(_, id)| *id != identity.pid) {
-        if place % AT_A_TIME == AT_A_TIME - 1 && is_spent() {
+        if place % THREADS_PER_BUDGET_CHECK == THREADS_PER_BUDGET_CHECK - 1 && is_budget_spent() {
             return ids.len() - place;
         }
         let text = threads.read_small(&format!("{id}/syscall"), buffer).here();

@@ -23,41 +23,41 @@ use crate::{
     },
     emit::builder::{Builder, Relation},
     relate::{
-        connections::{Endpoint, Link, Network, Target, Tie},
-        futexes::{self, Crowd},
+        connections::{Endpoint, Link, LinkKind, Network, Target},
+        futexes::{self, ContendedFutex},
+        lock_waits::FileLocks,
         stalls::{MIN_STALL, Stall},
         titles,
-        waits::Picture,
     },
 };
 
 /// With more processes at the other end of a pipe or socket nobody can be named.
-const MOST_OTHERS: usize = 4;
+const MAX_PEERS: usize = 4;
 
 /// Everything that a sweep saw.
-pub struct Sighting<'s> {
+pub struct SweepFacts<'s> {
     /// Processes; everything else points here by index.
     pub processes: &'s [Process],
     /// The rates of each of them.
     pub rates: &'s [Rates],
     /// How many threads of a process nobody has looked at, if any.
-    pub unlooked: &'s BTreeMap<usize, usize>,
+    pub skipped_threads: &'s BTreeMap<usize, usize>,
     /// How many new processes a second there are below each of them.
-    pub forks: &'s [Measured],
+    pub new_process_rates: &'s [Measured],
     /// Files.
     pub files: &'s FileTable,
     /// Endpoints and who is linked to them.
     pub network: &'s Network,
     /// Filesystems, and who waits for them.
-    pub filesystems: &'s collect::filesystems::Picture,
+    pub filesystems: &'s collect::filesystems::Filesystems,
     /// Locks and waits.
-    pub locks: &'s Picture,
+    pub locks: &'s FileLocks,
     /// Reads and writes that go on.
     pub stalls: &'s [Stall],
     /// Threads that wait for one another.
-    pub crowds: &'s [Crowd],
+    pub contended_futexes: &'s [ContendedFutex],
     /// What processes say that are concerned with a wait.
-    pub titles: &'s titles::Picture,
+    pub titles: &'s titles::Titles,
     /// Pairs of a reader and a writer of a pipe.
     pub pipes: &'s BTreeSet<(usize, usize)>,
     /// Control groups.
@@ -69,22 +69,22 @@ pub struct Sighting<'s> {
 }
 
 /// Puts the parts together.
-pub fn assemble(sighting: &Sighting<'_>) -> Builder {
+pub fn assemble(facts: &SweepFacts<'_>) -> Builder {
     let mut builder = Builder::default();
-    add_system(&mut builder, sighting.system);
-    let groups = cgroups::add(&mut builder, sighting.groups);
-    let processes = processes::add(&mut builder, sighting);
-    add_families(&mut builder, sighting.processes, &processes, &groups);
-    let filesystems = filesystems::add(&mut builder, sighting.filesystems, &processes);
-    let files = add_files(&mut builder, sighting, &processes, &filesystems);
-    add_locks(&mut builder, sighting.locks, &processes, &files);
-    add_stalls(&mut builder, sighting.stalls, &processes);
-    for crowd in sighting.crowds.iter().filter(|crowd| crowd.stayed >= futexes::MIN_WAIT) {
-        builder.evidence(&crowd.source, &crowd.text, processes.get(crowd.process).copied());
+    add_system(&mut builder, facts.system);
+    let groups = cgroups::add(&mut builder, facts.groups);
+    let processes = processes::add(&mut builder, facts);
+    add_families(&mut builder, facts.processes, &processes, &groups);
+    let filesystems = filesystems::add(&mut builder, facts.filesystems, &processes);
+    let files = add_files(&mut builder, facts, &processes, &filesystems);
+    add_locks(&mut builder, facts.locks, &processes, &files);
+    add_stalls(&mut builder, facts.stalls, &processes);
+    for futex in facts.contended_futexes.iter().filter(|futex| futex.waited >= futexes::MIN_WAIT) {
+        builder.evidence(&futex.source, &futex.text, processes.get(futex.process).copied());
     }
-    add_titles(&mut builder, sighting, &processes);
-    add_network(&mut builder, sighting.network, &processes);
-    for (reader, writer) in sighting.pipes {
+    add_titles(&mut builder, facts, &processes);
+    add_network(&mut builder, facts.network, &processes);
+    for (reader, writer) in facts.pipes {
         if let (Some(reader), Some(writer)) = (processes.get(*reader), processes.get(*writer)) {
             builder.edge(*reader, *writer, EdgeKind::Pipes, Relation::OBSERVED);
         }
@@ -114,8 +114,8 @@ fn add_families(builder: &mut Builder, processes: &[Process], nodes: &[i32], gro
             *children += 1;
             *zombies += u32::from(process.state == b'Z');
         }
-        let places = process.about.groups.places().iter().filter(|place| place.innermost);
-        for group in places.filter_map(|place| groups.get(place.path.as_str())) {
+        let memberships = process.info.groups.places().iter().filter(|place| place.innermost);
+        for group in memberships.filter_map(|place| groups.get(place.path.as_str())) {
             builder.edge(*node, *group, EdgeKind::MemberOf, Relation::OBSERVED);
         }
     }
@@ -129,26 +129,28 @@ fn add_families(builder: &mut Builder, processes: &[Process], nodes: &[i32], gro
 /// openers.
 fn add_files(
     builder: &mut Builder,
-    sighting: &Sighting<'_>,
+    facts: &SweepFacts<'_>,
     nodes: &[i32],
     filesystems: &BTreeMap<(u32, u32), i32>,
 ) -> BTreeMap<FileKey, i32> {
-    let mut openers = BTreeMap::<FileKey, (BTreeSet<usize>, bool)>::new();
-    for (at, process) in sighting.processes.iter().enumerate() {
+    let mut descriptors = BTreeMap::<FileKey, (BTreeSet<usize>, bool)>::new();
+    for (at, process) in facts.processes.iter().enumerate() {
         let Seen::Here(handles) = &process.handles else { continue };
         for (_, file, writes) in handles.files() {
-            let (by, written) = openers.entry(file).or_default();
+            let (by, written) = descriptors.entry(file).or_default();
             by.insert(at);
             *written |= writes;
         }
     }
-    let mut locked: BTreeSet<FileKey> = sighting.locks.held.iter().map(|held| held.file).collect();
-    locked.extend(sighting.locks.waits.iter().map(|wait| wait.file));
+    let mut locked: BTreeSet<FileKey> = facts.locks.held.iter().map(|held| held.file).collect();
+    locked.extend(facts.locks.waits.iter().map(|wait| wait.file));
     let mut added = BTreeMap::new();
-    for (key, (by, written)) in &openers {
-        let Some(file) = sighting.files.get(key) else { continue };
-        let trouble = sighting.filesystems.trouble_of(key).and_then(|device| filesystems.get(&device));
-        let shown = locked.contains(key) || (file.regular && (*written || by.len() > 1 || trouble.is_some()));
+    for (key, (by, written)) in &descriptors {
+        let Some(file) = facts.files.get(key) else { continue };
+        let abnormal_filesystem =
+            facts.filesystems.full_or_frozen_device(key).and_then(|device| filesystems.get(&device));
+        let shown =
+            locked.contains(key) || (file.regular && (*written || by.len() > 1 || abnormal_filesystem.is_some()));
         if !shown {
             continue;
         }
@@ -156,22 +158,22 @@ fn add_files(
         let node = builder.node(Node {
             id: format!("f:{major}:{minor}:{}", key.inode),
             kind: NodeKind::File,
-            role: role::of_file(&file.path),
+            role: role::file_role(&file.path),
             name: file.path.clone(),
             path: Some(file.path.clone()),
             ..Node::default()
         });
         builder.put(Measure::OpenBy, node, Ok(by.len() as f64));
-        let waits = || sighting.locks.waits.iter().filter(|wait| wait.file == *key);
+        let waits = || facts.locks.waits.iter().filter(|wait| wait.file == *key);
         let longest = waits().map(|wait| wait.blocked.as_secs_f64() * 1000.0).reduce(f64::max);
         let count = longest.map(|_| waits().count() as f64);
-        let may_hide = sighting.locks.may_hide_waits;
+        let may_hide = facts.locks.may_hide_waits;
         builder.put(Measure::LockWaiters, node, unless_hidden(count, may_hide));
         builder.put(Measure::LockWaitMs, node, unless_hidden(longest, may_hide));
         for process in by.iter().filter_map(|at| nodes.get(*at)) {
             builder.edge(*process, node, EdgeKind::Opens, Relation::OBSERVED);
         }
-        if let Some(filesystem) = trouble {
+        if let Some(filesystem) = abnormal_filesystem {
             builder.edge(node, *filesystem, EdgeKind::MemberOf, Relation::OBSERVED);
         }
         added.insert(*key, node);
@@ -179,12 +181,12 @@ fn add_files(
     added
 }
 
-fn add_locks(builder: &mut Builder, locks: &Picture, nodes: &[i32], files: &BTreeMap<FileKey, i32>) {
+fn add_locks(builder: &mut Builder, locks: &FileLocks, nodes: &[i32], files: &BTreeMap<FileKey, i32>) {
     for held in &locks.held {
         let Some(file) = files.get(&held.file) else { continue };
         for holder in &held.holders {
             let Some(process) = nodes.get(holder.process) else { continue };
-            let relation = if holder.main { Relation::OBSERVED } else { Relation::INFERRED };
+            let relation = if holder.is_main { Relation::OBSERVED } else { Relation::INFERRED };
             builder.edge(*process, *file, EdgeKind::HoldsLock, relation);
         }
     }
@@ -200,41 +202,41 @@ fn add_locks(builder: &mut Builder, locks: &Picture, nodes: &[i32], files: &BTre
             builder.edge(*waiter, *process, EdgeKind::WaitsFor, relation);
         }
     }
-    for proof in &locks.proofs {
-        let processes = proof.processes.iter().filter_map(|at| nodes.get(*at)).copied();
-        builder.evidence(&proof.source, &proof.text, processes.chain(files.get(&proof.file).copied()));
+    for evidence in &locks.evidence {
+        let processes = evidence.processes.iter().filter_map(|at| nodes.get(*at)).copied();
+        builder.evidence(&evidence.source, &evidence.text, processes.chain(files.get(&evidence.file).copied()));
     }
 }
 
 /// A wait in a read is told on the relation that is there anyway, one in a write as a wait for who should read.
 fn add_stalls(builder: &mut Builder, stalls: &[Stall], nodes: &[i32]) {
-    for stall in stalls.iter().filter(|stall| stall.others.len() <= MOST_OTHERS && stall.blocked >= MIN_STALL) {
+    for stall in stalls.iter().filter(|stall| stall.peers.len() <= MAX_PEERS && stall.blocked >= MIN_STALL) {
         let Some(waiter) = nodes.get(stall.process) else { continue };
         let blocked_ms = Some((stall.blocked.as_secs_f64() * 1000.0) as f32);
-        let observed = stall.others.len() == 1;
+        let observed = stall.peers.len() == 1;
         let kind = match (stall.writes, stall.is_pipe) {
             (true, _) => EdgeKind::WaitsFor,
             (false, true) => EdgeKind::Pipes,
             (false, false) => EdgeKind::Connects,
         };
-        let others: Vec<i32> = stall.others.iter().filter_map(|other| nodes.get(*other)).copied().collect();
-        for other in &others {
+        let peers: Vec<i32> = stall.peers.iter().filter_map(|other| nodes.get(*other)).copied().collect();
+        for other in &peers {
             builder.edge(*waiter, *other, kind.clone(), Relation { observed, blocked_ms, ..Relation::OBSERVED });
         }
         if stall.writes {
-            builder.evidence(&stall.source, &stall.text, others.into_iter().chain([*waiter]));
+            builder.evidence(&stall.source, &stall.text, peers.into_iter().chain([*waiter]));
         }
     }
 }
 
 /// Titles are evidence, and may tell who waits for whom.
-fn add_titles(builder: &mut Builder, sighting: &Sighting<'_>, nodes: &[i32]) {
-    for titled in &sighting.titles.titles {
-        if let (Some(process), Some(node)) = (sighting.processes.get(titled.process), nodes.get(titled.process)) {
-            builder.evidence(&format!("/proc/{}/cmdline", process.key.pid), &titled.text, [*node]);
+fn add_titles(builder: &mut Builder, facts: &SweepFacts<'_>, nodes: &[i32]) {
+    for title in &facts.titles.titles {
+        if let (Some(process), Some(node)) = (facts.processes.get(title.process), nodes.get(title.process)) {
+            builder.evidence(&format!("/proc/{}/cmdline", process.key.pid), &title.text, [*node]);
         }
     }
-    for wait in &sighting.titles.waits {
+    for wait in &facts.titles.waits {
         if let (Some(waiter), Some(holder)) = (nodes.get(wait.waiter), nodes.get(wait.holder)) {
             let blocked_ms = Some((wait.blocked.as_secs_f64() * 1000.0) as f32);
             builder.edge(*waiter, *holder, EdgeKind::WaitsFor, Relation { blocked_ms, ..Relation::INFERRED });
@@ -245,16 +247,16 @@ fn add_titles(builder: &mut Builder, sighting: &Sighting<'_>, nodes: &[i32]) {
 /// A node for each endpoint, linked to the processes; and the links between processes.
 fn add_network(builder: &mut Builder, network: &Network, nodes: &[i32]) {
     let endpoints: Vec<i32> = network.endpoints.iter().map(|endpoint| add_endpoint(builder, endpoint)).collect();
-    for ((source, target, tie), link) in &network.links {
+    for ((source, target, kind_of_link), link) in &network.links {
         let target = match target {
             Target::Process(at) => nodes.get(*at),
             Target::Endpoint(at) => endpoints.get(*at),
         };
         let (Some(source), Some(target)) = (nodes.get(*source), target) else { continue };
-        let kind = match tie {
-            Tie::Connects => EdgeKind::Connects,
+        let kind = match kind_of_link {
+            LinkKind::Connects => EdgeKind::Connects,
             // The server depends on its endpoint as on a file that it has open.
-            Tie::Opens => EdgeKind::Opens,
+            LinkKind::Opens => EdgeKind::Opens,
         };
         let count = i32::try_from(link.count).unwrap_or(i32::MAX);
         let Link { observed, blocked_ms, latency_ms, .. } = *link;
@@ -281,7 +283,7 @@ fn add_endpoint(builder: &mut Builder, endpoint: &Endpoint) -> i32 {
         (Measure::AcceptQueue, endpoint.accept_queue.map(|queue| Ok(queue as f64))),
         (Measure::AcceptQueuePct, accept_queue_pct(endpoint).map(Ok)),
         (Measure::Retransmits, endpoint.retransmits),
-        (Measure::OwingMs, endpoint.owing_ms),
+        (Measure::OwingMs, endpoint.pending_request_ms),
     ];
     for (measure, measured) in figures {
         if let Some(measured) = measured {

@@ -24,7 +24,7 @@ pub struct Parcel {
     /// As it travels.
     pub record: Record,
     /// How many dropped snapshots its coverage tells of.
-    tells_of: i64,
+    reported_drops: i64,
 }
 
 #[derive(Default)]
@@ -34,10 +34,10 @@ struct Queue {
     /// Of what waits and of what is on its way.
     bytes: u64,
     /// Dropped, and not told of by any that waits or is on its way.
-    untold: i64,
+    unreported: i64,
     dropped: u64,
     is_overflowing: bool,
-    is_closed: bool,
+    is_opaque: bool,
 }
 
 impl Outbox {
@@ -47,16 +47,16 @@ impl Outbox {
     }
 
     /// How many were dropped that none tells of: for the next snapshot to [tell](crate::emit::record::telling).
-    pub fn take_untold(&self) -> i64 {
-        std::mem::take(&mut self.queue().untold)
+    pub fn take_unreported(&self) -> i64 {
+        std::mem::take(&mut self.queue().unreported)
     }
 
     /// Adds a snapshot that tells of so many dropped ones; drops the oldest that wait if there are too many bytes.
-    pub fn push(&self, mut record: Record, tells_of: i64) {
+    pub fn push(&self, mut record: Record, reported_drops: i64) {
         record.value.shrink_to_fit();
         let mut queue = self.queue();
         queue.bytes += bytes(&record);
-        queue.waiting.push_back(Parcel { record, tells_of });
+        queue.waiting.push_back(Parcel { record, reported_drops });
         self.make_room(&mut queue);
         self.changed.notify_one();
     }
@@ -77,7 +77,7 @@ impl Outbox {
                     queue.is_one_on_its_way = true;
                     return Some(parcel);
                 }
-                if queue.is_closed {
+                if queue.is_opaque {
                     return None;
                 }
             }
@@ -104,12 +104,12 @@ impl Outbox {
     pub fn give_up(&self, parcel: &Parcel) {
         let mut queue = self.queue();
         queue.take_off(parcel);
-        queue.note_drop(parcel.tells_of);
+        queue.note_drop(parcel.reported_drops);
     }
 
     /// Nothing more comes.
     pub fn close(&self) {
-        self.queue().is_closed = true;
+        self.queue().is_opaque = true;
         self.changed.notify_one();
     }
 
@@ -121,8 +121,8 @@ impl Outbox {
     /// How many neither arrived nor are told of by any that did.
     pub fn n_undelivered(&self) -> i64 {
         let queue = self.queue();
-        let waiting = queue.waiting.iter().map(|parcel| 1 + parcel.tells_of).sum::<i64>();
-        waiting + queue.untold + i64::from(queue.is_one_on_its_way)
+        let waiting = queue.waiting.iter().map(|parcel| 1 + parcel.reported_drops).sum::<i64>();
+        waiting + queue.unreported + i64::from(queue.is_one_on_its_way)
     }
 
     /// How many were dropped ever.
@@ -136,7 +136,7 @@ impl Outbox {
             && let Some(oldest) = queue.waiting.pop_front()
         {
             queue.bytes -= bytes(&oldest.record);
-            queue.note_drop(oldest.tells_of);
+            queue.note_drop(oldest.reported_drops);
             if !std::mem::replace(&mut queue.is_overflowing, true) {
                 tracing::warn!(bytes = self.limit, "the bus does not keep up: the oldest snapshots are dropped");
             }
@@ -155,7 +155,7 @@ impl Queue {
     }
 
     fn note_drop(&mut self, told: i64) {
-        self.untold += 1 + told;
+        self.unreported += 1 + told;
         self.dropped += 1;
     }
 }
@@ -177,13 +177,13 @@ mod tests {
     }
 
     fn push(outbox: &Outbox, sequence: i64) {
-        let tells_of = outbox.take_untold();
-        outbox.push(record::telling(snapshot(sequence), tells_of).unwrap(), tells_of);
+        let reported_drops = outbox.take_unreported();
+        outbox.push(record::with_drop_count(snapshot(sequence), reported_drops).unwrap(), reported_drops);
     }
 
     /// An outbox with room for so many snapshots.
     fn outbox(room: u64) -> Outbox {
-        let bytes = bytes(&record::telling(snapshot(0), 0).unwrap());
+        let bytes = bytes(&record::with_drop_count(snapshot(0), 0).unwrap());
         // Half a snapshot for what some tell of drops.
         Outbox::new(room * bytes + bytes / 2)
     }
@@ -230,7 +230,7 @@ mod tests {
         let outbox = outbox(1);
         (0..4).for_each(|sequence| push(&outbox, sequence));
         let told: i64 = empty(&outbox).await.into_iter().map(|(_, told)| told).sum();
-        assert_eq!(told + outbox.queue().untold, 3);
+        assert_eq!(told + outbox.queue().unreported, 3);
     }
 
     #[tokio::test]
@@ -276,8 +276,8 @@ mod tests {
     #[tokio::test]
     async fn one_that_never_came_to_be_is_told_of() {
         let outbox = outbox(2);
-        outbox.miss(outbox.take_untold());
-        outbox.miss(outbox.take_untold());
+        outbox.miss(outbox.take_unreported());
+        outbox.miss(outbox.take_unreported());
         push(&outbox, 2);
         assert_eq!(empty(&outbox).await, [(2, 2)]);
     }

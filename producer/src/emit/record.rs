@@ -4,16 +4,16 @@ use bus::{CloudEvent, Record};
 use schemas::{CodecError, Coverage, GraphSnapshot, MissingReason, Topic};
 
 /// The record of a snapshot that tells of so many dropped ones, as signal `snapshot` of its coverage.
-pub fn telling(mut snapshot: GraphSnapshot, dropped: i64) -> Result<Record, CodecError> {
+pub fn with_drop_count(mut snapshot: GraphSnapshot, dropped: i64) -> Result<Record, CodecError> {
     if dropped > 0 {
         let reason = MissingReason::Gone;
         snapshot.coverage.push(Coverage { signal: "snapshot".to_owned(), reason, count: dropped });
     }
-    of(&snapshot)
+    encode(&snapshot)
 }
 
 /// The record of a snapshot, keyed by its host.
-fn of(snapshot: &GraphSnapshot) -> Result<Record, CodecError> {
+fn encode(snapshot: &GraphSnapshot) -> Result<Record, CodecError> {
     let GraphSnapshot { host, run, sequence, ended_at, .. } = snapshot;
     let value = schemas::encode(snapshot)?;
     Ok(Record::new(Topic::Snapshots, host.clone(), value, *ended_at).cloud_event(CloudEvent {
@@ -41,7 +41,7 @@ mod tests {
             ended_at: Timestamp(1_700_000_000_123),
             ..GraphSnapshot::default()
         };
-        let record = of(&snapshot).unwrap();
+        let record = encode(&snapshot).unwrap();
         let header = |name: &str| {
             let (_, value) = record.headers.iter().find(|(header, _)| header == name).unwrap();
             String::from_utf8(value.clone()).unwrap()

@@ -11,11 +11,11 @@ use crate::collect::{
 
 /// Who reads and who writes each pipe, by index in the sweep.
 #[derive(Debug, Default)]
-pub struct Ends(BTreeMap<FileKey, (BTreeSet<usize>, BTreeSet<usize>)>);
+pub struct PipeEnds(BTreeMap<FileKey, (BTreeSet<usize>, BTreeSet<usize>)>);
 
-impl Ends {
+impl PipeEnds {
     /// The pipes of all processes.
-    pub fn of_all(processes: &[Process]) -> Ends {
+    pub fn new(processes: &[Process]) -> PipeEnds {
         let mut ends = BTreeMap::<FileKey, (BTreeSet<usize>, BTreeSet<usize>)>::new();
         for (at, process) in processes.iter().enumerate() {
             let Seen::Here(handles) = &process.handles else { continue };
@@ -30,21 +30,21 @@ impl Ends {
                 }
             }
         }
-        Ends(ends)
+        PipeEnds(ends)
     }
 
     /// Readers and writers of a pipe.
-    pub fn of(&self, pipe: &FileKey) -> Option<&(BTreeSet<usize>, BTreeSet<usize>)> {
+    pub fn get(&self, pipe: &FileKey) -> Option<&(BTreeSet<usize>, BTreeSet<usize>)> {
         self.0.get(pipe)
     }
 
     /// Pairs of a reader and a writer of one pipe, and how many pairs were left out.
     pub fn pairs(&self) -> (BTreeSet<(usize, usize)>, usize) {
         // A pipe that a whole process tree inherited says nothing of any two of them.
-        const MOST_PAIRS: usize = 64;
+        const MAX_PAIRS: usize = 64;
         let (mut pairs, mut left_out) = (BTreeSet::new(), 0);
         for (readers, writers) in self.0.values() {
-            if readers.len() * writers.len() > MOST_PAIRS {
+            if readers.len() * writers.len() > MAX_PAIRS {
                 left_out += readers.len() * writers.len();
                 continue;
             }

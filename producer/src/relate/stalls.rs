@@ -13,7 +13,7 @@ use crate::{
         process::Process,
         tasks::Task,
     },
-    relate::{connections::Network, pipes::Ends},
+    relate::{connections::Network, pipes::PipeEnds},
 };
 
 /// A task that stays in one read or write for a shorter time is not stalled: it gets no edge.
@@ -31,7 +31,7 @@ pub struct Stall {
     /// Since the wait was first seen.
     pub blocked: Duration,
     /// Indices of the processes at the other end.
-    pub others: Vec<usize>,
+    pub peers: Vec<usize>,
     /// Where the call was read.
     pub source: String,
     /// The call in words.
@@ -40,12 +40,12 @@ pub struct Stall {
 
 /// What is remembered from sweep to sweep: the waits that went on.
 #[derive(Debug, Default)]
-pub struct Memory {
-    waits: HashMap<(ProcessKey, u32, Channel), Sighting>,
+pub struct History {
+    waits: HashMap<(ProcessKey, u32, Channel), OngoingWait>,
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Sighting {
+struct OngoingWait {
     // A task that was woken and waits again has had a turn on a CPU; its wait is a new one.
     turns: Option<u64>,
     since: Instant,
@@ -59,7 +59,7 @@ enum Channel {
 
 /// A task in a call that reads or writes a pipe or socket.
 #[derive(Clone, Copy, Debug)]
-pub struct Caller {
+pub struct ChannelCaller {
     task: Task,
     key: ProcessKey,
     call: ChannelCall,
@@ -67,7 +67,7 @@ pub struct Caller {
 }
 
 /// The tasks in such calls.
-pub fn callers(processes: &[Process], tasks: &[Task]) -> Vec<Caller> {
+pub fn callers(processes: &[Process], tasks: &[Task]) -> Vec<ChannelCaller> {
     let caller = |task: &Task| {
         let call = task.syscall.channel_call()?;
         let process = processes.get(task.process)?;
@@ -77,48 +77,48 @@ pub fn callers(processes: &[Process], tasks: &[Task]) -> Vec<Caller> {
             Handle::Socket(inode) => Channel::Socket { inode, writes: call.writes },
             Handle::File { .. } => return None,
         };
-        Some(Caller { task: *task, key: process.key, call, channel })
+        Some(ChannelCaller { task: *task, key: process.key, call, channel })
     };
     tasks.iter().filter_map(caller).collect()
 }
 
 /// The sockets that they read or write, by inode.
-pub fn sockets(callers: &[Caller]) -> HashSet<u64> {
-    let socket = |caller: &Caller| match caller.channel {
+pub fn sockets(callers: &[ChannelCaller]) -> HashSet<u64> {
+    let socket = |caller: &ChannelCaller| match caller.channel {
         Channel::Socket { inode, .. } => Some(inode),
         Channel::Pipe { .. } => None,
     };
     callers.iter().filter_map(socket).collect()
 }
 
-impl Memory {
+impl History {
     /// How long each caller has stayed, and for whom. Who serves a client and has nothing to do waits for nobody.
-    pub fn look(
+    pub fn update(
         &mut self,
         root: &ProcRoot,
-        callers: &[Caller],
-        pipes: &Ends,
+        callers: &[ChannelCaller],
+        pipes: &PipeEnds,
         network: &Network,
         buffer: &mut Vec<u8>,
     ) -> Vec<Stall> {
         let now = root.tape.monotonic();
-        let (mut sightings, mut stalls) = (HashMap::with_capacity(callers.len()), Vec::new());
+        let (mut ongoing, mut stalls) = (HashMap::with_capacity(callers.len()), Vec::new());
         for caller in callers {
-            let Some(others) = others(caller, pipes, network) else { continue };
+            let Some(peers) = peers(caller, pipes, network) else { continue };
             let turns = process::turns(root, caller.key, caller.task.id, buffer);
             let key = (caller.key, caller.task.id, caller.channel);
             let before = self.waits.get(&key).filter(|before| turns.is_some() && before.turns == turns);
             let since = before.map_or(now, |before| before.since);
-            sightings.insert(key, Sighting { turns, since });
-            stalls.push(caller.stall(root, now.duration_since(since), others));
+            ongoing.insert(key, OngoingWait { turns, since });
+            stalls.push(caller.stall(root, now.duration_since(since), peers));
         }
-        self.waits = sightings;
+        self.waits = ongoing;
         stalls
     }
 }
 
-impl Caller {
-    fn stall(&self, root: &ProcRoot, blocked: Duration, others: Vec<usize>) -> Stall {
+impl ChannelCaller {
+    fn stall(&self, root: &ProcRoot, blocked: Duration, peers: Vec<usize>) -> Stall {
         let (pid, task) = (self.key.pid, self.task.id);
         let ChannelCall { name, fd, writes } = self.call;
         let (is_pipe, what) = match self.channel {
@@ -130,7 +130,7 @@ impl Caller {
             writes,
             is_pipe,
             blocked,
-            others,
+            peers,
             source: root.path.join(format!("{pid}/task/{task}/syscall")).display().to_string(),
             text: format!("{} {fd:#x}: {name}({fd}), {what}", self.task.syscall.number),
         }
@@ -138,26 +138,26 @@ impl Caller {
 }
 
 /// Who is waited for; none if the wait is nobody's trouble.
-fn others(caller: &Caller, pipes: &Ends, network: &Network) -> Option<Vec<usize>> {
-    let others: BTreeSet<usize> = match caller.channel {
+fn peers(caller: &ChannelCaller, pipes: &PipeEnds, network: &Network) -> Option<Vec<usize>> {
+    let peers: BTreeSet<usize> = match caller.channel {
         Channel::Pipe { pipe, writes } => {
-            let (readers, writers) = pipes.of(&pipe)?;
+            let (readers, writers) = pipes.get(&pipe)?;
             if writes { readers.clone() } else { writers.clone() }
         }
         Channel::Socket { inode, writes } => {
-            let other_end = network.other_ends.get(&inode)?;
-            if !writes && other_end.are_clients {
+            let peer = network.peers.get(&inode)?;
+            if !writes && peer.are_clients {
                 return None;
             }
-            other_end.processes.iter().copied().collect()
+            peer.processes.iter().copied().collect()
         }
     };
-    Some(others.into_iter().filter(|other| *other != caller.task.process).collect())
+    Some(peers.into_iter().filter(|other| *other != caller.task.process).collect())
 }
 
 /// The longest stall of each process: in a write and in a read.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Longest {
+pub struct LongestStalls {
     /// In milliseconds.
     pub write_ms: f64,
     /// In milliseconds.
@@ -165,8 +165,8 @@ pub struct Longest {
 }
 
 /// The longest stalls by process.
-pub fn longest(stalls: &[Stall]) -> BTreeMap<usize, Longest> {
-    let mut longest = BTreeMap::<usize, Longest>::new();
+pub fn longest(stalls: &[Stall]) -> BTreeMap<usize, LongestStalls> {
+    let mut longest = BTreeMap::<usize, LongestStalls>::new();
     for stall in stalls {
         let millis = stall.blocked.as_secs_f64() * 1000.0;
         let of_process = longest.entry(stall.process).or_default();

@@ -14,16 +14,16 @@ use hostread::{
 };
 
 use crate::{
-    collect::{process::Process, process_cache::Abouts},
-    relate::{connections::Network, stalls::Stall, waits},
+    collect::{process::Process, process_cache::ProcessInfoCache},
+    relate::{connections::Network, lock_waits, stalls::Stall},
 };
 
 /// The most titles that are read in one sweep.
-const MOST: usize = 256;
+const MAX_TITLES_PER_SWEEP: usize = 256;
 
 /// A title, in the words that may be told.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Titled {
+pub struct ProcessTitle {
     /// Index of the process in the sweep.
     pub process: usize,
     /// Its program, its part in that, and what it does.
@@ -32,7 +32,7 @@ pub struct Titled {
 
 /// A wait that two titles tell of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Wait {
+pub struct TitleWait {
     /// Index of the process that says that it waits.
     pub waiter: usize,
     /// Index of the only one of its family that says that it is idle in a transaction.
@@ -43,56 +43,61 @@ pub struct Wait {
 
 /// What the titles of a sweep tell.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Picture {
+pub struct Titles {
     /// Those that say what they do.
-    pub titles: Vec<Titled>,
+    pub titles: Vec<ProcessTitle>,
     /// Who waits for whom.
-    pub waits: Vec<Wait>,
+    pub waits: Vec<TitleWait>,
 }
 
 /// What is remembered from sweep to sweep: the waits that went on.
 #[derive(Debug, Default)]
-pub struct Memory {
+pub struct History {
     since: HashMap<(ProcessKey, ProcessKey), Instant>,
 }
 
-impl Memory {
+impl History {
     /// Reads the titles of those that are `concerned`, and of their families: the other children of the same parent with the same
     /// executable.
-    pub fn look(&mut self, scene: &Scene<'_>, abouts: &mut Abouts, buffer: &mut Vec<u8>) -> Picture {
-        let titles = read(scene, abouts, buffer);
-        let now = scene.root.tape.monotonic();
+    pub fn read(
+        &mut self,
+        inputs: &TitleInputs<'_>,
+        info_cache: &mut ProcessInfoCache,
+        buffer: &mut Vec<u8>,
+    ) -> Titles {
+        let titles = read(inputs, info_cache, buffer);
+        let now = inputs.root.tape.monotonic();
         let mut since = HashMap::new();
         let mut waits = Vec::new();
-        for (waiter, holder) in pairs(scene.processes, &titles) {
-            let identity = |at: usize| scene.processes.get(at).map(|process| process.key);
+        for (waiter, holder) in waiting_pairs(inputs.processes, &titles) {
+            let identity = |at: usize| inputs.processes.get(at).map(|process| process.key);
             let Some(key) = identity(waiter).zip(identity(holder)) else { continue };
             let began = self.since.get(&key).copied().unwrap_or(now);
             since.insert(key, began);
-            let owing = Duration::from_secs_f64(scene.network.owing_ms(waiter) / 1000.0);
-            waits.push(Wait { waiter, holder, blocked: now.duration_since(began).max(owing) });
+            let owing = Duration::from_secs_f64(inputs.network.pending_request_ms(waiter) / 1000.0);
+            waits.push(TitleWait { waiter, holder, blocked: now.duration_since(began).max(owing) });
         }
         self.since = since;
-        Picture { titles, waits }
+        Titles { titles, waits }
     }
 }
 
 /// What a look at the titles needs.
-pub struct Scene<'s> {
+pub struct TitleInputs<'s> {
     /// Where to look.
     pub root: &'s ProcRoot,
     /// The sweep's processes.
     pub processes: &'s [Process],
     /// Those that wait, or that others wait for.
-    pub concerned: &'s BTreeSet<usize>,
+    pub waiters_and_blockers: &'s BTreeSet<usize>,
     /// Who owes an answer.
     pub network: &'s Network,
 }
 
-fn read(scene: &Scene<'_>, abouts: &mut Abouts, buffer: &mut Vec<u8>) -> Vec<Titled> {
-    let Scene { root, processes, concerned, .. } = *scene;
+fn read(inputs: &TitleInputs<'_>, info_cache: &mut ProcessInfoCache, buffer: &mut Vec<u8>) -> Vec<ProcessTitle> {
+    let TitleInputs { root, processes, waiters_and_blockers, .. } = *inputs;
     let family = |at: usize| processes.get(at).and_then(family);
-    let families: BTreeSet<(u32, &str)> = concerned.iter().filter_map(|at| family(*at)).collect();
+    let families: BTreeSet<(u32, &str)> = waiters_and_blockers.iter().filter_map(|at| family(*at)).collect();
     if families.is_empty() {
         return Vec::new();
     }
@@ -104,45 +109,45 @@ fn read(scene: &Scene<'_>, abouts: &mut Abouts, buffer: &mut Vec<u8>) -> Vec<Tit
             let title = Title::of(&parse::process::arguments(text)).filter(|title| !title.activity.is_empty());
             title.map(|title| title.to_string()).unwrap_or_default().into_bytes()
         };
-        let text = abouts.arguments(&directory, process.key, buffer, keep).here()?;
-        (!text.is_empty()).then(|| Titled { process: at, text: parse::text(text) })
+        let text = info_cache.arguments(&directory, process.key, buffer, keep).here()?;
+        (!text.is_empty()).then(|| ProcessTitle { process: at, text: parse::text(text) })
     };
-    members.take(MOST).filter_map(read).collect()
+    members.take(MAX_TITLES_PER_SWEEP).filter_map(read).collect()
 }
 
 fn family(process: &Process) -> Option<(u32, &str)> {
-    Some((process.parent, process.about.executable.as_deref()?))
+    Some((process.parent, process.info.executable.as_deref()?))
 }
 
 /// Waiter and holder, by what they say. Of several that are idle in a transaction it is not known which one is waited for.
-fn pairs(processes: &[Process], titles: &[Titled]) -> Vec<(usize, usize)> {
+fn waiting_pairs(processes: &[Process], titles: &[ProcessTitle]) -> Vec<(usize, usize)> {
     let mut idle = BTreeMap::<(u32, &str), Vec<usize>>::new();
-    for titled in titles.iter().filter(|titled| titled.text.contains("idle in transaction")) {
-        if let Some(family) = processes.get(titled.process).and_then(family) {
-            idle.entry(family).or_default().push(titled.process);
+    for title in titles.iter().filter(|title| title.text.contains("idle in transaction")) {
+        if let Some(family) = processes.get(title.process).and_then(family) {
+            idle.entry(family).or_default().push(title.process);
         }
     }
-    let wait = |titled: &Titled| {
-        let family = processes.get(titled.process).and_then(family)?;
+    let wait = |title: &ProcessTitle| {
+        let family = processes.get(title.process).and_then(family)?;
         match idle.get(&family)?.as_slice() {
-            [holder] if *holder != titled.process => Some((titled.process, *holder)),
+            [holder] if *holder != title.process => Some((title.process, *holder)),
             _ => None,
         }
     };
-    titles.iter().filter(|titled| titled.text.ends_with(" waiting")).filter_map(wait).collect()
+    titles.iter().filter(|title| title.text.ends_with(" waiting")).filter_map(wait).collect()
 }
 
 /// The processes that wait, or that others wait for, long enough to be asked what they are doing.
-pub fn concerned(locks: &waits::Picture, stalls: &[Stall], network: &Network) -> BTreeSet<usize> {
-    const LONG: Duration = Duration::from_millis(900);
-    let long_ms = LONG.as_secs_f64() * 1000.0;
-    let waits = locks.waits.iter().filter(|wait| wait.blocked >= LONG);
+pub fn waiters_and_blockers(locks: &lock_waits::FileLocks, stalls: &[Stall], network: &Network) -> BTreeSet<usize> {
+    const MIN_WAIT: Duration = Duration::from_millis(900);
+    let long_ms = MIN_WAIT.as_secs_f64() * 1000.0;
+    let waits = locks.waits.iter().filter(|wait| wait.blocked >= MIN_WAIT);
     let of_locks = waits.flat_map(|wait| wait.holders.iter().map(|holder| holder.process).chain([wait.process]));
     // Who reads is a client that waits for others, who writes waits itself.
-    let of_stalls = stalls.iter().filter(|stall| stall.blocked >= LONG).flat_map(|stall| match stall.writes {
+    let of_stalls = stalls.iter().filter(|stall| stall.blocked >= MIN_WAIT).flat_map(|stall| match stall.writes {
         true => vec![stall.process],
-        false => stall.others.clone(),
+        false => stall.peers.clone(),
     });
-    let late = network.standings.iter().filter(|(_, standing)| standing.owing_ms.max(standing.unread_ms) >= long_ms);
+    let late = network.stats.iter().filter(|(_, stats)| stats.pending_request_ms.max(stats.unread_ms) >= long_ms);
     of_locks.chain(of_stalls).chain(late.map(|(process, _)| *process)).collect()
 }

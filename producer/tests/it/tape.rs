@@ -41,7 +41,7 @@ impl Write for Shared {
 fn record(producer: Producer, sweeps: usize) -> (Vec<GraphSnapshot>, Vec<u8>) {
     let file = Shared::default();
     let tape = Tape::recording(Box::new(file.clone())).unwrap();
-    let mut sweeper = Sweeper::on(producer, tape.clone()).unwrap();
+    let mut sweeper = Sweeper::with_tape(producer, tape.clone()).unwrap();
     let snapshots = (0..sweeps).map(|_| sweeper.sweep().unwrap()).collect();
     let bytes = file.bytes();
     assert_eq!(tape.written(), bytes.len() as u64, "every sweep is in the file when it is over");
@@ -49,7 +49,7 @@ fn record(producer: Producer, sweeps: usize) -> (Vec<GraphSnapshot>, Vec<u8>) {
 }
 
 fn play(recording: Vec<u8>) -> Result<Playback, ProducerError> {
-    Playback::of(Tape::playing(Cursor::new(recording))?)
+    Playback::from_tape(Tape::playing(Cursor::new(recording))?)
 }
 
 fn reads(recording: &[u8]) -> Vec<RawRead> {

@@ -9,45 +9,49 @@ use hostread::{
 use crate::collect::measure::{IntoMeasured, Measure, Measured, Reason};
 
 /// The figures of a group. One that compares with a limit is there only if there is a limit.
-pub fn of(now: &CgroupReading, before: Option<&CgroupReading>, limits: &CgroupLimits) -> Vec<(Measure, Measured)> {
-    let pace = Pace::of(now, before);
+pub fn from_readings(
+    now: &CgroupReading,
+    before: Option<&CgroupReading>,
+    limits: &CgroupLimits,
+) -> Vec<(Measure, Measured)> {
+    let growth = Growth::new(now, before);
     let mut figures = vec![
         (
             Measure::ThrottledPct,
-            pace.of_amount(|reading| reading.throttling.map(|it| it.nanos)).map(|nanos| nanos / 1e7),
+            growth.per_second(|reading| reading.throttling.map(|it| it.nanos)).map(|nanos| nanos / 1e7),
         ),
         (Measure::ThrottledPeriodsPct, throttled_periods(now, before)),
         (Measure::GroupMemory, now.memory.measured().map(|bytes| bytes as f64)),
-        (Measure::GroupOomKills, pace.of_amount(|reading| reading.oom_kills)),
-        (Measure::AtMemoryLimit, pace.of_amount(|reading| reading.at_limit)),
+        (Measure::GroupOomKills, growth.per_second(|reading| reading.oom_kills)),
+        (Measure::AtMemoryLimit, growth.per_second(|reading| reading.at_limit)),
         (Measure::Frozen, now.frozen.measured().map(|frozen| f64::from(u8::from(frozen)))),
-        (Measure::GroupReadBytes, pace.of_amount(|reading| reading.io.map(|(read, _)| read))),
-        (Measure::GroupWriteBytes, pace.of_amount(|reading| reading.io.map(|(_, written)| written))),
+        (Measure::GroupReadBytes, growth.per_second(|reading| reading.io.map(|(read, _)| read))),
+        (Measure::GroupWriteBytes, growth.per_second(|reading| reading.io.map(|(_, written)| written))),
     ];
-    let cpu = pace.of_amount(|reading| reading.cpu_nanos).map(|nanos| nanos / 1e9);
-    let of_limit = [
+    let cpu = growth.per_second(|reading| reading.cpu_nanos).map(|nanos| nanos / 1e9);
+    let limit_shares = [
         (Measure::CpuQuotaUsedPct, share(cpu, limits.cores)),
         (Measure::MemoryLimitUsedPct, share(amount(now.memory), limits.memory.map(|limit| limit.map(|it| it as f64)))),
         (Measure::PidsLimitUsedPct, share(amount(now.pids), limits.pids.map(|limit| limit.map(|it| it as f64)))),
     ];
-    figures.extend(of_limit.into_iter().filter_map(|(measure, share)| Some((measure, share?))));
+    figures.extend(limit_shares.into_iter().filter_map(|(measure, share)| Some((measure, share?))));
     figures.extend(pressures(now));
     figures
 }
 
 /// Growth per second.
-struct Pace<'r> {
+struct Growth<'r> {
     now: &'r CgroupReading,
     before: Option<(&'r CgroupReading, f64)>,
 }
 
-impl<'r> Pace<'r> {
-    fn of(now: &'r CgroupReading, before: Option<&'r CgroupReading>) -> Pace<'r> {
+impl<'r> Growth<'r> {
+    fn new(now: &'r CgroupReading, before: Option<&'r CgroupReading>) -> Growth<'r> {
         let elapsed = |before: &CgroupReading| now.at.duration_since(before.at).as_secs_f64();
-        Pace { now, before: before.map(|before| (before, elapsed(before))).filter(|(_, elapsed)| *elapsed > 0.0) }
+        Growth { now, before: before.map(|before| (before, elapsed(before))).filter(|(_, elapsed)| *elapsed > 0.0) }
     }
 
-    fn of_amount(&self, amount: impl Fn(&CgroupReading) -> Seen<u64>) -> Measured {
+    fn per_second(&self, amount: impl Fn(&CgroupReading) -> Seen<u64>) -> Measured {
         let now = amount(self.now).measured()?;
         let (before, elapsed) = self.before.ok_or(Reason::FirstSweep)?;
         let before = amount(before).here().ok_or(Reason::FirstSweep)?;
@@ -131,7 +135,7 @@ mod tests {
     fn rates_are_over_the_true_time_between_the_readings() {
         let start = Instant::now();
         let (before, now) = (reading(start, 100), reading(start + Duration::from_secs(2), 150));
-        let figures = of(&now, Some(&before), &LIMITS);
+        let figures = from_readings(&now, Some(&before), &LIMITS);
         for (measure, expected) in [
             (Measure::ThrottledPct, Ok(2.5)),
             (Measure::ThrottledPeriodsPct, Ok(50.0)),
@@ -152,7 +156,7 @@ mod tests {
     #[test]
     fn what_has_no_limit_has_no_share_of_it_and_one_that_is_not_known_is_missing() {
         let now = reading(Instant::now(), 100);
-        let figures = of(&now, None, &CgroupLimits { cores: Seen::Denied, ..LIMITS });
+        let figures = from_readings(&now, None, &CgroupLimits { cores: Seen::Denied, ..LIMITS });
         assert_eq!(figure(&figures, Measure::PidsLimitUsedPct), None);
         assert_eq!(figure(&figures, Measure::CpuQuotaUsedPct), Some(Err(Reason::Denied)));
     }
@@ -161,10 +165,10 @@ mod tests {
     fn the_first_reading_knows_no_rates_and_a_group_that_was_made_anew_begins_at_nothing() {
         let start = Instant::now();
         let now = reading(start + Duration::from_secs(1), 50);
-        let rate = |before| figure(&of(&now, before, &LIMITS), Measure::ThrottledPct);
+        let rate = |before| figure(&from_readings(&now, before, &LIMITS), Measure::ThrottledPct);
         assert_eq!(rate(None), Some(Err(Reason::FirstSweep)));
         assert_eq!(rate(Some(&reading(start, 60))), Some(Ok(0.0)));
-        let idle = of(&now, Some(&reading(start, 50)), &LIMITS);
+        let idle = from_readings(&now, Some(&reading(start, 50)), &LIMITS);
         assert_eq!(figure(&idle, Measure::ThrottledPeriodsPct), Some(Ok(0.0)));
     }
 }

@@ -17,32 +17,32 @@ pub struct Label {
 }
 
 /// The name of the container with that id on the host of that name, from what its environment says.
-pub fn of(names: &Names<'_>, id: &str, host: &str) -> Option<Label> {
-    let of_pod = |name: &str| {
+pub fn from_environment(names: &Names<'_>, id: &str, host: &str) -> Option<Label> {
+    let pod_label = |name: &str| {
         let full = |name: &str| names.namespace.map_or(name.to_owned(), |namespace| format!("{namespace}/{name}"));
         Label { role: full(&owner(name)), name: full(name) }
     };
     // The first twelve digits of the id are its manager's choice; on the host's own network it is the host's name.
-    let is_of_id = |hostname: &str| hostname.len() >= 12 && id.starts_with(hostname);
-    let chosen = names.hostname.filter(|hostname| !is_of_id(hostname) && *hostname != host);
+    let is_from_id = |hostname: &str| hostname.len() >= 12 && id.starts_with(hostname);
+    let chosen = names.hostname.filter(|hostname| !is_from_id(hostname) && *hostname != host);
     let label = match names.pod.or(chosen.filter(|_| names.kubernetes)) {
-        Some(pod) => of_pod(pod),
-        None => of_name(chosen?),
+        Some(pod) => pod_label(pod),
+        None => plain_label(chosen?),
     };
-    says_something(label)
+    if_meaningful(label)
 }
 
 /// The name of a container of LXC, which has no other.
-pub fn of_lxc(group: &str) -> Option<Label> {
-    path::lxc(group).map(of_name).and_then(says_something)
+pub fn from_lxc_path(group: &str) -> Option<Label> {
+    path::lxc(group).map(plain_label).and_then(if_meaningful)
 }
 
-fn of_name(name: &str) -> Label {
+fn plain_label(name: &str) -> Label {
     Label { role: fold_digits(name), name: name.to_owned() }
 }
 
 /// A name of which folding leaves nothing is a number or was drawn by lot.
-fn says_something(label: Label) -> Option<Label> {
+fn if_meaningful(label: Label) -> Option<Label> {
     label.role.contains(|character: char| character.is_ascii_alphabetic()).then_some(label)
 }
 
@@ -82,7 +82,7 @@ mod tests {
     const ID: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
 
     fn role(names: Names<'_>) -> Option<String> {
-        of(&names, ID, "node-1").map(|label| label.role)
+        from_environment(&names, ID, "node-1").map(|label| label.role)
     }
 
     #[test]
@@ -108,7 +108,7 @@ mod tests {
         assert_eq!(role(names).as_deref(), Some("api"));
         let told = Names { namespace: Some("pay"), ..names };
         let label = Label { role: "pay/api".into(), name: "pay/api-558bd4d5db-x7xqz".into() };
-        assert_eq!(of(&told, ID, "node-1"), Some(label));
+        assert_eq!(from_environment(&told, ID, "node-1"), Some(label));
         let on_the_hosts_network = Names { hostname: Some("node-1"), ..told };
         assert_eq!(role(on_the_hosts_network), None);
         assert_eq!(role(Names { pod: Some("proxy-0"), ..on_the_hosts_network }).as_deref(), Some("pay/proxy-#"));
@@ -124,7 +124,7 @@ mod tests {
 
     #[test]
     fn a_container_of_lxc_has_its_name() {
-        assert_eq!(of_lxc("/lxc.payload.web-1/init.scope").map(|label| label.role).as_deref(), Some("web-#"));
-        assert_eq!((of_lxc("/lxc/101/ns"), of_lxc(&format!("/docker/{ID}"))), (None, None));
+        assert_eq!(from_lxc_path("/lxc.payload.web-1/init.scope").map(|label| label.role).as_deref(), Some("web-#"));
+        assert_eq!((from_lxc_path("/lxc/101/ns"), from_lxc_path(&format!("/docker/{ID}"))), (None, None));
     }
 }

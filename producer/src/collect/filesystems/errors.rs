@@ -11,7 +11,7 @@ use hostread::{
 
 /// What such filesystems have counted, by device.
 #[derive(Debug, Default)]
-pub struct Memory {
+pub struct History {
     counted: BTreeMap<(u32, u32), Counted>,
 }
 
@@ -24,21 +24,21 @@ struct Counted {
     latest: u64,
 }
 
-impl Memory {
+impl History {
     /// Counts the errors of a filesystem, if it is one that gives up after an error. `top` is the directory that paths begin at.
-    pub fn look(&mut self, top: &Directory, mount: &Mount, buffer: &mut Vec<u8>) {
+    pub fn read(&mut self, top: &Directory, mount: &Mount, buffer: &mut Vec<u8>) {
         if !mount.gives_up {
             return;
         }
         let known = self.counted.get(&mount.device).map(|counted| counted.file.clone());
-        let Some(file) = known.or_else(|| file_of(top, mount.device, buffer)) else { return };
+        let Some(file) = known.or_else(|| error_count_file(top, mount.device, buffer)) else { return };
         let text = top.read_small(&file, buffer).here();
         let Some(count) = text.and_then(|text| parse::number(text.trim_ascii())) else { return };
         self.counted.entry(mount.device).or_insert(Counted { file, first: count, latest: count }).latest = count;
     }
 
     /// Where it was read that a filesystem has given up, and what; none if it has not, as far as was seen.
-    pub fn proof(&self, device: (u32, u32)) -> Option<(String, String)> {
+    pub fn evidence(&self, device: (u32, u32)) -> Option<(String, String)> {
         let Counted { file, first, latest } = self.counted.get(&device)?;
         (latest > first)
             .then(|| (format!("/{file}"), format!("errors: {latest}, when it was first looked at: {first}")))
@@ -51,7 +51,7 @@ impl Memory {
 }
 
 /// The file in which ext4 counts the errors of the filesystem on a device.
-fn file_of(top: &Directory, (major, minor): (u32, u32), buffer: &mut Vec<u8>) -> Option<String> {
+fn error_count_file(top: &Directory, (major, minor): (u32, u32), buffer: &mut Vec<u8>) -> Option<String> {
     let link = top.link(&format!("sys/dev/block/{major}:{minor}"), buffer).here()?;
     let name = parse::text(link.rsplit(|byte| *byte == b'/').next()?);
     Some(format!("sys/fs/ext4/{name}/errors_count"))
@@ -79,19 +79,19 @@ mod tests {
         fs::create_dir_all(root.path().join("sys/dev/block")).unwrap();
         std::os::unix::fs::symlink("../../devices/pci0/sda/sda1", root.path().join("sys/dev/block/8:1")).unwrap();
         let Seen::Here(top) = Directory::open(root.path(), &Tape::default()) else { panic!("it is there") };
-        let (mut memory, mut buffer) = (Memory::default(), Vec::new());
-        let mut look = |options: &str, errors: &str| {
+        let (mut history, mut buffer) = (History::default(), Vec::new());
+        let mut read = |options: &str, errors: &str| {
             fs::write(&count, errors).unwrap();
-            memory.look(&top, &mount(options), &mut buffer);
-            memory.proof((8, 1))
+            history.read(&top, &mount(options), &mut buffer);
+            history.evidence((8, 1))
         };
-        assert_eq!(look("rw,errors=remount-ro", "2\n"), None, "of an earlier mount");
-        assert_eq!(look("rw,errors=remount-ro", "2\n"), None);
-        assert_eq!(look("rw,errors=continue", "3\n"), None, "one that goes on is not looked at");
-        let (file, text) = look("rw,errors=remount-ro", "3\n").unwrap();
+        assert_eq!(read("rw,errors=remount-ro", "2\n"), None, "of an earlier mount");
+        assert_eq!(read("rw,errors=remount-ro", "2\n"), None);
+        assert_eq!(read("rw,errors=continue", "3\n"), None, "one that goes on is not looked at");
+        let (file, text) = read("rw,errors=remount-ro", "3\n").unwrap();
         assert_eq!(file, "/sys/fs/ext4/sda1/errors_count");
         assert_eq!(text, "errors: 3, when it was first looked at: 2");
-        memory.retain(|_| false);
-        assert_eq!(memory.proof((8, 1)), None);
+        history.retain(|_| false);
+        assert_eq!(history.evidence((8, 1)), None);
     }
 }

@@ -9,45 +9,45 @@ use std::{
 
 use hostread::ProcessKey;
 
-use super::holdings::Holdings;
+use super::open_files::OpenFiles;
 use crate::collect::process::Process;
 
 /// After so long what was written counts half.
-const HALVED_AFTER: Duration = Duration::from_secs(300);
+const HALF_LIFE: Duration = Duration::from_secs(300);
 /// Less than a block is nothing.
-const LEAST: f64 = 4096.0;
+const MIN_BYTES: f64 = 4096.0;
 /// Who has added less than this part of what another has did not fill it: everybody writes a little.
-const OF_THE_MOST: f64 = 0.25;
+const MIN_SHARE_OF_LARGEST: f64 = 0.25;
 
 /// What is remembered from sweep to sweep: how many bytes each process has added to each filesystem.
 #[derive(Debug, Default)]
-pub struct Memory {
+pub struct History {
     grown: HashMap<(ProcessKey, (u32, u32)), f64>,
     at: Option<Instant>,
 }
 
-impl Memory {
+impl History {
     /// Bytes by filesystem and process, as its index in the sweep, of those who have added most to it.
-    pub fn look(
+    pub fn update(
         &mut self,
         processes: &[Process],
-        holdings: &Holdings,
+        open_files: &OpenFiles,
         now: Instant,
     ) -> BTreeMap<(u32, u32), BTreeMap<usize, f64>> {
         let since = self.at.replace(now).map_or(Duration::ZERO, |at| now.duration_since(at));
-        let part = 0.5_f64.powf(since.as_secs_f64() / HALVED_AFTER.as_secs_f64());
+        let part = 0.5_f64.powf(since.as_secs_f64() / HALF_LIFE.as_secs_f64());
         self.grown.values_mut().for_each(|grown| *grown *= part);
-        for (process, device, bytes) in holdings.grown() {
+        for (process, device, bytes) in open_files.grown() {
             if let Some(process) = processes.get(process) {
                 *self.grown.entry((process.key, device)).or_default() += bytes as f64;
             }
         }
-        let places: HashMap<ProcessKey, usize> =
+        let indices: HashMap<ProcessKey, usize> =
             processes.iter().enumerate().map(|(at, process)| (process.key, at)).collect();
-        self.grown.retain(|(identity, _), grown| *grown >= LEAST && places.contains_key(identity));
+        self.grown.retain(|(identity, _), grown| *grown >= MIN_BYTES && indices.contains_key(identity));
         let mut fillers = BTreeMap::<(u32, u32), BTreeMap<usize, f64>>::new();
         for ((identity, device), grown) in &self.grown {
-            if let Some(at) = places.get(identity) {
+            if let Some(at) = indices.get(identity) {
                 fillers.entry(*device).or_default().insert(*at, *grown);
             }
         }
@@ -58,5 +58,5 @@ impl Memory {
 
 fn keep_largest(grown: &mut BTreeMap<usize, f64>) {
     let most = grown.values().copied().fold(0.0, f64::max);
-    grown.retain(|_, bytes| *bytes >= most * OF_THE_MOST);
+    grown.retain(|_, bytes| *bytes >= most * MIN_SHARE_OF_LARGEST);
 }

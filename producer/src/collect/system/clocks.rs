@@ -11,29 +11,29 @@ pub struct Clocks {
     /// The time of day.
     pub wall: Timestamp,
     /// A time that never goes back, before the time of day was asked for and after.
-    pub steady: (Instant, Instant),
+    pub monotonic: (Instant, Instant),
     /// Hundredths of a second since boot.
     pub uptime_centis: Option<u64>,
 }
 
 impl Clocks {
     /// Looks at them.
-    pub fn look(root: &ProcRoot, buffer: &mut Vec<u8>) -> Clocks {
+    pub fn read(root: &ProcRoot, buffer: &mut Vec<u8>) -> Clocks {
         let (before, wall, after) = (root.tape.monotonic(), root.tape.wall(), root.tape.monotonic());
         let uptime = root.directory.read_small("uptime", buffer).here();
-        Clocks { wall, steady: (before, after), uptime_centis: uptime.and_then(parse::system::uptime_centis) }
+        Clocks { wall, monotonic: (before, after), uptime_centis: uptime.and_then(parse::system::uptime_centis) }
     }
 
     /// By how many milliseconds the time of day and the time that never goes back have parted since `before`, at least.
-    pub fn parted_ms(&self, before: &Clocks) -> f64 {
+    pub fn step_ms(&self, before: &Clocks) -> f64 {
         // The time of day is told in whole milliseconds.
-        const GRAIN: f64 = 1.0;
+        const RESOLUTION_MS: f64 = 1.0;
         let millis = |from: Instant, to: Instant| to.saturating_duration_since(from).as_secs_f64() * 1000.0;
         let wall = self.wall.millis_since(before.wall) as f64;
         // This process may have been held up between two of the questions: what may be due to that does not count.
-        let least = millis(before.steady.1, self.steady.0);
-        let most = millis(before.steady.0, self.steady.1);
-        (wall - most - GRAIN).max(least - wall - GRAIN).max(0.0)
+        let least = millis(before.monotonic.1, self.monotonic.0);
+        let most = millis(before.monotonic.0, self.monotonic.1);
+        (wall - most - RESOLUTION_MS).max(least - wall - RESOLUTION_MS).max(0.0)
     }
 }
 
@@ -48,7 +48,7 @@ mod tests {
         let start = Instant::now();
         let at = |wall: i64, before: u64, after: u64| Clocks {
             wall: Timestamp(wall),
-            steady: (start + Duration::from_millis(before), start + Duration::from_millis(after)),
+            monotonic: (start + Duration::from_millis(before), start + Duration::from_millis(after)),
             uptime_centis: None,
         };
         let first = at(1_000_000, 0, 0);
@@ -60,7 +60,7 @@ mod tests {
             (at(1_061_000, 1000, 1000), 59_999.0),
             (at(941_000, 1000, 1000), 59_999.0),
         ] {
-            assert_eq!(later.parted_ms(&first), parted, "{later:?}");
+            assert_eq!(later.step_ms(&first), parted, "{later:?}");
         }
     }
 }

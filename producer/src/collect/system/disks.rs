@@ -7,17 +7,17 @@ use hostread::parse::{
     diskstats::{self, Disk},
 };
 
-use super::resource::{Resource, Scene};
+use super::resources::{HostInputs, Resource};
 use crate::collect::measure::{Measure, Measured, Reason};
 
 /// What each disk had done in the sweep before.
 #[derive(Debug, Default)]
-pub struct Memory {
-    known: BTreeMap<String, Done>,
+pub struct History {
+    known: BTreeMap<String, DiskCounters>,
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Done {
+struct DiskCounters {
     completed: u64,
     waited_ms: u32,
     read_bytes: u64,
@@ -25,15 +25,15 @@ struct Done {
     busy_ms: u32,
 }
 
-impl Memory {
+impl History {
     /// Looks at the disks, `elapsed` seconds after the sweep before.
-    pub fn look(&mut self, scene: &Scene<'_>, elapsed: Option<f64>, buffer: &mut Vec<u8>) -> Vec<Resource> {
-        let text = scene.root.directory.read("diskstats", buffer).here().unwrap_or_default();
+    pub fn read(&mut self, inputs: &HostInputs<'_>, elapsed: Option<f64>, buffer: &mut Vec<u8>) -> Vec<Resource> {
+        let text = inputs.root.directory.read("diskstats", buffer).here().unwrap_or_default();
         let known = std::mem::take(&mut self.known);
-        let disks = shown(text, scene.mounted);
+        let disks = shown(text, inputs.mounted);
         let resource = |disk: Disk<'_>| {
             let name = parse::text(disk.name);
-            let now = Done::of(&disk);
+            let now = DiskCounters::new(&disk);
             // One that has done less than before is another that got its name.
             let before = known.get(&name).filter(|before| before.completed <= now.completed);
             let figures = figures(&now, before.zip(elapsed), disk.in_flight);
@@ -44,15 +44,15 @@ impl Memory {
     }
 }
 
-impl Done {
-    fn of(disk: &Disk<'_>) -> Done {
+impl DiskCounters {
+    fn new(disk: &Disk<'_>) -> DiskCounters {
         let Disk { completed, waited_ms, read_bytes, written_bytes, busy_ms, .. } = *disk;
-        Done { completed, waited_ms, read_bytes, written_bytes, busy_ms }
+        DiskCounters { completed, waited_ms, read_bytes, written_bytes, busy_ms }
     }
 }
 
-fn figures(now: &Done, before: Option<(&Done, f64)>, in_flight: u64) -> Vec<(Measure, Measured)> {
-    let rate = |amount: fn(&Done, &Done) -> f64| {
+fn figures(now: &DiskCounters, before: Option<(&DiskCounters, f64)>, in_flight: u64) -> Vec<(Measure, Measured)> {
+    let rate = |amount: fn(&DiskCounters, &DiskCounters) -> f64| {
         let (before, elapsed) = before.ok_or(Reason::FirstSweep)?;
         Ok(amount(now, before) / elapsed)
     };
@@ -67,7 +67,7 @@ fn figures(now: &Done, before: Option<(&Done, f64)>, in_flight: u64) -> Vec<(Mea
 }
 
 /// What a request took since the sweep before.
-fn request_ms(now: &Done, before: &Done, in_flight: u64) -> f64 {
+fn request_ms(now: &DiskCounters, before: &DiskCounters, in_flight: u64) -> f64 {
     match now.completed.saturating_sub(before.completed) {
         // Nothing is done of what is under way; it has taken so long at least.
         0 if in_flight > 0 => f64::from(now.busy_ms.wrapping_sub(before.busy_ms)),
@@ -142,11 +142,12 @@ mod tests {
 
     #[test]
     fn a_disk_that_finishes_nothing_has_requests_that_take_as_long_as_it_was_busy() {
-        let before = Done { completed: 5, waited_ms: u32::MAX, read_bytes: 0, written_bytes: 0, busy_ms: u32::MAX - 9 };
-        let stuck = Done { busy_ms: 990, ..before };
+        let before =
+            DiskCounters { completed: 5, waited_ms: u32::MAX, read_bytes: 0, written_bytes: 0, busy_ms: u32::MAX - 9 };
+        let stuck = DiskCounters { busy_ms: 990, ..before };
         assert_eq!(request_ms(&stuck, &before, 1), 1000.0);
         assert_eq!(request_ms(&stuck, &before, 0), 0.0);
-        let done = Done { completed: 7, waited_ms: 19, ..before };
+        let done = DiskCounters { completed: 7, waited_ms: 19, ..before };
         assert_eq!(request_ms(&done, &before, 1), 10.0);
     }
 }

@@ -6,13 +6,13 @@ use hostread::{
 };
 
 use super::{
-    amounts,
-    resource::{Resource, Scene},
+    counters,
+    resources::{HostInputs, Resource},
 };
 use crate::collect::measure::{IntoMeasured, Measure, Measured, Reason};
 
 /// Looks at it.
-pub fn look(scene: &Scene<'_>, amounts: &mut amounts::Memory, buffer: &mut Vec<u8>) -> Resource {
+pub fn read(inputs: &HostInputs<'_>, counters: &mut counters::History, buffer: &mut Vec<u8>) -> Resource {
     const SNMP: [(Measure, &str); 1] = [(Measure::SegmentsResent, "RetransSegs")];
     const NETSTAT: [(Measure, &str); 4] = [
         (Measure::TcpTimeouts, "TCPTimeouts"),
@@ -22,16 +22,16 @@ pub fn look(scene: &Scene<'_>, amounts: &mut amounts::Memory, buffer: &mut Vec<u
     ];
     let mut figures = Vec::with_capacity(SNMP.len() + NETSTAT.len() + 1);
     for (file, protocol, names) in [("snmp", "Tcp:", SNMP.as_slice()), ("netstat", "TcpExt:", &NETSTAT)] {
-        let text = scene.net.as_ref().and_then(|net| net.read(file, buffer));
+        let text = inputs.net.as_ref().and_then(|net| net.read(file, buffer));
         for (measure, name) in names {
             let amount = text.map(|text| counter(text, protocol.as_bytes(), name.as_bytes())).measured();
-            figures.push(amounts.rate(*measure, amount.and_then(|amount| amount.ok_or(Reason::Unsupported)), 1.0));
+            figures.push(counters.rate(*measure, amount.and_then(|amount| amount.ok_or(Reason::Unsupported)), 1.0));
         }
     }
     // `sys/net` shows the namespace of the one that reads.
-    let tracked = if scene.own_network { tracked(scene.root, buffer) } else { Err(Reason::Unsupported) };
+    let tracked = if inputs.own_network { tracked(inputs.root, buffer) } else { Err(Reason::Unsupported) };
     figures.push((Measure::ConntrackPct, tracked));
-    Resource::only("network", figures)
+    Resource::singleton("network", figures)
 }
 
 /// How full the table of tracked connections is, in percent.

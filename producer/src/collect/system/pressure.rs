@@ -6,22 +6,27 @@ use hostread::{
 };
 
 use super::{
-    amounts,
-    resource::{Resource, Scene},
+    counters,
+    resources::{HostInputs, Resource},
 };
 use crate::collect::measure::{IntoMeasured, Measure, Measured, Reason};
 
 /// The clock ticks of the sweep before.
 #[derive(Debug, Default)]
-pub struct Memory {
+pub struct History {
     ticks: Option<CpuTicks>,
 }
 
-impl Memory {
+impl History {
     /// Looks at the three.
-    pub fn look(&mut self, scene: &Scene<'_>, amounts: &mut amounts::Memory, buffer: &mut Vec<u8>) -> Vec<Resource> {
+    pub fn read(
+        &mut self,
+        inputs: &HostInputs<'_>,
+        counters: &mut counters::History,
+        buffer: &mut Vec<u8>,
+    ) -> Vec<Resource> {
         let mut pressure = |name: &str| {
-            let text = scene.root.directory.read(name, buffer);
+            let text = inputs.root.directory.read(name, buffer);
             // A kernel without it has no such file, or one that cannot be read.
             if text == Seen::Gone { Seen::Unsupported } else { text.map(system::pressure) }
         };
@@ -29,17 +34,21 @@ impl Memory {
         let some = |pressure: &Seen<Pressure>| average(pressure, |pressure| pressure.some);
         let full = |pressure: &Seen<Pressure>| average(pressure, |pressure| pressure.full);
         let mut of_cpu = vec![(Measure::PsiCpuSome, some(&cpu))];
-        of_cpu.extend(self.cpu(scene.root, amounts, buffer));
+        of_cpu.extend(self.cpu(inputs.root, counters, buffer));
         let mut of_memory = vec![(Measure::PsiMemorySome, some(&memory)), (Measure::PsiMemoryFull, full(&memory))];
-        of_memory.extend(memory_figures(scene, amounts, buffer));
+        of_memory.extend(memory_figures(inputs, counters, buffer));
         let of_io = vec![(Measure::PsiIoSome, some(&io)), (Measure::PsiIoFull, full(&io))];
-        vec![Resource::only("cpu", of_cpu), Resource::only("memory", of_memory), Resource::only("io", of_io)]
+        vec![
+            Resource::singleton("cpu", of_cpu),
+            Resource::singleton("memory", of_memory),
+            Resource::singleton("io", of_io),
+        ]
     }
 
     fn cpu(
         &mut self,
         root: &ProcRoot,
-        amounts: &mut amounts::Memory,
+        counters: &mut counters::History,
         buffer: &mut Vec<u8>,
     ) -> [(Measure, Measured); 5] {
         let text = root.directory.read("stat", buffer).here().unwrap_or_default();
@@ -49,22 +58,26 @@ impl Memory {
             (Measure::BusyPct, busy(ticks, std::mem::replace(&mut self.ticks, ticks))),
             (Measure::TasksRunning, level(activity.running)),
             (Measure::TasksBlocked, level(activity.blocked)),
-            amounts.rate(Measure::Forks, activity.forks.ok_or(Reason::Unsupported), 1.0),
-            amounts.rate(Measure::HostSwitches, activity.switches.ok_or(Reason::Unsupported), 1.0),
+            counters.rate(Measure::Forks, activity.forks.ok_or(Reason::Unsupported), 1.0),
+            counters.rate(Measure::HostSwitches, activity.switches.ok_or(Reason::Unsupported), 1.0),
         ]
     }
 }
 
-fn memory_figures(scene: &Scene<'_>, amounts: &mut amounts::Memory, buffer: &mut Vec<u8>) -> [(Measure, Measured); 4] {
-    let directory = &scene.root.directory;
+fn memory_figures(
+    inputs: &HostInputs<'_>,
+    counters: &mut counters::History,
+    buffer: &mut Vec<u8>,
+) -> [(Measure, Measured); 4] {
+    let directory = &inputs.root.directory;
     let available = directory.read("meminfo", buffer).here().and_then(system::available_memory);
     let paging = directory.read("vmstat", buffer).here().map(system::paging).unwrap_or_default();
     let (kills, came, went) = (paging.oom_kills, paging.swapped_in, paging.swapped_out);
     [
         (Measure::MemoryAvailable, available.map(|bytes| bytes as f64).ok_or(Reason::Unsupported)),
-        amounts.rate(Measure::HostOomKills, kills.ok_or(Reason::Unsupported), 1.0),
-        amounts.rate(Measure::SwappedIn, came.ok_or(Reason::Unsupported), scene.page),
-        amounts.rate(Measure::SwappedOut, went.ok_or(Reason::Unsupported), scene.page),
+        counters.rate(Measure::HostOomKills, kills.ok_or(Reason::Unsupported), 1.0),
+        counters.rate(Measure::SwappedIn, came.ok_or(Reason::Unsupported), inputs.page),
+        counters.rate(Measure::SwappedOut, went.ok_or(Reason::Unsupported), inputs.page),
     ]
 }
 

@@ -38,7 +38,7 @@ fn add_group(builder: &mut Builder, group: &Group<'_>) -> i32 {
     for (measure, measured) in &group.figures {
         builder.put(*measure, node, *measured);
     }
-    for (source, text) in &group.proofs {
+    for (source, text) in &group.evidence {
         builder.evidence(source, text, [node]);
     }
     node

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use hostread::{Seen, parse::syscall};
 use schemas::{Node, NodeKind};
 
-use super::{MOST_OTHERS, Sighting, unless_hidden};
+use super::{MAX_PEERS, SweepFacts, unless_hidden};
 use crate::{
     collect::{
         files::Handles,
@@ -15,46 +15,46 @@ use crate::{
     },
     emit::builder::Builder,
     relate::{
-        connections::Standing,
-        futexes::Crowd,
-        stalls::{self, Longest, MIN_STALL, Stall},
-        waits::{Picture, Wait},
+        connections::ConnectionStats,
+        futexes::ContendedFutex,
+        lock_waits::{FileLocks, LockWait},
+        stalls::{self, LongestStalls, MIN_STALL, Stall},
     },
 };
 
 /// Adds the nodes, in the sweep's order; returns their indices.
-pub fn add(builder: &mut Builder, sighting: &Sighting<'_>) -> Vec<i32> {
-    let mut blocks = Blocks::of(&sighting.locks.waits, sighting.stalls);
-    for stuck in &sighting.filesystems.stuck {
-        blocks.blocked_for(stuck.process, stuck.blocked.as_secs_f64() * 1000.0);
+pub fn add(builder: &mut Builder, facts: &SweepFacts<'_>) -> Vec<i32> {
+    let mut blocks = WaitTotals::new(&facts.locks.waits, facts.stalls);
+    for thaw_wait in &facts.filesystems.thaw_waits {
+        blocks.blocked_for(thaw_wait.process, thaw_wait.blocked.as_secs_f64() * 1000.0);
     }
-    for wait in &sighting.titles.waits {
+    for wait in &facts.titles.waits {
         let millis = wait.blocked.as_secs_f64() * 1000.0;
         blocks.blocked_for(wait.waiter, millis);
         blocks.add(wait.holder, millis);
     }
-    let stalls = stalls::longest(sighting.stalls);
-    let mut nodes = Vec::with_capacity(sighting.processes.len());
-    for (at, (process, rates)) in sighting.processes.iter().zip(sighting.rates).enumerate() {
+    let stalls = stalls::longest(facts.stalls);
+    let mut nodes = Vec::with_capacity(facts.processes.len());
+    for (at, (process, rates)) in facts.processes.iter().zip(facts.rates).enumerate() {
         let node = builder.node(node(process));
         nodes.push(node);
-        if let Some(command) = &process.about.command {
+        if let Some(command) = &process.info.command {
             builder.evidence(&format!("/proc/{}/cmdline", process.key.pid), command, [node]);
         }
-        put_rates(builder, node, rates, sighting.page);
-        put_figures(builder, node, process, sighting.page);
+        put_rates(builder, node, rates, facts.page);
+        put_figures(builder, node, process, facts.page);
         put_state(builder, node, process.state);
-        if let Some(forks) = sighting.forks.get(at) {
-            builder.put(Measure::Forks, node, *forks);
+        if let Some(new_process_rates) = facts.new_process_rates.get(at) {
+            builder.put(Measure::Forks, node, *new_process_rates);
         }
-        builder.put(Measure::Filled, node, filled(process, sighting.filesystems.filled_by(at)));
+        builder.put(Measure::Filled, node, filled(process, facts.filesystems.filled_by(at)));
         let stall = stalls.get(&at).copied().unwrap_or_default();
-        let looked = looked(process, sighting.unlooked.contains_key(&at));
-        put_waits(builder, node, process, sighting.locks, &blocks.of_process(at), &stall, looked);
-        let standing = standing(sighting, at, process);
-        put_connections(builder, node, standing);
-        let crowd = sighting.crowds.iter().find(|crowd| crowd.process == at);
-        builder.put(Measure::FutexWaitMs, node, futex_wait_ms(looked, standing, crowd));
+        let coverage_of_tasks = coverage_of_tasks(process, facts.skipped_threads.contains_key(&at));
+        put_waits(builder, node, process, facts.locks, &blocks.of_process(at), &stall, coverage_of_tasks);
+        let stats = stats(facts, at, process);
+        put_connections(builder, node, stats);
+        let futex = facts.contended_futexes.iter().find(|futex| futex.process == at);
+        builder.put(Measure::FutexWaitMs, node, futex_wait_ms(coverage_of_tasks, stats, futex));
     }
     nodes
 }
@@ -64,11 +64,11 @@ fn node(process: &Process) -> Node {
     Node {
         id: format!("p:{}:{}", key.pid, key.start_time),
         kind: NodeKind::Process,
-        role: process.about.role.clone(),
-        name: process.about.comm.clone(),
+        role: process.info.role.clone(),
+        name: process.info.comm.clone(),
         pid: Some(i64::from(key.pid)),
         start_time: i64::try_from(key.start_time).ok(),
-        container: process.about.container.as_ref().map(|container| container.id.clone()),
+        container: process.info.container.as_ref().map(|container| container.id.clone()),
         ..Node::default()
     }
 }
@@ -96,13 +96,13 @@ fn put_rates(builder: &mut Builder, node: i32, rates: &Rates, page: f64) {
 }
 
 fn put_figures(builder: &mut Builder, node: i32, process: &Process, page: f64) {
-    let sockets = of_handles(process).map(|handles| handles.sockets().count() as f64);
+    let sockets = readable_handles(process).map(|handles| handles.sockets().count() as f64);
     let fds = process.handles.as_ref().map(|handles| handles.numbers.len() as f64).measured();
     let figures: [(Measure, Measured); 6] = [
         (Measure::MemoryRss, process.memory.measured().map(|memory| memory.resident as f64 * page)),
         (Measure::Threads, Ok(process.threads as f64)),
         (Measure::Fds, fds),
-        (Measure::FdsPct, part_of(fds, process.limits.open_files)),
+        (Measure::FdsPct, share_of_limit(fds, process.limits.open_files)),
         (Measure::Sockets, sockets),
         (Measure::OomScore, process.limits.oom_score.measured().map(|score| score as f64)),
     ];
@@ -112,7 +112,7 @@ fn put_figures(builder: &mut Builder, node: i32, process: &Process, page: f64) {
 }
 
 /// What its descriptors stand for, if that may be known.
-fn of_handles(process: &Process) -> Result<&Handles, Reason> {
+fn readable_handles(process: &Process) -> Result<&Handles, Reason> {
     process
         .handles
         .as_ref()
@@ -122,12 +122,12 @@ fn of_handles(process: &Process) -> Result<&Handles, Reason> {
 
 /// By how much its files have grown is known from the second look on.
 fn filled(process: &Process, bytes: f64) -> Measured {
-    of_handles(process)?;
+    readable_handles(process)?;
     if matches!(process.since, Since::Unknown) { Err(Reason::FirstSweep) } else { Ok(bytes) }
 }
 
 /// In percent of a limit; nothing is much of what has none.
-fn part_of(used: Measured, limit: Seen<Option<u64>>) -> Measured {
+fn share_of_limit(used: Measured, limit: Seen<Option<u64>>) -> Measured {
     let used = used?;
     Ok(limit.measured()?.map_or(0.0, |limit| used / (limit as f64).max(1.0) * 100.0))
 }
@@ -147,7 +147,7 @@ fn put_state(builder: &mut Builder, node: i32, state: u8) {
 }
 
 /// Whether all of a process's tasks have been looked at; else why not.
-fn looked(process: &Process, is_left_out: bool) -> Result<(), Reason> {
+fn coverage_of_tasks(process: &Process, is_left_out: bool) -> Result<(), Reason> {
     process.syscall.measured()?;
     match (syscall::IS_KNOWN, is_left_out) {
         (false, _) => Err(Reason::Unsupported),
@@ -157,26 +157,26 @@ fn looked(process: &Process, is_left_out: bool) -> Result<(), Reason> {
 }
 
 /// The longest wait that was found; that there is none is known only where all have been looked at.
-fn longest(found_ms: f64, looked: Result<(), Reason>) -> Measured {
-    if found_ms > 0.0 { Ok(found_ms) } else { looked.map(|()| 0.0) }
+fn longest(found_ms: f64, coverage_of_tasks: Result<(), Reason>) -> Measured {
+    if found_ms > 0.0 { Ok(found_ms) } else { coverage_of_tasks.map(|()| 0.0) }
 }
 
 fn put_waits(
     builder: &mut Builder,
     node: i32,
     process: &Process,
-    locks: &Picture,
-    blocks: &Blocked,
-    stalls: &Longest,
-    looked: Result<(), Reason>,
+    locks: &FileLocks,
+    blocks: &ProcessWaits,
+    stalls: &LongestStalls,
+    coverage_of_tasks: Result<(), Reason>,
 ) {
-    let is_closed = process.is_closed();
+    let is_opaque = process.is_opaque();
     let figures: [(Measure, Measured); 5] = [
-        (Measure::BlockedMs, unless_hidden(blocks.blocked_ms, is_closed && locks.may_hide_waits)),
-        (Measure::WriteWaitMs, longest(stalls.write_ms, looked)),
-        (Measure::ReadWaitMs, longest(stalls.read_ms, looked)),
-        (Measure::BlocksMs, unless_hidden(blocks.blocks_ms, is_closed && locks.may_hide_holders)),
-        (Measure::BlocksTasks, unless_hidden(blocks.blocks_tasks, is_closed && locks.may_hide_holders)),
+        (Measure::BlockedMs, unless_hidden(blocks.blocked_ms, is_opaque && locks.may_hide_waits)),
+        (Measure::WriteWaitMs, longest(stalls.write_ms, coverage_of_tasks)),
+        (Measure::ReadWaitMs, longest(stalls.read_ms, coverage_of_tasks)),
+        (Measure::BlocksMs, unless_hidden(blocks.blocks_ms, is_opaque && locks.may_hide_holders)),
+        (Measure::BlocksTasks, unless_hidden(blocks.blocks_tasks, is_opaque && locks.may_hide_holders)),
     ];
     for (measure, measured) in figures {
         builder.put(measure, node, measured);
@@ -184,29 +184,33 @@ fn put_waits(
 }
 
 /// What the connections of a process say of it; only the kernel's listing tells it all.
-fn standing(sighting: &Sighting<'_>, at: usize, process: &Process) -> Result<Standing, Reason> {
-    match (process.about.network, &process.handles) {
+fn stats(facts: &SweepFacts<'_>, at: usize, process: &Process) -> Result<ConnectionStats, Reason> {
+    match (process.info.network, &process.handles) {
         (_, Seen::Denied) | (None, _) => Err(Reason::Denied),
         (_, Seen::Here(handles)) if handles.denied => Err(Reason::Denied),
-        (Some(namespace), _) if sighting.network.listed.contains(&namespace) => {
-            Ok(sighting.network.standings.get(&at).copied().unwrap_or_default())
+        (Some(namespace), _) if facts.network.listed.contains(&namespace) => {
+            Ok(facts.network.stats.get(&at).copied().unwrap_or_default())
         }
         _ => Err(Reason::Unsupported),
     }
 }
 
 /// How long threads have waited for one another while an answer was owed: not longer than either.
-fn futex_wait_ms(looked: Result<(), Reason>, standing: Result<Standing, Reason>, crowd: Option<&Crowd>) -> Measured {
-    let stayed_ms = longest(crowd.map_or(0.0, |crowd| crowd.stayed.as_secs_f64() * 1000.0), looked)?;
-    Ok(stayed_ms.min(standing?.owing_ms))
+fn futex_wait_ms(
+    coverage_of_tasks: Result<(), Reason>,
+    stats: Result<ConnectionStats, Reason>,
+    futex: Option<&ContendedFutex>,
+) -> Measured {
+    let stayed_ms = longest(futex.map_or(0.0, |futex| futex.waited.as_secs_f64() * 1000.0), coverage_of_tasks)?;
+    Ok(stayed_ms.min(stats?.pending_request_ms))
 }
 
-fn put_connections(builder: &mut Builder, node: i32, standing: Result<Standing, Reason>) {
+fn put_connections(builder: &mut Builder, node: i32, stats: Result<ConnectionStats, Reason>) {
     let figures: [(Measure, Measured); 4] = [
-        (Measure::Connections, standing.map(|standing| standing.clients as f64)),
-        (Measure::AnswerWaitMs, standing.map(|standing| standing.answer_wait_ms)),
-        (Measure::OwingMs, standing.map(|standing| standing.owing_ms)),
-        (Measure::UnreadMs, standing.map(|standing| standing.unread_ms)),
+        (Measure::Connections, stats.map(|stats| stats.clients as f64)),
+        (Measure::AnswerWaitMs, stats.map(|stats| stats.response_wait_ms)),
+        (Measure::OwingMs, stats.map(|stats| stats.pending_request_ms)),
+        (Measure::UnreadMs, stats.map(|stats| stats.unread_ms)),
     ];
     for (measure, measured) in figures {
         builder.put(measure, node, measured);
@@ -214,31 +218,30 @@ fn put_connections(builder: &mut Builder, node: i32, standing: Result<Standing, 
 }
 
 /// What waits mean for each process.
-struct Blocks(BTreeMap<usize, Blocked>);
+struct WaitTotals(BTreeMap<usize, ProcessWaits>);
 
 #[derive(Clone, Copy, Debug, Default)]
-struct Blocked {
+struct ProcessWaits {
     blocked_ms: Option<f64>,
     blocks_ms: Option<f64>,
     blocks_tasks: Option<f64>,
 }
 
-impl Blocks {
+impl WaitTotals {
     /// Of waits for locks, and of writes that nobody reads.
-    fn of(waits: &[Wait], stalls: &[Stall]) -> Blocks {
-        let mut blocks = Blocks(BTreeMap::new());
+    fn new(waits: &[LockWait], stalls: &[Stall]) -> WaitTotals {
+        let mut blocks = WaitTotals(BTreeMap::new());
         for wait in waits {
             let millis = wait.blocked.as_secs_f64() * 1000.0;
             blocks.blocked_for(wait.process, millis);
-            for holder in wait.holders.iter().filter(|holder| holder.main) {
+            for holder in wait.holders.iter().filter(|holder| holder.is_main) {
                 blocks.add(holder.process, millis);
             }
         }
-        for stall in stalls
-            .iter()
-            .filter(|stall| stall.writes && stall.blocked >= MIN_STALL && stall.others.len() <= MOST_OTHERS)
+        for stall in
+            stalls.iter().filter(|stall| stall.writes && stall.blocked >= MIN_STALL && stall.peers.len() <= MAX_PEERS)
         {
-            for reader in &stall.others {
+            for reader in &stall.peers {
                 blocks.add(*reader, stall.blocked.as_secs_f64() * 1000.0);
             }
         }
@@ -256,7 +259,7 @@ impl Blocks {
         blocker.blocks_tasks = Some(blocker.blocks_tasks.unwrap_or(0.0) + 1.0);
     }
 
-    fn of_process(&self, process: usize) -> Blocked {
+    fn of_process(&self, process: usize) -> ProcessWaits {
         self.0.get(&process).copied().unwrap_or_default()
     }
 }

@@ -35,7 +35,7 @@ pub struct Endpoint {
     /// Segments sent again, per second; none if it has none.
     pub retransmits: Option<Measured>,
     /// Of a remote one: for how many milliseconds it has owed an answer.
-    pub owing_ms: Option<Measured>,
+    pub pending_request_ms: Option<Measured>,
 }
 
 /// What a process is linked to.
@@ -49,7 +49,7 @@ pub enum Target {
 
 /// How a process is linked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Tie {
+pub enum LinkKind {
     /// It is the client.
     Connects,
     /// It listens there.
@@ -71,28 +71,28 @@ pub struct Link {
 
 impl Link {
     /// One connection, without times.
-    pub fn of(observed: bool) -> Link {
+    pub fn new(observed: bool) -> Link {
         Link { observed, latency_ms: None, blocked_ms: None, count: 1 }
     }
 }
 
 /// What the connections of a process say of it.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Standing {
+pub struct ConnectionStats {
     /// Those that it is the client of.
     pub clients: u64,
     /// For how many milliseconds it has waited for an answer. Over a Unix socket only the wait for a server that does not even read the
     /// question can be told.
-    pub answer_wait_ms: f64,
+    pub response_wait_ms: f64,
     /// For how many milliseconds it has owed one.
-    pub owing_ms: f64,
+    pub pending_request_ms: f64,
     /// For how many milliseconds it has left what it received unread.
     pub unread_ms: f64,
 }
 
 /// Who is at the other end of a socket.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct OtherEnd {
+pub struct PeerProcesses {
     /// Indices of processes in the sweep.
     pub processes: Vec<usize>,
     /// Whether they depend on this end: it serves them.
@@ -105,11 +105,11 @@ pub struct Network {
     /// Endpoints; links point here by index.
     pub endpoints: Vec<Endpoint>,
     /// From a process to what it depends on.
-    pub links: BTreeMap<(usize, Target, Tie), Link>,
+    pub links: BTreeMap<(usize, Target, LinkKind), Link>,
     /// What is known of each process that has connections.
-    pub standings: BTreeMap<usize, Standing>,
+    pub stats: BTreeMap<usize, ConnectionStats>,
     /// The other ends of those sockets that were asked for, by inode.
-    pub other_ends: HashMap<u64, OtherEnd>,
+    pub peers: HashMap<u64, PeerProcesses>,
     /// The namespaces whose sockets the kernel listed itself.
     pub listed: BTreeSet<u64>,
     /// Remote endpoints that are too many to show.
@@ -118,19 +118,19 @@ pub struct Network {
 
 impl Network {
     /// For how many milliseconds a process has owed an answer.
-    pub fn owing_ms(&self, process: usize) -> f64 {
-        self.standings.get(&process).map_or(0.0, |standing| standing.owing_ms)
+    pub fn pending_request_ms(&self, process: usize) -> f64 {
+        self.stats.get(&process).map_or(0.0, |stats| stats.pending_request_ms)
     }
 }
 
 /// A network whose endpoints are still found by id.
 #[derive(Default)]
-pub(super) struct Building {
+pub(super) struct NetworkBuilder {
     pub(super) network: Network,
     pub(super) by_id: HashMap<String, usize>,
 }
 
-impl Building {
+impl NetworkBuilder {
     /// The index of the endpoint with that id; it is made if there is none.
     pub(super) fn endpoint(&mut self, id: String, make: impl FnOnce(String) -> Endpoint) -> usize {
         if let Some(at) = self.by_id.get(&id) {
@@ -146,28 +146,28 @@ impl Building {
         self.network.endpoints.get_mut(endpoint)
     }
 
-    pub(super) fn link(&mut self, source: usize, target: Target, tie: Tie, link: Link) {
+    pub(super) fn link(&mut self, source: usize, target: Target, kind: LinkKind, link: Link) {
         if target == Target::Process(source) {
             return;
         }
-        let known = self.network.links.entry((source, target, tie)).or_insert(Link { count: 0, ..link });
+        let known = self.network.links.entry((source, target, kind)).or_insert(Link { count: 0, ..link });
         // Several sockets that listen at one endpoint are one endpoint.
-        known.count = if tie == Tie::Connects { known.count + link.count } else { 1 };
+        known.count = if kind == LinkKind::Connects { known.count + link.count } else { 1 };
         known.observed |= link.observed;
         known.latency_ms = larger(known.latency_ms, link.latency_ms);
         known.blocked_ms = larger(known.blocked_ms, link.blocked_ms);
     }
 
-    pub(super) fn standing(&mut self, process: usize) -> &mut Standing {
-        self.network.standings.entry(process).or_default()
+    pub(super) fn stats(&mut self, process: usize) -> &mut ConnectionStats {
+        self.network.stats.entry(process).or_default()
     }
 
     /// Notes what these processes owe and have left unread.
-    pub(super) fn owe(&mut self, processes: &[usize], owing_ms: f64, unread_ms: f64) {
+    pub(super) fn add_waits(&mut self, processes: &[usize], pending_request_ms: f64, unread_ms: f64) {
         for process in processes {
-            let standing = self.standing(*process);
-            standing.owing_ms = standing.owing_ms.max(owing_ms);
-            standing.unread_ms = standing.unread_ms.max(unread_ms);
+            let stats = self.stats(*process);
+            stats.pending_request_ms = stats.pending_request_ms.max(pending_request_ms);
+            stats.unread_ms = stats.unread_ms.max(unread_ms);
         }
     }
 
@@ -192,12 +192,12 @@ impl Building {
             network.endpoints.push(endpoint);
         }
         let links = std::mem::take(&mut network.links);
-        let moved = links.into_iter().filter_map(|((source, target, tie), link)| {
+        let moved = links.into_iter().filter_map(|((source, target, kind), link)| {
             let target = match target {
                 Target::Endpoint(at) => Target::Endpoint(*new_places.get(&at)?),
                 process => process,
             };
-            Some(((source, target, tie), link))
+            Some(((source, target, kind), link))
         });
         network.links = moved.collect();
         network.left_out = dropped.len();

@@ -14,7 +14,7 @@ pub(super) struct Owners {
 }
 
 impl Owners {
-    pub(super) fn of(processes: &[Process]) -> Owners {
+    pub(super) fn new(processes: &[Process]) -> Owners {
         let mut owners = HashMap::<u64, Vec<usize>>::new();
         for (at, process) in processes.iter().enumerate() {
             let Seen::Here(handles) = &process.handles else { continue };
@@ -47,13 +47,13 @@ impl Owners {
         }
         let pid = |at: &usize| processes.get(*at).map(|process| process.key.pid);
         let above = |at: &usize| ancestors(&self.parents, pid(at).unwrap_or(0));
-        let keepers: HashSet<u32> = owners.iter().flat_map(above).collect();
-        owners.iter().copied().filter(|at| pid(at).is_some_and(|pid| !keepers.contains(&pid))).collect()
+        let ancestors_of_owners: HashSet<u32> = owners.iter().flat_map(above).collect();
+        owners.iter().copied().filter(|at| pid(at).is_some_and(|pid| !ancestors_of_owners.contains(&pid))).collect()
     }
 
     pub(super) fn role(&self, processes: &[Process], inode: u64) -> String {
         let oldest = self.of_socket(inode).first().and_then(|at| processes.get(*at));
-        oldest.map_or("-".to_owned(), |process| process.about.role.clone())
+        oldest.map_or("-".to_owned(), |process| process.info.role.clone())
     }
 }
 

@@ -8,38 +8,38 @@ use std::{
 use hostread::parse::sockets::TcpSocket;
 
 use super::{
-    history::Earlier,
-    network::{Building, Endpoint, Link, MIN_RESPONSE_WAIT_MS, OtherEnd, Target, Tie, larger},
+    comparison::Comparison,
+    inputs::SocketInputs,
+    network::{Endpoint, Link, LinkKind, MIN_RESPONSE_WAIT_MS, NetworkBuilder, PeerProcesses, Target, larger},
     owners::Owners,
-    scene::Scene,
 };
 use crate::collect::measure::{Measured, Reason};
 
 /// Adds all TCP sockets to the network.
-pub(super) fn join(scene: &Scene<'_>, owners: &Owners, earlier: &Earlier<'_>, network: &mut Building) {
-    let ends = Ends::of(scene);
-    let mut join = Join { scene, owners, earlier, ends, network };
+pub(super) fn join(inputs: &SocketInputs<'_>, owners: &Owners, earlier: &Comparison<'_>, network: &mut NetworkBuilder) {
+    let ends = Ends::of(inputs);
+    let mut join = TcpJoin { inputs, owners, earlier, ends, network };
     join.listeners();
-    for (namespace, listing) in scene.listings {
+    for (namespace, listing) in inputs.listings {
         for socket in listing.sockets.tcp.iter().filter(|socket| !socket.listens) {
-            join.connection(&Placed { namespace: *namespace, socket });
+            join.connection(&NamespacedSocket { namespace: *namespace, socket });
         }
     }
 }
 
 /// A socket in its network namespace.
 #[derive(Clone, Copy)]
-struct Placed<'s> {
+struct NamespacedSocket<'s> {
     namespace: u64,
     socket: &'s TcpSocket,
 }
 
 /// The sockets by their ends.
 struct Ends<'s> {
-    listeners: BTreeMap<(u64, u16), Vec<Placed<'s>>>,
-    connected: HashMap<(Option<u64>, SocketAddr, SocketAddr), Placed<'s>>,
+    listeners: BTreeMap<(u64, u16), Vec<NamespacedSocket<'s>>>,
+    connected: HashMap<(Option<u64>, SocketAddr, SocketAddr), NamespacedSocket<'s>>,
     // In which namespaces an address is.
-    homes: HashMap<IpAddr, BTreeSet<u64>>,
+    namespaces: HashMap<IpAddr, BTreeSet<u64>>,
 }
 
 /// Loopback addresses are other ones in each namespace.
@@ -48,12 +48,12 @@ fn scope(namespace: u64, address: SocketAddr) -> Option<u64> {
 }
 
 impl<'s> Ends<'s> {
-    fn of(scene: &Scene<'s>) -> Ends<'s> {
-        let mut ends = Ends { listeners: BTreeMap::new(), connected: HashMap::new(), homes: HashMap::new() };
-        for (namespace, listing) in scene.listings {
+    fn of(inputs: &SocketInputs<'s>) -> Ends<'s> {
+        let mut ends = Ends { listeners: BTreeMap::new(), connected: HashMap::new(), namespaces: HashMap::new() };
+        for (namespace, listing) in inputs.listings {
             for socket in &listing.sockets.tcp {
-                let placed = Placed { namespace: *namespace, socket };
-                ends.homes.entry(socket.local.ip()).or_default().insert(*namespace);
+                let placed = NamespacedSocket { namespace: *namespace, socket };
+                ends.namespaces.entry(socket.local.ip()).or_default().insert(*namespace);
                 if socket.listens {
                     ends.listeners.entry((*namespace, socket.local.port())).or_default().push(placed);
                 } else {
@@ -65,7 +65,7 @@ impl<'s> Ends<'s> {
     }
 
     /// The listener that takes connections to that address of that namespace.
-    fn listener(&self, namespace: u64, address: SocketAddr) -> Option<Placed<'s>> {
+    fn listener(&self, namespace: u64, address: SocketAddr) -> Option<NamespacedSocket<'s>> {
         let listeners = self.listeners.get(&(namespace, address.port()))?;
         let exact = listeners.iter().find(|listener| listener.socket.local.ip() == address.ip());
         let any = || listeners.iter().find(|listener| listener.socket.local.ip().is_unspecified());
@@ -73,41 +73,41 @@ impl<'s> Ends<'s> {
     }
 
     /// The listener at the other end, if that is on this host.
-    fn remote_listener(&self, placed: &Placed<'s>) -> Option<Placed<'s>> {
+    fn remote_listener(&self, placed: &NamespacedSocket<'s>) -> Option<NamespacedSocket<'s>> {
         let remote = placed.socket.remote;
-        let homes = self.homes.get(&remote.ip());
-        let is_here = |namespace: u64| homes.is_some_and(|homes| homes.contains(&namespace));
+        let namespaces = self.namespaces.get(&remote.ip());
+        let is_here = |namespace: u64| namespaces.is_some_and(|namespaces| namespaces.contains(&namespace));
         if remote.ip().is_loopback() || is_here(placed.namespace) {
             return self.listener(placed.namespace, remote);
         }
         // Separate networks may use the same address; then it is not known whose this is.
-        let mut homes = homes?.iter();
-        let only = homes.next().filter(|_| homes.next().is_none())?;
+        let mut namespaces = namespaces?.iter();
+        let only = namespaces.next().filter(|_| namespaces.next().is_none())?;
         self.listener(*only, remote)
     }
 
     /// The other end of a connection within this host.
-    fn peer(&self, placed: &Placed<'s>) -> Option<Placed<'s>> {
-        let Placed { namespace, socket } = placed;
+    fn peer(&self, placed: &NamespacedSocket<'s>) -> Option<NamespacedSocket<'s>> {
+        let NamespacedSocket { namespace, socket } = placed;
         self.connected.get(&(scope(*namespace, socket.remote), socket.remote, socket.local)).copied()
     }
 }
 
-struct Join<'j, 's> {
-    scene: &'j Scene<'s>,
+struct TcpJoin<'j, 's> {
+    inputs: &'j SocketInputs<'s>,
     owners: &'j Owners,
-    earlier: &'j Earlier<'j>,
+    earlier: &'j Comparison<'j>,
     ends: Ends<'s>,
-    network: &'j mut Building,
+    network: &'j mut NetworkBuilder,
 }
 
-impl<'s> Join<'_, 's> {
-    fn is_own(&self, placed: Option<Placed<'_>>) -> bool {
-        placed.is_some_and(|placed| self.scene.own.contains(&placed.socket.inode))
+impl<'s> TcpJoin<'_, 's> {
+    fn is_own(&self, placed: Option<NamespacedSocket<'_>>) -> bool {
+        placed.is_some_and(|placed| self.inputs.own_sockets.contains(&placed.socket.inode))
     }
 
     fn listeners(&mut self) {
-        let listeners: Vec<Placed<'_>> = self.ends.listeners.values().flatten().copied().collect();
+        let listeners: Vec<NamespacedSocket<'_>> = self.ends.listeners.values().flatten().copied().collect();
         for listener in listeners {
             if self.is_own(Some(listener)) {
                 continue;
@@ -119,18 +119,18 @@ impl<'s> Join<'_, 's> {
                 *endpoint.accept_limit.get_or_insert(0) += u64::from(listener.socket.send_queue);
             }
             for owner in self.owners.of_socket(listener.socket.inode) {
-                self.network.link(*owner, Target::Endpoint(at), Tie::Opens, Link::of(true));
+                self.network.link(*owner, Target::Endpoint(at), LinkKind::Opens, Link::new(true));
             }
         }
     }
 
-    fn accepting(&self, listener: Placed<'_>) -> Vec<usize> {
-        self.owners.accepting(self.scene.processes, listener.socket.inode)
+    fn accepting(&self, listener: NamespacedSocket<'_>) -> Vec<usize> {
+        self.owners.accepting(self.inputs.processes, listener.socket.inode)
     }
 
-    fn listening(&mut self, listener: Placed<'_>) -> usize {
-        let Placed { namespace, socket } = listener;
-        let (address, processes, owners) = (socket.local.to_string(), self.scene.processes, self.owners);
+    fn listening(&mut self, listener: NamespacedSocket<'_>) -> usize {
+        let NamespacedSocket { namespace, socket } = listener;
+        let (address, processes, owners) = (socket.local.to_string(), self.inputs.processes, self.owners);
         self.network.endpoint(format!("e:{namespace}:tcp:{address}"), |id| Endpoint {
             role: format!("{}:{}", owners.role(processes, socket.inode), socket.local.port()),
             accept_queue: Some(0),
@@ -138,8 +138,8 @@ impl<'s> Join<'_, 's> {
         })
     }
 
-    fn connection(&mut self, placed: &Placed<'s>) {
-        let Placed { namespace, socket } = *placed;
+    fn connection(&mut self, placed: &NamespacedSocket<'s>) {
+        let NamespacedSocket { namespace, socket } = *placed;
         let peer = self.ends.peer(placed);
         // A connection's own listener, if it still listens, tells that this is the server's end.
         if let Some(listener) = self.ends.listener(namespace, socket.local) {
@@ -161,8 +161,13 @@ impl<'s> Join<'_, 's> {
     }
 
     /// The server's end of a connection.
-    fn serving(&mut self, placed: &Placed<'_>, listener: Placed<'_>, peer: Option<Placed<'_>>) {
-        let Placed { namespace, socket } = *placed;
+    fn serving(
+        &mut self,
+        placed: &NamespacedSocket<'_>,
+        listener: NamespacedSocket<'_>,
+        peer: Option<NamespacedSocket<'_>>,
+    ) {
+        let NamespacedSocket { namespace, socket } = *placed;
         let at = self.listening(listener);
         self.count(at, placed);
         let owing = f64::from(socket.owing_ms().unwrap_or(0));
@@ -171,12 +176,17 @@ impl<'s> Join<'_, 's> {
         let accepted = owners.of_socket(socket.inode);
         // Nobody has accepted it yet: that is up to whoever listens.
         let accepting = if accepted.is_empty() { self.accepting(listener) } else { Vec::new() };
-        self.network.owe(if accepted.is_empty() { &accepting } else { accepted }, owing, unread);
+        self.network.add_waits(if accepted.is_empty() { &accepting } else { accepted }, owing, unread);
         let clients = peer.map_or(&[][..], |peer| owners.of_socket(peer.socket.inode));
         self.note_other_end(socket.inode, clients, true);
     }
 
-    fn within_host(&mut self, placed: &Placed<'_>, peer: Option<Placed<'_>>, listener: Option<Placed<'_>>) {
+    fn within_host(
+        &mut self,
+        placed: &NamespacedSocket<'_>,
+        peer: Option<NamespacedSocket<'_>>,
+        listener: Option<NamespacedSocket<'_>>,
+    ) {
         let (socket, owners) = (placed.socket, self.owners);
         let accepted = peer.map_or(&[][..], |peer| owners.of_socket(peer.socket.inode));
         // Until somebody accepts the connection it waits for whoever listens.
@@ -190,16 +200,17 @@ impl<'s> Join<'_, 's> {
         }
         // What the server's end sent again is counted with that end.
         if let Some(listener) = listener {
-            let (at, resent) = (self.listening(listener), self.earlier.resent(placed.namespace, socket));
-            self.add_resent(at, resent);
+            let (at, retransmit_rate) =
+                (self.listening(listener), self.earlier.retransmit_rate(placed.namespace, socket));
+            self.add_resent(at, retransmit_rate);
         }
         let latency_ms = larger(socket.rtt_ms, peer.and_then(|peer| peer.socket.rtt_ms));
-        let link = Link { latency_ms, ..Link::of(listener.is_some()) };
-        self.client_of(placed, peer, &targets, link);
+        let link = Link { latency_ms, ..Link::new(listener.is_some()) };
+        self.add_client(placed, peer, &targets, link);
         self.note_other_end(socket.inode, servers, false);
     }
 
-    fn remote(&mut self, placed: &Placed<'_>) {
+    fn remote(&mut self, placed: &NamespacedSocket<'_>) {
         let socket = placed.socket;
         // Nobody here is seen to depend on it.
         if self.owners.of_socket(socket.inode).is_empty() {
@@ -210,43 +221,49 @@ impl<'s> Join<'_, 's> {
         let at = self.network.endpoint(format!("r:{address}"), |id| Endpoint { role, ..endpoint(id, address) });
         self.count(at, placed);
         if let Some(endpoint) = self.network.at(at) {
-            let owing = socket.talk.map(|_| answer_wait_ms(socket, None)).ok_or(Reason::Unsupported);
-            endpoint.owing_ms = Some(match (endpoint.owing_ms, owing) {
+            let owing = socket.talk.map(|_| response_wait_ms(socket, None)).ok_or(Reason::Unsupported);
+            endpoint.pending_request_ms = Some(match (endpoint.pending_request_ms, owing) {
                 (Some(Ok(known)), Ok(owing)) => Ok(owing.max(known)),
                 (_, owing) => owing,
             });
         }
-        let link = Link { latency_ms: socket.rtt_ms, ..Link::of(true) };
-        self.client_of(placed, None, &[Target::Endpoint(at)], link);
+        let link = Link { latency_ms: socket.rtt_ms, ..Link::new(true) };
+        self.add_client(placed, None, &[Target::Endpoint(at)], link);
     }
 
     /// The client's end of a connection.
-    fn client_of(&mut self, placed: &Placed<'_>, peer: Option<Placed<'_>>, targets: &[Target], link: Link) {
-        let Placed { namespace, socket } = *placed;
-        let answer_wait_ms = answer_wait_ms(socket, peer);
-        let blocked_ms = Some(answer_wait_ms as f32).filter(|millis| *millis >= MIN_RESPONSE_WAIT_MS);
+    fn add_client(
+        &mut self,
+        placed: &NamespacedSocket<'_>,
+        peer: Option<NamespacedSocket<'_>>,
+        targets: &[Target],
+        link: Link,
+    ) {
+        let NamespacedSocket { namespace, socket } = *placed;
+        let response_wait_ms = response_wait_ms(socket, peer);
+        let blocked_ms = Some(response_wait_ms as f32).filter(|millis| *millis >= MIN_RESPONSE_WAIT_MS);
         let unread = self.earlier.unread_ms(namespace, socket);
         for client in self.owners.of_socket(socket.inode) {
-            let standing = self.network.standing(*client);
-            standing.clients += 1;
-            standing.answer_wait_ms = standing.answer_wait_ms.max(answer_wait_ms);
-            standing.unread_ms = standing.unread_ms.max(unread);
+            let stats = self.network.stats(*client);
+            stats.clients += 1;
+            stats.response_wait_ms = stats.response_wait_ms.max(response_wait_ms);
+            stats.unread_ms = stats.unread_ms.max(unread);
             for target in targets {
-                self.network.link(*client, *target, Tie::Connects, Link { blocked_ms, ..link });
+                self.network.link(*client, *target, LinkKind::Connects, Link { blocked_ms, ..link });
             }
         }
     }
 
     fn note_other_end(&mut self, inode: u64, processes: &[usize], are_clients: bool) {
-        if self.scene.asked.contains(&inode) {
-            let other_end = OtherEnd { processes: processes.to_vec(), are_clients };
-            self.network.network.other_ends.insert(inode, other_end);
+        if self.inputs.wanted_peers.contains(&inode) {
+            let peer = PeerProcesses { processes: processes.to_vec(), are_clients };
+            self.network.network.peers.insert(inode, peer);
         }
     }
 
-    fn count(&mut self, at: usize, placed: &Placed<'_>) {
-        let Placed { namespace, socket } = *placed;
-        let resent = self.earlier.resent(namespace, socket);
+    fn count(&mut self, at: usize, placed: &NamespacedSocket<'_>) {
+        let NamespacedSocket { namespace, socket } = *placed;
+        let retransmit_rate = self.earlier.retransmit_rate(namespace, socket);
         let Some(endpoint) = self.network.at(at) else { return };
         endpoint.connections += 1;
         endpoint.recv_queue += u64::from(socket.recv_queue);
@@ -256,21 +273,21 @@ impl<'s> Join<'_, 's> {
             Some(Ok(known)) => Ok(rtt.map_or(known, |rtt| rtt.max(known))),
             _ => rtt,
         });
-        self.add_resent(at, resent);
+        self.add_resent(at, retransmit_rate);
     }
 
-    fn add_resent(&mut self, at: usize, resent: Measured) {
+    fn add_resent(&mut self, at: usize, retransmit_rate: Measured) {
         let Some(endpoint) = self.network.at(at) else { return };
-        endpoint.retransmits = Some(match (endpoint.retransmits, resent) {
-            (Some(Ok(known)), Ok(resent)) => Ok(known + resent),
+        endpoint.retransmits = Some(match (endpoint.retransmits, retransmit_rate) {
+            (Some(Ok(known)), Ok(retransmit_rate)) => Ok(known + retransmit_rate),
             (Some(known @ Ok(_)), Err(_)) => known,
-            (_, resent) => resent,
+            (_, retransmit_rate) => retransmit_rate,
         });
     }
 }
 
 /// For how many milliseconds a client has waited for an answer. What its server has not read has none, whatever the clocks say.
-fn answer_wait_ms(socket: &TcpSocket, peer: Option<Placed<'_>>) -> f64 {
+fn response_wait_ms(socket: &TcpSocket, peer: Option<NamespacedSocket<'_>>) -> f64 {
     let unread = || peer.is_some_and(|peer| peer.socket.recv_queue > 0);
     let since_sent = || socket.talk.filter(|_| unread()).map(|talk| talk.since_sent);
     f64::from(socket.unanswered_ms().or_else(since_sent).unwrap_or(0))
@@ -290,6 +307,6 @@ fn endpoint(id: String, address: String) -> Endpoint {
         accept_limit: None,
         rtt_ms: None,
         retransmits: None,
-        owing_ms: None,
+        pending_request_ms: None,
     }
 }

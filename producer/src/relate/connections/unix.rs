@@ -5,16 +5,16 @@ use std::collections::HashMap;
 use hostread::parse::sockets::UnixSocket;
 
 use super::{
-    network::{Building, Endpoint, Link, MIN_RESPONSE_WAIT_MS, OtherEnd, Target, Tie},
+    inputs::SocketInputs,
+    network::{Endpoint, Link, LinkKind, MIN_RESPONSE_WAIT_MS, NetworkBuilder, PeerProcesses, Target},
     owners::Owners,
-    scene::Scene,
-    unread::Unread,
+    unread::UnreadData,
 };
 use crate::collect::role;
 
 /// Adds all Unix sockets to the network.
-pub(super) fn join(scene: &Scene<'_>, owners: &Owners, unread: &Unread, network: &mut Building) {
-    let placed = scene
+pub(super) fn join(inputs: &SocketInputs<'_>, owners: &Owners, unread: &UnreadData, network: &mut NetworkBuilder) {
+    let placed = inputs
         .listings
         .iter()
         .flat_map(|(namespace, listing)| listing.sockets.unix.iter().map(|socket| (*namespace, socket)));
@@ -22,17 +22,17 @@ pub(super) fn join(scene: &Scene<'_>, owners: &Owners, unread: &Unread, network:
     let by_inode: HashMap<u64, &UnixSocket> = sockets.iter().map(|(_, socket)| (socket.inode, *socket)).collect();
     let mut listening = Listening::default();
     for (namespace, listener) in
-        sockets.iter().filter(|(_, socket)| socket.listens && !scene.own.contains(&socket.inode))
+        sockets.iter().filter(|(_, socket)| socket.listens && !inputs.own_sockets.contains(&socket.inode))
     {
         if let Some(name) = listener.name.as_deref() {
-            let at = add_listener(scene, owners, network, *namespace, listener, name);
-            add_pending(scene, owners, unread, network, listener, at);
+            let at = add_listener(inputs, owners, network, *namespace, listener, name);
+            add_pending(inputs, owners, unread, network, listener, at);
             listening.add(*namespace, name, at);
         }
     }
     for (namespace, socket) in sockets.iter().filter(|(_, socket)| !socket.listens) {
         let Some(peer) = socket.peer.and_then(|peer| by_inode.get(&peer)) else { continue };
-        if scene.own.contains(&socket.inode) || scene.own.contains(&peer.inode) {
+        if inputs.own_sockets.contains(&socket.inode) || inputs.own_sockets.contains(&peer.inode) {
             continue;
         }
         let serves = |socket| listening.of(*namespace, socket);
@@ -40,7 +40,7 @@ pub(super) fn join(scene: &Scene<'_>, owners: &Owners, unread: &Unread, network:
             count(network, endpoint, socket);
         }
         let pair = Pair { socket, serves: serves(socket).is_some(), peer, is_served: serves(peer).is_some() };
-        pair.join(scene, owners, unread, network);
+        pair.join(inputs, owners, unread, network);
     }
 }
 
@@ -71,16 +71,16 @@ impl<'s> Listening<'s> {
 }
 
 fn add_listener(
-    scene: &Scene<'_>,
+    inputs: &SocketInputs<'_>,
     owners: &Owners,
-    network: &mut Building,
+    network: &mut NetworkBuilder,
     namespace: u64,
     listener: &UnixSocket,
     name: &str,
 ) -> usize {
     let at = network.endpoint(format!("e:{namespace}:unix:{name}"), |id| Endpoint {
         id,
-        role: format!("{}:{}", owners.role(scene.processes, listener.inode), role::fold_digits(name)),
+        role: format!("{}:{}", owners.role(inputs.processes, listener.inode), role::fold_digits(name)),
         name: name.to_owned(),
         address: None,
         path: name.starts_with('/').then(|| name.to_owned()),
@@ -91,7 +91,7 @@ fn add_listener(
         accept_limit: listener.limit.map(|_| 0),
         rtt_ms: None,
         retransmits: None,
-        owing_ms: None,
+        pending_request_ms: None,
     });
     if let Some(endpoint) = network.at(at) {
         *endpoint.accept_queue.get_or_insert(0) += u64::from(listener.queued);
@@ -101,44 +101,44 @@ fn add_listener(
     }
     let listeners = owners.of_socket(listener.inode);
     for owner in listeners {
-        network.link(*owner, Target::Endpoint(at), Tie::Opens, Link::of(true));
+        network.link(*owner, Target::Endpoint(at), LinkKind::Opens, Link::new(true));
     }
     at
 }
 
 /// Clients that nobody has accepted yet wait for whoever listens.
 fn add_pending(
-    scene: &Scene<'_>,
+    inputs: &SocketInputs<'_>,
     owners: &Owners,
-    unread: &Unread,
-    network: &mut Building,
+    unread: &UnreadData,
+    network: &mut NetworkBuilder,
     listener: &UnixSocket,
     at: usize,
 ) {
-    let accepting = owners.accepting(scene.processes, listener.inode);
-    for client in listener.pending.iter().filter(|client| !scene.own.contains(client)) {
+    let accepting = owners.accepting(inputs.processes, listener.inode);
+    for client in listener.pending.iter().filter(|client| !inputs.own_sockets.contains(client)) {
         let target = accepting.first().map_or(Target::Endpoint(at), |server| Target::Process(*server));
         let late_ms = unread.pending_ms(*client);
-        network.owe(&accepting, late_ms, late_ms);
+        network.add_waits(&accepting, late_ms, late_ms);
         for owner in owners.of_socket(*client) {
             add_client(network, *owner, target, late_ms);
         }
-        if scene.asked.contains(client) {
+        if inputs.wanted_peers.contains(client) {
             let processes = accepting.first().copied().into_iter().collect();
-            network.network.other_ends.insert(*client, OtherEnd { processes, are_clients: false });
+            network.network.peers.insert(*client, PeerProcesses { processes, are_clients: false });
         }
     }
 }
 
 /// Links a client to its server, which has not read what it was asked for so long.
-fn add_client(network: &mut Building, client: usize, target: Target, late_ms: f64) {
-    let standing = network.standing(client);
-    standing.answer_wait_ms = standing.answer_wait_ms.max(late_ms);
+fn add_client(network: &mut NetworkBuilder, client: usize, target: Target, late_ms: f64) {
+    let stats = network.stats(client);
+    stats.response_wait_ms = stats.response_wait_ms.max(late_ms);
     let blocked_ms = Some(late_ms as f32).filter(|millis| *millis >= MIN_RESPONSE_WAIT_MS);
-    network.link(client, target, Tie::Connects, Link { blocked_ms, ..Link::of(true) });
+    network.link(client, target, LinkKind::Connects, Link { blocked_ms, ..Link::new(true) });
 }
 
-fn count(network: &mut Building, at: usize, socket: &UnixSocket) {
+fn count(network: &mut NetworkBuilder, at: usize, socket: &UnixSocket) {
     if let Some(endpoint) = network.at(at) {
         endpoint.connections += 1;
         endpoint.recv_queue += u64::from(socket.queued);
@@ -155,12 +155,12 @@ struct Pair<'s> {
 
 impl Pair<'_> {
     /// Links the owners of the socket to those of its peer, if it is the client of the two.
-    fn join(&self, scene: &Scene<'_>, owners: &Owners, unread: &Unread, network: &mut Building) {
+    fn join(&self, inputs: &SocketInputs<'_>, owners: &Owners, unread: &UnreadData, network: &mut NetworkBuilder) {
         let (clients, servers) = (owners.of_socket(self.socket.inode), owners.of_socket(self.peer.inode));
-        network.owe(clients, 0.0, unread.received_ms(self.socket.inode));
-        if scene.asked.contains(&self.socket.inode) {
-            let other_end = OtherEnd { processes: servers.to_vec(), are_clients: !self.is_client() };
-            network.network.other_ends.insert(self.socket.inode, other_end);
+        network.add_waits(clients, 0.0, unread.received_ms(self.socket.inode));
+        if inputs.wanted_peers.contains(&self.socket.inode) {
+            let peer = PeerProcesses { processes: servers.to_vec(), are_clients: !self.is_client() };
+            network.network.peers.insert(self.socket.inode, peer);
         }
         if self.serves && !self.is_served {
             return;
@@ -171,16 +171,16 @@ impl Pair<'_> {
         }
         // Whether the ends of any other pair question and answer is not known.
         let late_ms = if self.is_client() { unread.received_ms(self.peer.inode) } else { 0.0 };
-        network.owe(servers, late_ms, 0.0);
-        let age = |at: usize| scene.processes.get(at).map(|process| (process.key.start_time, process.key.pid));
+        network.add_waits(servers, late_ms, 0.0);
+        let age = |at: usize| inputs.processes.get(at).map(|process| (process.key.start_time, process.key.pid));
         for client in clients {
             for server in servers {
                 if self.is_client() {
-                    network.standing(*client).clients += 1;
+                    network.stats(*client).clients += 1;
                     add_client(network, *client, Target::Process(*server), late_ms);
                 } else if age(*client) > age(*server) {
                     // Of a pair without names the younger was most likely started by, and for, the older.
-                    network.link(*client, Target::Process(*server), Tie::Connects, Link::of(false));
+                    network.link(*client, Target::Process(*server), LinkKind::Connects, Link::new(false));
                 }
             }
         }

@@ -11,64 +11,64 @@ use std::{
 
 use hostread::{ProcessKey, parse::sockets::UnixSocket, process};
 
-use super::{owners::Owners, scene::Scene};
+use super::{inputs::SocketInputs, owners::Owners};
 use crate::collect::process::Process;
 
 /// Since when something has lain unread.
 #[derive(Debug, Default)]
-pub(super) struct Unread {
+pub(super) struct UnreadData {
     // By the inode of the socket that received it.
     received: HashMap<u64, Instant>,
     // By the inode of a client that has sent something over a connection which nobody has accepted.
     pending: HashMap<u64, Instant>,
-    clocks: HashMap<ProcessKey, Clock>,
+    clocks: HashMap<ProcessKey, CpuClock>,
     at: Option<Instant>,
 }
 
 /// What a process had used of the CPU when it was asked after a listing.
 #[derive(Clone, Copy, Debug)]
-struct Clock {
+struct CpuClock {
     used: Duration,
     // After how many listings before this one, without a break, it was the same.
     same: u32,
 }
 
 /// What is asked about processes after a listing, each once.
-struct Asking<'a> {
-    earlier: &'a Unread,
-    scene: &'a Scene<'a>,
+struct IdleCheck<'a> {
+    earlier: &'a UnreadData,
+    inputs: &'a SocketInputs<'a>,
     owners: &'a Owners,
-    rests: HashMap<usize, bool>,
-    clocks: HashMap<ProcessKey, Clock>,
+    is_idle: HashMap<usize, bool>,
+    clocks: HashMap<ProcessKey, CpuClock>,
     buffer: Vec<u8>,
 }
 
-impl Unread {
+impl UnreadData {
     /// What lies unread in this sweep.
-    pub(super) fn next(&self, scene: &Scene<'_>, owners: &Owners) -> Unread {
-        let mut unread = Unread { at: Some(scene.at), ..Unread::default() };
-        let (rests, clocks) = (HashMap::new(), HashMap::new());
-        let mut asking = Asking { earlier: self, scene, owners, rests, clocks, buffer: Vec::new() };
+    pub(super) fn next(&self, inputs: &SocketInputs<'_>, owners: &Owners) -> UnreadData {
+        let mut unread = UnreadData { at: Some(inputs.at), ..UnreadData::default() };
+        let (is_idle, clocks) = (HashMap::new(), HashMap::new());
+        let mut idle_check = IdleCheck { earlier: self, inputs, owners, is_idle, clocks, buffer: Vec::new() };
         // The ends of a connection by path can be in different network namespaces.
-        let all = || scene.listings.values().flat_map(|listing| &listing.sockets.unix);
+        let all = || inputs.listings.values().flat_map(|listing| &listing.sockets.unix);
         let sockets: HashMap<u64, &UnixSocket> = all().map(|socket| (socket.inode, socket)).collect();
         for socket in all() {
             if socket.listens {
                 let has_sent = |client: &&u64| sockets.get(client).is_some_and(|client| client.sent > 0);
                 for client in socket.pending.iter().filter(has_sent) {
-                    unread.pending.insert(*client, self.pending.get(client).copied().unwrap_or(scene.at));
+                    unread.pending.insert(*client, self.pending.get(client).copied().unwrap_or(inputs.at));
                 }
             } else if socket.queued > 0
                 && let Some(sender) = socket.peer.and_then(|peer| sockets.get(&peer))
                 // To a socket that is nobody's peer anyone can send.
                 && sender.peer == Some(socket.inode)
             {
-                let rests = [asking.end_rests(socket.inode), asking.end_rests(sender.inode)];
-                let before = self.received.get(&socket.inode).filter(|_| rests.contains(&true));
-                unread.received.insert(socket.inode, before.copied().unwrap_or(scene.at));
+                let is_idle = [idle_check.are_owners_idle(socket.inode), idle_check.are_owners_idle(sender.inode)];
+                let before = self.received.get(&socket.inode).filter(|_| is_idle.contains(&true));
+                unread.received.insert(socket.inode, before.copied().unwrap_or(inputs.at));
             }
         }
-        unread.clocks = asking.clocks;
+        unread.clocks = idle_check.clocks;
         unread
     }
 
@@ -88,41 +88,41 @@ impl Unread {
     }
 }
 
-impl Asking<'_> {
+impl IdleCheck<'_> {
     /// Whether a socket has owners, and none of them has run since the listing before.
-    fn end_rests(&mut self, inode: u64) -> bool {
+    fn are_owners_idle(&mut self, inode: u64) -> bool {
         let owners = self.owners;
         let owners = owners.of_socket(inode);
         // All of them are asked, so that their clocks are known after the next listing.
-        owners.iter().fold(!owners.is_empty(), |rests, owner| self.rests(*owner) && rests)
+        owners.iter().fold(!owners.is_empty(), |is_idle, owner| self.is_idle(*owner) && is_idle)
     }
 
-    fn rests(&mut self, owner: usize) -> bool {
-        if let Some(rests) = self.rests.get(&owner) {
-            return *rests;
+    fn is_idle(&mut self, owner: usize) -> bool {
+        if let Some(is_idle) = self.is_idle.get(&owner) {
+            return *is_idle;
         }
-        let scene = self.scene;
-        let rests = scene.processes.get(owner).is_some_and(|process| {
-            if process.rested { self.has_not_run_since_read(process) } else { self.clock_stands(process) }
+        let inputs = self.inputs;
+        let is_idle = inputs.processes.get(owner).is_some_and(|process| {
+            if process.is_idle { self.has_not_run_since_read(process) } else { self.has_same_cpu_clock(process) }
         });
-        self.rests.insert(owner, rests);
-        rests
+        self.is_idle.insert(owner, is_idle);
+        is_idle
     }
 
     /// Processes are read before the sockets are listed: what has rested from the sweep before to this one is asked once more.
     fn has_not_run_since_read(&mut self, process: &Process) -> bool {
-        let turns = process::turns(self.scene.root, process.key, process.key.pid, &mut self.buffer);
+        let turns = process::turns(self.inputs.root, process.key, process.key.pid, &mut self.buffer);
         let when_read = process.counters.schedule.here().map(|schedule| schedule.turns);
         turns.is_some() && turns == when_read
     }
 
     /// Its clock was asked after the listing before: only what it told after the one before that covers all the time from listing to
     /// listing.
-    fn clock_stands(&mut self, process: &Process) -> bool {
-        let Some(used) = self.scene.root.cpu_time(process.key.pid).here() else { return false };
+    fn has_same_cpu_clock(&mut self, process: &Process) -> bool {
+        let Some(used) = self.inputs.root.cpu_time(process.key.pid).here() else { return false };
         let before = self.earlier.clocks.get(&process.key).filter(|clock| clock.used == used);
         let same = before.map_or(0, |clock| clock.same.saturating_add(1));
-        self.clocks.insert(process.key, Clock { used, same });
+        self.clocks.insert(process.key, CpuClock { used, same });
         same >= 2
     }
 }

@@ -16,7 +16,7 @@ use crate::collect::{files::FileKey, process::Process};
 
 /// A raw line and what it speaks of.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Proof {
+pub struct LockEvidence {
     /// Where it was read.
     pub source: String,
     /// The line.
@@ -29,7 +29,7 @@ pub struct Proof {
 
 /// One descriptor of one process for a file.
 #[derive(Clone, Copy, Debug)]
-pub struct Opener {
+pub struct OpenDescriptor {
     /// Index of the process in the sweep.
     pub process: usize,
     /// The descriptor.
@@ -40,23 +40,23 @@ pub struct Opener {
 
 /// Who has which inode open. The device is left out: a lock's is not always the one that `stat` tells.
 #[derive(Debug, Default)]
-pub struct Openers(HashMap<u64, Vec<Opener>>);
+pub struct OpenDescriptors(HashMap<u64, Vec<OpenDescriptor>>);
 
-impl Openers {
+impl OpenDescriptors {
     /// The open files of all processes.
-    pub fn of(processes: &[Process]) -> Openers {
-        let mut openers = HashMap::<u64, Vec<Opener>>::new();
+    pub fn new(processes: &[Process]) -> OpenDescriptors {
+        let mut descriptors = HashMap::<u64, Vec<OpenDescriptor>>::new();
         for (process, seen) in processes.iter().enumerate() {
             let Seen::Here(handles) = &seen.handles else { continue };
             for (fd, file, _) in handles.files() {
-                openers.entry(file.inode).or_default().push(Opener { process, fd, file });
+                descriptors.entry(file.inode).or_default().push(OpenDescriptor { process, fd, file });
             }
         }
-        Openers(openers)
+        OpenDescriptors(descriptors)
     }
 
     /// Who has that inode open, on whatever device.
-    pub fn of_inode(&self, inode: u64) -> &[Opener] {
+    pub fn with_inode(&self, inode: u64) -> &[OpenDescriptor] {
         self.0.get(&inode).map_or(&[], Vec::as_slice)
     }
 }
@@ -67,12 +67,12 @@ pub struct Holder {
     /// Index of the process in the sweep.
     pub process: usize,
     /// False for one that only shares the open file, most likely by inheritance.
-    pub main: bool,
+    pub is_main: bool,
 }
 
 /// A lock that is held, and by whom.
 #[derive(Clone, Debug)]
-pub struct Held {
+pub struct HeldLock {
     /// The lock.
     pub lock: Lock,
     /// Its numbers in the kernel's list: shared locks of dead owners can look the same. Empty if the list hides it.
@@ -82,11 +82,11 @@ pub struct Held {
     /// The main ones first; empty if nobody is seen to hold it.
     pub holders: Vec<Holder>,
     /// The lines that say so.
-    pub proofs: Vec<Proof>,
+    pub evidence: Vec<LockEvidence>,
 }
 
-struct Claim {
-    opener: Opener,
+struct DescriptorLock {
+    descriptor: OpenDescriptor,
     lock: Lock,
     text: String,
 }
@@ -99,14 +99,14 @@ struct Claim {
 pub fn holders(
     root: &ProcRoot,
     processes: &[Process],
-    openers: &Openers,
+    descriptors: &OpenDescriptors,
     listed: &LockList,
     inodes: &BTreeSet<u64>,
     buffer: &mut Vec<u8>,
-) -> Vec<Held> {
-    let claims = inodes.iter().flat_map(|inode| openers.of_inode(*inode));
-    let claims = claims.flat_map(|opener| claims_of(root, processes, opener, buffer));
-    let mut found = BTreeMap::<Lock, Vec<Claim>>::new();
+) -> Vec<HeldLock> {
+    let claims = inodes.iter().flat_map(|inode| descriptors.with_inode(*inode));
+    let claims = claims.flat_map(|descriptor| descriptor_locks(root, processes, descriptor, buffer));
+    let mut found = BTreeMap::<Lock, Vec<DescriptorLock>>::new();
     for claim in claims {
         found.entry(claim.lock).or_default().push(claim);
     }
@@ -120,70 +120,86 @@ pub fn holders(
         .into_iter()
         .filter_map(|lock| {
             let claims = found.remove(&lock).unwrap_or_default();
-            let named = named_owner(processes, openers, &lock);
-            let file = claims.first().map(|claim| claim.opener.file).or(named.map(|opener| opener.file))?;
-            let holders = choose(processes, &lock, &claims, named);
+            let named = named_owner(processes, descriptors, &lock);
+            let file = claims.first().map(|claim| claim.descriptor.file).or(named.map(|descriptor| descriptor.file))?;
+            let holders = choose_holders(processes, &lock, &claims, named);
             let lines = numbers.remove(&lock).unwrap_or_default();
-            let mains: Vec<usize> = holders.iter().filter(|holder| holder.main).map(|holder| holder.process).collect();
-            let mut proofs: Vec<Proof> = claims.iter().map(|claim| proof_of(root, processes, claim)).collect();
-            proofs.extend(lines.iter().map(|(_, text)| Proof {
+            let mains: Vec<usize> =
+                holders.iter().filter(|holder| holder.is_main).map(|holder| holder.process).collect();
+            let mut evidence: Vec<LockEvidence> =
+                claims.iter().map(|claim| evidence_of(root, processes, claim)).collect();
+            evidence.extend(lines.iter().map(|(_, text)| LockEvidence {
                 source: list.clone(),
                 text: (*text).to_owned(),
                 processes: mains.clone(),
                 file,
             }));
-            Some(Held { lock, numbers: lines.iter().map(|(number, _)| *number).collect(), file, holders, proofs })
+            Some(HeldLock { lock, numbers: lines.iter().map(|(number, _)| *number).collect(), file, holders, evidence })
         })
         .collect()
 }
 
 /// The inodes of listed locks whose named owner is not seen to have the file open.
-pub fn without_owner(processes: &[Process], openers: &Openers, listed: &LockList) -> BTreeSet<u64> {
+pub fn inodes_without_owner(processes: &[Process], descriptors: &OpenDescriptors, listed: &LockList) -> BTreeSet<u64> {
     let held = listed.lines.iter().filter(|(line, _)| !line.waits).map(|(line, _)| line.lock);
-    held.filter(|lock| named_owner(processes, openers, lock).is_none()).map(|lock| lock.inode).collect()
+    held.filter(|lock| named_owner(processes, descriptors, lock).is_none()).map(|lock| lock.inode).collect()
 }
 
-fn claims_of(root: &ProcRoot, processes: &[Process], opener: &Opener, buffer: &mut Vec<u8>) -> Vec<Claim> {
-    let Some(process) = processes.get(opener.process) else { return Vec::new() };
+fn descriptor_locks(
+    root: &ProcRoot,
+    processes: &[Process],
+    descriptor: &OpenDescriptor,
+    buffer: &mut Vec<u8>,
+) -> Vec<DescriptorLock> {
+    let Some(process) = processes.get(descriptor.process) else { return Vec::new() };
     let Seen::Here(directory) = OpenProcess::reopen(root, process.key, buffer) else { return Vec::new() };
-    let Seen::Here(text) = directory.read(&format!("fdinfo/{}", opener.fd), buffer) else { return Vec::new() };
-    fdinfo::locks(text).map(|(lock, line)| Claim { opener: *opener, lock, text: parse::text(line) }).collect()
+    let Seen::Here(text) = directory.read(&format!("fdinfo/{}", descriptor.fd), buffer) else { return Vec::new() };
+    fdinfo::locks(text)
+        .map(|(lock, line)| DescriptorLock { descriptor: *descriptor, lock, text: parse::text(line) })
+        .collect()
 }
 
 /// The process that the lock names, if it is alive and has the file open.
-fn named_owner(processes: &[Process], openers: &Openers, lock: &Lock) -> Option<Opener> {
+fn named_owner(processes: &[Process], descriptors: &OpenDescriptors, lock: &Lock) -> Option<OpenDescriptor> {
     let pid = u32::try_from(lock.pid).ok().filter(|pid| *pid > 0)?;
-    let is_named = |opener: &&Opener| processes.get(opener.process).is_some_and(|process| process.key.pid == pid);
-    let mut named = openers.of_inode(lock.inode).iter().filter(is_named).peekable();
+    let is_named =
+        |descriptor: &&OpenDescriptor| processes.get(descriptor.process).is_some_and(|process| process.key.pid == pid);
+    let mut named = descriptors.with_inode(lock.inode).iter().filter(is_named).peekable();
     let first = named.peek().copied().copied();
-    named.find(|opener| opener.file.device == lock.device).copied().or(first)
+    named.find(|descriptor| descriptor.file.device == lock.device).copied().or(first)
 }
 
-fn choose(processes: &[Process], lock: &Lock, claims: &[Claim], named: Option<Opener>) -> Vec<Holder> {
-    let claimants: BTreeSet<usize> = claims.iter().map(|claim| claim.opener.process).collect();
+fn choose_holders(
+    processes: &[Process],
+    lock: &Lock,
+    claims: &[DescriptorLock],
+    named: Option<OpenDescriptor>,
+) -> Vec<Holder> {
+    let claimants: BTreeSet<usize> = claims.iter().map(|claim| claim.descriptor.process).collect();
     // Without rights to read what its open files say, the name in the list must do.
-    let named = named.map(|opener| opener.process).filter(|named| claimants.is_empty() || claimants.contains(named));
+    let named =
+        named.map(|descriptor| descriptor.process).filter(|named| claimants.is_empty() || claimants.contains(named));
     let age = |process: &usize| processes.get(*process).map(|process| process.key.start_time);
     let oldest = claimants.iter().copied().min_by_key(|process| (age(process), *process));
-    let main = named.or(oldest);
+    let is_main = named.or(oldest);
     // Readers share a file's lock each in their own right, and without their numbers they can't be told apart.
     let all_main = lock.shared && lock.class != Class::Posix && lock.pid <= 0;
     let mut holders: Vec<Holder> = claimants
         .iter()
         .copied()
         .chain(named.filter(|named| !claimants.contains(named)))
-        .map(|process| Holder { process, main: all_main || Some(process) == main })
+        .map(|process| Holder { process, is_main: all_main || Some(process) == is_main })
         .collect();
-    holders.sort_by_key(|holder| !holder.main);
+    holders.sort_by_key(|holder| !holder.is_main);
     holders
 }
 
-fn proof_of(root: &ProcRoot, processes: &[Process], claim: &Claim) -> Proof {
-    let pid = processes.get(claim.opener.process).map_or(0, |process| process.key.pid);
-    Proof {
-        source: root.path.join(format!("{pid}/fdinfo/{}", claim.opener.fd)).display().to_string(),
+fn evidence_of(root: &ProcRoot, processes: &[Process], claim: &DescriptorLock) -> LockEvidence {
+    let pid = processes.get(claim.descriptor.process).map_or(0, |process| process.key.pid);
+    LockEvidence {
+        source: root.path.join(format!("{pid}/fdinfo/{}", claim.descriptor.fd)).display().to_string(),
         text: claim.text.clone(),
-        processes: vec![claim.opener.process],
-        file: claim.opener.file,
+        processes: vec![claim.descriptor.process],
+        file: claim.descriptor.file,
     }
 }

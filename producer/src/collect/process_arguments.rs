@@ -6,38 +6,38 @@ use crate::collect::role;
 
 /// What a process's arguments say. All else of them is dropped at once, and is in no recording.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Said {
+pub struct ArgumentSummary {
     /// What the process is beside its executable, as in [`role::name_of_process`].
     pub name: String,
     /// Whether they are `fault part`: what `detective fault` starts is trouble like any other, and itself is not.
-    pub makes_faults: bool,
+    pub is_fault_helper: bool,
     /// The command line without its secrets, where it is to be shown.
     pub command: Option<String>,
 }
 
-impl Said {
+impl ArgumentSummary {
     /// What the arguments of a process say; of one without arguments what its name says.
-    pub fn of(executable: Option<&str>, comm: &str, arguments: &[&[u8]], shows_arguments: bool) -> Said {
-        let shown = shows_arguments && !arguments.is_empty();
-        Said {
+    pub fn new(executable: Option<&str>, comm: &str, arguments: &[&[u8]], keeps_command: bool) -> ArgumentSummary {
+        let shown = keeps_command && !arguments.is_empty();
+        ArgumentSummary {
             name: role::name_of_process(executable, comm, arguments),
-            makes_faults: arguments.windows(2).any(|pair| *pair == [&b"fault"[..], b"part"]),
+            is_fault_helper: arguments.windows(2).any(|pair| *pair == [&b"fault"[..], b"part"]),
             command: shown.then(|| parse::scrub::command_line(arguments)),
         }
     }
 
     /// In the form in which arguments are told: text between NULs.
     pub fn to_bytes(&self) -> Vec<u8> {
-        let fault = if self.makes_faults { "fault" } else { "" };
+        let fault = if self.is_fault_helper { "fault" } else { "" };
         let command = self.command.as_ref().map(|command| format!("\0{command}")).unwrap_or_default();
         format!("{}\0{fault}{command}", self.name).into_bytes()
     }
 
     /// What was put so.
-    pub fn of_bytes(bytes: &[u8]) -> Option<Said> {
+    pub fn from_bytes(bytes: &[u8]) -> Option<ArgumentSummary> {
         let mut parts = bytes.splitn(3, |byte| *byte == 0).map(parse::text);
         let (name, fault, command) = (parts.next()?, parts.next()?, parts.next());
-        Some(Said { name, makes_faults: fault == "fault", command })
+        Some(ArgumentSummary { name, is_fault_helper: fault == "fault", command })
     }
 }
 
@@ -48,15 +48,15 @@ mod tests {
 
     use super::*;
 
-    fn said(executable: Option<&str>, arguments: &[&str], shows_arguments: bool) -> Said {
+    fn summary(executable: Option<&str>, arguments: &[&str], keeps_command: bool) -> ArgumentSummary {
         let arguments: Vec<&[u8]> = arguments.iter().map(|argument| argument.as_bytes()).collect();
-        Said::of(executable, "python3", &arguments, shows_arguments)
+        ArgumentSummary::new(executable, "python3", &arguments, keeps_command)
     }
 
     #[test]
     fn of_the_arguments_nothing_is_kept_but_an_interpreters_script() {
         let python = Some("/usr/bin/python3.11");
-        let kept = |arguments: &[&str]| String::from_utf8(said(python, arguments, false).to_bytes()).unwrap();
+        let kept = |arguments: &[&str]| String::from_utf8(summary(python, arguments, false).to_bytes()).unwrap();
         assert_eq!(kept(&["python3", "-u", "/srv/secret/worker.py", "--key=k"]), "worker.py\0");
         assert_eq!(kept(&["python3", "-c", "secret"]), "python#\0");
         assert_eq!(kept(&["python3", "fault", "part", "secret"]), "fault\0fault");
@@ -68,11 +68,11 @@ mod tests {
         fn what_is_kept_reads_back(
             comm in "[ -~]{0,15}",
             arguments in prop::collection::vec("/b/python3|-[cm]|(/?[a-z.+-]{1,9}){1,2}|[ -~]{0,9}|fault|part", 0..6),
-            shows_arguments: bool,
+            keeps_command: bool,
         ) {
             let arguments: Vec<&[u8]> = arguments.iter().map(|argument| argument.as_bytes()).collect();
-            let said = Said::of(Some("/usr/bin/python3"), &comm, &arguments, shows_arguments);
-            prop_assert_eq!(Said::of_bytes(&said.to_bytes()), Some(said));
+            let summary = ArgumentSummary::new(Some("/usr/bin/python3"), &comm, &arguments, keeps_command);
+            prop_assert_eq!(ArgumentSummary::from_bytes(&summary.to_bytes()), Some(summary));
         }
     }
 }

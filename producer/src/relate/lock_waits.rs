@@ -14,12 +14,12 @@ use hostread::{
 
 use crate::{
     collect::{files::FileKey, process::Process, tasks::Task},
-    relate::locks::{self, Held, Openers, Proof},
+    relate::lock_holders::{self, HeldLock, LockEvidence, OpenDescriptors},
 };
 
 /// A task that waits for a lock.
 #[derive(Clone, Debug)]
-pub struct Wait {
+pub struct LockWait {
     /// Index of the waiting process in the sweep.
     pub process: usize,
     /// The file.
@@ -36,22 +36,22 @@ pub struct Blocker {
     /// Index of the process in the sweep.
     pub process: usize,
     /// False for one that only shares the holder's open file.
-    pub main: bool,
+    pub is_main: bool,
     /// Whether the kernel's own files name it as the holder of this very lock.
     pub observed: bool,
 }
 
 /// Locks and waits of one sweep.
 #[derive(Debug, Default)]
-pub struct Picture {
+pub struct FileLocks {
     /// Locks that are held.
-    pub held: Vec<Held>,
+    pub held: Vec<HeldLock>,
     /// Tasks that wait.
-    pub waits: Vec<Wait>,
+    pub waits: Vec<LockWait>,
     /// The lines behind the waits.
-    pub proofs: BTreeSet<Proof>,
+    pub evidence: BTreeSet<LockEvidence>,
     /// Whether the kernel's list of locks could be read.
-    pub list_readable: bool,
+    pub is_list_readable: bool,
     /// Waits of which only the kernel's list tells, but not whose they are.
     pub unknown_waits: usize,
     /// Whether others than those in `waits` may wait, because a process keeps to itself what it waits for.
@@ -62,19 +62,19 @@ pub struct Picture {
 
 /// What is remembered from sweep to sweep: the waits that went on.
 #[derive(Debug, Default)]
-pub struct Memory {
-    waits: HashMap<(ProcessKey, u32, FileKey), Sighting>,
+pub struct History {
+    waits: HashMap<(ProcessKey, u32, FileKey), OngoingWait>,
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Sighting {
+struct OngoingWait {
     // A task that was woken and waits again has had a turn on a CPU; its wait is a new one.
     turns: Option<u64>,
     since: Instant,
 }
 
 /// What a look at the locks needs.
-pub struct Scene<'s> {
+pub struct LockInputs<'s> {
     /// Where to look.
     pub root: &'s ProcRoot,
     /// The sweep's processes.
@@ -89,96 +89,104 @@ pub struct Scene<'s> {
 
 /// A task in a lock call.
 #[derive(Clone, Debug)]
-struct Blocked {
+struct BlockedTask {
     process: usize,
     task: u32,
     file: FileKey,
     call: Option<LockCall>,
     // The lock's number in the list, if it is there that the task waits.
     number: Option<u64>,
-    proofs: Vec<Proof>,
+    evidence: Vec<LockEvidence>,
 }
 
-impl Memory {
+impl History {
     /// Looks at the locks of the host.
-    pub fn look(&mut self, scene: &Scene<'_>, buffer: &mut Vec<u8>) -> Picture {
-        let openers = Openers::of(scene.processes);
-        let listed = scene.listed;
-        let mut blocked: Vec<Blocked> = scene.tasks.iter().filter_map(|task| blocked_in(scene, task)).collect();
+    pub fn update(&mut self, inputs: &LockInputs<'_>, buffer: &mut Vec<u8>) -> FileLocks {
+        let descriptors = OpenDescriptors::new(inputs.processes);
+        let listed = inputs.listed;
+        let mut blocked: Vec<BlockedTask> = inputs.tasks.iter().filter_map(|task| blocked_task(inputs, task)).collect();
         let mut inodes = listed.waited_for();
         inodes.extend(blocked.iter().map(|blocked| blocked.file.inode));
         // Of a lock that nobody waits for, an owner that is there is answer enough: most locks are such.
-        inodes.extend(locks::without_owner(scene.processes, &openers, listed));
-        let held = locks::holders(scene.root, scene.processes, &openers, listed, &inodes, buffer);
-        add_listed(scene, &openers, listed, &mut blocked);
+        inodes.extend(lock_holders::inodes_without_owner(inputs.processes, &descriptors, listed));
+        let held = lock_holders::holders(inputs.root, inputs.processes, &descriptors, listed, &inodes, buffer);
+        add_listed_waits(inputs, &descriptors, listed, &mut blocked);
         let told = listed.lines.iter().filter(|(line, _)| line.waits).count();
         let found = blocked.iter().filter(|blocked| blocked.number.is_some()).count();
-        let mut picture =
-            Picture { list_readable: listed.readable, unknown_waits: told.saturating_sub(found), ..Picture::default() };
-        let now = scene.root.tape.monotonic();
-        let mut sightings = HashMap::with_capacity(blocked.len());
+        let mut locks = FileLocks {
+            is_list_readable: listed.readable,
+            unknown_waits: told.saturating_sub(found),
+            ..FileLocks::default()
+        };
+        let now = inputs.root.tape.monotonic();
+        let mut ongoing = HashMap::with_capacity(blocked.len());
         for blocked in blocked {
-            let Some(waiter) = scene.processes.get(blocked.process) else { continue };
+            let Some(waiter) = inputs.processes.get(blocked.process) else { continue };
             let key = (waiter.key, blocked.task, blocked.file);
-            let turns = process::turns(scene.root, waiter.key, blocked.task, buffer);
+            let turns = process::turns(inputs.root, waiter.key, blocked.task, buffer);
             // A kernel that counts no turns tells nothing; a lock is asked for so seldom that it is the same wait then.
             let before = self.waits.get(&key).filter(|before| before.turns == turns);
             let since = before.map_or(now, |before| before.since);
-            sightings.insert(key, Sighting { turns, since });
-            let (holders, proofs) = blockers(&blocked, &held);
-            picture.proofs.extend(proofs.into_iter().chain(blocked.proofs));
+            ongoing.insert(key, OngoingWait { turns, since });
+            let (holders, evidence) = blockers(&blocked, &held);
+            locks.evidence.extend(evidence.into_iter().chain(blocked.evidence));
             let blocked_for = now.duration_since(since);
-            picture.waits.push(Wait { process: blocked.process, file: blocked.file, blocked: blocked_for, holders });
+            locks.waits.push(LockWait { process: blocked.process, file: blocked.file, blocked: blocked_for, holders });
         }
-        self.waits = sightings;
-        picture.held = held;
-        picture.note_what_is_hidden(scene, listed);
-        picture
+        self.waits = ongoing;
+        locks.held = held;
+        locks.set_hidden_flags(inputs, listed);
+        locks
     }
 }
 
-impl Picture {
-    fn note_what_is_hidden(&mut self, scene: &Scene<'_>, listed: &LockList) {
-        let is_whole_list = listed.readable && !scene.list_hides && self.unknown_waits == 0;
-        let any_closed = scene.processes.iter().any(Process::is_closed);
+impl FileLocks {
+    fn set_hidden_flags(&mut self, inputs: &LockInputs<'_>, listed: &LockList) {
+        let is_whole_list = listed.readable && !inputs.list_hides && self.unknown_waits == 0;
+        let any_closed = inputs.processes.iter().any(Process::is_opaque);
         self.may_hide_waits = any_closed && !is_whole_list;
         let any_unknown = self.waits.iter().any(|wait| wait.holders.is_empty());
         self.may_hide_holders = any_closed && (self.may_hide_waits || any_unknown);
     }
 }
 
-fn blocked_in(scene: &Scene<'_>, task: &Task) -> Option<Blocked> {
+fn blocked_task(inputs: &LockInputs<'_>, task: &Task) -> Option<BlockedTask> {
     let Task { process: at, id: task, syscall } = *task;
     let call = syscall.lock_call()?;
-    let process = scene.processes.get(at)?;
+    let process = inputs.processes.get(at)?;
     let file = process.handles.as_ref().here()?.file(call.fd)?;
     let pid = process.key.pid;
     let [a, b, c, ..] = syscall.arguments;
-    let proof = Proof {
-        source: scene.root.path.join(format!("{pid}/task/{task}/syscall")).display().to_string(),
+    let evidence = LockEvidence {
+        source: inputs.root.path.join(format!("{pid}/task/{task}/syscall")).display().to_string(),
         text: format!("{} {a:#x} {b:#x} {c:#x}: {}", syscall.number, call.describe()),
         processes: vec![at],
         file,
     };
-    Some(Blocked { process: at, task, file, call: Some(call), number: None, proofs: vec![proof] })
+    Some(BlockedTask { process: at, task, file, call: Some(call), number: None, evidence: vec![evidence] })
 }
 
 /// Adds what the list tells of waits (its `->` lines) to what the tasks themselves told.
-fn add_listed(scene: &Scene<'_>, openers: &Openers, listed: &LockList, blocked: &mut Vec<Blocked>) {
+fn add_listed_waits(
+    inputs: &LockInputs<'_>,
+    descriptors: &OpenDescriptors,
+    listed: &LockList,
+    blocked: &mut Vec<BlockedTask>,
+) {
     let pids: BTreeMap<u32, usize> =
-        scene.processes.iter().enumerate().map(|(at, process)| (process.key.pid, at)).collect();
-    let source = scene.root.path.join("locks").display().to_string();
+        inputs.processes.iter().enumerate().map(|(at, process)| (process.key.pid, at)).collect();
+    let source = inputs.root.path.join("locks").display().to_string();
     for (line, text) in listed.lines.iter().filter(|(line, _)| line.waits) {
         let process = u32::try_from(line.lock.pid).ok().and_then(|pid| pids.get(&pid).copied());
         let family = line.lock.class.family();
-        let is_this = |blocked: &&mut Blocked| {
+        let is_this = |blocked: &&mut BlockedTask| {
             blocked.number.is_none()
                 && blocked.file.inode == line.lock.inode
                 && blocked.call.map(|call| call.family) == family
                 // The list names no process that waits for an open-file lock.
                 && process.is_none_or(|process| process == blocked.process)
         };
-        let proof = |process: usize, file: FileKey| Proof {
+        let evidence = |process: usize, file: FileKey| LockEvidence {
             source: source.clone(),
             text: text.clone(),
             processes: vec![process],
@@ -186,45 +194,46 @@ fn add_listed(scene: &Scene<'_>, openers: &Openers, listed: &LockList, blocked: 
         };
         if let Some(known) = blocked.iter_mut().find(is_this) {
             known.number = Some(line.number);
-            known.proofs.push(proof(known.process, known.file));
+            known.evidence.push(evidence(known.process, known.file));
         } else if let Some(process) = process
-            && let Some(opener) = openers.of_inode(line.lock.inode).iter().find(|opener| opener.process == process)
+            && let Some(descriptor) =
+                descriptors.with_inode(line.lock.inode).iter().find(|descriptor| descriptor.process == process)
         {
-            blocked.push(Blocked {
+            blocked.push(BlockedTask {
                 process,
                 task: u32::try_from(line.lock.pid).unwrap_or(0),
-                file: opener.file,
+                file: descriptor.file,
                 call: None,
                 number: Some(line.number),
-                proofs: vec![proof(process, opener.file)],
+                evidence: vec![evidence(process, descriptor.file)],
             });
         }
     }
 }
 
 /// Who holds what a task waits for: by the list's numbers, else whoever holds a lock in its way.
-fn blockers(blocked: &Blocked, held: &[Held]) -> (Vec<Blocker>, Vec<Proof>) {
-    let by_number = |held: &&Held| blocked.number.is_some_and(|number| held.numbers.contains(&number));
-    let mut locks: Vec<&Held> = held.iter().filter(by_number).collect();
+fn blockers(blocked: &BlockedTask, held: &[HeldLock]) -> (Vec<Blocker>, Vec<LockEvidence>) {
+    let by_number = |held: &&HeldLock| blocked.number.is_some_and(|number| held.numbers.contains(&number));
+    let mut locks: Vec<&HeldLock> = held.iter().filter(by_number).collect();
     let named_by_list = !locks.is_empty();
     if !named_by_list {
-        locks = held.iter().filter(|held| held.file == blocked.file && is_in_the_way(blocked, held)).collect();
+        locks = held.iter().filter(|held| held.file == blocked.file && conflicts(blocked, held)).collect();
     }
     // A lock on a whole file leaves no doubt; of a range it is not known which one is wanted.
     let whole_file = blocked.call.is_some_and(|call| call.family == Family::Flock);
     let mut blockers = BTreeMap::<usize, Blocker>::new();
     for holder in locks.iter().flat_map(|held| &held.holders).filter(|holder| holder.process != blocked.process) {
-        let observed = holder.main && (named_by_list || whole_file);
-        let blocker = Blocker { process: holder.process, main: holder.main, observed };
+        let observed = holder.is_main && (named_by_list || whole_file);
+        let blocker = Blocker { process: holder.process, is_main: holder.is_main, observed };
         let known = blockers.entry(holder.process).or_insert(blocker);
-        known.main |= blocker.main;
+        known.is_main |= blocker.is_main;
         known.observed |= blocker.observed;
     }
-    let proofs = locks.iter().flat_map(|held| held.proofs.iter().cloned()).collect();
-    (blockers.into_values().collect(), proofs)
+    let evidence = locks.iter().flat_map(|held| held.evidence.iter().cloned()).collect();
+    (blockers.into_values().collect(), evidence)
 }
 
-fn is_in_the_way(blocked: &Blocked, held: &Held) -> bool {
+fn conflicts(blocked: &BlockedTask, held: &HeldLock) -> bool {
     let Some(call) = blocked.call else { return false };
     let both_read = held.lock.shared && call.shared == Some(true);
     held.lock.class.family() == Some(call.family) && !both_read

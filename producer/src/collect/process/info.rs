@@ -3,9 +3,9 @@
 use hostread::{BlockingReader, Seen, cgroups::ProcessCgroups, parse, process::OpenProcess};
 
 use crate::collect::{
-    arguments::Said,
     container::{self, Container},
     measure::{IntoMeasured, Reason},
+    process_arguments::ArgumentSummary,
     role,
 };
 
@@ -14,7 +14,7 @@ pub const LONGEST_ARGUMENTS: usize = 16 << 10;
 
 /// What changes little and late, and is therefore read once or a few times.
 #[derive(Clone, Debug, Default)]
-pub struct About {
+pub struct ProcessInfo {
     /// The name that the process gave itself.
     pub comm: String,
     /// Path of the executable.
@@ -28,7 +28,7 @@ pub struct About {
     /// The network namespace's number.
     pub network: Option<u64>,
     /// Whether an argument says `fault`: what `detective fault` starts is trouble like any other.
-    pub makes_faults: bool,
+    pub is_fault_helper: bool,
     /// The command line without its secrets, where it is to be shown.
     pub command: Option<String>,
     /// Whether the arguments did not come in time, so that what is made from them is missing.
@@ -37,33 +37,35 @@ pub struct About {
     pub unseen: Vec<(&'static str, Reason)>,
 }
 
-impl About {
+impl ProcessInfo {
     /// Reads what changes little. The command line is kept if it is to be shown.
     pub fn read(
         process: &OpenProcess,
-        aside: &mut BlockingReader,
-        containers: &container::Known,
-        shows_arguments: bool,
+        blocking_reader: &mut BlockingReader,
+        containers: &container::LabelCache,
+        keeps_command: bool,
         buffer: &mut Vec<u8>,
-    ) -> About {
+    ) -> ProcessInfo {
         let OpenProcess { key, comm, directory, .. } = process;
         let mut unseen = Vec::new();
         let executable = noted("executable", directory.link("exe", buffer), &mut unseen).map(parse::text);
         let executable = executable.map(|path| path.strip_suffix(" (deleted)").unwrap_or(&path).to_owned());
         let groups = groups(process, buffer);
-        let container = containers.container(&groups, *key, directory, aside, buffer);
+        let container = containers.container(&groups, *key, directory, blocking_reader, buffer);
         let network = noted("network-namespace", directory.link("ns/net", buffer), &mut unseen);
         let network = network.and_then(|link| parse::process::numbered(link, b"net"));
-        let said = |arguments: &[&[u8]]| Said::of(executable.as_deref(), comm, arguments, shows_arguments);
+        let summarize =
+            |arguments: &[&[u8]]| ArgumentSummary::new(executable.as_deref(), comm, arguments, keeps_command);
         // The script's name comes early; what follows may be megabytes.
-        let keep = |text: &[u8]| said(&parse::process::arguments(text)).to_bytes();
-        let read = aside.read_part(directory, (*key, "cmdline"), LONGEST_ARGUMENTS, buffer, keep);
+        let keep = |text: &[u8]| summarize(&parse::process::arguments(text)).to_bytes();
+        let read = blocking_reader.read_part(directory, (*key, "cmdline"), LONGEST_ARGUMENTS, buffer, keep);
         let unnamed = container.as_ref().is_some_and(|container| matches!(container.label, Seen::Late));
         let late = unnamed || matches!(read, Seen::Late);
-        let Said { name, makes_faults, command } = read.here().and_then(Said::of_bytes).unwrap_or_else(|| said(&[]));
-        let role = role::of_process(container.as_ref().map(Container::role), executable.as_deref(), &name);
+        let ArgumentSummary { name, is_fault_helper, command } =
+            read.here().and_then(ArgumentSummary::from_bytes).unwrap_or_else(|| summarize(&[]));
+        let role = role::process_role(container.as_ref().map(Container::role), executable.as_deref(), &name);
         let comm = comm.clone();
-        About { comm, executable, groups, container, role, network, makes_faults, command, late, unseen }
+        ProcessInfo { comm, executable, groups, container, role, network, is_fault_helper, command, late, unseen }
     }
 
     /// Whether the process is of Local Detective itself, which is never shown: by the names of the program and of its file, which are the
@@ -73,7 +75,7 @@ impl About {
         const PROGRAMS: [&str; 4] = ["detective", "detective-producer", "detective-scorer", "detective-trainer"];
         let named = |program: &&str| program.get(..15).unwrap_or(program) == self.comm;
         let runs = |program: &str| self.executable.as_deref().is_none_or(|path| role::base_name(path) == program);
-        !self.makes_faults && PROGRAMS.iter().filter(|program| named(program)).any(|program| runs(program))
+        !self.is_fault_helper && PROGRAMS.iter().filter(|program| named(program)).any(|program| runs(program))
     }
 }
 
@@ -83,7 +85,7 @@ pub fn groups(process: &OpenProcess, buffer: &mut Vec<u8>) -> ProcessCgroups {
 }
 
 /// Whether a process is still in these control groups.
-pub fn is_still_in(process: &OpenProcess, groups: &ProcessCgroups, buffer: &mut Vec<u8>) -> bool {
+pub fn has_same_cgroups(process: &OpenProcess, groups: &ProcessCgroups, buffer: &mut Vec<u8>) -> bool {
     groups.is_told_by(process.directory.read_of_one("cgroup", buffer).here().unwrap_or_default())
 }
 
@@ -101,22 +103,22 @@ fn noted<'b>(signal: &'static str, seen: Seen<&'b [u8]>, unseen: &mut Vec<(&'sta
 mod tests {
     use super::*;
 
-    fn about(comm: &str, executable: Option<&str>) -> About {
+    fn info(comm: &str, executable: Option<&str>) -> ProcessInfo {
         let executable = executable.map(str::to_owned);
         let comm = comm.to_owned();
-        About { comm, executable, ..About::default() }
+        ProcessInfo { comm, executable, ..ProcessInfo::default() }
     }
 
     #[test]
     fn only_our_own_programs_are_own() {
-        let own = |comm, executable| about(comm, executable).is_own_program();
+        let own = |comm, executable| info(comm, executable).is_own_program();
         assert!(own("detective", Some("/opt/detective")));
         assert!(own("detective-produ", Some("/opt/detective-producer")));
         assert!(own("detective-produ", None));
         assert!(!own("detective", Some("/usr/bin/python3")));
         assert!(!own("detective-agency", Some("/opt/detective-agency")));
         assert!(!own("anything", None));
-        let fault = About { makes_faults: true, ..about("detective", Some("/opt/detective")) };
+        let fault = ProcessInfo { is_fault_helper: true, ..info("detective", Some("/opt/detective")) };
         assert!(!fault.is_own_program());
     }
 }

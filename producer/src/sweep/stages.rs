@@ -11,7 +11,7 @@ use super::Sweeper;
 use crate::{
     SweepConfig,
     collect::{
-        coverage::Gaps,
+        coverage::CoverageBuilder,
         filesystems,
         measure::Reason,
         process::Process,
@@ -19,59 +19,70 @@ use crate::{
         system,
         tasks::{Task, Tasks},
     },
-    relate::{connections, waits},
+    relate::{connections, lock_waits},
 };
 
 impl Sweeper {
-    pub(super) fn tasks(&mut self, processes: &[Process], listed: &LockList, gaps: &mut Gaps) -> Tasks {
+    pub(super) fn tasks(&mut self, processes: &[Process], listed: &LockList, coverage: &mut CoverageBuilder) -> Tasks {
         let SweepConfig { interval, deep_cpu_percent, .. } = self.producer.sweep;
         let budget = interval * deep_cpu_percent / 100;
-        let tasks = self.turn.look(&self.root, processes, &listed.waited_for(), budget, &mut self.buffer);
-        gaps.add("threads", Reason::Off, tasks.left_out.values().sum());
+        let tasks = self.thread_scanner.scan(&self.root, processes, &listed.waited_for(), budget, &mut self.buffer);
+        coverage.add("threads", Reason::Off, tasks.skipped.values().sum());
         tasks
     }
 
     pub(super) fn network(
         &mut self,
         processes: &Processes,
-        asked: &HashSet<u64>,
-        gaps: &mut Gaps,
+        wanted_peers: &HashSet<u64>,
+        coverage: &mut CoverageBuilder,
     ) -> connections::Network {
         let mut others = BTreeMap::new();
         for process in &processes.shown {
-            if let Some(namespace) = process.about.network {
+            if let Some(namespace) = process.info.network {
                 others.entry(namespace).or_insert(process.key.pid);
             }
         }
         let listings = self.namespaces.list(&self.vantage, &others, &self.root, &mut self.buffer);
-        gaps.add("network-namespaces", Reason::Off, listings.left_out);
-        gaps.add_seen("sockets-net", &listings.home);
+        coverage.add("network-namespaces", Reason::Off, listings.left_out);
+        coverage.add_seen("sockets-net", &listings.home);
         let listings = listings.listings;
         let mut refused = listings.values().filter(|listing| listing.refused).count();
         refused += usize::from(!listings.contains_key(&self.vantage.network));
-        gaps.add("sockets-listing", Reason::Unsupported, refused);
-        let elsewhere = processes.shown.iter().filter_map(|process| process.about.network);
+        coverage.add("sockets-listing", Reason::Unsupported, refused);
+        let elsewhere = processes.shown.iter().filter_map(|process| process.info.network);
         let elsewhere = elsewhere.filter(|namespace| !listings.contains_key(namespace)).count();
-        gaps.add("sockets-elsewhere", Reason::Denied, elsewhere);
-        let network = self.connections.join(&connections::Scene {
+        coverage.add("sockets-elsewhere", Reason::Denied, elsewhere);
+        let network = self.connections.join(&connections::SocketInputs {
             root: &self.root,
             processes: &processes.shown,
             listings: &listings,
-            asked,
-            own: &processes.own_sockets,
+            wanted_peers,
+            own_sockets: &processes.own_sockets,
             at: self.root.tape.monotonic(),
         });
-        gaps.add("endpoint", Reason::Off, network.left_out);
+        coverage.add("endpoint", Reason::Off, network.left_out);
         network
     }
 
-    pub(super) fn filesystems(&mut self, processes: &[Process], at: Instant, gaps: &mut Gaps) -> filesystems::Picture {
-        let scene = filesystems::Scene { root: &self.root, vantage: &self.vantage, processes, files: &self.files, at };
-        self.filesystems.look(&scene, gaps, &mut self.buffer)
+    pub(super) fn filesystems(
+        &mut self,
+        processes: &[Process],
+        at: Instant,
+        coverage: &mut CoverageBuilder,
+    ) -> filesystems::Filesystems {
+        let scene = filesystems::FilesystemInputs {
+            root: &self.root,
+            vantage: &self.vantage,
+            processes,
+            files: &self.files,
+            at,
+        };
+        self.filesystems.read(&scene, coverage, &mut self.buffer)
     }
 
     pub(super) fn system(&mut self, clocks: system::Clocks) -> Vec<system::Resource> {
-        let scene = system::Scene {
+        let scene = system::HostInputs {
             root: &self.root,
             net: &self.vantage.net(&self.root),
             own_network: self.vantage.own_network,
@@ -79,7 +90,7 @@ impl Sweeper {
             clocks,
             page: self.page,
         };
-        self.system.look(&scene, &mut self.buffer)
+        self.system.read(&scene, &mut self.buffer)
     }
 
     pub(super) fn locks(
@@ -87,19 +98,19 @@ impl Sweeper {
         processes: &[Process],
         tasks: &[Task],
         listed: &LockList,
-        gaps: &mut Gaps,
-    ) -> waits::Picture {
-        let picture = self.waits.look(
-            &waits::Scene { root: &self.root, processes, tasks, listed, list_hides: self.vantage.list_hides },
+        coverage: &mut CoverageBuilder,
+    ) -> lock_waits::FileLocks {
+        let picture = self.lock_waits.update(
+            &lock_waits::LockInputs { root: &self.root, processes, tasks, listed, list_hides: self.vantage.list_hides },
             &mut self.buffer,
         );
-        if !picture.list_readable {
-            gaps.add("locks", Reason::Unsupported, 1);
+        if !picture.is_list_readable {
+            coverage.add("locks", Reason::Unsupported, 1);
         }
         let unknown = picture.waits.iter().filter(|wait| wait.holders.is_empty()).count();
         let or_gone = |hidden: bool| if hidden { Reason::Denied } else { Reason::Gone };
-        gaps.add("lock-holder", or_gone(picture.may_hide_holders), unknown);
-        gaps.add("lock-waiter", or_gone(picture.may_hide_waits), picture.unknown_waits);
+        coverage.add("lock-holder", or_gone(picture.may_hide_holders), unknown);
+        coverage.add("lock-waiter", or_gone(picture.may_hide_waits), picture.unknown_waits);
         picture
     }
 

@@ -22,13 +22,13 @@ pub struct Resource {
 
 impl Resource {
     /// One that every host has just once.
-    pub fn only(name: &str, figures: Vec<(Measure, Measured)>) -> Resource {
+    pub fn singleton(name: &str, figures: Vec<(Measure, Measured)>) -> Resource {
         Resource { id: format!("s:{name}"), role: name.to_owned(), name: name.to_owned(), figures }
     }
 }
 
 /// What a look at the host needs.
-pub struct Scene<'s> {
+pub struct HostInputs<'s> {
     /// Where to look.
     pub root: &'s ProcRoot,
     /// The directory that shows the host's network.

@@ -10,7 +10,7 @@ use hostread::{ProcRoot, sockets::SocketListing};
 use crate::collect::process::Process;
 
 /// What a look at the sockets needs.
-pub struct Scene<'s> {
+pub struct SocketInputs<'s> {
     /// Where to ask for what they do.
     pub root: &'s ProcRoot,
     /// The sweep's processes.
@@ -18,9 +18,9 @@ pub struct Scene<'s> {
     /// The sockets of each network namespace, by its number.
     pub listings: &'s BTreeMap<u64, SocketListing>,
     /// The inodes of sockets whose other end is asked for.
-    pub asked: &'s HashSet<u64>,
+    pub wanted_peers: &'s HashSet<u64>,
     /// Sockets of Local Detective's own processes, which are not shown, nor what is connected to them.
-    pub own: &'s HashSet<u64>,
+    pub own_sockets: &'s HashSet<u64>,
     /// When the listing was made.
     pub at: Instant,
 }

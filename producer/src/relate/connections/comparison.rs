@@ -11,26 +11,26 @@ use crate::collect::measure::{Measured, Reason};
 
 /// What is remembered of a connection.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Remembered {
+pub(super) struct ConnectionState {
     pub(super) retransmits: u32,
     // Bytes that were read from it, and since when it has been so many with more to read.
-    pub(super) taken: u64,
+    pub(super) bytes_read: u64,
     pub(super) unread_since: Option<Instant>,
 }
 
 /// What connections are compared with.
-pub(super) struct Earlier<'m> {
-    pub(super) before: &'m HashMap<(u64, u64), Remembered>,
+pub(super) struct Comparison<'m> {
+    pub(super) before: &'m HashMap<(u64, u64), ConnectionState>,
     // The namespaces that the sweep before listed.
     pub(super) listed: &'m BTreeSet<u64>,
-    pub(super) now: &'m HashMap<(u64, u64), Remembered>,
+    pub(super) now: &'m HashMap<(u64, u64), ConnectionState>,
     pub(super) elapsed: Option<f64>,
     pub(super) at: Instant,
 }
 
-impl Earlier<'_> {
+impl Comparison<'_> {
     /// How many segments a second the connection sent again.
-    pub(super) fn resent(&self, namespace: u64, socket: &TcpSocket) -> Measured {
+    pub(super) fn retransmit_rate(&self, namespace: u64, socket: &TcpSocket) -> Measured {
         let (Some(cookie), Some(now)) = (socket.cookie, socket.retransmits) else { return Err(Reason::Unsupported) };
         let elapsed = self.elapsed.filter(|_| self.listed.contains(&namespace)).ok_or(Reason::FirstSweep)?;
         let before = self.before.get(&(namespace, cookie)).map_or(0, |before| before.retransmits);

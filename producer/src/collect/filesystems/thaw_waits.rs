@@ -14,12 +14,12 @@ use hostread::{
     process::{self, OpenProcess},
 };
 
-use super::holdings::Holdings;
+use super::open_files::OpenFiles;
 use crate::collect::process::Process;
 
 /// A task that waits until a filesystem is thawed.
 #[derive(Clone, Debug)]
-pub struct Stuck {
+pub struct ThawWait {
     /// Index of its process in the sweep.
     pub process: usize,
     /// The filesystem's device.
@@ -27,51 +27,51 @@ pub struct Stuck {
     /// Since the wait was first seen.
     pub blocked: Duration,
     /// The file that says that it waits, and what it says.
-    pub proof: (String, String),
+    pub evidence: (String, String),
 }
 
 /// What a look at the tasks found.
 #[derive(Debug, Default)]
-pub struct Found {
+pub struct ThawWaits {
     /// Those that wait.
-    pub stuck: Vec<Stuck>,
+    pub waits: Vec<ThawWait>,
     /// Tasks that wait for a filesystem, and it cannot be told which.
-    pub unplaced: usize,
+    pub unassigned: usize,
     /// Whether a task that may wait could not be looked at.
     pub denied: bool,
 }
 
-impl Found {
+impl ThawWaits {
     /// How many wait for the filesystem on that device. None wait if none is seen to, unless one may that was not seen.
-    pub fn at(&self, device: (u32, u32)) -> Option<usize> {
-        let stuck = self.stuck.iter().filter(|stuck| stuck.device == device).count();
-        (stuck > 0 || !self.denied).then_some(stuck)
+    pub fn count(&self, device: (u32, u32)) -> Option<usize> {
+        let waits = self.waits.iter().filter(|waits| waits.device == device).count();
+        (waits > 0 || !self.denied).then_some(waits)
     }
 }
 
 /// What a look at the tasks needs.
-pub struct Scene<'s> {
+pub struct Inputs<'s> {
     /// Where to look.
     pub root: &'s ProcRoot,
     /// The sweep's processes.
     pub processes: &'s [Process],
     /// Who writes where.
-    pub holdings: &'s Holdings,
+    pub open_files: &'s OpenFiles,
     /// The filesystem that holds the host's root directory.
-    pub top: Option<(u32, u32)>,
+    pub root_device: Option<(u32, u32)>,
 }
 
 /// What is remembered from sweep to sweep: the waits that went on, and whose turn it is.
 #[derive(Debug, Default)]
-pub struct Memory {
-    waits: HashMap<(ProcessKey, u32), Sighting>,
-    turn: usize,
+pub struct History {
+    waits: HashMap<(ProcessKey, u32), OngoingWait>,
+    next_process: usize,
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Sighting {
+struct OngoingWait {
     // A task that was woken and waits again has had a turn; its wait is a new one.
-    turns: Option<u64>,
+    runs: Option<u64>,
     since: Instant,
 }
 
@@ -80,67 +80,75 @@ struct Waiting {
     process: usize,
     task: u32,
     device: Option<(u32, u32)>,
-    proof: (String, String),
+    evidence: (String, String),
 }
 
 /// The most threads, main threads aside, that are looked at in a sweep.
-const THREADS: usize = 64;
+const MAX_THREADS_PER_SWEEP: usize = 64;
 
-impl Memory {
+impl History {
     /// Looks at the main threads in uninterruptible wait, and at some other threads of those who write.
-    pub fn look(&mut self, scene: &Scene<'_>, buffer: &mut Vec<u8>) -> Found {
-        let in_disk_wait = scene.processes.iter().enumerate().filter(|(_, process)| process.state == b'D');
+    pub fn find(&mut self, inputs: &Inputs<'_>, buffer: &mut Vec<u8>) -> ThawWaits {
+        let in_disk_wait = inputs.processes.iter().enumerate().filter(|(_, process)| process.state == b'D');
         let in_disk_wait: Vec<(usize, &Process)> = in_disk_wait.collect();
         let mut waiting = Vec::new();
         for (at, process) in &in_disk_wait {
-            let Some(tasks) = tasks_of(scene.root, process.key, buffer) else { continue };
-            waiting.extend(waiting_task(scene, *at, process.key.pid, &tasks, buffer));
+            let Some(tasks) = task_directory(inputs.root, process.key, buffer) else { continue };
+            waiting.extend(waiting_task(inputs, *at, process.key.pid, &tasks, buffer));
         }
-        self.look_at_threads(scene, &mut waiting, buffer);
+        self.scan_threads(inputs, &mut waiting, buffer);
         let denied = in_disk_wait.iter().any(|(_, process)| matches!(process.syscall, Seen::Denied));
-        self.place(scene, waiting, Found { denied, ..Found::default() }, buffer)
+        self.assign(inputs, waiting, ThawWaits { denied, ..ThawWaits::default() }, buffer)
     }
 
     /// A process whose worker writes waits in its main thread for something else. Those whose threads waited in the sweep
     /// before come first, the others in turn.
-    fn look_at_threads(&mut self, scene: &Scene<'_>, waiting: &mut Vec<Waiting>, buffer: &mut Vec<u8>) {
+    fn scan_threads(&mut self, inputs: &Inputs<'_>, waiting: &mut Vec<Waiting>, buffer: &mut Vec<u8>) {
         let known: BTreeSet<ProcessKey> = self.waits.keys().map(|(identity, _)| *identity).collect();
         let process =
-            |at: usize| scene.processes.get(at).filter(|process| process.threads > 1).map(|process| (at, process));
-        let threaded = scene.holdings.all_writers().into_iter().filter_map(process);
+            |at: usize| inputs.processes.get(at).filter(|process| process.threads > 1).map(|process| (at, process));
+        let threaded = inputs.open_files.all_writers().into_iter().filter_map(process);
         let (urgent, mut others): (Vec<_>, Vec<_>) = threaded.partition(|(_, process)| known.contains(&process.key));
-        let turn = self.turn.checked_rem(others.len()).unwrap_or(0);
-        others.rotate_left(turn);
-        let mut budget = THREADS;
+        let next_process = self.next_process.checked_rem(others.len()).unwrap_or(0);
+        others.rotate_left(next_process);
+        let mut budget = MAX_THREADS_PER_SWEEP;
         for (nth, (at, process)) in urgent.iter().chain(&others).enumerate() {
             if budget == 0 {
                 break;
             }
-            self.turn = self.turn.wrapping_add(usize::from(nth >= urgent.len()));
-            let Some(tasks) = tasks_of(scene.root, process.key, buffer) else { continue };
+            self.next_process = self.next_process.wrapping_add(usize::from(nth >= urgent.len()));
+            let Some(tasks) = task_directory(inputs.root, process.key, buffer) else { continue };
             let ids = tasks.numbers().here().unwrap_or_default();
             for task in ids.into_iter().filter(|task| *task != process.key.pid).take(budget) {
                 budget -= 1;
-                waiting.extend(waiting_task(scene, *at, task, &tasks, buffer));
+                waiting.extend(waiting_task(inputs, *at, task, &tasks, buffer));
             }
         }
     }
 
     /// Finds what each waits for, and since when.
-    fn place(&mut self, scene: &Scene<'_>, waiting: Vec<Waiting>, mut found: Found, buffer: &mut Vec<u8>) -> Found {
+    fn assign(
+        &mut self,
+        inputs: &Inputs<'_>,
+        waiting: Vec<Waiting>,
+        mut found: ThawWaits,
+        buffer: &mut Vec<u8>,
+    ) -> ThawWaits {
         let certain: BTreeSet<(u32, u32)> = waiting.iter().filter_map(|waiting| waiting.device).collect();
-        let now = scene.root.tape.monotonic();
+        let now = inputs.root.tape.monotonic();
         let before = std::mem::take(&mut self.waits);
-        for Waiting { process, task, device, proof } in waiting {
-            let Some(identity) = scene.processes.get(process).map(|process| process.key) else { continue };
+        for Waiting { process, task, device, evidence } in waiting {
+            let Some(identity) = inputs.processes.get(process).map(|process| process.key) else { continue };
             let key = (identity, task);
-            let turns = process::turns(scene.root, identity, task, buffer);
-            let same = before.get(&key).filter(|before| turns.is_some() && before.turns == turns);
+            let runs = process::turns(inputs.root, identity, task, buffer);
+            let same = before.get(&key).filter(|before| runs.is_some() && before.runs == runs);
             let since = same.map_or(now, |before| before.since);
-            self.waits.insert(key, Sighting { turns, since });
-            match device.or_else(|| guess(scene, process, &certain)) {
-                Some(device) => found.stuck.push(Stuck { process, device, blocked: now.duration_since(since), proof }),
-                None => found.unplaced += 1,
+            self.waits.insert(key, OngoingWait { runs, since });
+            match device.or_else(|| guess(inputs, process, &certain)) {
+                Some(device) => {
+                    found.waits.push(ThawWait { process, device, blocked: now.duration_since(since), evidence })
+                }
+                None => found.unassigned += 1,
             }
         }
         found
@@ -149,18 +157,18 @@ impl Memory {
 
 /// A path, or a page of a mapped file, does not tell the filesystem; what the process writes to does if that is one that is
 /// known to be frozen, or the only one beside that of the root directory, where everybody's logs are.
-fn guess(scene: &Scene<'_>, process: usize, certain: &BTreeSet<(u32, u32)>) -> Option<(u32, u32)> {
-    let written: Vec<(u32, u32)> = scene.holdings.written_by(process).collect();
-    let mut others = written.iter().copied().filter(|device| Some(*device) != scene.top);
+fn guess(inputs: &Inputs<'_>, process: usize, certain: &BTreeSet<(u32, u32)>) -> Option<(u32, u32)> {
+    let written: Vec<(u32, u32)> = inputs.open_files.written_by(process).collect();
+    let mut others = written.iter().copied().filter(|device| Some(*device) != inputs.root_device);
     let frozen = written.iter().copied().find(|device| certain.contains(device));
     frozen.or_else(|| others.next().filter(|_| others.next().is_none()))
 }
 
-fn tasks_of(root: &ProcRoot, identity: ProcessKey, buffer: &mut Vec<u8>) -> Option<Directory> {
+fn task_directory(root: &ProcRoot, identity: ProcessKey, buffer: &mut Vec<u8>) -> Option<Directory> {
     OpenProcess::reopen(root, identity, buffer).and_then(|directory| directory.directory("task")).here()
 }
 
-fn waiting_task(scene: &Scene<'_>, at: usize, task: u32, tasks: &Directory, buffer: &mut Vec<u8>) -> Option<Waiting> {
+fn waiting_task(inputs: &Inputs<'_>, at: usize, task: u32, tasks: &Directory, buffer: &mut Vec<u8>) -> Option<Waiting> {
     let verdict = tasks.read_small(&format!("{task}/wchan"), buffer).map(|text| (thaw::wchan(text), parse::text(text)));
     let (verdict, wchan) = verdict.here()?;
     if verdict == Verdict::Not {
@@ -171,10 +179,10 @@ fn waiting_task(scene: &Scene<'_>, at: usize, task: u32, tasks: &Directory, buff
         text if text.starts_with(b"running") => return None,
         text => parse::syscall::parse(text),
     };
-    let process = scene.processes.get(at)?;
+    let process = inputs.processes.get(at)?;
     // Outside of a call, it is a page of a mapped file that is written to.
     let device = match call.as_ref().map_or(Some(Change::Somewhere), thaw::change)? {
-        Change::At(fd) => Some(scene.holdings.home(&process.handles.as_ref().here()?.file(fd)?)?),
+        Change::At(fd) => Some(inputs.open_files.filesystem(&process.handles.as_ref().here()?.file(fd)?)?),
         Change::Somewhere => None,
     };
     let name = if verdict == Verdict::Waits { "wchan" } else { "stack" };
@@ -182,6 +190,6 @@ fn waiting_task(scene: &Scene<'_>, at: usize, task: u32, tasks: &Directory, buff
         Verdict::Waits => wchan,
         _ => tasks.read_small(&format!("{task}/stack"), buffer).here().and_then(thaw::stack).map(parse::text)?,
     };
-    let source = scene.root.path.join(format!("{}/task/{task}/{name}", process.key.pid));
-    Some(Waiting { process: at, task, device, proof: (source.display().to_string(), says) })
+    let source = inputs.root.path.join(format!("{}/task/{task}/{name}", process.key.pid));
+    Some(Waiting { process: at, task, device, evidence: (source.display().to_string(), says) })
 }

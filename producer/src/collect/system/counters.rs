@@ -6,13 +6,13 @@ use crate::collect::measure::{Measure, Measured, Reason};
 
 /// What the amounts were in the sweep before, and when that was.
 #[derive(Debug, Default)]
-pub struct Memory {
+pub struct History {
     known: BTreeMap<Measure, u64>,
     at: Option<Instant>,
     elapsed: Option<f64>,
 }
 
-impl Memory {
+impl History {
     /// What is told from now on was read at that time.
     pub fn begin(&mut self, at: Instant) {
         let before = self.at.replace(at);
@@ -45,7 +45,7 @@ mod tests {
     #[test]
     fn an_amount_that_was_missing_is_not_known_from_the_sweep_before() {
         let start = Instant::now();
-        let mut memory = Memory::default();
+        let mut memory = History::default();
         let mut at = |seconds: u64, now: Result<u64, Reason>| {
             memory.begin(start + Duration::from_secs(seconds));
             memory.rate(Measure::Forks, now, 2.0).1

@@ -1,20 +1,20 @@
 //! The host's clocks: how long it runs, and whether somebody set the time of day.
 
-use super::{clocks::Clocks, resource::Resource};
+use super::{clocks::Clocks, resources::Resource};
 use crate::collect::measure::{Measure, Measured, Reason};
 
 /// The look of the sweep before.
 #[derive(Debug, Default)]
-pub struct Memory {
+pub struct History {
     before: Option<Clocks>,
 }
 
-impl Memory {
+impl History {
     /// What the clocks tell.
-    pub fn look(&mut self, now: Clocks) -> Resource {
+    pub fn read(&mut self, now: Clocks) -> Resource {
         let before = self.before.replace(now);
-        let parted: Measured = before.map(|before| now.parted_ms(&before)).ok_or(Reason::FirstSweep);
+        let parted: Measured = before.map(|before| now.step_ms(&before)).ok_or(Reason::FirstSweep);
         let uptime = now.uptime_centis.map(|centis| centis as f64 * 10.0).ok_or(Reason::Unsupported);
-        Resource::only("clock", vec![(Measure::ClockPartedMs, parted), (Measure::UptimeMs, uptime)])
+        Resource::singleton("clock", vec![(Measure::ClockPartedMs, parted), (Measure::UptimeMs, uptime)])
     }
 }

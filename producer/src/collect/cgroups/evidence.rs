@@ -6,7 +6,7 @@ use hostread::{
 };
 
 /// A group, and where its files are.
-pub struct Scene<'s> {
+pub struct GroupFiles<'s> {
     /// Where the hierarchies are.
     pub mounted: &'s CgroupMounts,
     /// The group.
@@ -18,9 +18,9 @@ pub struct Scene<'s> {
 /// A file of a group, and a line of it.
 type Line = (&'static str, String);
 
-impl Scene<'_> {
+impl GroupFiles<'_> {
     /// Where each line is from, and what it says, if the group was throttled or ran out of memory meanwhile, or is frozen.
-    pub fn proofs(&self, now: &CgroupReading, before: Option<&CgroupReading>) -> Vec<(String, String)> {
+    pub fn evidence(&self, now: &CgroupReading, before: Option<&CgroupReading>) -> Vec<(String, String)> {
         let grew = |amount: fn(&CgroupReading) -> Seen<u64>| {
             let before = before.and_then(|before| amount(before).here());
             before.is_some_and(|before| amount(now).here() > Some(before))

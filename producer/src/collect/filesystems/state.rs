@@ -9,7 +9,7 @@ use crate::collect::measure::{IntoMeasured, Measure, Measured, Reason};
 
 /// A filesystem, and what is known of it.
 #[derive(Clone, Copy, Debug)]
-pub struct Condition<'s> {
+pub struct FilesystemState<'s> {
     /// Where it is mounted, and how.
     pub mount: &'s Mount,
     /// Its room.
@@ -17,16 +17,16 @@ pub struct Condition<'s> {
     /// Whether it could be written to in an earlier sweep.
     pub was_writable: bool,
     /// Where it was read that it has given up, and what, if the list of mounts does not tell.
-    pub given_up: Option<&'s (String, String)>,
+    pub error_evidence: Option<&'s (String, String)>,
     /// Tasks that wait for it to thaw; none if a task that may could not be looked at.
-    pub stuck: Option<usize>,
+    pub thaw_waits: Option<usize>,
 }
 
 /// In percent: as good as full, and full.
 const NEARLY_FULL: f64 = 95.0;
 const FULL: f64 = 99.9;
 
-impl Condition<'_> {
+impl FilesystemState<'_> {
     /// The filesystem as it is shown. `mountinfo` is where its mount was read.
     pub fn filesystem(&self, writers: Vec<usize>, fillers: BTreeMap<usize, f64>, mountinfo: &str) -> Filesystem {
         Filesystem {
@@ -36,12 +36,12 @@ impl Condition<'_> {
             is_full_or_frozen: self.is_full_or_frozen(),
             writers,
             fillers,
-            proofs: self.proofs(mountinfo),
+            evidence: self.evidence(mountinfo),
         }
     }
 
     /// Whether it is of interest though nobody writes to it.
-    pub fn is_in_trouble(&self) -> bool {
+    pub fn is_abnormal(&self) -> bool {
         self.is_frozen() || self.has_become_read_only() || self.is_nearly_full()
     }
 
@@ -65,24 +65,24 @@ impl Condition<'_> {
 
     /// What is measured of it.
     fn figures(&self) -> Vec<(Measure, Measured)> {
-        let of_space = |figure: fn(&FilesystemSpace) -> Measured| self.space.as_ref().measured().and_then(figure);
-        let stuck = self.stuck.ok_or(Reason::Denied);
+        let from_space = |figure: fn(&FilesystemSpace) -> Measured| self.space.as_ref().measured().and_then(figure);
+        let thaw_waits = self.thaw_waits.ok_or(Reason::Denied);
         vec![
-            (Measure::SpaceUsedPct, of_space(blocks_pct)),
-            (Measure::InodesUsedPct, of_space(inodes_pct)),
-            (Measure::SpaceFree, of_space(|space| Ok(space.available as f64 * space.block as f64))),
-            (Measure::ReadOnly, of_space(|_| Ok(0.0)).map(|_| f64::from(u8::from(self.is_read_only())))),
-            (Measure::WritesFrozen, stuck.map(|stuck| f64::from(u8::from(stuck > 0)))),
-            (Measure::StuckWriters, stuck.map(|stuck| stuck as f64)),
+            (Measure::SpaceUsedPct, from_space(blocks_pct)),
+            (Measure::InodesUsedPct, from_space(inodes_pct)),
+            (Measure::SpaceFree, from_space(|space| Ok(space.available as f64 * space.block as f64))),
+            (Measure::ReadOnly, from_space(|_| Ok(0.0)).map(|_| f64::from(u8::from(self.is_read_only())))),
+            (Measure::WritesFrozen, thaw_waits.map(|thaw_waits| f64::from(u8::from(thaw_waits > 0)))),
+            (Measure::StuckWriters, thaw_waits.map(|thaw_waits| thaw_waits as f64)),
         ]
     }
 
     /// What says that it cannot be written to, apart from the tasks that wait: where that was read, and the text.
-    fn proofs(&self, mountinfo: &str) -> Vec<(String, String)> {
-        let mut proofs = Vec::new();
+    fn evidence(&self, mountinfo: &str) -> Vec<(String, String)> {
+        let mut evidence = Vec::new();
         if self.has_become_read_only() {
-            let of_mount = || (mountinfo.to_owned(), self.mount.line.clone());
-            proofs.push(self.given_up.filter(|_| !self.mount.read_only).cloned().unwrap_or_else(of_mount));
+            let from_mount = || (mountinfo.to_owned(), self.mount.line.clone());
+            evidence.push(self.error_evidence.filter(|_| !self.mount.read_only).cloned().unwrap_or_else(from_mount));
         }
         if let Seen::Here(space) = self.space
             && self.is_nearly_full()
@@ -91,17 +91,19 @@ impl Condition<'_> {
             let text = format!(
                 "{available} of {blocks} blocks of {block} bytes available, {inodes_free} of {inodes} inodes free"
             );
-            proofs.push((format!("statvfs {}", self.mount.path), text));
+            evidence.push((format!("statvfs {}", self.mount.path), text));
         }
-        proofs
+        evidence
     }
 
     fn is_frozen(&self) -> bool {
-        self.stuck.is_some_and(|stuck| stuck > 0)
+        self.thaw_waits.is_some_and(|thaw_waits| thaw_waits > 0)
     }
 
     fn is_read_only(&self) -> bool {
-        self.mount.read_only || self.given_up.is_some() || matches!(self.space, Seen::Here(space) if space.read_only)
+        self.mount.read_only
+            || self.error_evidence.is_some()
+            || matches!(self.space, Seen::Here(space) if space.read_only)
     }
 
     /// What is not to be written to is often full, and nobody minds.
@@ -151,14 +153,14 @@ mod tests {
         })
     }
 
-    fn of(mount: &Mount, space: Seen<FilesystemSpace>) -> Condition<'_> {
-        Condition { mount, space, was_writable: false, given_up: None, stuck: Some(0) }
+    fn state_of(mount: &Mount, space: Seen<FilesystemSpace>) -> FilesystemState<'_> {
+        FilesystemState { mount, space, was_writable: false, error_evidence: None, thaw_waits: Some(0) }
     }
 
     #[test]
     fn what_root_may_use_beyond_others_does_not_count() {
         let mount = mount("ext4", "rw", "rw");
-        let figures = of(&mount, space(250, 25, false)).figures();
+        let figures = state_of(&mount, space(250, 25, false)).figures();
         let expected = [Ok(75.0), Ok(50.0), Ok(128_000.0), Ok(0.0), Ok(0.0), Ok(0.0)];
         assert_eq!(figures.into_iter().map(|(_, figure)| figure).collect::<Vec<_>>(), expected);
         let unlimited = FilesystemSpace {
@@ -170,9 +172,9 @@ mod tests {
             inodes_free: 0,
             read_only: false,
         };
-        let condition = of(&mount, Seen::Here(unlimited));
-        let missing = condition.figures().into_iter().filter(|(_, figure)| *figure == Err(Reason::Unsupported)).count();
-        assert_eq!((missing, condition.is_in_trouble()), (2, false));
+        let state = state_of(&mount, Seen::Here(unlimited));
+        let missing = state.figures().into_iter().filter(|(_, figure)| *figure == Err(Reason::Unsupported)).count();
+        assert_eq!((missing, state.is_abnormal()), (2, false));
     }
 
     #[test]
@@ -181,35 +183,35 @@ mod tests {
         for (available, inodes_free, in_trouble, full) in
             [(100, 25, false, false), (50, 25, true, false), (0, 25, true, true), (500, 0, true, true)]
         {
-            let condition = of(&mount, space(available, inodes_free, false));
-            assert_eq!((condition.is_in_trouble(), condition.is_full_or_frozen()), (in_trouble, full), "{condition:?}");
-            assert_eq!(condition.proofs("mountinfo").len(), usize::from(in_trouble));
+            let state = state_of(&mount, space(available, inodes_free, false));
+            assert_eq!((state.is_abnormal(), state.is_full_or_frozen()), (in_trouble, full), "{state:?}");
+            assert_eq!(state.evidence("mountinfo").len(), usize::from(in_trouble));
         }
     }
 
     #[test]
     fn read_only_is_trouble_only_where_writing_is_wanted() {
         let on_purpose = mount("ext4", "ro", "ro");
-        assert!(!of(&on_purpose, space(0, 0, true)).is_in_trouble());
-        let set_meanwhile = Condition { was_writable: true, ..of(&on_purpose, space(500, 25, true)) };
-        assert!(set_meanwhile.is_in_trouble());
+        assert!(!state_of(&on_purpose, space(0, 0, true)).is_abnormal());
+        let set_meanwhile = FilesystemState { was_writable: true, ..state_of(&on_purpose, space(500, 25, true)) };
+        assert!(set_meanwhile.is_abnormal());
         let failed = mount("ext4", "rw", "rw,emergency_ro");
-        let failed = of(&failed, space(500, 25, false));
-        assert_eq!(failed.proofs("mountinfo"), [("mountinfo".to_owned(), failed.mount.line.clone())]);
+        let failed = state_of(&failed, space(500, 25, false));
+        assert_eq!(failed.evidence("mountinfo"), [("mountinfo".to_owned(), failed.mount.line.clone())]);
         assert!(failed.figures().contains(&(Measure::ReadOnly, Ok(1.0))));
         let (listed_as_before, counted) = (mount("ext4", "rw", "rw"), ("errors_count".to_owned(), "1".to_owned()));
-        let failed = Condition { given_up: Some(&counted), ..of(&listed_as_before, space(500, 25, false)) };
-        assert_eq!(failed.proofs("mountinfo"), std::slice::from_ref(&counted));
+        let failed = FilesystemState { error_evidence: Some(&counted), ..state_of(&listed_as_before, space(500, 25, false)) };
+        assert_eq!(failed.evidence("mountinfo"), std::slice::from_ref(&counted));
         assert!(failed.figures().contains(&(Measure::ReadOnly, Ok(1.0))));
         let image = mount("squashfs", "rw", "ro");
-        assert!(!of(&image, space(0, 0, true)).is_in_trouble());
+        assert!(!state_of(&image, space(0, 0, true)).is_abnormal());
     }
 
     #[test]
     fn what_could_not_be_read_is_missing_and_no_trouble() {
         let mount = mount("ext4", "rw", "rw");
-        let unseen = Condition { stuck: None, ..of(&mount, Seen::Denied) };
+        let unseen = FilesystemState { thaw_waits: None, ..state_of(&mount, Seen::Denied) };
         assert!(unseen.figures().iter().all(|(_, figure)| *figure == Err(Reason::Denied)));
-        assert!(!unseen.is_in_trouble());
+        assert!(!unseen.is_abnormal());
     }
 }
