@@ -200,7 +200,8 @@ mod tests {
         assert_eq!(failed.evidence("mountinfo"), [("mountinfo".to_owned(), failed.mount.line.clone())]);
         assert!(failed.figures().contains(&(Measure::ReadOnly, Ok(1.0))));
         let (listed_as_before, counted) = (mount("ext4", "rw", "rw"), ("errors_count".to_owned(), "1".to_owned()));
-        let failed = FilesystemState { error_evidence: Some(&counted), ..state_of(&listed_as_before, space(500, 25, false)) };
+        let failed =
+            FilesystemState { error_evidence: Some(&counted), ..state_of(&listed_as_before, space(500, 25, false)) };
         assert_eq!(failed.evidence("mountinfo"), std::slice::from_ref(&counted));
         assert!(failed.figures().contains(&(Measure::ReadOnly, Ok(1.0))));
         let image = mount("squashfs", "rw", "ro");
