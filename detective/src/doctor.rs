@@ -29,7 +29,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
         snapshot.edges.len(),
         took.as_secs_f64() * 1e3
     ))?;
-    let rights = Rights::own().unwrap_or_default();
+    let rights = Rights::current().unwrap_or_default();
     print(&format!(
         "{}\n\n{}\n{}\ndata in {}: {}\nhttp://{}: {}\n",
         described(&rights, &config.sweep.proc),
@@ -49,9 +49,10 @@ fn described(rights: &Rights, proc: &Path) -> String {
         named.map(|(_, name)| *name).collect::<Vec<_>>().join(", ")
     };
     let listed = |words: &str, names: String| if names.is_empty() { names } else { format!(" {words} {names}") };
-    let mut text = format!("user {}{}{}", rights.user, listed("with", named(true)), listed("without", named(false)));
-    let hidepid = std::fs::read("/proc/self/mountinfo").map(|mounts| Hidepid::of(&mounts, proc)).unwrap_or_default();
-    if let Some(how) = hidepid.how {
+    let mut text = format!("user {}{}{}", rights.user_id, listed("with", named(true)), listed("without", named(false)));
+    let hidepid =
+        std::fs::read("/proc/self/mountinfo").map(|mounts| Hidepid::from_mountinfo(&mounts, proc)).unwrap_or_default();
+    if let Some(how) = hidepid.mode {
         text.push_str(&format!("; `{}` is mounted with hidepid={how}", proc.display()));
     }
     text

@@ -3,7 +3,8 @@
 use hostread::parse::cgroup::*;
 
 libfuzzer_sys::fuzz_target!(|text: &[u8]| {
-    let _ = (memberships(text).count(), throttling(text), cpu_nanos(text), cpu_max(text), cfs_quota(text));
-    let _ = (limit(text), amount(text), memory_events(text), oom_kills(text), frozen(text), freezer_state(text));
-    let _ = (io_stat(text), io_service_bytes(text));
+    let _ = (parse_memberships(text).count(), parse_throttling(text), parse_cpu_nanos(text), parse_cpu_max(text));
+    let _ = (parse_cfs_quota(text), parse_limit(text), parse_amount(text), parse_memory_events(text));
+    let _ = (parse_oom_kills(text), parse_frozen(text), parse_freezer_state(text));
+    let _ = (parse_io_stat(text), parse_io_service_bytes(text));
 });

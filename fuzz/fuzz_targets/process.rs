@@ -1,11 +1,9 @@
 #![no_main]
 
-use hostread::parse::process::{
-    arguments, cgroup, io, numbered, open_files_limit, own_numbers, schedule, statm, voluntary_switches,
-};
+use hostread::parse::process::*;
 
 libfuzzer_sys::fuzz_target!(|text: &[u8]| {
-    let _ = (statm(text), schedule(text), io(text), open_files_limit(text));
-    let _ = (own_numbers(text), voluntary_switches(text));
-    let _ = (cgroup(text), arguments(text), numbered(text, b"socket"));
+    let _ = (parse_statm(text), parse_schedstat(text), parse_io(text), parse_open_files_limit(text));
+    let _ = (parse_pid_namespace_depth(text), parse_voluntary_switches(text));
+    let _ = (parse_main_cgroup(text), parse_arguments(text), parse_link_number(text, b"socket"));
 });

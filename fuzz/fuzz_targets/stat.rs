@@ -1,5 +1,5 @@
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|line: &[u8]| {
-    let _ = hostread::parse::stat::parse(line);
+    let _ = hostread::parse::stat::parse_stat(line);
 });

@@ -1,5 +1,9 @@
 #![no_main]
 
+use hostread::parse::{frozen_wait::changed_filesystem, syscall::parse_syscall};
+
 libfuzzer_sys::fuzz_target!(|text: &[u8]| {
-    let _ = hostread::parse::syscall::parse(text).map(|call| (call.lock_call(), call.channel_call(), call.futex()));
+    if let Some(call) = parse_syscall(text) {
+        let _ = (call.lock_call(), call.transfer_call(), call.futex_wait_address(), changed_filesystem(&call));
+    }
 });

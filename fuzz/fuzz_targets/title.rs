@@ -1,9 +1,9 @@
 #![no_main]
 
-use hostread::parse::title::Title;
+use hostread::parse::title::parse_title;
 
 libfuzzer_sys::fuzz_target!(|text: &[u8]| {
-    if let Some(title) = Title::of(&[text]) {
+    if let Some(title) = parse_title(&[text]) {
         assert!(title.to_string().len() < 100);
     }
 });

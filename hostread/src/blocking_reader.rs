@@ -63,14 +63,14 @@ impl Default for BlockingReader {
 
 impl BlockingReader {
     /// Is patient again, after a sweep.
-    pub fn end_sweep(&mut self) {
+    pub fn reset_wait_budget(&mut self) {
         self.patience = PATIENCE;
     }
 
     /// What `keep` leaves of the first `limit` bytes of a process's file, in `buffer`, which is cleared first; the rest is nobody's
     /// business, and not in recordings either. `Late` if they do not come in time; then the file is not read again before that
     /// read has come to its end.
-    pub fn read_part<'b>(
+    pub fn read_file<'b>(
         &mut self,
         directory: &Directory,
         file: File,
@@ -79,7 +79,7 @@ impl BlockingReader {
         keep: impl FnOnce(&[u8]) -> Vec<u8>,
     ) -> Seen<&'b [u8]> {
         // What is asked is the same for a tape, whoever asks.
-        directory.bytes("part", file.1, buffer, |fd, buffer| {
+        directory.read_through_tape("part", file.1, buffer, |fd, buffer| {
             buffer.extend_from_slice(&keep(&self.ask(fd, file, limit)?));
             Ok(())
         })
@@ -134,7 +134,7 @@ impl Reader {
         let read_on = move || {
             for Question { directory, name, limit } in asked {
                 let mut bytes = Vec::new();
-                let read = directory::read_of_process(directory.as_fd(), name, limit, &mut bytes);
+                let read = directory::read_process_file(directory.as_fd(), name, limit, &mut bytes);
                 if answer.send(read.map(|()| bytes)).is_err() {
                     return;
                 }
@@ -175,7 +175,7 @@ mod tests {
             limit: usize,
             buffer: &'b mut Vec<u8>,
         ) -> Seen<&'b [u8]> {
-            self.read_part(directory, file, limit, buffer, <[u8]>::to_vec)
+            self.read_file(directory, file, limit, buffer, <[u8]>::to_vec)
         }
     }
 
@@ -183,7 +183,7 @@ mod tests {
         let begun = clock::monotonic();
         while !is_so(aside) {
             assert!(begun.elapsed() < Duration::from_secs(10), "it never is");
-            aside.end_sweep();
+            aside.reset_wait_budget();
         }
     }
 
@@ -214,7 +214,7 @@ mod tests {
         // The patience of one sweep is for all that it asks.
         let environ = (of(1).0, "environ");
         assert_eq!(aside.read(&open, environ, 100, &mut buffer), Seen::Late);
-        aside.end_sweep();
+        aside.reset_wait_budget();
         assert_eq!(aside.read(&open, of(1), 100, &mut buffer), Seen::Late);
         assert_eq!(aside.read(&open, environ, 100, &mut buffer), Seen::Here(b"A=1\0".as_slice()));
         assert_eq!((aside.patience > Duration::ZERO, aside.hanging.len()), (true, 1));
@@ -234,7 +234,7 @@ mod tests {
         let open = Directory::open(directory.path(), &Tape::default()).here().unwrap();
         let (mut aside, mut buffer) = (BlockingReader::default(), Vec::new());
         for pid in 0..6 {
-            aside.end_sweep();
+            aside.reset_wait_budget();
             assert_eq!(aside.read(&open, of(pid), 100, &mut buffer), Seen::Late);
         }
         assert_eq!(aside.hanging.len(), MOST_HANGING);

@@ -1,9 +1,9 @@
 //! Control groups of both versions: where they are mounted, which of them a process is in, and what their files say.
 
-mod membership;
-mod mounted;
-mod reading;
+mod mounts;
+mod process_cgroups;
+mod usage;
 
-pub use membership::{Hierarchies, Hierarchy, ProcessCgroup, ProcessCgroups, around, parent};
-pub use mounted::CgroupMounts;
-pub use reading::{CgroupLimits, CgroupReading, OpenCgroup};
+pub use mounts::CgroupMounts;
+pub use process_cgroups::{Hierarchies, Hierarchy, ProcessCgroup, ProcessCgroups, ancestors, parent};
+pub use usage::{CgroupLimits, CgroupUsage, OpenCgroup};

@@ -7,7 +7,7 @@ use schemas::Timestamp;
 
 /// The time of day.
 #[expect(clippy::disallowed_methods, reason = "this is the one place where this crate asks for the time")]
-pub fn wall() -> Timestamp {
+pub fn wall_clock() -> Timestamp {
     Timestamp::from(SystemTime::now())
 }
 
@@ -20,7 +20,7 @@ pub fn monotonic() -> Instant {
 ///
 /// # Errors
 /// If there is no such process.
-pub fn process_cpu(pid: u32) -> Result<Duration, Errno> {
+pub fn process_cpu_time(pid: u32) -> Result<Duration, Errno> {
     let pid = libc::pid_t::try_from(pid).map_err(|_| Errno::SRCH)?;
     let mut clock = 0;
     let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
@@ -36,7 +36,7 @@ fn duration(seconds: i64, nanos: i64) -> Duration {
 }
 
 /// The time that the calling thread has had on a CPU.
-pub fn thread_cpu() -> Duration {
+pub fn thread_cpu_time() -> Duration {
     let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
     duration(time.tv_sec, time.tv_nsec)
 }

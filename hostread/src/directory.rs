@@ -22,7 +22,7 @@ use crate::{
     tape::{Tape, TapeValue},
 };
 pub use file_info::{FileInfo, FilesystemSpace};
-pub use process_file::read_of_process;
+pub use process_file::read_process_file;
 
 /// Of no file is more than this read; `/proc/locks` of a very busy host has some megabytes.
 const LARGEST_FILE: usize = 16 << 20;
@@ -47,13 +47,13 @@ impl Directory {
 
     /// The whole file `name`, in `buffer`, which is cleared first.
     pub fn read<'b>(&self, name: &str, buffer: &'b mut Vec<u8>) -> Seen<&'b [u8]> {
-        self.read_at_most(name, LARGEST_FILE, buffer)
+        self.read_prefix(name, LARGEST_FILE, buffer)
     }
 
     /// The file `name`, which the kernel hands over whole in one read if that is large enough, as it does those of one
     /// process; at most 4 KiB of it, in `buffer`, which is cleared first.
-    pub fn read_small<'b>(&self, name: &str, buffer: &'b mut Vec<u8>) -> Seen<&'b [u8]> {
-        self.bytes("read", name, buffer, |fd, buffer| {
+    pub fn read_page<'b>(&self, name: &str, buffer: &'b mut Vec<u8>) -> Seen<&'b [u8]> {
+        self.read_through_tape("read", name, buffer, |fd, buffer| {
             read_once(fd, name, buffer)?;
             buffer.truncate(PAGE);
             Ok(())
@@ -61,8 +61,8 @@ impl Directory {
     }
 
     /// The same, however long it is: where the first read has room to spare, it was the whole file.
-    pub fn read_of_one<'b>(&self, name: &str, buffer: &'b mut Vec<u8>) -> Seen<&'b [u8]> {
-        self.bytes("read", name, buffer, |fd, buffer| match read_once(fd, name, buffer)? {
+    pub fn read_at_once<'b>(&self, name: &str, buffer: &'b mut Vec<u8>) -> Seen<&'b [u8]> {
+        self.read_through_tape("read", name, buffer, |fd, buffer| match read_once(fd, name, buffer)? {
             0 => {
                 buffer.clear();
                 read_into(fd, name, LARGEST_FILE, buffer)
@@ -72,13 +72,13 @@ impl Directory {
     }
 
     /// The first `limit` bytes of the file `name`, in `buffer`, which is cleared first.
-    pub fn read_at_most<'b>(&self, name: &str, limit: usize, buffer: &'b mut Vec<u8>) -> Seen<&'b [u8]> {
-        self.bytes("read", name, buffer, |fd, buffer| read_into(fd, name, limit, buffer))
+    pub fn read_prefix<'b>(&self, name: &str, limit: usize, buffer: &'b mut Vec<u8>) -> Seen<&'b [u8]> {
+        self.read_through_tape("read", name, buffer, |fd, buffer| read_into(fd, name, limit, buffer))
     }
 
     /// Where the link `name` leads, in `buffer`, which is cleared first.
-    pub fn link<'b>(&self, name: &str, buffer: &'b mut Vec<u8>) -> Seen<&'b [u8]> {
-        self.bytes("link", name, buffer, |fd, buffer| {
+    pub fn read_link<'b>(&self, name: &str, buffer: &'b mut Vec<u8>) -> Seen<&'b [u8]> {
+        self.read_through_tape("link", name, buffer, |fd, buffer| {
             // A kernel path has at most a page, and the result would be cut, not refused.
             buffer.reserve(PAGE);
             rustix::fs::readlinkat_raw(fd, name, rustix::buffer::spare_capacity(buffer)).map(drop)
@@ -95,7 +95,7 @@ impl Directory {
     }
 
     /// What the link `name` leads to. Asks no server: a dead NFS mount would hang the sweep.
-    pub fn target(&self, name: &str) -> Seen<FileInfo> {
+    pub fn target_info(&self, name: &str) -> Seen<FileInfo> {
         self.value("target", name, |fd| {
             let wanted =
                 StatxFlags::TYPE | StatxFlags::INO | StatxFlags::MNT_ID | StatxFlags::BLOCKS | StatxFlags::BTIME;
@@ -106,13 +106,20 @@ impl Directory {
             // Whatever the blocks of the filesystem are, these are counted by 512 bytes.
             let allocated = stat.stx_blocks.saturating_mul(512);
             let made_at = tells(StatxFlags::BTIME).then(|| file_info::timestamp(&stat.stx_btime));
-            Ok(FileInfo { device, inode: stat.stx_ino, mode: u32::from(stat.stx_mode), mount, allocated, made_at })
+            Ok(FileInfo {
+                device,
+                inode: stat.stx_ino,
+                mode: u32::from(stat.stx_mode),
+                mount_id: mount,
+                allocated_bytes: allocated,
+                created_at: made_at,
+            })
         })
     }
 
     /// The room on the filesystem that is mounted at `name`, if it is that on `device`; whichever it is if none is given.
     /// Only to be asked of what is on this machine: a server that does not answer would hang the sweep.
-    pub fn space(&self, name: &str, device: Option<(u32, u32)>) -> Seen<FilesystemSpace> {
+    pub fn filesystem_space(&self, name: &str, device: Option<(u32, u32)>) -> Seen<FilesystemSpace> {
         self.value("space", name, |fd| {
             let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
             let file = rustix::fs::openat(fd, name, flags, Mode::empty())?;
@@ -123,28 +130,28 @@ impl Directory {
             }
             let space = rustix::fs::fstatvfs(&file)?;
             Ok(FilesystemSpace {
-                block: space.f_frsize,
+                block_size: space.f_frsize,
                 blocks: space.f_blocks,
-                free: space.f_bfree,
-                available: space.f_bavail,
+                free_blocks: space.f_bfree,
+                available_blocks: space.f_bavail,
                 inodes: space.f_files,
-                inodes_free: space.f_ffree,
-                read_only: space.f_flag.contains(StatVfsMountFlags::RDONLY),
+                free_inodes: space.f_ffree,
+                is_read_only: space.f_flag.contains(StatVfsMountFlags::RDONLY),
             })
         })
     }
 
     /// The directory `name` in this one.
-    pub fn directory(&self, name: &str) -> Seen<Directory> {
-        open_directory(&self.tape, "open", &self.told(name), || {
+    pub fn open_dir(&self, name: &str) -> Seen<Directory> {
+        open_directory(&self.tape, "open", &self.tape_name(name), || {
             let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
             rustix::fs::openat(self.fd()?, name, flags, Mode::empty())
         })
     }
 
     /// The directory `name` in this one, to go on from: it cannot be listed itself, and costs less.
-    pub fn enter(&self, name: &str) -> Seen<Directory> {
-        open_directory(&self.tape, "enter", &self.told(name), || {
+    pub fn open_dir_for_lookup(&self, name: &str) -> Seen<Directory> {
+        open_directory(&self.tape, "enter", &self.tape_name(name), || {
             let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
             rustix::fs::openat(self.fd()?, name, flags, Mode::empty())
         })
@@ -171,12 +178,12 @@ impl Directory {
     }
 
     /// The numbers among the names in this directory, in the kernel's order. Each directory tells them once.
-    pub fn numbers(&self) -> Seen<Vec<u32>> {
+    pub fn numeric_names(&self) -> Seen<Vec<u32>> {
         self.value("numbers", "", numbers_in)
     }
 
     /// The name that a question has on the tape: the whole path, so that each can be asked again by itself.
-    fn told<'n>(&self, name: &'n str) -> Cow<'n, str> {
+    fn tape_name<'n>(&self, name: &'n str) -> Cow<'n, str> {
         match (self.path.as_str(), name) {
             ("", name) => Cow::Borrowed(name),
             (path, "") => Cow::Owned(path.to_owned()),
@@ -189,7 +196,7 @@ impl Directory {
     }
 
     /// Asks for bytes about `name` in this directory, by this tape's word for the question.
-    pub fn bytes<'b>(
+    pub fn read_through_tape<'b>(
         &self,
         question: &str,
         name: &str,
@@ -197,7 +204,7 @@ impl Directory {
         ask: impl FnOnce(BorrowedFd<'_>, &mut Vec<u8>) -> Result<(), Errno>,
     ) -> Seen<&'b [u8]> {
         buffer.clear();
-        let name = self.told(name);
+        let name = self.tape_name(name);
         let seen = self.tape.bytes(question, &name, buffer, |buffer| self.fd().and_then(|fd| ask(fd, buffer)).into());
         seen.map(|()| buffer.as_slice())
     }
@@ -208,7 +215,7 @@ impl Directory {
         name: &str,
         ask: impl FnOnce(BorrowedFd<'_>) -> Result<T, Errno>,
     ) -> Seen<T> {
-        self.tape.value(question, &self.told(name), || self.fd().and_then(ask).into())
+        self.tape.value(question, &self.tape_name(name), || self.fd().and_then(ask).into())
     }
 }
 

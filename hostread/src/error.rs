@@ -32,7 +32,7 @@ pub enum HostReadError {
          found that to `{found}`",
         env!("CARGO_PKG_VERSION")
     )]
-    OtherQuestion {
+    TapeMismatch {
         /// The question that was asked.
         expected: String,
         /// The question that comes next on the tape.
@@ -42,10 +42,10 @@ pub enum HostReadError {
     },
     /// A tape has no further sweep.
     #[error("the file of raw reads has no further sweep")]
-    TapeEnds,
+    EndOfTape,
     /// A tape ends within a sweep.
     #[error("the file of raw reads ends within a sweep")]
-    TapeCut,
+    TruncatedTape,
 }
 
 impl HostReadError {
@@ -59,14 +59,14 @@ impl HostReadError {
             HostReadError::Read { .. } => {
                 Some("run the producer as root, or with CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH")
             }
-            HostReadError::OtherQuestion { .. } => Some("play it with the version of Local Detective that recorded it"),
-            HostReadError::Tape(_) | HostReadError::TapeEnds | HostReadError::TapeCut => None,
+            HostReadError::TapeMismatch { .. } => Some("play it with the version of Local Detective that recorded it"),
+            HostReadError::Tape(_) | HostReadError::EndOfTape | HostReadError::TruncatedTape => None,
         }
     }
 
     /// Whether the tape failed rather than the host.
     pub fn is_about_the_tape(&self) -> bool {
-        use HostReadError::{OtherQuestion, Tape, TapeCut, TapeEnds};
-        matches!(self, OtherQuestion { .. } | Tape(_) | TapeCut | TapeEnds)
+        use HostReadError::{EndOfTape, Tape, TapeMismatch, TruncatedTape};
+        matches!(self, TapeMismatch { .. } | Tape(_) | TruncatedTape | EndOfTape)
     }
 }

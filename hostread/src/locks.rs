@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::{
-    parse::{self, locks::Line},
+    parse::{self, locks::LockLine},
     proc_root::ProcRoot,
     seen::Seen,
 };
@@ -12,7 +12,7 @@ use crate::{
 #[derive(Debug, Default)]
 pub struct LockList {
     /// Each line, and its text.
-    pub lines: Vec<(Line, String)>,
+    pub lines: Vec<(LockLine, String)>,
     /// Whether the list could be read.
     pub readable: bool,
 }
@@ -21,12 +21,12 @@ impl LockList {
     /// Reads the list.
     pub fn read(root: &ProcRoot, buffer: &mut Vec<u8>) -> LockList {
         let Seen::Here(text) = root.directory.read("locks", buffer) else { return LockList::default() };
-        let line = |line| Some((parse::locks::parse(line)?, parse::text(line)));
+        let line = |line| Some((parse::locks::parse_lock_line(line)?, parse::text(line)));
         LockList { lines: parse::lines(text).filter_map(line).collect(), readable: true }
     }
 
     /// Inodes of the files whose locks a task waits for.
     pub fn waited_for(&self) -> BTreeSet<u64> {
-        self.lines.iter().filter(|(line, _)| line.waits).map(|(line, _)| line.lock.inode).collect()
+        self.lines.iter().filter(|(line, _)| line.is_waiting).map(|(line, _)| line.lock.inode).collect()
     }
 }

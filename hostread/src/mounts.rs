@@ -15,7 +15,7 @@ pub struct LocalMounts {
 
 impl LocalMounts {
     /// The local ones of all that is mounted.
-    pub fn of(mounts: impl Iterator<Item = Mount>) -> LocalMounts {
+    pub fn from_mounts(mounts: impl Iterator<Item = Mount>) -> LocalMounts {
         let mounts: Vec<Mount> = mounts.collect();
         let devices = mounts.iter().map(|mount| (mount.id, mount.device)).collect();
         // What is mounted over another hides it.
@@ -25,7 +25,7 @@ impl LocalMounts {
         let mut local = BTreeMap::<(u32, u32), Mount>::new();
         for mount in on_top.values().filter(|mount| is_local(mount) && is_reached(mount)) {
             let known = local.entry(mount.device).or_insert_with(|| (*mount).clone());
-            let rank = |mount: &Mount| (mount.part != "/", mount.path.len());
+            let rank = |mount: &Mount| (mount.root != "/", mount.path.len());
             if rank(mount) < rank(known) {
                 known.clone_from(mount);
             }
@@ -35,15 +35,15 @@ impl LocalMounts {
 
     /// The device of the local filesystem that a file is on, from what `stat` tells of it.
     #[inline]
-    pub fn home(&self, device: (u32, u32), mount: Option<u64>) -> Option<(u32, u32)> {
+    pub fn filesystem_of(&self, device: (u32, u32), mount: Option<u64>) -> Option<(u32, u32)> {
         let of_mount = || mount.and_then(|mount| self.devices.get(&mount).copied());
         Some(device).filter(|device| self.local.contains_key(device)).or_else(of_mount)
     }
 }
 
 /// The device that its mount point must have; of some that differs from the listed one.
-pub fn device_of_top(mount: &Mount) -> Option<(u32, u32)> {
-    (mount.kind != "btrfs").then_some(mount.device)
+pub fn mount_point_device(mount: &Mount) -> Option<(u32, u32)> {
+    (mount.fs_type != "btrfs").then_some(mount.device)
 }
 
 /// Whether it has contents of its own on a disk or in memory of this machine. Everything else is a server's, a
@@ -51,7 +51,7 @@ pub fn device_of_top(mount: &Mount) -> Option<(u32, u32)> {
 fn is_local(mount: &Mount) -> bool {
     const WITHOUT_DEVICE: [&str; 6] = ["bcachefs", "btrfs", "overlay", "tmpfs", "ubifs", "zfs"];
     const SHARED_DISK: [&str; 2] = ["gfs2", "ocfs2"];
-    let kind = mount.kind.as_str();
+    let kind = mount.fs_type.as_str();
     let (major, _) = mount.device;
     if major == 0 { WITHOUT_DEVICE.contains(&kind) } else { !kind.starts_with("fuse") && !SHARED_DISK.contains(&kind) }
 }
@@ -71,7 +71,7 @@ fn can_hang(mount: &Mount) -> bool {
         "securityfs",
         "sysfs",
     ];
-    !is_local(mount) && !OF_KERNEL.contains(&mount.kind.as_str())
+    !is_local(mount) && !OF_KERNEL.contains(&mount.fs_type.as_str())
 }
 
 /// The paths above that one, but for the root: where that hangs, everything does.
@@ -85,7 +85,7 @@ mod tests {
     use crate::parse;
 
     fn reached(mountinfo: &str) -> Vec<String> {
-        LocalMounts::of(parse::mounts::parse(mountinfo.as_bytes()))
+        LocalMounts::from_mounts(parse::mounts::parse_mountinfo(mountinfo.as_bytes()))
             .local
             .into_values()
             .map(|mount| mount.path)
@@ -133,12 +133,12 @@ mod tests {
     #[test]
     fn a_file_with_a_device_of_its_own_is_where_its_mount_is() {
         let text = "7 0 8:1 / / rw - ext4 /dev/sda1 rw\n8 7 0:30 / /data rw - btrfs /dev/sdb rw\n9 7 0:40 / /home rw - nfs4 s:/ rw\n";
-        let mounts = LocalMounts::of(parse::mounts::parse(text.as_bytes()));
-        assert_eq!(mounts.home((8, 1), None), Some((8, 1)));
-        assert_eq!(mounts.home((0, 41), Some(8)), Some((0, 30)));
-        assert_eq!((mounts.home((0, 41), None), mounts.home((0, 41), Some(99))), (None, None));
+        let mounts = LocalMounts::from_mounts(parse::mounts::parse_mountinfo(text.as_bytes()));
+        assert_eq!(mounts.filesystem_of((8, 1), None), Some((8, 1)));
+        assert_eq!(mounts.filesystem_of((0, 41), Some(8)), Some((0, 30)));
+        assert_eq!((mounts.filesystem_of((0, 41), None), mounts.filesystem_of((0, 41), Some(99))), (None, None));
         // A server's is known to be there, and not asked.
-        assert_eq!(mounts.home((0, 40), Some(9)), Some((0, 40)));
+        assert_eq!(mounts.filesystem_of((0, 40), Some(9)), Some((0, 40)));
         assert!(!mounts.local.contains_key(&(0, 40)));
     }
 }

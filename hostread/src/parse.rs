@@ -2,21 +2,21 @@
 
 pub mod cgroup;
 pub mod cgroup_path;
-pub mod counters;
 pub mod diskstats;
 pub mod environ;
 pub mod fdinfo;
+pub mod frozen_wait;
 pub mod locks;
 pub mod mounts;
-pub mod net;
+pub mod net_counters;
+pub mod proc_net;
 pub mod process;
-pub mod scrub;
+pub mod redact;
 pub mod sock_diag;
 pub mod sockets;
 pub mod stat;
 pub mod syscall;
 pub mod system;
-pub mod thaw;
 pub mod title;
 
 /// A decimal number without sign, and nothing else.

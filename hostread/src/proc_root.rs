@@ -17,7 +17,7 @@ pub struct ProcRoot {
     /// Where answers come from.
     pub tape: Tape,
     /// Whether this process has the same number in it as it has for itself, and so have all others.
-    pub is_own: bool,
+    pub is_own_pid_namespace: bool,
 }
 
 impl ProcRoot {
@@ -34,23 +34,24 @@ impl ProcRoot {
         let mut buffer = Vec::new();
         let is_numbered_alike = own_pid(&directory, &mut buffer).is_some_and(|pid| pid == process_id(&tape));
         // In a PID namespace two numbers can be the same by chance; then the root tells both.
-        let numbers = directory.read_small("self/status", &mut buffer).here().and_then(parse::process::own_numbers);
+        let numbers =
+            directory.read_page("self/status", &mut buffer).here().and_then(parse::process::parse_pid_namespace_depth);
         let is_own = is_numbered_alike && numbers.is_none_or(|numbers| numbers == 1);
-        Ok(ProcRoot { directory, path: path.to_owned(), tape, is_own })
+        Ok(ProcRoot { directory, path: path.to_owned(), tape, is_own_pid_namespace: is_own })
     }
 
     /// What the threads of a process have had of the CPU, to the nanosecond, which is not told of processes that have other numbers here
     /// than for this process.
     pub fn cpu_time(&self, pid: u32) -> Seen<Duration> {
-        if !self.is_own {
+        if !self.is_own_pid_namespace {
             return Seen::Unsupported;
         }
-        self.tape.value("cpu-time", &pid.to_string(), || clock::process_cpu(pid).into())
+        self.tape.value("cpu-time", &pid.to_string(), || clock::process_cpu_time(pid).into())
     }
 
     /// Ids of all processes, in the kernel's order.
     pub fn pids(&self) -> Result<Vec<u32>, HostReadError> {
-        let pids = self.directory.numbers().here();
+        let pids = self.directory.numeric_names().here();
         // Every host has processes; none at all means that something else is mounted here by now.
         pids.filter(|pids| !pids.is_empty()).ok_or_else(|| HostReadError::Read {
             path: self.path.clone(),
@@ -61,7 +62,7 @@ impl ProcRoot {
 
 /// This process's number as the root counts; none if it has none there.
 pub fn own_pid(root: &Directory, buffer: &mut Vec<u8>) -> Option<u64> {
-    root.link("self", buffer).here().and_then(parse::number)
+    root.read_link("self", buffer).here().and_then(parse::number)
 }
 
 /// This process's number as it is told itself.

@@ -6,7 +6,7 @@ use crate::{
     directory::Directory,
     parse::{
         self,
-        process::{Io, Memory, Schedule},
+        process::{IoCounters, MemoryPages, Schedstat},
         syscall::Syscall,
     },
     proc_root::ProcRoot,
@@ -75,11 +75,11 @@ pub struct OpenProcess {
 impl OpenProcess {
     /// Opens a process and reads its `stat`. `Here(None)`: a kernel thread.
     pub fn open(root: &ProcRoot, pid: u32, buffer: &mut Vec<u8>) -> Seen<Option<OpenProcess>> {
-        root.directory.enter(rustix::path::DecInt::new(pid).as_str()).and_then(|directory| {
-            let stat = directory.read_small("stat", buffer);
-            let read_at = root.tape.monotonic();
+        root.directory.open_dir_for_lookup(rustix::path::DecInt::new(pid).as_str()).and_then(|directory| {
+            let stat = directory.read_page("stat", buffer);
+            let read_at = root.tape.monotonic_clock();
             stat.and_then(|line| {
-                let Some(stat) = parse::stat::parse(line) else { return Seen::Unsupported };
+                let Some(stat) = parse::stat::parse_stat(line) else { return Seen::Unsupported };
                 if stat.is_kernel_thread() {
                     return Seen::Here(None);
                 }
@@ -100,7 +100,7 @@ impl OpenProcess {
                         block_delay_ticks: stat.block_delay_ticks.map_or(Seen::Unsupported, Seen::Here),
                     },
                     directory,
-                    is_own_number: root.is_own,
+                    is_own_number: root.is_own_pid_namespace,
                 }))
             })
         })
@@ -121,23 +121,23 @@ impl OpenProcess {
     }
 
     /// Reads `statm`.
-    pub fn memory(&self, buffer: &mut Vec<u8>) -> Seen<Memory> {
-        parsed(self.directory.read_small("statm", buffer), parse::process::statm)
+    pub fn memory(&self, buffer: &mut Vec<u8>) -> Seen<MemoryPages> {
+        parsed(self.directory.read_page("statm", buffer), parse::process::parse_statm)
     }
 
     /// Reads `schedstat` of the main thread.
-    pub fn schedule(&self, buffer: &mut Vec<u8>) -> Seen<Schedule> {
-        parsed(self.directory.read_small("schedstat", buffer), parse::process::schedule)
+    pub fn schedule(&self, buffer: &mut Vec<u8>) -> Seen<Schedstat> {
+        parsed(self.directory.read_page("schedstat", buffer), parse::process::parse_schedstat)
     }
 
     /// Reads `io`.
-    pub fn io(&self, buffer: &mut Vec<u8>) -> Seen<Io> {
-        parsed(self.directory.read_small("io", buffer), parse::process::io)
+    pub fn io(&self, buffer: &mut Vec<u8>) -> Seen<IoCounters> {
+        parsed(self.directory.read_page("io", buffer), parse::process::parse_io)
     }
 
     /// Reads `syscall` of the main thread. `Here(None)`: it is not in a system call.
     pub fn syscall(&self, buffer: &mut Vec<u8>) -> Seen<Option<Syscall>> {
-        self.directory.read_small("syscall", buffer).map(parse::syscall::parse)
+        self.directory.read_page("syscall", buffer).map(parse::syscall::parse_syscall)
     }
 
     /// Reads the limits.
@@ -147,9 +147,9 @@ impl OpenProcess {
             Seen::Here(limit) => Seen::Here(Some(limit).filter(|limit| *limit != u64::MAX)),
             Seen::Gone => Seen::Gone,
             // Every user may read the file, but it costs more.
-            _ => self.directory.read_small("limits", buffer).map(parse::process::open_files_limit),
+            _ => self.directory.read_page("limits", buffer).map(parse::process::parse_open_files_limit),
         };
-        let oom_score = parsed(self.directory.read_small("oom_score", buffer), |text| parse::number(text.trim_ascii()));
+        let oom_score = parsed(self.directory.read_page("oom_score", buffer), |text| parse::number(text.trim_ascii()));
         // `prlimit` takes a pid, which may belong to another process by now unless this directory is still alive.
         let open_files = if asked.here().is_some() && oom_score == Seen::Gone { Seen::Gone } else { open_files };
         ProcessLimits { open_files, oom_score }
@@ -158,14 +158,14 @@ impl OpenProcess {
 
 /// How often a task has been scheduled onto a CPU or, where the kernel does not count that, has given up the CPU voluntarily. Two equal
 /// counts mean that the task stayed in one wait.
-pub fn turns(root: &ProcRoot, key: ProcessKey, task: u32, buffer: &mut Vec<u8>) -> Option<u64> {
+pub fn times_scheduled(root: &ProcRoot, key: ProcessKey, task: u32, buffer: &mut Vec<u8>) -> Option<u64> {
     let directory = OpenProcess::reopen(root, key, buffer).here()?;
-    let schedule = directory.read_small(&format!("task/{task}/schedstat"), buffer).here();
-    if let Some(schedule) = schedule.and_then(parse::process::schedule) {
-        return Some(schedule.turns);
+    let schedule = directory.read_page(&format!("task/{task}/schedstat"), buffer).here();
+    if let Some(schedule) = schedule.and_then(parse::process::parse_schedstat) {
+        return Some(schedule.timeslices);
     }
-    let status = directory.read_small(&format!("task/{task}/status"), buffer).here()?;
-    parse::process::voluntary_switches(status)
+    let status = directory.read_page(&format!("task/{task}/status"), buffer).here()?;
+    parse::process::parse_voluntary_switches(status)
 }
 
 fn parsed<T>(seen: Seen<&[u8]>, parse: impl FnOnce(&[u8]) -> Option<T>) -> Seen<T> {

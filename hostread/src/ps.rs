@@ -5,7 +5,7 @@ use crate::{error::HostReadError, parse, proc_root::ProcRoot, seen::Seen};
 
 /// A line of the listing.
 #[derive(Debug)]
-pub struct ProcessLine {
+pub struct PsRow {
     /// Process id.
     pub pid: u32,
     /// The parent's process id.
@@ -28,16 +28,16 @@ pub struct ProcessLine {
 ///
 /// # Errors
 /// If there are none.
-pub fn list(root: &ProcRoot, buffer: &mut Vec<u8>) -> Result<Vec<ProcessLine>, HostReadError> {
+pub fn list_processes(root: &ProcRoot, buffer: &mut Vec<u8>) -> Result<Vec<PsRow>, HostReadError> {
     let pids = root.pids()?;
     Ok(pids.into_iter().filter_map(|pid| line(root, pid, buffer).here()).collect())
 }
 
-fn line(root: &ProcRoot, pid: u32, buffer: &mut Vec<u8>) -> Seen<ProcessLine> {
-    root.directory.enter(rustix::path::DecInt::new(pid).as_str()).and_then(|directory| {
-        let line = directory.read_small("stat", buffer).and_then(|text| {
-            let Some(stat) = parse::stat::parse(text) else { return Seen::Unsupported };
-            Seen::Here(ProcessLine {
+fn line(root: &ProcRoot, pid: u32, buffer: &mut Vec<u8>) -> Seen<PsRow> {
+    root.directory.open_dir_for_lookup(rustix::path::DecInt::new(pid).as_str()).and_then(|directory| {
+        let line = directory.read_page("stat", buffer).and_then(|text| {
+            let Some(stat) = parse::stat::parse_stat(text) else { return Seen::Unsupported };
+            Seen::Here(PsRow {
                 pid,
                 parent: stat.parent,
                 state: stat.state,
@@ -48,8 +48,8 @@ fn line(root: &ProcRoot, pid: u32, buffer: &mut Vec<u8>) -> Seen<ProcessLine> {
                 comm: parse::text(stat.comm),
             })
         });
-        let memory = directory.read_small("statm", buffer);
-        let memory = memory.and_then(|text| parse::process::statm(text).map_or(Seen::Unsupported, Seen::Here));
-        line.map(|line| ProcessLine { resident_pages: memory.map(|memory| memory.resident), ..line })
+        let memory = directory.read_page("statm", buffer);
+        let memory = memory.and_then(|text| parse::process::parse_statm(text).map_or(Seen::Unsupported, Seen::Here));
+        line.map(|line| PsRow { resident_pages: memory.map(|memory| memory.resident), ..line })
     })
 }

@@ -33,25 +33,25 @@ impl Capability {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Rights {
     /// Its effective user.
-    pub user: u64,
+    pub user_id: u64,
     groups: Vec<u64>,
     capabilities: u64,
 }
 
 impl Rights {
     /// Those that a `status` tells.
-    pub fn parse(status: &[u8]) -> Option<Rights> {
+    pub fn from_status(status: &[u8]) -> Option<Rights> {
         let effective = |key: &[u8]| number(words(value_of(status, key)?).nth(1)?);
         // Files are opened by the file system's group, which is the effective one unless it was set apart.
         let group = number(words(value_of(status, b"Gid:")?).nth(3)?)?;
         let groups = words(value_of(status, b"Groups:").unwrap_or_default()).filter_map(number);
         let capabilities = hex(value_of(status, b"CapEff:")?)?;
-        Some(Rights { user: effective(b"Uid:")?, groups: groups.chain([group]).collect(), capabilities })
+        Some(Rights { user_id: effective(b"Uid:")?, groups: groups.chain([group]).collect(), capabilities })
     }
 
     /// This process's own, outside of sweeps.
-    pub fn own() -> Option<Rights> {
-        Rights::parse(&std::fs::read("/proc/self/status").ok()?)
+    pub fn current() -> Option<Rights> {
+        Rights::from_status(&std::fs::read("/proc/self/status").ok()?)
     }
 
     /// Whether it has a capability.
@@ -64,13 +64,13 @@ impl Rights {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Hidepid {
     /// `hidepid` as the kernel tells it; none where nothing is hidden.
-    pub how: Option<String>,
+    pub mode: Option<String>,
     group: u64,
 }
 
 impl Hidepid {
     /// That of the file system at `mount_point`, by the `mountinfo` of a process that has it there.
-    pub fn of(mountinfo: &[u8], mount_point: &Path) -> Hidepid {
+    pub fn from_mountinfo(mountinfo: &[u8], mount_point: &Path) -> Hidepid {
         let mounts = lines(mountinfo).filter_map(|line| MountInfo::from_line(&parse::text(line)).ok());
         // What was mounted last is on top.
         let Some(mount) = mounts.filter(|mount| mount.mount_point == mount_point).last() else {
@@ -78,13 +78,13 @@ impl Hidepid {
         };
         let option = |name: &str| mount.super_options.get(name).cloned().flatten();
         let how = option("hidepid").filter(|how| how != "off" && how != "0");
-        Hidepid { how, group: option("gid").and_then(|group| group.parse().ok()).unwrap_or(0) }
+        Hidepid { mode: how, group: option("gid").and_then(|group| group.parse().ok()).unwrap_or(0) }
     }
 
     /// Whether there can be processes that it does not list. With `noaccess` all are listed, and closed.
     pub fn hides_from(&self, rights: &Rights) -> bool {
         let may_trace = rights.has(Capability::SysPtrace);
-        match self.how.as_deref() {
+        match self.mode.as_deref() {
             None | Some("noaccess" | "1") => false,
             Some("ptraceable" | "4") => !may_trace,
             Some(_) => !may_trace && !rights.groups.contains(&self.group),
@@ -106,7 +106,7 @@ mod tests {
     }
 
     fn rights(group: u32, capabilities: u64) -> Rights {
-        Rights::parse(status(65534, group, "7", capabilities).as_bytes()).unwrap()
+        Rights::from_status(status(65534, group, "7", capabilities).as_bytes()).unwrap()
     }
 
     #[test]
@@ -118,7 +118,7 @@ mod tests {
             )
         };
         let hides = |options: &str, rights: &Rights| {
-            Hidepid::of(mountinfo(options).as_bytes(), Path::new("/proc")).hides_from(rights)
+            Hidepid::from_mountinfo(mountinfo(options).as_bytes(), Path::new("/proc")).hides_from(rights)
         };
         let (nobody, traces) = (rights(65534, 0), rights(65534, 1 << 19));
         let options = ["", ",hidepid=noaccess", ",hidepid=invisible", ",gid=7,hidepid=2", ",gid=7,hidepid=ptraceable"];
@@ -126,26 +126,26 @@ mod tests {
         assert_eq!(options.map(|options| hides(options, &traces)), [false; 5]);
         // Without `gid` it is the first group that sees all.
         assert!(!hides(",hidepid=invisible", &rights(0, 0)));
-        let elsewhere = Hidepid::of(mountinfo("").as_bytes(), Path::new("/host/proc"));
+        let elsewhere = Hidepid::from_mountinfo(mountinfo("").as_bytes(), Path::new("/host/proc"));
         assert_eq!(elsewhere, Hidepid::default());
     }
 
     #[test]
     fn this_process_has_rights() {
-        assert!(Rights::own().is_some());
+        assert!(Rights::current().is_some());
     }
 
     proptest! {
         #[test]
         fn no_bytes_make_it_panic(text in prop::collection::vec(any::<u8>(), 0..300)) {
-            let _ = (Rights::parse(&text), Hidepid::of(&text, Path::new("/proc")));
+            let _ = (Rights::from_status(&text), Hidepid::from_mountinfo(&text, Path::new("/proc")));
         }
 
         #[test]
         fn written_rights_read_back(user in any::<u32>(), group in any::<u32>(), capabilities in any::<u64>()) {
-            let rights = Rights::parse(status(user, group, "1 2", capabilities).as_bytes()).unwrap();
+            let rights = Rights::from_status(status(user, group, "1 2", capabilities).as_bytes()).unwrap();
             let (user, group) = (u64::from(user), u64::from(group));
-            prop_assert_eq!(&rights, &Rights { user, groups: vec![1, 2, group], capabilities });
+            prop_assert_eq!(&rights, &Rights { user_id: user, groups: vec![1, 2, group], capabilities });
             prop_assert_eq!(rights.has(Capability::SysPtrace), capabilities & (1 << 19) != 0);
         }
     }

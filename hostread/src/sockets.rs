@@ -4,6 +4,6 @@ mod listing;
 mod namespaces;
 mod sock_diag;
 
-pub use listing::{SocketListing, list};
-pub use namespaces::{NamespaceListings, Namespaces};
+pub use listing::{SocketListing, list_sockets};
+pub use namespaces::{NamespaceListings, NetworkNamespaces};
 pub use sock_diag::SockDiag;

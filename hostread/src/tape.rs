@@ -49,9 +49,9 @@ struct Player {
 /// A value that is written down as whole numbers.
 pub trait TapeValue: Sized {
     /// The value in numbers.
-    fn numbers(&self) -> Vec<i64>;
+    fn to_numbers(&self) -> Vec<i64>;
     /// The value of numbers, if they are such.
-    fn of_numbers(numbers: &[i64]) -> Option<Self>;
+    fn from_numbers(numbers: &[i64]) -> Option<Self>;
 }
 
 impl Tape {
@@ -59,7 +59,7 @@ impl Tape {
     ///
     /// # Errors
     /// If nothing can be written.
-    pub fn recording(out: Box<dyn Write + Send>) -> Result<Tape, HostReadError> {
+    pub fn record_to(out: Box<dyn Write + Send>) -> Result<Tape, HostReadError> {
         let out = Writer::create(out)?;
         Ok(Tape(Mode::Recording(Arc::new(Mutex::new(Recorder { out, began: clock::monotonic(), failure: None })))))
     }
@@ -68,7 +68,7 @@ impl Tape {
     ///
     /// # Errors
     /// If it is no such file.
-    pub fn playing<F: Read + Seek + Send + 'static>(file: F) -> Result<Tape, HostReadError> {
+    pub fn play_from<F: Read + Seek + Send + 'static>(file: F) -> Result<Tape, HostReadError> {
         let answers = Box::new(Answers { reader: Reader::open(file)?, block: Vec::new().into_iter() });
         let (made_by, is_within_sweep) = ("unknown".to_owned(), false);
         let player = Player { answers, began: clock::monotonic(), made_by, is_within_sweep, failure: None };
@@ -79,9 +79,9 @@ impl Tape {
     ///
     /// # Errors
     /// If it cannot be read.
-    pub fn of_file(path: &std::path::Path) -> Result<Tape, HostReadError> {
+    pub fn open(path: &std::path::Path) -> Result<Tape, HostReadError> {
         let file = File::open(path).map_err(|source| HostReadError::Read { path: path.to_owned(), source })?;
-        Tape::playing(file)
+        Tape::play_from(file)
     }
 
     /// Whether nothing is written down or played back.
@@ -120,14 +120,14 @@ impl Tape {
             Mode::Live => ask(),
             Mode::Recording(recorder) => {
                 let seen = ask();
-                let numbers = seen.as_ref().map(TapeValue::numbers).here().unwrap_or_default();
+                let numbers = seen.as_ref().map(TapeValue::to_numbers).here().unwrap_or_default();
                 locked(recorder).note(question, name, &seen, Vec::new(), numbers);
                 seen
             }
             Mode::Playing(player) => {
                 let Some(answer) = locked(player).next(question, name) else { return Seen::Gone };
                 seen_of(&answer.answer)
-                    .and_then(|()| T::of_numbers(&answer.numbers).map_or(Seen::Unsupported, Seen::Here))
+                    .and_then(|()| T::from_numbers(&answer.numbers).map_or(Seen::Unsupported, Seen::Here))
             }
         }
     }
@@ -144,12 +144,12 @@ impl Tape {
     }
 
     /// The time of day.
-    pub fn wall(&self) -> Timestamp {
-        self.value("wall-clock", "", || Seen::Here(clock::wall())).here().unwrap_or(Timestamp(0))
+    pub fn wall_clock(&self) -> Timestamp {
+        self.value("wall-clock", "", || Seen::Here(clock::wall_clock())).here().unwrap_or(Timestamp(0))
     }
 
     /// A time that never goes back.
-    pub fn monotonic(&self) -> Instant {
+    pub fn monotonic_clock(&self) -> Instant {
         let began = match &self.0 {
             Mode::Live => return clock::monotonic(),
             Mode::Recording(recorder) => locked(recorder).began,
@@ -160,24 +160,24 @@ impl Tape {
     }
 
     /// The time that this thread has had on a CPU.
-    pub fn thread_cpu(&self) -> Duration {
-        self.value("thread-cpu", "", || Seen::Here(clock::thread_cpu())).here().unwrap_or_default()
+    pub fn thread_cpu_time(&self) -> Duration {
+        self.value("thread-cpu", "", || Seen::Here(clock::thread_cpu_time())).here().unwrap_or_default()
     }
 
     /// Whether answers come from what was written down.
-    pub fn is_playing(&self) -> bool {
+    pub fn is_playback(&self) -> bool {
         matches!(self.0, Mode::Playing(_))
     }
 
     /// Which version of Local Detective wrote down what is played back, for messages.
-    pub fn note_maker(&self, version: &str) {
+    pub fn set_recorder_version(&self, version: &str) {
         if let Mode::Playing(player) = &self.0 {
             version.clone_into(&mut locked(player).made_by);
         }
     }
 
     /// How many bytes of what was written down are in whole blocks: what follows them in the file is not to be used.
-    pub fn written(&self) -> u64 {
+    pub fn complete_bytes(&self) -> u64 {
         match &self.0 {
             Mode::Recording(recorder) => locked(recorder).out.written(),
             Mode::Live | Mode::Playing(_) => 0,
@@ -231,11 +231,11 @@ impl Player {
             Some(Ok(answer)) => {
                 let named = |question: &str, name: &str| format!("{question} {name}").trim_end().to_owned();
                 let (expected, found) = (named(question, name), named(&answer.question, &answer.name));
-                self.failure = Some(HostReadError::OtherQuestion { expected, found, made_by: self.made_by.clone() });
+                self.failure = Some(HostReadError::TapeMismatch { expected, found, made_by: self.made_by.clone() });
             }
             Some(Err(error)) => self.failure = Some(error),
-            None if self.is_within_sweep => self.failure = Some(HostReadError::TapeCut),
-            None => self.failure = Some(HostReadError::TapeEnds),
+            None if self.is_within_sweep => self.failure = Some(HostReadError::TruncatedTape),
+            None => self.failure = Some(HostReadError::EndOfTape),
         }
         None
     }
@@ -300,51 +300,51 @@ fn seen_of(word: &str) -> Seen<()> {
 }
 
 impl TapeValue for () {
-    fn numbers(&self) -> Vec<i64> {
+    fn to_numbers(&self) -> Vec<i64> {
         Vec::new()
     }
 
-    fn of_numbers(_: &[i64]) -> Option<()> {
+    fn from_numbers(_: &[i64]) -> Option<()> {
         Some(())
     }
 }
 
 impl TapeValue for u64 {
-    fn numbers(&self) -> Vec<i64> {
+    fn to_numbers(&self) -> Vec<i64> {
         vec![self.cast_signed()]
     }
 
-    fn of_numbers(numbers: &[i64]) -> Option<u64> {
+    fn from_numbers(numbers: &[i64]) -> Option<u64> {
         numbers.first().map(|number| number.cast_unsigned())
     }
 }
 
 impl TapeValue for Vec<u32> {
-    fn numbers(&self) -> Vec<i64> {
+    fn to_numbers(&self) -> Vec<i64> {
         self.iter().copied().map(i64::from).collect()
     }
 
-    fn of_numbers(numbers: &[i64]) -> Option<Vec<u32>> {
+    fn from_numbers(numbers: &[i64]) -> Option<Vec<u32>> {
         numbers.iter().map(|number| u32::try_from(*number).ok()).collect()
     }
 }
 
 impl TapeValue for Timestamp {
-    fn numbers(&self) -> Vec<i64> {
+    fn to_numbers(&self) -> Vec<i64> {
         vec![self.0]
     }
 
-    fn of_numbers(numbers: &[i64]) -> Option<Timestamp> {
+    fn from_numbers(numbers: &[i64]) -> Option<Timestamp> {
         numbers.first().copied().map(Timestamp)
     }
 }
 
 impl TapeValue for Duration {
-    fn numbers(&self) -> Vec<i64> {
+    fn to_numbers(&self) -> Vec<i64> {
         vec![i64::try_from(self.as_nanos()).unwrap_or(i64::MAX)]
     }
 
-    fn of_numbers(numbers: &[i64]) -> Option<Duration> {
+    fn from_numbers(numbers: &[i64]) -> Option<Duration> {
         u64::try_from(*numbers.first()?).ok().map(Duration::from_nanos)
     }
 }

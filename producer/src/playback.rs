@@ -19,7 +19,7 @@ impl Playback {
     /// # Errors
     /// If it is no such file, or one of another version.
     pub fn open(path: &Path) -> Result<Playback, ProducerError> {
-        Playback::from_tape(Tape::of_file(path)?)
+        Playback::from_tape(Tape::open(path)?)
     }
 
     /// Plays a tape.
@@ -41,7 +41,7 @@ impl Iterator for Playback {
             match self.sweeper.sweep() {
                 Ok(snapshot) => return Some(Ok(snapshot)),
                 Err(error) if !error.is_about_the_tape() => {}
-                Err(ProducerError::Host(HostReadError::TapeEnds)) => self.is_over = true,
+                Err(ProducerError::Host(HostReadError::EndOfTape)) => self.is_over = true,
                 Err(error) => {
                     self.is_over = true;
                     return Some(Err(error));

@@ -26,7 +26,7 @@ struct Preamble {
 /// If a recording does not tell them, or they cannot be written down.
 pub fn settings(given: Producer, tape: &Tape) -> Result<Producer, ProducerError> {
     let mut bytes = Vec::new();
-    if tape.is_playing() {
+    if tape.is_playback() {
         return match tape.bytes(QUESTION, "", &mut bytes, |_| Seen::Gone) {
             Seen::Here(()) => played(&bytes, tape),
             _ => Err(ProducerError::NoSettings { reason: "they are not there".to_owned() }),
@@ -48,7 +48,7 @@ pub fn settings(given: Producer, tape: &Tape) -> Result<Producer, ProducerError>
 fn played(bytes: &[u8], tape: &Tape) -> Result<Producer, ProducerError> {
     let preamble: Preamble =
         serde_json::from_slice(bytes).map_err(|error| ProducerError::NoSettings { reason: error.to_string() })?;
-    tape.note_maker(&preamble.version);
+    tape.set_recorder_version(&preamble.version);
     Ok(preamble.into_producer())
 }
 

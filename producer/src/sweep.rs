@@ -4,7 +4,7 @@ mod stages;
 
 use std::collections::HashSet;
 
-use hostread::{ProcRoot, Seen, Tape, Vantage, locks::LockList, parse, sockets::Namespaces};
+use hostread::{ProcRoot, Seen, Tape, Vantage, locks::LockList, parse, sockets::NetworkNamespaces};
 use schemas::GraphSnapshot;
 
 use crate::{
@@ -40,7 +40,7 @@ pub struct Sweeper {
     stalls: stalls::History,
     futexes: futexes::History,
     titles: titles::History,
-    namespaces: Namespaces,
+    namespaces: NetworkNamespaces,
     connections: connections::History,
     groups: cgroups::History,
     filesystems: filesystems::History,
@@ -85,7 +85,7 @@ impl Sweeper {
             processes: processes::History::new(info_cache, ticks_per_second),
             files: FileTable::new(producer.own_paths.clone()),
             producer,
-            vantage: Vantage::find(&root, &mut buffer),
+            vantage: Vantage::detect(&root, &mut buffer),
             boot_id,
             run: root.tape.text("run", || uuid::Uuid::new_v4().to_string()),
             sequence: 0,
@@ -97,7 +97,7 @@ impl Sweeper {
             stalls: stalls::History::default(),
             futexes: futexes::History::default(),
             titles: titles::History::default(),
-            namespaces: Namespaces::default(),
+            namespaces: NetworkNamespaces::default(),
             connections: connections::History::default(),
             groups,
             filesystems: filesystems::History::default(),
@@ -177,14 +177,14 @@ impl Sweeper {
             system: &system,
             page: self.page,
         });
-        if !self.root.tape.is_playing() {
+        if !self.root.tape.is_playback() {
             coverage.warn_denied_once(&mut self.warned_signals);
         }
         self.processes.end_sweep(crowd, began, uptime_centis);
         let (nodes, edges, columns, evidence) = builder.finish();
         let sequence = self.sequence;
         self.sequence += 1;
-        let ended_at = self.root.tape.wall();
+        let ended_at = self.root.tape.wall_clock();
         Ok(GraphSnapshot {
             host: self.producer.host.clone(),
             cohort: self.producer.cohort.clone(),

@@ -153,7 +153,7 @@ mod tests {
             moon                   4 off
         "#]];
         expected.assert_eq(&signals(&snapshot(), &Rights::default()));
-        let root = Rights::parse(b"Uid: 0 0 0 0\nGid: 0 0 0 0\nCapEff: 1ffffffffff\n").unwrap();
+        let root = Rights::from_status(b"Uid: 0 0 0 0\nGid: 0 0 0 0\nCapEff: 1ffffffffff\n").unwrap();
         let said = signals(&snapshot(), &root);
         assert!(said.contains(" given by no right that is missing here: "), "{said}");
     }

@@ -35,7 +35,7 @@ fn write(from: &Path, to: &Path, force: bool, shutdown: &CancellationToken) -> a
             Ok(snapshot) => {
                 writer.append(&snapshot).and_then(|()| writer.finish_block()).with_context(cannot)?;
             }
-            Err(ProducerError::Host(HostReadError::TapeCut)) => recording::tell_cut(from),
+            Err(ProducerError::Host(HostReadError::TruncatedTape)) => recording::tell_cut(from),
             Err(error) => outcome = Err(error).hint_from(ProducerError::hint),
         }
     }

@@ -124,7 +124,7 @@ impl Recording {
             }
             None => None,
         };
-        let tape = Tape::recording(Box::new(raw.writer()?)).with_context(|| raw.cannot())?;
+        let tape = Tape::record_to(Box::new(raw.writer()?)).with_context(|| raw.cannot())?;
         let sweeper = Sweeper::with_tape(config.producer(), tape.clone()).hint_from(ProducerError::hint)?;
         let (host, times) = (config.host.clone(), None);
         let outage = OutageLog::new("sweep the host");
@@ -163,7 +163,7 @@ impl Recording {
 
     /// Takes away what is not a whole block, and tells what there is.
     fn finish(self) -> anyhow::Result<()> {
-        let raw = self.raw.end(self.tape.written())?;
+        let raw = self.raw.end(self.tape.complete_bytes())?;
         let made = match &self.made {
             Some((writer, output)) => format!(", and their snapshots in {}", output.end(writer.written())?),
             None => String::new(),

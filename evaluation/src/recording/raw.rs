@@ -38,7 +38,7 @@ impl Raw {
                     newest = newest.max(snapshot.ended_at);
                     raw.times.push(newest);
                 }
-                Err(ProducerError::Host(HostReadError::TapeCut)) => raw.is_cut = true,
+                Err(ProducerError::Host(HostReadError::TruncatedTape)) => raw.is_cut = true,
                 Err(error) => raw.broken = Some(error),
             }
         }
@@ -55,7 +55,7 @@ impl Raw {
     /// # Errors
     /// If the file has changed meanwhile.
     pub fn next(&mut self) -> anyhow::Result<GraphSnapshot> {
-        let next = self.playback.next().unwrap_or(Err(ProducerError::Host(HostReadError::TapeEnds)));
+        let next = self.playback.next().unwrap_or(Err(ProducerError::Host(HostReadError::EndOfTape)));
         next.hint_from(ProducerError::hint)
     }
 
@@ -75,7 +75,7 @@ pub fn open_raw(path: &Path) -> anyhow::Result<Playback> {
     let file = file::open(path, HOW_TO_RECORD)?;
     let name = || format!("cannot read `{}`", path.display());
     let hint = |error: &ProducerError| Some(error.hint().unwrap_or(HOW_TO_RECORD));
-    Tape::playing(file).map_err(ProducerError::from).and_then(Playback::from_tape).hint_from(hint).with_context(name)
+    Tape::play_from(file).map_err(ProducerError::from).and_then(Playback::from_tape).hint_from(hint).with_context(name)
 }
 
 /// Says that a recording of raw reads lacks its end.

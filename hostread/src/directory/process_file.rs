@@ -14,7 +14,7 @@ const LONGEST: i64 = 256;
 
 /// The first `limit` bytes of the file `name` in a process's directory, behind what `buffer` holds. A name that begins with `root/` is that
 /// of a file as the process itself has it: its links lead to where they lead for the process, and not to this one's files.
-pub fn read_of_process(dir: BorrowedFd<'_>, name: &str, limit: usize, buffer: &mut Vec<u8>) -> Result<(), Errno> {
+pub fn read_process_file(dir: BorrowedFd<'_>, name: &str, limit: usize, buffer: &mut Vec<u8>) -> Result<(), Errno> {
     match name.strip_prefix("root/") {
         Some(below) => read_below_root(dir, below, limit, buffer),
         None => read_into(dir, name, limit, buffer),
@@ -50,7 +50,7 @@ mod tests {
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let directory = rustix::fs::open(directory, flags, Mode::empty()).unwrap();
         let mut buffer = Vec::new();
-        read_of_process(directory.as_fd(), name, 100, &mut buffer).map(|()| buffer)
+        read_process_file(directory.as_fd(), name, 100, &mut buffer).map(|()| buffer)
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use super::{lines, number, signed, value_of, words};
 
 /// The groups of a process from `/proc/PID/cgroup`: controllers, none for the unified hierarchy, and the path there.
-pub fn memberships(text: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
+pub fn parse_memberships(text: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
     lines(text).filter_map(|line| {
         let mut fields = line.splitn(3, |byte| *byte == b':').skip(1);
         let (controllers, path) = (fields.next()?, fields.next()?);
@@ -23,7 +23,7 @@ pub struct Throttling {
 }
 
 /// What `cpu.stat` tells of throttling; a unified hierarchy without the controller tells nothing.
-pub fn throttling(text: &[u8]) -> Option<Throttling> {
+pub fn parse_throttling(text: &[u8]) -> Option<Throttling> {
     let value = |key: &[u8]| number(value_of(text, key)?);
     let micros = || value(b"throttled_usec ").map(|micros| micros.saturating_mul(1000));
     Some(Throttling {
@@ -34,29 +34,29 @@ pub fn throttling(text: &[u8]) -> Option<Throttling> {
 }
 
 /// Nanoseconds on a CPU, from the unified hierarchy's `cpu.stat`.
-pub fn cpu_nanos(text: &[u8]) -> Option<u64> {
+pub fn parse_cpu_nanos(text: &[u8]) -> Option<u64> {
     number(value_of(text, b"usage_usec ")?).map(|micros| micros.saturating_mul(1000))
 }
 
 /// The quota in `cpu.max`, in cores; `Some(None)` is none.
-pub fn cpu_max(text: &[u8]) -> Option<Option<f64>> {
+pub fn parse_cpu_max(text: &[u8]) -> Option<Option<f64>> {
     let mut fields = words(text);
     let (quota, period) = (fields.next()?, number(fields.next()?)?);
-    if quota == b"max" { Some(None) } else { cores(number(quota)?, period).map(Some) }
+    if quota == b"max" { Some(None) } else { quota_in_cores(number(quota)?, period).map(Some) }
 }
 
 /// The quota in `cpu.cfs_quota_us`, in microseconds a period; `Some(None)` is none.
-pub fn cfs_quota(text: &[u8]) -> Option<Option<u64>> {
+pub fn parse_cfs_quota(text: &[u8]) -> Option<Option<u64>> {
     signed(text.trim_ascii()).map(|micros| u64::try_from(micros).ok())
 }
 
 /// How many cores a quota in each period makes.
-pub fn cores(quota: u64, period: u64) -> Option<f64> {
+pub fn quota_in_cores(quota: u64, period: u64) -> Option<f64> {
     (period > 0).then(|| quota as f64 / period as f64)
 }
 
 /// A limit of memory or processes; `Some(None)` is none, which the old memory controller writes as a huge number.
-pub fn limit(text: &[u8]) -> Option<Option<u64>> {
+pub fn parse_limit(text: &[u8]) -> Option<Option<u64>> {
     const HUGE: u64 = 1 << 62;
     match text.trim_ascii() {
         b"max" => Some(None),
@@ -65,28 +65,28 @@ pub fn limit(text: &[u8]) -> Option<Option<u64>> {
 }
 
 /// A file with one number.
-pub fn amount(text: &[u8]) -> Option<u64> {
+pub fn parse_amount(text: &[u8]) -> Option<u64> {
     number(text.trim_ascii())
 }
 
 /// Processes that were killed for want of memory, and how often the limit held the group up, from `memory.events`.
-pub fn memory_events(text: &[u8]) -> Option<(u64, u64)> {
+pub fn parse_memory_events(text: &[u8]) -> Option<(u64, u64)> {
     let value = |key: &[u8]| number(value_of(text, key)?);
     Some((value(b"oom_kill ")?, value(b"high ")?.saturating_add(value(b"max ")?)))
 }
 
 /// Processes that were killed for want of memory, from `memory.oom_control`; older kernels do not tell.
-pub fn oom_kills(text: &[u8]) -> Option<u64> {
+pub fn parse_oom_kills(text: &[u8]) -> Option<u64> {
     number(value_of(text, b"oom_kill ")?)
 }
 
 /// Whether a group is frozen, from `cgroup.events`; older kernels do not tell.
-pub fn frozen(text: &[u8]) -> Option<bool> {
+pub fn parse_frozen(text: &[u8]) -> Option<bool> {
     number(value_of(text, b"frozen ")?).map(|frozen| frozen == 1)
 }
 
 /// Whether a group is frozen or about to be, from `freezer.state`.
-pub fn freezer_state(text: &[u8]) -> Option<bool> {
+pub fn parse_freezer_state(text: &[u8]) -> Option<bool> {
     match text.trim_ascii() {
         b"THAWED" => Some(false),
         b"FROZEN" | b"FREEZING" => Some(true),
@@ -95,13 +95,13 @@ pub fn freezer_state(text: &[u8]) -> Option<bool> {
 }
 
 /// Bytes read and written, of all devices together, from `io.stat`.
-pub fn io_stat(text: &[u8]) -> Option<(u64, u64)> {
+pub fn parse_io_stat(text: &[u8]) -> Option<(u64, u64)> {
     let sum = |key: &[u8]| words(text).filter_map(|word| number(word.strip_prefix(key)?)).fold(0, u64::saturating_add);
     Some((sum(b"rbytes="), sum(b"wbytes=")))
 }
 
 /// Bytes read and written, of all devices together, from `blkio.throttle.io_service_bytes`.
-pub fn io_service_bytes(text: &[u8]) -> Option<(u64, u64)> {
+pub fn parse_io_service_bytes(text: &[u8]) -> Option<(u64, u64)> {
     let sum = |operation: &[u8]| {
         let of_device = |line| {
             let mut fields = words(line).skip(1);
@@ -122,65 +122,65 @@ mod tests {
     fn each_hierarchy_tells_its_own_path() {
         let text = b"4:cpu,cpuacct:/a\n3:name=systemd:/b:c\n0::/gone (deleted)\nnonsense\n1:memory:x\n";
         let expected: [(&[u8], &[u8]); 3] = [(b"cpu,cpuacct", b"/a"), (b"name=systemd", b"/b:c"), (b"", b"/gone")];
-        assert_eq!(memberships(text).collect::<Vec<_>>(), expected);
+        assert_eq!(parse_memberships(text).collect::<Vec<_>>(), expected);
     }
 
     #[test]
     fn without_the_controller_cpu_stat_tells_use_alone() {
         let text = b"usage_usec 7\nuser_usec 5\nsystem_usec 2\n";
-        assert_eq!((throttling(text), cpu_nanos(text)), (None, Some(7000)));
+        assert_eq!((parse_throttling(text), parse_cpu_nanos(text)), (None, Some(7000)));
     }
 
     #[test]
     fn what_has_no_limit_says_so_in_several_ways() {
-        assert_eq!((cpu_max(b"max 100000\n"), cfs_quota(b"-1\n")), (Some(None), Some(None)));
-        assert_eq!((limit(b"max\n"), limit(b"9223372036854771712\n")), (Some(None), Some(None)));
-        assert_eq!((cpu_max(b"1 0\n"), limit(b"-1\n"), cfs_quota(b"x")), (None, None, None));
+        assert_eq!((parse_cpu_max(b"max 100000\n"), parse_cfs_quota(b"-1\n")), (Some(None), Some(None)));
+        assert_eq!((parse_limit(b"max\n"), parse_limit(b"9223372036854771712\n")), (Some(None), Some(None)));
+        assert_eq!((parse_cpu_max(b"1 0\n"), parse_limit(b"-1\n"), parse_cfs_quota(b"x")), (None, None, None));
     }
 
     #[test]
     fn all_devices_count_and_totals_do_not() {
         let unified = b"8:0 rbytes=10 wbytes=1 rios=1 wios=1 dbytes=9 dios=1\n8:16 \n253:0 rbytes=5 wbytes=2 rios=1\n";
-        assert_eq!((io_stat(unified), io_stat(b"")), (Some((15, 3)), Some((0, 0))));
+        assert_eq!((parse_io_stat(unified), parse_io_stat(b"")), (Some((15, 3)), Some((0, 0))));
         let old = b"8:0 Read 10\n8:0 Write 1\n8:0 Sync 11\n8:0 Total 11\n8:16 Read 5\n8:16 Write 2\nTotal 18\n";
-        assert_eq!(io_service_bytes(old), Some((15, 3)));
+        assert_eq!(parse_io_service_bytes(old), Some((15, 3)));
     }
 
     #[test]
     fn a_group_that_is_about_to_freeze_is_frozen() {
         assert_eq!(
-            [&b"FREEZING\n"[..], b"FROZEN\n", b"THAWED\n", b"?"].map(freezer_state),
+            [&b"FREEZING\n"[..], b"FROZEN\n", b"THAWED\n", b"?"].map(parse_freezer_state),
             [Some(true), Some(true), Some(false), None]
         );
-        assert_eq!((frozen(b"populated 1\nfrozen 1\n"), frozen(b"populated 1\n")), (Some(true), None));
+        assert_eq!((parse_frozen(b"populated 1\nfrozen 1\n"), parse_frozen(b"populated 1\n")), (Some(true), None));
     }
 
     proptest! {
         #[test]
         fn no_bytes_make_it_panic(text in prop::collection::vec(any::<u8>(), 0..300)) {
-            let _ = (memberships(&text).count(), throttling(&text), cpu_nanos(&text), cpu_max(&text), cfs_quota(&text));
-            let _ = (limit(&text), amount(&text), memory_events(&text), oom_kills(&text), frozen(&text));
-            let _ = (freezer_state(&text), io_stat(&text), io_service_bytes(&text));
+            let _ = (parse_memberships(&text).count(), parse_throttling(&text), parse_cpu_nanos(&text), parse_cpu_max(&text), parse_cfs_quota(&text));
+            let _ = (parse_limit(&text), parse_amount(&text), parse_memory_events(&text), parse_oom_kills(&text), parse_frozen(&text));
+            let _ = (parse_freezer_state(&text), parse_io_stat(&text), parse_io_service_bytes(&text));
         }
 
         #[test]
         fn written_values_read_back(n in 0_u64..1 << 50, m in 0_u64..1 << 50, k in 1_u64..1 << 50) {
             let expected = Throttling { periods: n, throttled: m, nanos: k * 1000 };
             let unified = format!("usage_usec {m}\nnr_periods {n}\nnr_throttled {m}\nthrottled_usec {k}\nnr_bursts 0\n");
-            prop_assert_eq!((throttling(unified.as_bytes()), cpu_nanos(unified.as_bytes())), (Some(expected), Some(m * 1000)));
+            prop_assert_eq!((parse_throttling(unified.as_bytes()), parse_cpu_nanos(unified.as_bytes())), (Some(expected), Some(m * 1000)));
             let old = format!("nr_periods {n}\nnr_throttled {m}\nthrottled_time {}\n", k * 1000);
-            prop_assert_eq!(throttling(old.as_bytes()), Some(expected));
-            prop_assert_eq!(cpu_max(format!("{n} {k}\n").as_bytes()), Some(cores(n, k)));
-            prop_assert_eq!(cfs_quota(format!("{n}\n").as_bytes()), Some(Some(n)));
+            prop_assert_eq!(parse_throttling(old.as_bytes()), Some(expected));
+            prop_assert_eq!(parse_cpu_max(format!("{n} {k}\n").as_bytes()), Some(quota_in_cores(n, k)));
+            prop_assert_eq!(parse_cfs_quota(format!("{n}\n").as_bytes()), Some(Some(n)));
             let amount_text = format!("{n}\n");
-            prop_assert_eq!((limit(amount_text.as_bytes()), amount(amount_text.as_bytes())), (Some(Some(n)), Some(n)));
+            prop_assert_eq!((parse_limit(amount_text.as_bytes()), parse_amount(amount_text.as_bytes())), (Some(Some(n)), Some(n)));
             let events = format!("low 0\nhigh {n}\nmax {m}\noom 4\noom_kill {k}\noom_group_kill 0\n");
-            prop_assert_eq!(memory_events(events.as_bytes()), Some((k, n + m)));
+            prop_assert_eq!(parse_memory_events(events.as_bytes()), Some((k, n + m)));
             let control = format!("oom_kill_disable 0\nunder_oom 0\noom_kill {k}\n");
-            prop_assert_eq!(oom_kills(control.as_bytes()), Some(k));
-            prop_assert_eq!(io_stat(format!("8:0 rbytes={n} wbytes={m} rios=0\n").as_bytes()), Some((n, m)));
+            prop_assert_eq!(parse_oom_kills(control.as_bytes()), Some(k));
+            prop_assert_eq!(parse_io_stat(format!("8:0 rbytes={n} wbytes={m} rios=0\n").as_bytes()), Some((n, m)));
             let io = format!("8:0 Read {n}\n8:0 Write {m}\n8:0 Total {}\nTotal {}\n", n + m, n + m);
-            prop_assert_eq!(io_service_bytes(io.as_bytes()), Some((n, m)));
+            prop_assert_eq!(parse_io_service_bytes(io.as_bytes()), Some((n, m)));
         }
     }
 }

@@ -2,7 +2,7 @@
 
 /// The innermost container that a group is in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Inside<'p> {
+pub struct ContainerPath<'p> {
     /// The container's id.
     pub id: &'p str,
     /// The part of the path below the container's own group; empty for that group itself.
@@ -10,13 +10,13 @@ pub struct Inside<'p> {
 }
 
 /// The container of a path, if it tells one.
-pub fn container(path: &str) -> Option<Inside<'_>> {
+pub fn find_container(path: &str) -> Option<ContainerPath<'_>> {
     let mut found = None;
     let (mut before, mut end) = ("", 0);
     for part in path.split('/') {
         end += part.len();
         if let Some(id) = id_of(before, part) {
-            found = Some(Inside { id, below: path.get(end..).unwrap_or_default() });
+            found = Some(ContainerPath { id, below: path.get(end..).unwrap_or_default() });
         }
         before = part;
         // The slash.
@@ -26,24 +26,24 @@ pub fn container(path: &str) -> Option<Inside<'_>> {
 }
 
 /// The name that somebody chose for the innermost container, if it is LXC's.
-pub fn lxc(path: &str) -> Option<&str> {
-    let inside = container(path)?;
+pub fn find_lxc_name(path: &str) -> Option<&str> {
+    let inside = find_container(path)?;
     let parts = path.split('/').zip(path.split('/').skip(1));
     parts.filter_map(|(before, part)| lxc_name(before, part)).last().filter(|name| *name == inside.id)
 }
 
 /// The unique id of the pod that a group is in, with dashes.
-pub fn pod(path: &str) -> Option<String> {
+pub fn find_pod_uid(path: &str) -> Option<String> {
     path.rsplit('/').find_map(pod_of)
 }
 
 /// The unique id of the pod whose own group this is.
-pub fn pod_itself(path: &str) -> Option<String> {
+pub fn pod_uid(path: &str) -> Option<String> {
     path.rsplit('/').next().and_then(pod_of)
 }
 
 /// The systemd unit whose own group this is.
-pub fn unit(path: &str) -> Option<&str> {
+pub fn unit_name(path: &str) -> Option<&str> {
     const KINDS: [&str; 6] = [".service", ".scope", ".slice", ".socket", ".mount", ".swap"];
     let last = path.rsplit('/').next()?;
     KINDS.iter().any(|kind| last.len() > kind.len() && last.ends_with(kind)).then_some(last)
@@ -134,9 +134,9 @@ mod tests {
             format!("/ecs/{}/{id}", "a".repeat(32)),
             format!("/ecstasks.slice/ecstasks-{}.slice/docker-{id}.scope", "a".repeat(32)),
         ] {
-            assert_eq!(container(&path), Some(Inside { id: &id, below: "" }), "{path}");
+            assert_eq!(find_container(&path), Some(ContainerPath { id: &id, below: "" }), "{path}");
             let below = format!("{path}/init.scope");
-            assert_eq!(container(&below), Some(Inside { id: &id, below: "/init.scope" }), "{below}");
+            assert_eq!(find_container(&below), Some(ContainerPath { id: &id, below: "/init.scope" }), "{below}");
         }
     }
 
@@ -153,10 +153,10 @@ mod tests {
             ("/lxc.payload.web-1/system.slice/nginx.service".to_owned(), "web-1"),
             ("/lxc/101/ns".to_owned(), "101"),
         ] {
-            assert_eq!(container(&path).map(|inside| inside.id), Some(id), "{path}");
+            assert_eq!(find_container(&path).map(|inside| inside.id), Some(id), "{path}");
         }
-        assert_eq!((lxc("/lxc.payload.web-1/a"), lxc("/lxc/101/ns")), (Some("web-1"), Some("101")));
-        assert_eq!(lxc(&format!("/lxc/101/docker/{}", id())), None);
+        assert_eq!((find_lxc_name("/lxc.payload.web-1/a"), find_lxc_name("/lxc/101/ns")), (Some("web-1"), Some("101")));
+        assert_eq!(find_lxc_name(&format!("/lxc/101/docker/{}", id())), None);
     }
 
     #[test]
@@ -169,7 +169,7 @@ mod tests {
             "/user.slice/user-1000.slice".to_owned(),
             "/".to_owned(),
         ] {
-            assert_eq!(container(&path), None, "{path}");
+            assert_eq!(find_container(&path), None, "{path}");
         }
     }
 
@@ -177,33 +177,39 @@ mod tests {
     fn pods_are_told_by_either_driver() {
         let (id, slice) = (id(), UID.replace('-', "_"));
         let pod_slice = format!("/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod{slice}.slice");
-        assert_eq!(pod_itself(&pod_slice).as_deref(), Some(UID));
+        assert_eq!(pod_uid(&pod_slice).as_deref(), Some(UID));
         for path in [
             format!("{pod_slice}/crio-{id}.scope/container"),
             format!("/kubepods/pod{UID}/{id}"),
             format!("/system.slice/containerd.service/kubepods-pod{slice}.slice:cri-containerd:{id}"),
         ] {
             assert_eq!(
-                (pod(&path).as_deref(), pod_itself(&path).filter(|_| !path.contains(':'))),
+                (find_pod_uid(&path).as_deref(), pod_uid(&path).filter(|_| !path.contains(':'))),
                 (Some(UID), None),
                 "{path}"
             );
         }
         let hash = "0f".repeat(16);
-        assert_eq!(pod(&format!("/kubepods/burstable/pod{hash}/{id}")), Some(hash));
-        assert_eq!((pod("/kubepods/burstable"), pod("/tripod12"), pod("/podman.service")), (None, None, None));
+        assert_eq!(find_pod_uid(&format!("/kubepods/burstable/pod{hash}/{id}")), Some(hash));
+        assert_eq!(
+            (find_pod_uid("/kubepods/burstable"), find_pod_uid("/tripod12"), find_pod_uid("/podman.service")),
+            (None, None, None)
+        );
     }
 
     #[test]
     fn a_unit_is_the_last_part_of_its_path() {
-        assert_eq!(unit("/system.slice/nginx.service"), Some("nginx.service"));
-        assert_eq!((unit("/user.slice"), unit("/docker/x"), unit("/a/.slice")), (Some("user.slice"), None, None));
+        assert_eq!(unit_name("/system.slice/nginx.service"), Some("nginx.service"));
+        assert_eq!(
+            (unit_name("/user.slice"), unit_name("/docker/x"), unit_name("/a/.slice")),
+            (Some("user.slice"), None, None)
+        );
     }
 
     proptest! {
         #[test]
         fn no_path_makes_it_panic(path in "[a-f0-9./:é_-]{0,90}|(/(lxc|garden|pod|docker-|\\.\\.)?[0-9a-f-]{0,66}(\\.scope)?){0,4}") {
-            let _ = (container(&path), lxc(&path), pod(&path), pod_itself(&path), unit(&path));
+            let _ = (find_container(&path), find_lxc_name(&path), find_pod_uid(&path), pod_uid(&path), unit_name(&path));
         }
     }
 }

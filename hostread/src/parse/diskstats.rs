@@ -4,7 +4,7 @@ use super::{number, words};
 
 /// A block device, and what it has done since it appeared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Disk<'t> {
+pub struct DiskStats<'t> {
     /// Major and minor number.
     pub device: (u32, u32),
     /// Its name below `/dev`.
@@ -12,7 +12,7 @@ pub struct Disk<'t> {
     /// Requests that are done: reads and writes, of newer kernels discards and flushes too.
     pub completed: u64,
     /// Milliseconds that these took. The kernel counts in 32 bits, and begins again.
-    pub waited_ms: u32,
+    pub request_ms: u32,
     /// Bytes read.
     pub read_bytes: u64,
     /// Bytes written.
@@ -28,7 +28,7 @@ const SECTOR: u64 = 512;
 
 /// Reads one line: 14 fields, 18 from Linux 4.18 on (discards), 20 from 5.5 on (flushes). The shorter lines that
 /// partitions once had are none.
-pub fn parse(line: &[u8]) -> Option<Disk<'_>> {
+pub fn parse_disk_line(line: &[u8]) -> Option<DiskStats<'_>> {
     let mut fields = words(line);
     let mut device = || u32::try_from(number(fields.next()?)?).ok();
     let device = (device()?, device()?);
@@ -61,11 +61,11 @@ pub fn parse(line: &[u8]) -> Option<Disk<'_>> {
         flushes,
         flush_ms,
     ] = amounts;
-    Some(Disk {
+    Some(DiskStats {
         device,
         name,
         completed: [reads, writes, discards, flushes].into_iter().fold(0, u64::saturating_add),
-        waited_ms: [read_ms, write_ms, discard_ms, flush_ms].map(low_half).into_iter().fold(0, u32::wrapping_add),
+        request_ms: [read_ms, write_ms, discard_ms, flush_ms].map(low_half).into_iter().fold(0, u32::wrapping_add),
         read_bytes: sectors_read.saturating_mul(SECTOR),
         written_bytes: sectors_written.saturating_mul(SECTOR),
         in_flight,
@@ -87,33 +87,33 @@ mod tests {
     #[test]
     fn lines_of_every_age_are_read() {
         let old = b"   8       0 sda 10 1 20 300 4 2 50 600 7 800 900\n";
-        let disk = parse(old).unwrap();
-        assert_eq!((disk.device, disk.name, disk.completed, disk.waited_ms), ((8, 0), b"sda".as_slice(), 14, 900));
+        let disk = parse_disk_line(old).unwrap();
+        assert_eq!((disk.device, disk.name, disk.completed, disk.request_ms), ((8, 0), b"sda".as_slice(), 14, 900));
         assert_eq!((disk.read_bytes, disk.written_bytes, disk.in_flight, disk.busy_ms), (10240, 25600, 7, 800));
-        let with_discards = parse(b" 259 0 nvme0n1 10 1 20 300 4 2 50 600 7 800 900 5 0 8 40").unwrap();
-        assert_eq!((with_discards.completed, with_discards.waited_ms), (19, 940));
-        let with_flushes = parse(b" 254 0 vda 10 1 20 300 4 2 50 600 7 800 900 5 0 8 40 6 60").unwrap();
-        assert_eq!((with_flushes.completed, with_flushes.waited_ms), (25, 1000));
-        assert_eq!(parse(b"   8       1 sda1 35 92 0 0"), None);
+        let with_discards = parse_disk_line(b" 259 0 nvme0n1 10 1 20 300 4 2 50 600 7 800 900 5 0 8 40").unwrap();
+        assert_eq!((with_discards.completed, with_discards.request_ms), (19, 940));
+        let with_flushes = parse_disk_line(b" 254 0 vda 10 1 20 300 4 2 50 600 7 800 900 5 0 8 40 6 60").unwrap();
+        assert_eq!((with_flushes.completed, with_flushes.request_ms), (25, 1000));
+        assert_eq!(parse_disk_line(b"   8       1 sda1 35 92 0 0"), None);
     }
 
     #[test]
     fn times_beyond_32_bits_begin_again() {
-        let disk = parse(b"8 0 sda 1 0 0 4294967295 1 0 0 2 0 4294967296 0").unwrap();
-        assert_eq!((disk.waited_ms, disk.busy_ms), (1, 0));
+        let disk = parse_disk_line(b"8 0 sda 1 0 0 4294967295 1 0 0 2 0 4294967296 0").unwrap();
+        assert_eq!((disk.request_ms, disk.busy_ms), (1, 0));
     }
 
     proptest! {
         #[test]
         fn no_bytes_make_it_panic(line in prop::collection::vec(any::<u8>(), 0..200)) {
-            let _ = parse(&line);
+            let _ = parse_disk_line(&line);
         }
 
         #[test]
         fn numbers_of_any_size_do_not_panic(name in "[a-z]{1,9}", numbers in prop::collection::vec(any::<u64>(), 0..20)) {
             let numbers: Vec<String> = numbers.iter().map(u64::to_string).collect();
             let line = format!("8 0 {name} {}", numbers.join(" "));
-            prop_assert_eq!(parse(line.as_bytes()).is_some(), numbers.len() >= 11);
+            prop_assert_eq!(parse_disk_line(line.as_bytes()).is_some(), numbers.len() >= 11);
         }
 
         #[test]
@@ -123,17 +123,17 @@ mod tests {
             let line = format!(
                 "{major:4} {minor:7} {name} {reads} 1 {sectors_read} {read_ms} {writes} 1 {sectors_written} {write_ms} {in_flight} {busy_ms} 9 0 0 0 0 0 0\n"
             );
-            let expected = Disk {
+            let expected = DiskStats {
                 device,
                 name: name.as_bytes(),
                 completed: u64::from(reads) + u64::from(writes),
-                waited_ms: read_ms.wrapping_add(write_ms),
+                request_ms: read_ms.wrapping_add(write_ms),
                 read_bytes: u64::from(sectors_read) * 512,
                 written_bytes: u64::from(sectors_written) * 512,
                 in_flight: in_flight.into(),
                 busy_ms,
             };
-            prop_assert_eq!(parse(line.as_bytes()), Some(expected));
+            prop_assert_eq!(parse_disk_line(line.as_bytes()), Some(expected));
         }
     }
 }

@@ -9,7 +9,7 @@ const SERVICE_HOST: &[u8] = b"KUBERNETES_SERVICE_HOST";
 
 /// What an environment says of its container.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Names<'t> {
+pub struct ContainerNames<'t> {
     /// The host name that it was started with.
     pub hostname: Option<&'t str>,
     /// The pod's name.
@@ -21,8 +21,8 @@ pub struct Names<'t> {
 }
 
 /// The names in an environment. A value that is no name of a host or a pod is not taken.
-pub fn names(text: &[u8]) -> Names<'_> {
-    let mut names = Names::default();
+pub fn parse_container_names(text: &[u8]) -> ContainerNames<'_> {
+    let mut names = ContainerNames::default();
     for (key, value) in variables(text) {
         let value = std::str::from_utf8(value).ok().filter(|value| is_name(value));
         if POD.contains(&key) {
@@ -39,13 +39,13 @@ pub fn names(text: &[u8]) -> Names<'_> {
 }
 
 /// The name that is all of a text, if it is one.
-pub fn name(text: &[u8]) -> Option<&str> {
+pub fn parse_name(text: &[u8]) -> Option<&str> {
     std::str::from_utf8(text.trim_ascii()).ok().filter(|text| is_name(text))
 }
 
 /// An environment with these names alone: what may be kept, recordings included.
-pub fn kept(text: &[u8]) -> Vec<u8> {
-    let names = names(text);
+pub fn without_secrets(text: &[u8]) -> Vec<u8> {
+    let names = parse_container_names(text);
     let mut kept = Vec::new();
     for (key, value) in [(POD[0], names.pod), (NAMESPACE[0], names.namespace), (HOSTNAME, names.hostname)] {
         if let Some(value) = value {
@@ -83,22 +83,25 @@ mod tests {
     #[test]
     fn a_pod_is_named_by_its_environment() {
         let text = b"PATH=/bin\0HOSTNAME=api-0\0KUBERNETES_SERVICE_HOST=10.0.0.1\0MY_POD_NAMESPACE=pay\0TOKEN=hunter2";
-        let expected = Names { hostname: Some("api-0"), pod: None, namespace: Some("pay"), kubernetes: true };
-        assert_eq!(names(text), expected);
-        assert_eq!(kept(text), b"POD_NAMESPACE=pay\0HOSTNAME=api-0\0KUBERNETES_SERVICE_HOST=\0");
+        let expected = ContainerNames { hostname: Some("api-0"), pod: None, namespace: Some("pay"), kubernetes: true };
+        assert_eq!(parse_container_names(text), expected);
+        assert_eq!(without_secrets(text), b"POD_NAMESPACE=pay\0HOSTNAME=api-0\0KUBERNETES_SERVICE_HOST=\0");
     }
 
     #[test]
     fn what_is_no_name_is_not_taken() {
-        assert_eq!(names(b"HOSTNAME=a b\0POD_NAME=user:hunter2\0POD_NAMESPACE=\0"), Names::default());
-        assert_eq!(names(b"POD_NAME\0=x\0\0HOSTNAMES=x\0XPOD_NAME=x"), Names::default());
+        assert_eq!(
+            parse_container_names(b"HOSTNAME=a b\0POD_NAME=user:hunter2\0POD_NAMESPACE=\0"),
+            ContainerNames::default()
+        );
+        assert_eq!(parse_container_names(b"POD_NAME\0=x\0\0HOSTNAMES=x\0XPOD_NAME=x"), ContainerNames::default());
     }
 
     proptest! {
         #[test]
         fn no_bytes_make_it_panic(text in prop::collection::vec(any::<u8>(), 0..300)) {
-            let kept = kept(&text);
-            prop_assert_eq!(names(&kept), names(&text));
+            let kept = without_secrets(&text);
+            prop_assert_eq!(parse_container_names(&kept), parse_container_names(&text));
         }
 
         #[test]
@@ -113,10 +116,10 @@ mod tests {
             if let Some(hostname) = &hostname {
                 variables.insert(at.index(variables.len() + 1), format!("HOSTNAME={hostname}"));
             }
-            let kept = String::from_utf8_lossy(&kept(variables.join("\0").as_bytes())).into_owned();
+            let kept = String::from_utf8_lossy(&without_secrets(variables.join("\0").as_bytes())).into_owned();
             prop_assert!(!kept.contains("secret"), "{}", kept);
             let chosen = hostname.filter(|hostname| !hostname.contains(' '));
-            prop_assert_eq!(names(kept.as_bytes()).hostname, chosen.as_deref());
+            prop_assert_eq!(parse_container_names(kept.as_bytes()).hostname, chosen.as_deref());
         }
     }
 }

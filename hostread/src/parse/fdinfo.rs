@@ -3,11 +3,11 @@
 use super::{lines, locks};
 
 /// The locks that an open file holds, each with the line that says so. Requests that wait are not among them.
-pub fn locks(text: &[u8]) -> impl Iterator<Item = (locks::Lock, &[u8])> {
+pub fn parse_held_locks(text: &[u8]) -> impl Iterator<Item = (locks::Lock, &[u8])> {
     lines(text)
         .filter(|line| line.starts_with(b"lock:"))
-        .filter_map(|line| Some((locks::parse(line.strip_prefix(b"lock:")?)?, line)))
-        .filter(|(parsed, _)| !parsed.waits)
+        .filter_map(|line| Some((locks::parse_lock_line(line.strip_prefix(b"lock:")?)?, line)))
+        .filter(|(parsed, _)| !parsed.is_waiting)
         .map(|(parsed, line)| (parsed.lock, line))
 }
 
@@ -21,14 +21,14 @@ mod tests {
     fn only_lock_lines_count() {
         let text =
             b"pos:\t0\nflags:\t02100000\nmnt_id:\t24\nino:\t9\nlock:\t1: FLOCK  ADVISORY  WRITE 0 fe:00:9 0 EOF\n";
-        let found: Vec<_> = locks(text).map(|(lock, line)| (lock.pid, lock.inode, line)).collect();
+        let found: Vec<_> = parse_held_locks(text).map(|(lock, line)| (lock.pid, lock.inode, line)).collect();
         assert_eq!(found, [(0, 9, b"lock:\t1: FLOCK  ADVISORY  WRITE 0 fe:00:9 0 EOF".as_slice())]);
     }
 
     proptest! {
         #[test]
         fn no_bytes_make_it_panic(text in prop::collection::vec(any::<u8>(), 0..300)) {
-            let _ = locks(&text).count();
+            let _ = parse_held_locks(&text).count();
         }
     }
 }

@@ -1,10 +1,10 @@
 //! `/proc/locks`, and the `lock:` lines of `/proc/PID/fdinfo/FD`, which have the same form.
 
-use super::{hex, number, signed, syscall::Family, words};
+use super::{hex, number, signed, syscall::LockFamily, words};
 
 /// Who a lock belongs to, and what it conflicts with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Class {
+pub enum LockClass {
     /// Belongs to the open file and all who share it.
     Flock,
     /// Belongs to the process.
@@ -15,13 +15,13 @@ pub enum Class {
     Lease,
 }
 
-impl Class {
+impl LockClass {
     /// The call that takes such a lock.
-    pub fn family(self) -> Option<Family> {
+    pub fn family(self) -> Option<LockFamily> {
         match self {
-            Class::Flock => Some(Family::Flock),
-            Class::Posix | Class::OpenFile => Some(Family::Fcntl),
-            Class::Lease => None,
+            LockClass::Flock => Some(LockFamily::Flock),
+            LockClass::Posix | LockClass::OpenFile => Some(LockFamily::Fcntl),
+            LockClass::Lease => None,
         }
     }
 }
@@ -30,9 +30,9 @@ impl Class {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Lock {
     /// Who it belongs to.
-    pub class: Class,
+    pub class: LockClass,
     /// Whether it lets other readers in.
-    pub shared: bool,
+    pub is_shared: bool,
     /// Who took it, which may have died since; -1 for open-file locks; 0 if it has no number in this namespace.
     pub pid: i64,
     /// The file system's device numbers; not always those that `stat` tells.
@@ -45,25 +45,25 @@ pub struct Lock {
 
 /// A line: the lock, its number and how deep it waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Line {
+pub struct LockLine {
     /// Requests have the number of the lock that they wait for.
     pub number: u64,
     /// Whether it is a request that waits (`->`) and not a lock that is held.
-    pub waits: bool,
+    pub is_waiting: bool,
     /// The lock, or the request.
     pub lock: Lock,
 }
 
 /// Reads one line, such as `7: -> FLOCK  ADVISORY  WRITE 4711 fe:00:1234 0 EOF`.
-pub fn parse(line: &[u8]) -> Option<Line> {
+pub fn parse_lock_line(line: &[u8]) -> Option<LockLine> {
     let mut fields = words(line).peekable();
     let number = number(fields.next()?.strip_suffix(b":")?)?;
     let waits = fields.next_if_eq(&b"->".as_slice()).is_some();
     let class = match fields.next()? {
-        b"FLOCK" => Class::Flock,
-        b"POSIX" | b"ACCESS" => Class::Posix,
-        b"OFDLCK" => Class::OpenFile,
-        b"LEASE" | b"DELEG" => Class::Lease,
+        b"FLOCK" => LockClass::Flock,
+        b"POSIX" | b"ACCESS" => LockClass::Posix,
+        b"OFDLCK" => LockClass::OpenFile,
+        b"LEASE" | b"DELEG" => LockClass::Lease,
         _ => return None,
     };
     // Advisory or mandatory; of a lease whether it is being broken.
@@ -82,7 +82,11 @@ pub fn parse(line: &[u8]) -> Option<Line> {
         b"EOF" => None,
         end => Some(super::number(end)?),
     };
-    Some(Line { number, waits, lock: Lock { class, shared, pid, device, inode, range: (start, end) } })
+    Some(LockLine {
+        number,
+        is_waiting: waits,
+        lock: Lock { class, is_shared: shared, pid, device, inode, range: (start, end) },
+    })
 }
 
 fn file(field: &[u8]) -> Option<((u32, u32), u64)> {
@@ -101,38 +105,38 @@ mod tests {
 
     #[test]
     fn a_waiter_behind_a_waiter_keeps_the_number_of_the_lock() {
-        let line = parse(b"3:   -> FLOCK  ADVISORY  WRITE 4711 fe:00:99 0 EOF").unwrap();
-        assert_eq!((line.number, line.waits, line.lock.pid), (3, true, 4711));
+        let line = parse_lock_line(b"3:   -> FLOCK  ADVISORY  WRITE 4711 fe:00:99 0 EOF").unwrap();
+        assert_eq!((line.number, line.is_waiting, line.lock.pid), (3, true, 4711));
         assert_eq!((line.lock.device, line.lock.inode, line.lock.range), ((0xfe, 0), 99, (0, None)));
     }
 
     #[test]
     fn open_file_locks_and_leases_are_told_apart() {
-        let ofd = parse(b"1: OFDLCK ADVISORY  READ  -1 00:2e:7 10 19").unwrap().lock;
-        assert_eq!((ofd.class, ofd.shared, ofd.pid, ofd.range), (Class::OpenFile, true, -1, (10, Some(19))));
-        let lease = parse(b"2: LEASE  BREAKING  READ 12 08:01:5 0 EOF").unwrap().lock;
-        assert_eq!((lease.class, lease.class.family()), (Class::Lease, None));
-        assert_eq!(parse(b"4: POSIX  ADVISORY  WRITE 12 <none>:0 0 EOF"), None);
+        let ofd = parse_lock_line(b"1: OFDLCK ADVISORY  READ  -1 00:2e:7 10 19").unwrap().lock;
+        assert_eq!((ofd.class, ofd.is_shared, ofd.pid, ofd.range), (LockClass::OpenFile, true, -1, (10, Some(19))));
+        let lease = parse_lock_line(b"2: LEASE  BREAKING  READ 12 08:01:5 0 EOF").unwrap().lock;
+        assert_eq!((lease.class, lease.class.family()), (LockClass::Lease, None));
+        assert_eq!(parse_lock_line(b"4: POSIX  ADVISORY  WRITE 12 <none>:0 0 EOF"), None);
     }
 
     proptest! {
         #[test]
         fn no_bytes_make_it_panic(line in prop::collection::vec(any::<u8>(), 0..120)) {
-            let _ = parse(&line);
+            let _ = parse_lock_line(&line);
         }
 
         #[test]
         fn almost_a_line_does_not_panic(line in "[0-9]{1,3}:( ->)? (FLOCK|POSIX|OFDLCK) +[A-Z]+ +[A-Z]+ -?[0-9]* [0-9a-f:]* [0-9]* (EOF)?") {
-            let _ = parse(line.as_bytes());
+            let _ = parse_lock_line(line.as_bytes());
         }
 
         #[test]
         fn a_written_line_reads_back(
             number in any::<u64>(), waits in any::<bool>(), shared in any::<bool>(), pid in -1_i64..=4_194_304,
             device in any::<(u32, u32)>(), inode in any::<u64>(), range in any::<(u64, Option<u64>)>(),
-            class in prop::sample::select(vec![Class::Flock, Class::Posix, Class::OpenFile]),
+            class in prop::sample::select(vec![LockClass::Flock, LockClass::Posix, LockClass::OpenFile]),
         ) {
-            let name = match class { Class::Flock => "FLOCK ", Class::Posix => "POSIX ", _ => "OFDLCK" };
+            let name = match class { LockClass::Flock => "FLOCK ", LockClass::Posix => "POSIX ", _ => "OFDLCK" };
             let line = format!(
                 "{number}:{} {name} ADVISORY  {} {pid} {:02x}:{:02x}:{inode} {} {}",
                 if waits { " ->" } else { "" },
@@ -140,8 +144,8 @@ mod tests {
                 device.0, device.1, range.0,
                 range.1.map_or("EOF".to_owned(), |end| end.to_string()),
             );
-            let lock = Lock { class, shared, pid, device, inode, range };
-            prop_assert_eq!(parse(line.as_bytes()), Some(Line { number, waits, lock }));
+            let lock = Lock { class, is_shared: shared, pid, device, inode, range };
+            prop_assert_eq!(parse_lock_line(line.as_bytes()), Some(LockLine { number, is_waiting: waits, lock }));
         }
     }
 }

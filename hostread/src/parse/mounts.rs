@@ -12,23 +12,23 @@ pub struct Mount {
     /// Major and minor number; a major number of 0 means that no block device is behind it.
     pub device: (u32, u32),
     /// The part of the filesystem that is mounted; all of it is `/`.
-    pub part: String,
+    pub root: String,
     /// Where, in the eyes of the process.
     pub path: String,
     /// The filesystem's type.
-    pub kind: String,
+    pub fs_type: String,
     /// Whether it may be written to through this mount.
-    pub writable: bool,
+    pub is_writable: bool,
     /// Whether the filesystem itself is not written to, whatever mounts say: on purpose, or because it failed.
-    pub read_only: bool,
+    pub is_filesystem_read_only: bool,
     /// Whether it takes no more writes after an error of its own.
-    pub gives_up: bool,
+    pub remounts_on_error: bool,
     /// The line.
     pub line: String,
 }
 
 /// The mounts in the kernel's order: what is mounted over another comes after it.
-pub fn parse(mountinfo: &[u8]) -> impl Iterator<Item = Mount> {
+pub fn parse_mountinfo(mountinfo: &[u8]) -> impl Iterator<Item = Mount> {
     lines(mountinfo).filter_map(mount)
 }
 
@@ -42,12 +42,12 @@ fn mount(line: &[u8]) -> Option<Mount> {
     Some(Mount {
         id: u64::try_from(info.mnt_id).ok()?,
         device: (number(major)?, number(minor)?),
-        part: unescaped(&info.root),
+        root: unescaped(&info.root),
         path: unescaped(info.mount_point.to_str()?),
-        kind: info.fs_type,
-        writable: info.mount_options.contains_key("rw"),
-        gives_up: info.super_options.get("errors").is_some_and(|what| what.as_deref() == Some("remount-ro")),
-        read_only: GIVEN_UP.iter().any(|word| info.super_options.contains_key(*word)),
+        fs_type: info.fs_type,
+        is_writable: info.mount_options.contains_key("rw"),
+        remounts_on_error: info.super_options.get("errors").is_some_and(|what| what.as_deref() == Some("remount-ro")),
+        is_filesystem_read_only: GIVEN_UP.iter().any(|word| info.super_options.contains_key(*word)),
         line,
     })
 }
@@ -75,33 +75,33 @@ mod tests {
     use super::*;
 
     fn one(line: &str) -> Option<Mount> {
-        parse(line.as_bytes()).next()
+        parse_mountinfo(line.as_bytes()).next()
     }
 
     #[test]
     fn a_line_with_and_without_optional_fields_is_read() {
         let plain = one("36 35 98:0 /mnt1 /mnt2 rw,noatime - ext3 /dev/root rw,errors=continue").unwrap();
-        assert_eq!((plain.id, plain.device, plain.part.as_str(), plain.path.as_str()), (36, (98, 0), "/mnt1", "/mnt2"));
-        assert_eq!((plain.kind.as_str(), plain.writable, plain.read_only), ("ext3", true, false));
+        assert_eq!((plain.id, plain.device, plain.root.as_str(), plain.path.as_str()), (36, (98, 0), "/mnt1", "/mnt2"));
+        assert_eq!((plain.fs_type.as_str(), plain.is_writable, plain.is_filesystem_read_only), ("ext3", true, false));
         let shared = one("36 35 0:21 / /mnt2 ro shared:7 master:1 - tmpfs tmpfs rw").unwrap();
-        assert_eq!((shared.device, shared.kind.as_str(), shared.writable), ((0, 21), "tmpfs", false));
+        assert_eq!((shared.device, shared.fs_type.as_str(), shared.is_writable), ((0, 21), "tmpfs", false));
     }
 
     #[test]
     fn a_filesystem_that_gave_up_is_read_only_although_its_mount_is_not() {
         for options in ["ro,errors=remount-ro", "rw,emergency_ro", "rw,shutdown"] {
             let mount = one(&format!("36 35 98:0 / /data rw - ext4 /dev/sda {options}")).unwrap();
-            assert_eq!((mount.writable, mount.read_only), (true, true), "{options}");
+            assert_eq!((mount.is_writable, mount.is_filesystem_read_only), (true, true), "{options}");
         }
         let well = one("36 35 98:0 / /data rw - ext4 /dev/sda rw,errors=remount-ro").unwrap();
-        assert_eq!((well.read_only, well.gives_up), (false, true));
-        assert!(!one("36 35 98:0 / /data rw - ext4 /dev/sda rw,errors=continue").unwrap().gives_up);
+        assert_eq!((well.is_filesystem_read_only, well.remounts_on_error), (false, true));
+        assert!(!one("36 35 98:0 / /data rw - ext4 /dev/sda rw,errors=continue").unwrap().remounts_on_error);
     }
 
     #[test]
     fn a_line_that_is_none_does_not_hide_the_others() {
         let text = b"nonsense\n36 x 98:0 / /a rw - ext4 /dev/sda rw\n\xff\n36 35 98:0 / /b rw - ext4 /dev/sda rw\n";
-        let paths: Vec<String> = parse(text).map(|mount| mount.path).collect();
+        let paths: Vec<String> = parse_mountinfo(text).map(|mount| mount.path).collect();
         assert_eq!(paths, ["/b"]);
     }
 
@@ -113,12 +113,12 @@ mod tests {
     proptest! {
         #[test]
         fn no_bytes_make_it_panic(text in prop::collection::vec(any::<u8>(), 0..200)) {
-            let _ = parse(&text).count();
+            let _ = parse_mountinfo(&text).count();
         }
 
         #[test]
         fn almost_a_line_does_not_panic(line in "[0-9]{1,3} [0-9]{1,3} [0-9:]{0,9} /[a-z\\\\0-9]{0,5} /[é\\\\0-9]{0,5} (rw|ro)?( shared:[0-9x]{0,3})?( -)? ?[a-z.]{0,5} ?[a-z]{0,3} ?(rw|ro)?") {
-            let _ = parse(line.as_bytes()).count();
+            let _ = parse_mountinfo(line.as_bytes()).count();
         }
 
         #[test]
@@ -131,8 +131,8 @@ mod tests {
             let word = if writable { "rw" } else { "ro" };
             let mount = one(&format!("7 1 {major}:{minor} / {escaped} {word},relatime shared:3 - {kind} /dev/x {word}\n"));
             let mount = mount.unwrap();
-            prop_assert_eq!((mount.device, &mount.path, &mount.kind), (device, &path, &kind));
-            prop_assert_eq!((mount.writable, mount.read_only), (writable, !writable));
+            prop_assert_eq!((mount.device, &mount.path, &mount.fs_type), (device, &path, &kind));
+            prop_assert_eq!((mount.is_writable, mount.is_filesystem_read_only), (writable, !writable));
         }
     }
 }

@@ -16,13 +16,13 @@ use super::{
 };
 
 /// The sockets in one answer of the kernel's listing, if it is one.
-pub fn of_datagram(datagram: &[u8]) -> Option<Sockets> {
+pub fn parse_datagram(datagram: &[u8]) -> Option<Sockets> {
     let mut sockets = Sockets::default();
-    take_all(datagram, &mut sockets).ok().map(|_| sockets)
+    parse_messages(datagram, &mut sockets).ok().map(|_| sockets)
 }
 
 /// Takes every message of a datagram; true after the last of a dump.
-pub fn take_all(mut datagram: &[u8], sockets: &mut Sockets) -> io::Result<bool> {
+pub fn parse_messages(mut datagram: &[u8], sockets: &mut Sockets) -> io::Result<bool> {
     const HEADER: usize = 16;
     while let Some(length) = datagram.first_chunk::<4>() {
         let length = u32::from_ne_bytes(*length) as usize;
@@ -69,15 +69,18 @@ fn tcp_socket(response: &InetResponse) -> TcpSocket {
         cookie: Some(u64::from_ne_bytes(id.cookie)),
         local: SocketAddr::new(id.source_address.to_canonical(), id.source_port),
         remote: SocketAddr::new(id.destination_address.to_canonical(), id.destination_port),
-        listens: header.state == TCP_LISTEN,
+        is_listening: header.state == TCP_LISTEN,
         recv_queue: header.recv_queue - farewell,
         send_queue: header.send_queue,
         rtt_ms: info.and_then(|info| field(info, TCPI_RTT)).map(|micros| micros as f32 / 1000.0),
         retransmits: info.and_then(|info| field(info, TCPI_TOTAL_RETRANS)),
-        talk: info.and_then(|info| match header.state {
+        activity: info.and_then(|info| match header.state {
             // Nothing was said yet, and the kernel counts from boot.
             TCP_SYN_SENT => Some(TcpActivity::default()),
-            _ => talk(info).map(|talk| TcpActivity { received: talk.received.saturating_sub(farewell.into()), ..talk }),
+            _ => talk(info).map(|talk| TcpActivity {
+                received_bytes: talk.received_bytes.saturating_sub(farewell.into()),
+                ..talk
+            }),
         }),
     }
 }
@@ -92,10 +95,10 @@ const TCPI_BYTES_RECEIVED: usize = 128;
 
 fn talk(info: &[u8]) -> Option<TcpActivity> {
     Some(TcpActivity {
-        since_sent: field(info, TCPI_LAST_DATA_SENT)?,
-        since_received: field(info, TCPI_LAST_DATA_RECV)?,
-        acknowledged: long_field(info, TCPI_BYTES_ACKED)?,
-        received: long_field(info, TCPI_BYTES_RECEIVED)?,
+        ms_since_sent: field(info, TCPI_LAST_DATA_SENT)?,
+        ms_since_received: field(info, TCPI_LAST_DATA_RECV)?,
+        acked_bytes: long_field(info, TCPI_BYTES_ACKED)?,
+        received_bytes: long_field(info, TCPI_BYTES_RECEIVED)?,
     })
 }
 
@@ -119,13 +122,13 @@ fn unix_socket(response: &UnixResponse) -> UnixSocket {
     });
     UnixSocket {
         inode: u64::from(response.header.inode),
-        peer: response.peer().map(u64::from),
+        peer_inode: response.peer().map(u64::from),
         name,
-        listens,
-        pending: response.pending_connections().unwrap_or_default().iter().copied().map(u64::from).collect(),
-        queued: queues.map_or(0, |(queued, _)| queued),
-        sent: queues.filter(|_| !listens).map_or(0, |(_, sent)| sent),
-        limit: queues.map(|(_, limit)| limit).filter(|_| listens),
+        is_listening: listens,
+        pending_clients: response.pending_connections().unwrap_or_default().iter().copied().map(u64::from).collect(),
+        recv_queue: queues.map_or(0, |(queued, _)| queued),
+        send_queue: queues.filter(|_| !listens).map_or(0, |(_, sent)| sent),
+        backlog: queues.map(|(_, limit)| limit).filter(|_| listens),
     }
 }
 
@@ -149,7 +152,7 @@ mod tests {
         for (kind, code, expected) in
             [(ERROR, -1, 1), (DONE, -13, 13), (ERROR, i32::MIN, i32::MAX), (DONE, i32::MIN, i32::MAX)]
         {
-            let taken = take_all(&datagram(kind, code), &mut Sockets::default());
+            let taken = parse_messages(&datagram(kind, code), &mut Sockets::default());
             assert_eq!(taken.err().and_then(|error| error.raw_os_error()), Some(expected));
         }
     }
@@ -163,7 +166,7 @@ mod tests {
                 datagram[4..6].copy_from_slice(&20_u16.to_ne_bytes());
                 datagram[16] = [AF_INET, AF_INET6, 1][usize::from(datagram[17]) % 3];
             }
-            let _ = take_all(&datagram, &mut Sockets::default());
+            let _ = parse_messages(&datagram, &mut Sockets::default());
         }
     }
 }

@@ -45,7 +45,7 @@ impl Stat<'_> {
 }
 
 /// Reads the one line of `stat`.
-pub fn parse(line: &[u8]) -> Option<Stat<'_>> {
+pub fn parse_stat(line: &[u8]) -> Option<Stat<'_>> {
     // The name may itself hold `) R 1`, so only the last parenthesis ends it.
     let open = line.iter().position(|byte| *byte == b'(')?;
     let close = line.iter().rposition(|byte| *byte == b')')?;
@@ -93,7 +93,7 @@ mod tests {
     fn a_name_that_imitates_the_rest_of_the_line_does_not_mislead() {
         let line =
             b"17 (a) Z 1 (b\n) S 4 17 17 0 -1 4194304 100 0 3 0 7 8 0 0 20 0 2 0 555 1000 20 18446744073709551615";
-        let stat = parse(line).unwrap();
+        let stat = parse_stat(line).unwrap();
         assert_eq!((stat.pid, stat.comm, stat.state, stat.parent), (17, b"a) Z 1 (b\n".as_slice(), b'S', 4));
         assert_eq!((stat.major_faults, stat.user_ticks, stat.system_ticks), (3, 7, 8));
         assert_eq!((stat.threads, stat.start_time, stat.is_kernel_thread()), (2, 555, false));
@@ -102,7 +102,7 @@ mod tests {
     proptest! {
         #[test]
         fn no_bytes_make_it_panic(line in prop::collection::vec(any::<u8>(), 0..200)) {
-            let _ = parse(&line);
+            let _ = parse_stat(&line);
         }
 
         #[test]
@@ -130,10 +130,10 @@ mod tests {
                 pid, comm: &comm, state: b't', parent, flags, minor_faults, children_faults, major_faults, user_ticks, system_ticks,
                 children_ticks, threads, start_time, block_delay_ticks: None,
             };
-            prop_assert_eq!(parse(&line), Some(expected));
+            prop_assert_eq!(parse_stat(&line), Some(expected));
             let rest = (25..42).map(|field| format!(" {field}")).collect::<String>();
             line.extend_from_slice(format!("{rest} {delay} 0 0\n").as_bytes());
-            prop_assert_eq!(parse(&line), Some(Stat { block_delay_ticks: Some(delay), ..expected }));
+            prop_assert_eq!(parse_stat(&line), Some(Stat { block_delay_ticks: Some(delay), ..expected }));
         }
     }
 }

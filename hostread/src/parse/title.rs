@@ -14,7 +14,7 @@ pub struct Title {
     /// Whose title it is.
     pub program: &'static str,
     /// What the process is in its program, the same for all its life: `checkpointer`, `backend`, `worker`.
-    pub part: &'static str,
+    pub process_type: &'static str,
     /// The words of what it is doing, such as `idle in transaction` or `INSERT` and `waiting`; none if it does not say.
     pub activity: Vec<&'static str>,
 }
@@ -23,13 +23,6 @@ pub struct Title {
 const LONGEST: usize = 4096;
 
 impl Title {
-    /// The title that the first of these arguments is, if it is one of a program that is known to set titles.
-    pub fn of(arguments: &[&[u8]]) -> Option<Title> {
-        let text = arguments.first()?.trim_ascii();
-        let text = without_folder(text.get(..LONGEST).unwrap_or(text));
-        postgres::title(text).or_else(|| rules::title(text))
-    }
-
     /// What it is doing, if it says.
     pub fn activity(&self) -> Option<String> {
         (!self.activity.is_empty()).then(|| self.activity.join(" "))
@@ -38,12 +31,19 @@ impl Title {
 
 impl fmt::Display for Title {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{}: {}", self.program, self.part)?;
+        write!(formatter, "{}: {}", self.program, self.process_type)?;
         match self.activity() {
             Some(activity) => write!(formatter, ": {activity}"),
             None => Ok(()),
         }
     }
+}
+
+/// The title that the first of these arguments is, if it is one of a program that is known to set titles.
+pub fn parse_title(arguments: &[&[u8]]) -> Option<Title> {
+    let text = arguments.first()?.trim_ascii();
+    let text = without_folder(text.get(..LONGEST).unwrap_or(text));
+    postgres::title(text).or_else(|| rules::title(text))
 }
 
 /// Some programs begin with the path that they were started by: `/usr/sbin/zabbix_server: poller #1`.
@@ -76,7 +76,7 @@ mod tests {
 
     /// A title and what it means, as `program: part: activity`.
     fn check(text: &str, expected: &str) {
-        let title = Title::of(&[text.as_bytes()]);
+        let title = parse_title(&[text.as_bytes()]);
         assert_eq!(title.map(|title| title.to_string()).as_deref(), Some(expected), "{text}");
     }
 
@@ -160,9 +160,9 @@ mod tests {
             "nginx: pool www",
             "php-fpm:",
         ] {
-            assert_eq!(Title::of(&[text.as_bytes()]), None, "{text}");
+            assert_eq!(parse_title(&[text.as_bytes()]), None, "{text}");
         }
-        assert_eq!(Title::of(&[]), None);
+        assert_eq!(parse_title(&[]), None);
     }
 
     #[test]
@@ -184,7 +184,7 @@ mod tests {
     proptest! {
         #[test]
         fn no_bytes_make_it_panic(text in prop::collection::vec(any::<u8>(), 0..300)) {
-            let _ = Title::of(&[&text]);
+            let _ = parse_title(&[&text]);
         }
 
         // The type holds words of the lists alone; what is checked is that the lists have none that a title brought along.
@@ -201,7 +201,7 @@ mod tests {
             ]),
         ) {
             let text = format!("{before}{theirs}{after}");
-            if let Some(title) = Title::of(&[text.as_bytes()]) {
+            if let Some(title) = parse_title(&[text.as_bytes()]) {
                 prop_assert!(title.to_string().is_ascii(), "{text} says {title}");
             }
         }

@@ -13,30 +13,30 @@ pub struct SocketListing {
     /// What there is.
     pub sockets: Sockets,
     /// Whether the kernel's listing was refused.
-    pub refused: bool,
+    pub is_fallback: bool,
 }
 
 /// Lists the sockets of the namespace that `conversation` is held in or, if the kernel refuses, those that `net` (a `/proc/PID/net`)
 /// tells.
-pub fn list(
+pub fn list_sockets(
     conversation: &mut SockDiag,
     net: impl FnOnce() -> Seen<Directory>,
     tape: &Tape,
     buffer: &mut Vec<u8>,
 ) -> Seen<SocketListing> {
     if let Seen::Here(sockets) = conversation.list(tape, buffer) {
-        return Seen::Here(SocketListing { sockets, refused: false });
+        return Seen::Here(SocketListing { sockets, is_fallback: false });
     }
     net().map(|net| {
         let mut sockets = Sockets::default();
         for name in ["tcp", "tcp6"] {
             if let Seen::Here(text) = net.read(name, buffer) {
-                sockets.tcp.extend(parse::lines(text).filter_map(parse::net::tcp));
+                sockets.tcp.extend(parse::lines(text).filter_map(parse::proc_net::parse_tcp_line));
             }
         }
         if let Seen::Here(text) = net.read("unix", buffer) {
-            sockets.unix.extend(parse::lines(text).filter_map(parse::net::unix));
+            sockets.unix.extend(parse::lines(text).filter_map(parse::proc_net::parse_unix_line));
         }
-        SocketListing { sockets, refused: true }
+        SocketListing { sockets, is_fallback: true }
     })
 }

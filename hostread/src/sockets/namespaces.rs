@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, io, os::fd::OwnedFd};
 
 use super::{
-    listing::{SocketListing, list},
+    listing::{SocketListing, list_sockets},
     sock_diag::SockDiag,
 };
 use crate::{directory::Directory, proc_root::ProcRoot, seen::Seen, vantage::Vantage};
@@ -13,7 +13,7 @@ const MOST: usize = 256;
 
 /// The conversations that are held, by the number of the namespace. A socket stays in the namespace that it was made in, whoever uses it.
 #[derive(Default)]
-pub struct Namespaces {
+pub struct NetworkNamespaces {
     conversations: BTreeMap<u64, SockDiag>,
     // Entering a namespace takes a right that does not come by itself.
     is_refused: bool,
@@ -29,7 +29,7 @@ pub struct NamespaceListings {
     pub left_out: usize,
 }
 
-impl Namespaces {
+impl NetworkNamespaces {
     /// Lists the namespace of `vantage` and those of `others`, which names a process in each.
     pub fn list(
         &mut self,
@@ -38,19 +38,19 @@ impl Namespaces {
         root: &ProcRoot,
         buffer: &mut Vec<u8>,
     ) -> NamespaceListings {
-        self.conversations.retain(|number, _| *number == vantage.network || others.contains_key(number));
+        self.conversations.retain(|number, _| *number == vantage.network_namespace || others.contains_key(number));
         let mut listings = BTreeMap::new();
         let begin =
-            || if vantage.own_network { SockDiag::begin() } else { Err(io::ErrorKind::PermissionDenied.into()) };
-        let (_, home) = self.list_one(vantage.network, begin, || vantage.net(root), root, buffer);
-        let home = home.map(|listing| drop(listings.insert(vantage.network, listing)));
-        let others: Vec<_> = others.iter().filter(|(number, _)| **number != vantage.network).collect();
+            || if vantage.is_own_network { SockDiag::open() } else { Err(io::ErrorKind::PermissionDenied.into()) };
+        let (_, home) = self.list_one(vantage.network_namespace, begin, || vantage.open_net(root), root, buffer);
+        let home = home.map(|listing| drop(listings.insert(vantage.network_namespace, listing)));
+        let others: Vec<_> = others.iter().filter(|(number, _)| **number != vantage.network_namespace).collect();
         for (number, pid) in others.iter().copied().take(MOST) {
             let may_enter = !self.is_refused;
             let begin = || {
                 if may_enter { begin_within(root, *pid, *number) } else { Err(io::ErrorKind::PermissionDenied.into()) }
             };
-            let net = || root.directory.directory(&format!("{pid}/net"));
+            let net = || root.directory.open_dir(&format!("{pid}/net"));
             let (begun, listing) = self.list_one(*number, begin, net, root, buffer);
             self.is_refused |= begun == Seen::Denied;
             if let Seen::Here(listing) = listing {
@@ -71,14 +71,14 @@ impl Namespaces {
         let (answer, mut conversation) = match self.conversations.remove(&number) {
             Some(conversation) => (Seen::Here(()), conversation),
             None => {
-                let mut begun = SockDiag::recorded();
+                let mut begun = SockDiag::for_playback();
                 let name = number.to_string();
                 let open = || begin().map(|conversation| begun = conversation).into();
                 (root.tape.value("netlink-open", &name, open), begun)
             }
         };
-        let listing = list(&mut conversation, net, &root.tape, buffer);
-        if matches!(&listing, Seen::Here(listing) if !listing.refused) {
+        let listing = list_sockets(&mut conversation, net, &root.tape, buffer);
+        if matches!(&listing, Seen::Here(listing) if !listing.is_fallback) {
             self.conversations.insert(number, conversation);
         }
         (answer, listing)
@@ -95,7 +95,7 @@ fn begin_within(root: &ProcRoot, pid: u32, number: u64) -> io::Result<SockDiag> 
     let enter = move |namespace: OwnedFd| {
         let kind = Some(rustix::thread::LinkNameSpaceType::Network);
         rustix::thread::move_into_link_name_space(std::os::fd::AsFd::as_fd(&namespace), kind)?;
-        SockDiag::begin()
+        SockDiag::open()
     };
     let entering = std::thread::Builder::new().name("namespace".to_owned()).spawn(move || enter(namespace))?;
     entering.join().unwrap_or_else(|_| Err(io::ErrorKind::Other.into()))

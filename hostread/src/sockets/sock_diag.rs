@@ -12,7 +12,7 @@ use netlink_packet_sock_diag::{
 use netlink_sys::{Socket, SocketAddr as NetlinkAddr, protocols::NETLINK_SOCK_DIAG};
 
 use crate::{
-    parse::{sock_diag::take_all, sockets::Sockets},
+    parse::{sock_diag::parse_messages, sockets::Sockets},
     seen::Seen,
     tape::Tape,
 };
@@ -25,12 +25,12 @@ impl SockDiag {
     ///
     /// # Errors
     /// What the kernel says.
-    pub fn begin() -> io::Result<SockDiag> {
+    pub fn open() -> io::Result<SockDiag> {
         Netlink::open().map(|netlink| SockDiag(Some(netlink)))
     }
 
     /// One with a recording.
-    pub fn recorded() -> SockDiag {
+    pub fn for_playback() -> SockDiag {
         SockDiag(None)
     }
 
@@ -73,7 +73,7 @@ impl SockDiag {
                 let sent = asked.take().map_or(Ok(()), |request| netlink.send(request));
                 sent.and_then(|()| netlink.receive(buffer)).into()
             });
-            match received.and_then(|()| take_all(buffer, sockets).into()) {
+            match received.and_then(|()| parse_messages(buffer, sockets).into()) {
                 Seen::Here(false) => {}
                 listed => return listed.map(drop),
             }

@@ -28,7 +28,7 @@ fn stat_is_read_as_procfs_reads_it() {
     each_process(|process, pid| {
         let Some(text) = read(pid, "stat") else { return };
         let Ok(theirs) = procfs::process::Stat::from_read(text.as_slice()) else { return };
-        let ours = parse::stat::parse(&text).unwrap();
+        let ours = parse::stat::parse_stat(&text).unwrap();
         assert_eq!(ours.pid, u32::try_from(process.pid()).unwrap());
         assert_eq!(parse::text(ours.comm), theirs.comm);
         assert_eq!(char::from(ours.state), theirs.state);
@@ -48,33 +48,34 @@ fn memory_scheduling_io_and_limits_are_read_as_procfs_reads_them() {
     each_process(|process, pid| {
         if let Some(text) = read(pid, "statm") {
             let theirs = procfs::process::StatM::from_read(text.as_slice()).unwrap();
-            let ours = parse::process::statm(&text).unwrap();
+            let ours = parse::process::parse_statm(&text).unwrap();
             assert_eq!((ours.resident, ours.private), (theirs.resident, theirs.resident.saturating_sub(theirs.shared)));
         }
         if let Some(text) = read(pid, "schedstat") {
             let theirs = Schedstat::from_read(text.as_slice()).unwrap();
-            let ours = parse::process::schedule(&text).unwrap();
+            let ours = parse::process::parse_schedstat(&text).unwrap();
             let expected = (theirs.sum_exec_runtime, theirs.run_delay, theirs.pcount);
-            assert_eq!((ours.ran, ours.delay, ours.turns), expected);
+            assert_eq!((ours.cpu_nanos, ours.run_delay_nanos, ours.timeslices), expected);
         }
         if let Some(text) = read(pid, "io") {
             let theirs = procfs::process::Io::from_read(text.as_slice()).unwrap();
-            let ours = parse::process::io(&text).unwrap();
-            assert_eq!((ours.written, ours.write_calls), (theirs.wchar, theirs.syscw));
-            assert_eq!((ours.storage_read, ours.storage_written), (theirs.read_bytes, theirs.write_bytes));
+            let ours = parse::process::parse_io(&text).unwrap();
+            assert_eq!((ours.written_bytes, ours.write_calls), (theirs.wchar, theirs.syscw));
+            assert_eq!((ours.storage_read_bytes, ours.storage_written_bytes), (theirs.read_bytes, theirs.write_bytes));
         }
         if let Some(text) = read(pid, "limits") {
             let theirs = procfs::process::Limits::from_read(text.as_slice()).unwrap().max_open_files.soft_limit;
-            let ours = parse::process::open_files_limit(&text);
+            let ours = parse::process::parse_open_files_limit(&text);
             let root = ProcRoot::open("/proc".as_ref(), Tape::default()).unwrap();
-            let by_number = root.directory.enter(&pid.to_string()).and_then(|process| process.open_files_limit(pid));
+            let by_number =
+                root.directory.open_dir_for_lookup(&pid.to_string()).and_then(|process| process.open_files_limit(pid));
             // Without rights the kernel refuses what is others', and a process that has ended has none.
             assert!(pid != std::process::id() || by_number.here().is_some());
             assert!(by_number.here().is_none_or(|by_number| Some(by_number) == ours));
             assert!(matches!(theirs, procfs::process::LimitValue::Value(theirs) if ours == Some(theirs)));
         }
         if let (Some(text), Ok(theirs)) = (read(pid, "cmdline"), process.cmdline()) {
-            let ours: Vec<String> = parse::process::arguments(&text).into_iter().map(parse::text).collect();
+            let ours: Vec<String> = parse::process::parse_arguments(&text).into_iter().map(parse::text).collect();
             // It may have become another program between the two reads.
             if read(pid, "cmdline").as_ref() != Some(&text) {
                 return;
@@ -89,14 +90,17 @@ fn memory_scheduling_io_and_limits_are_read_as_procfs_reads_them() {
 fn the_host_s_files_are_read_as_procfs_reads_them() {
     let text = std::fs::read("/proc/uptime").unwrap();
     let theirs = procfs::Uptime::from_read(text.as_slice()).unwrap();
-    let ours = parse::system::uptime_centis(&text).unwrap();
+    let ours = parse::system::parse_uptime_centis(&text).unwrap();
     assert!((ours as f64 / 100.0 - theirs.uptime).abs() < 0.001);
+    let text = std::fs::read("/proc/meminfo").unwrap();
+    let theirs = procfs::Meminfo::from_read(text.as_slice()).unwrap();
+    assert_eq!(parse::system::parse_available_memory(&text), theirs.mem_available);
     let text = std::fs::read("/proc/stat").unwrap();
-    let ticks = parse::system::cpu_ticks(&text).unwrap();
+    let ticks = parse::system::parse_cpu_ticks(&text).unwrap();
     assert!(ticks.busy > 0 && ticks.busy <= ticks.total);
     if let Ok(text) = std::fs::read("/proc/pressure/memory") {
         let theirs = procfs::MemoryPressure::from_read(text.as_slice()).unwrap();
-        let ours = parse::system::pressure(&text);
+        let ours = parse::system::parse_pressure(&text);
         assert_eq!((ours.some, ours.full), (Some(theirs.some.avg10), Some(theirs.full.avg10)));
     }
 }
@@ -105,7 +109,7 @@ fn the_host_s_files_are_read_as_procfs_reads_them() {
 fn disks_counters_and_mounts_are_read_as_procfs_reads_them() {
     let text = std::fs::read("/proc/diskstats").unwrap();
     let theirs = procfs::DiskStats::from_read(text.as_slice()).unwrap().0;
-    let ours: Vec<_> = parse::lines(&text).filter_map(parse::diskstats::parse).collect();
+    let ours: Vec<_> = parse::lines(&text).filter_map(parse::diskstats::parse_disk_line).collect();
     assert_eq!(ours.len(), theirs.len());
     for (ours, theirs) in ours.iter().zip(theirs) {
         assert_eq!((parse::text(ours.name), ours.in_flight), (theirs.name, theirs.in_progress));
@@ -116,24 +120,24 @@ fn disks_counters_and_mounts_are_read_as_procfs_reads_them() {
     }
     let text = std::fs::read("/proc/self/net/snmp").unwrap();
     let theirs = procfs::net::Snmp::from_read(text.as_slice()).unwrap();
-    assert_eq!(parse::counters::counter(&text, b"Tcp:", b"RetransSegs"), Some(theirs.tcp_retrans_segs));
-    assert_eq!(parse::counters::counter(&text, b"Udp:", b"InDatagrams"), Some(theirs.udp_in_datagrams));
+    assert_eq!(parse::net_counters::parse_counter(&text, b"Tcp:", b"RetransSegs"), Some(theirs.tcp_retrans_segs));
+    assert_eq!(parse::net_counters::parse_counter(&text, b"Udp:", b"InDatagrams"), Some(theirs.udp_in_datagrams));
     let text = std::fs::read("/proc/self/mountinfo").unwrap();
     let theirs = procfs::process::MountInfos::from_read(text.as_slice()).unwrap().0;
-    assert_eq!(parse::mounts::parse(&text).count(), theirs.len());
+    assert_eq!(parse::mounts::parse_mountinfo(&text).count(), theirs.len());
 }
 
 #[test]
 fn what_the_kernel_counts_is_read_as_procfs_reads_it() {
     let text = std::fs::read("/proc/stat").unwrap();
     let theirs = procfs::KernelStats::from_buf_read(text.as_slice(), procfs::current_system_info()).unwrap();
-    let ours = parse::system::activity(&text);
-    assert_eq!((ours.switches, ours.forks), (Some(theirs.ctxt), Some(theirs.processes)));
+    let ours = parse::system::parse_activity(&text);
+    assert_eq!((ours.context_switches, ours.forks), (Some(theirs.ctxt), Some(theirs.processes)));
     let level = |level: Option<u64>| level.map(|level| u32::try_from(level).unwrap());
     assert_eq!((level(ours.running), level(ours.blocked)), (theirs.procs_running, theirs.procs_blocked));
     // It is read twice, and what it counts hardly ever happens.
     let (theirs, text) = (procfs::vmstat().unwrap(), std::fs::read("/proc/vmstat").unwrap());
-    let ours = parse::system::paging(&text);
+    let ours = parse::system::parse_paging(&text);
     let their = |name: &str| theirs.get(name).map(|value| value.cast_unsigned());
     assert_eq!((ours.oom_kills, ours.swapped_out), (their("oom_kill"), their("pswpout")));
 }
@@ -144,19 +148,21 @@ fn a_filesystem_has_the_room_that_df_tells() {
     // In memory a folder alone takes no room.
     std::fs::write(directory.path().join("file"), "some").unwrap();
     let root = ProcRoot::open("/proc".as_ref(), Tape::default()).unwrap();
-    let top = root.directory.directory("self/root").here().unwrap();
+    let top = root.directory.open_dir("self/root").here().unwrap();
     let path = directory.path().canonicalize().unwrap();
     let device = std::os::unix::fs::MetadataExt::dev(&path.metadata().unwrap());
     let device = (rustix::fs::major(device), rustix::fs::minor(device));
     let below = path.to_str().unwrap().trim_start_matches('/');
-    let ours = top.space(below, Some(device)).here().unwrap();
+    let ours = top.filesystem_space(below, Some(device)).here().unwrap();
     let output = std::process::Command::new("df").args(["-B1", "--output=size,itotal"]).arg(&path).output().unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
     let theirs: Vec<u64> =
         text.lines().nth(1).unwrap().split_whitespace().map(|field| field.parse().unwrap()).collect();
-    assert_eq!(theirs, [ours.blocks * ours.block, ours.inodes]);
-    assert!(ours.available <= ours.free && ours.free < ours.blocks && ours.inodes_free <= ours.inodes);
-    assert_eq!(top.space(below, Some((device.0, device.1 + 1))), Seen::Gone);
+    assert_eq!(theirs, [ours.blocks * ours.block_size, ours.inodes]);
+    assert!(
+        ours.available_blocks <= ours.free_blocks && ours.free_blocks < ours.blocks && ours.free_inodes <= ours.inodes
+    );
+    assert_eq!(top.filesystem_space(below, Some((device.0, device.1 + 1))), Seen::Gone);
 }
 
 #[test]
@@ -165,13 +171,14 @@ fn a_held_lock_is_listed_as_procfs_lists_it() {
     rustix::fs::flock(&file, rustix::fs::FlockOperation::LockExclusive).unwrap();
     let inode = std::os::unix::fs::MetadataExt::ino(&file.as_file().metadata().unwrap());
     let text = std::fs::read("/proc/locks").unwrap();
-    let ours = parse::lines(&text).filter_map(parse::locks::parse).find(|line| line.lock.inode == inode).unwrap();
+    let ours =
+        parse::lines(&text).filter_map(parse::locks::parse_lock_line).find(|line| line.lock.inode == inode).unwrap();
     let theirs = procfs::Locks::from_read(text.as_slice()).unwrap().0;
     let theirs = theirs.into_iter().find(|lock| lock.inode == inode).unwrap();
     assert_eq!(Some(ours.lock.pid), theirs.pid.map(i64::from));
     assert_eq!(ours.lock.device, (theirs.devmaj, theirs.devmin));
     assert_eq!(ours.lock.range, (theirs.offset_first, theirs.offset_last));
-    assert!(!ours.lock.shared && !ours.waits);
+    assert!(!ours.lock.is_shared && !ours.is_waiting);
 }
 
 #[test]
@@ -182,16 +189,17 @@ fn the_sockets_that_the_kernel_lists_are_those_in_proc() {
     let path = directory.path().join("s.sock");
     let _unix = std::os::unix::net::UnixListener::bind(&path).unwrap();
     let root = ProcRoot::open("/proc".as_ref(), Tape::default()).unwrap();
-    let net = || root.directory.directory("self/net");
+    let net = || root.directory.open_dir("self/net");
     let mut buffer = Vec::new();
-    let mut list = |mut conversation| sockets::list(&mut conversation, net, &root.tape, &mut buffer).here().unwrap();
-    let listed = list(SockDiag::begin().unwrap());
-    let told = list(SockDiag::recorded());
+    let mut list =
+        |mut conversation| sockets::list_sockets(&mut conversation, net, &root.tape, &mut buffer).here().unwrap();
+    let listed = list(SockDiag::open().unwrap());
+    let told = list(SockDiag::for_playback());
     for listing in [&listed, &told] {
-        let tcp = listing.sockets.tcp.iter().find(|socket| socket.local.port() == port && socket.listens).unwrap();
+        let tcp = listing.sockets.tcp.iter().find(|socket| socket.local.port() == port && socket.is_listening).unwrap();
         assert!(tcp.inode > 0);
         let unix = listing.sockets.unix.iter().find(|socket| socket.name.as_deref() == path.to_str()).unwrap();
-        assert!(unix.listens && unix.inode > 0);
+        assert!(unix.is_listening && unix.inode > 0);
     }
-    assert!(told.refused);
+    assert!(told.is_fallback);
 }

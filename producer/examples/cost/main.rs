@@ -39,7 +39,7 @@ fn print_columns() -> anyhow::Result<()> {
     let (ticks, page) = (rustix::param::clock_ticks_per_second(), rustix::param::page_size() as u64);
     let mut text = Vec::new();
     writeln!(text, "    PID    PPID S NLWP   RSS     TIME  MAJFL COMMAND")?;
-    for line in ps::list(&root, &mut Vec::new())? {
+    for line in ps::list_processes(&root, &mut Vec::new())? {
         let (state, seconds) = (char::from(line.state), line.cpu_ticks / ticks);
         let kib = line.resident_pages.here().map_or("?".to_owned(), |pages| (pages * page / 1024).to_string());
         write!(text, "{:7} {:7} {state} {:4} {kib:>5} ", line.pid, line.parent, line.threads)?;

@@ -29,7 +29,7 @@ impl Recorded {
     /// A sweeper that has swept once: the first sweep is like no other.
     pub fn new(producer: Producer) -> anyhow::Result<Recorded> {
         let file = Shared::default();
-        let mut sweeper = Sweeper::with_tape(producer, Tape::recording(Box::new(file.clone()))?)?;
+        let mut sweeper = Sweeper::with_tape(producer, Tape::record_to(Box::new(file.clone()))?)?;
         sweeper.sweep()?;
         let mut reader = Reader::<RawRead, _>::open(Cursor::new(file.bytes()))?;
         let first = reader.next_block()?;

@@ -11,7 +11,7 @@ use std::{
 
 use hostread::{
     ProcRoot, Seen, Tape,
-    cgroups::{CgroupLimits, CgroupMounts, CgroupReading, Hierarchies, around, parent},
+    cgroups::{CgroupLimits, CgroupMounts, CgroupUsage, Hierarchies, ancestors, parent},
 };
 
 use crate::collect::{
@@ -62,7 +62,7 @@ struct GroupState {
     limits: CgroupLimits,
     denied: bool,
     // None if it was left out in that sweep.
-    reading: Option<CgroupReading>,
+    reading: Option<CgroupUsage>,
 }
 
 /// A group as processes tell of it.
@@ -78,7 +78,7 @@ struct GroupMembers<'p> {
 impl History {
     /// Nothing yet, of the hierarchies that are mounted at `path`.
     pub fn new(path: &Path, root: &ProcRoot, buffer: &mut Vec<u8>) -> History {
-        let mounted = CgroupMounts::find(path, root, buffer);
+        let mounted = CgroupMounts::detect(path, root, buffer);
         History { mounted, tape: root.tape.clone(), groups: BTreeMap::new(), sweeps: 0 }
     }
 
@@ -94,9 +94,9 @@ impl History {
             let now = self.read(path, members.hierarchies, known, is_wanted, buffer);
             found.denied += usize::from(now.denied);
             if let Some(reading) = &now.reading {
-                let frozen = reading.frozen == Seen::Here(true);
+                let frozen = reading.is_frozen == Seen::Here(true);
                 around_frozen.extend(parent(path).filter(|_| frozen));
-                if members.inhabited || now.limits.any() || frozen {
+                if members.inhabited || now.limits.is_any_set() || frozen {
                     found.shown.push(self.group(path, &members, &now.limits, reading, known.as_ref()));
                 }
             }
@@ -117,12 +117,12 @@ impl History {
         buffer: &mut Vec<u8>,
     ) -> GroupState {
         let known = known.filter(|_| !self.is_limit_reread_due(path));
-        if let Some(known) = known.filter(|known| !(is_wanted || known.limits.any())) {
+        if let Some(known) = known.filter(|known| !(is_wanted || known.limits.is_any_set())) {
             return GroupState { reading: None, ..known };
         }
         let opened = self.mounted.open(path, hierarchies);
-        let limits = known.map_or_else(|| opened.limits(buffer), |known| known.limits);
-        let reading = (is_wanted || limits.any()).then(|| opened.read_all(&limits, &self.tape, buffer));
+        let limits = known.map_or_else(|| opened.read_limits(buffer), |known| known.limits);
+        let reading = (is_wanted || limits.is_any_set()).then(|| opened.read_usage(&limits, &self.tape, buffer));
         GroupState { limits, denied: opened.is_denied(), reading }
     }
 
@@ -137,7 +137,7 @@ impl History {
         path: &'p str,
         members: &GroupMembers<'p>,
         limits: &CgroupLimits,
-        reading: &CgroupReading,
+        reading: &CgroupUsage,
         known: Option<&GroupState>,
     ) -> Group<'p> {
         let before = known.and_then(|known| known.reading.as_ref());
@@ -156,15 +156,15 @@ impl History {
         let mut inhabited = BTreeMap::<&str, GroupMembers<'_>>::new();
         for info in processes.iter().map(|process| &process.info) {
             let label = info.container.as_ref().and_then(Container::label);
-            for place in info.groups.places().iter().filter(|place| self.is_group(&place.path)) {
-                let processes = u32::from(place.innermost);
+            for place in info.groups.iter().filter(|place| self.is_group(&place.path)) {
+                let processes = u32::from(place.is_innermost);
                 let other = GroupMembers { hierarchies: place.hierarchies, processes, label, inhabited: true };
                 inhabited.entry(&place.path).or_default().add(&other);
             }
         }
         let mut all = inhabited.clone();
         for (path, members) in &inhabited {
-            for path in around(path).filter(|path| self.is_group(path)) {
+            for path in ancestors(path).filter(|path| self.is_group(path)) {
                 all.entry(path).or_default().add(&GroupMembers { inhabited: false, ..*members });
             }
         }
@@ -172,7 +172,7 @@ impl History {
     }
 
     fn is_group(&self, path: &str) -> bool {
-        path != "/" || self.mounted.top_is_a_group
+        path != "/" || self.mounted.root_is_a_group
     }
 }
 

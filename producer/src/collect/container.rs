@@ -50,10 +50,10 @@ fn namespace(
     buffer: &mut Vec<u8>,
 ) -> Seen<Option<String>> {
     const LONGEST: usize = 256;
-    let keep = |text: &[u8]| environ::name(text).unwrap_or_default().as_bytes().to_vec();
-    match blocking_reader.read_part(directory, (process, NAMESPACE), LONGEST, buffer, keep) {
+    let keep = |text: &[u8]| environ::parse_name(text).unwrap_or_default().as_bytes().to_vec();
+    match blocking_reader.read_file(directory, (process, NAMESPACE), LONGEST, buffer, keep) {
         Seen::Late => Seen::Late,
-        told => Seen::Here(told.here().and_then(environ::name).map(str::to_owned)),
+        told => Seen::Here(told.here().and_then(environ::parse_name).map(str::to_owned)),
     }
 }
 
@@ -80,24 +80,30 @@ impl LabelCache {
         blocking_reader: &mut BlockingReader,
         buffer: &mut Vec<u8>,
     ) -> Option<Container> {
-        let mut groups = groups.places().iter().map(|place| place.path.as_str());
-        let (group, id) = groups.find_map(|group| Some((group, path::container(group)?.id)))?;
+        let mut groups = groups.iter().map(|place| place.path.as_str());
+        let (group, id) = groups.find_map(|group| Some((group, path::find_container(group)?.id)))?;
         let known = || label::from_lxc_path(group).or_else(|| self.labels.get(id).cloned());
         let label = match known() {
             Some(label) => Seen::Here(Some(label)),
             None => {
-                let text = blocking_reader.read_part(directory, (process, "environ"), LONGEST, buffer, environ::kept);
+                let text = blocking_reader.read_file(
+                    directory,
+                    (process, "environ"),
+                    LONGEST,
+                    buffer,
+                    environ::without_secrets,
+                );
                 let text = text.map(<[u8]>::to_vec);
                 text.and_then(|text| {
-                    let mut names = environ::names(&text);
-                    names.kubernetes |= path::pod(group).is_some();
+                    let mut names = environ::parse_container_names(&text);
+                    names.kubernetes |= path::find_pod_uid(group).is_some();
                     let namespace = match names.namespace {
                         None if names.kubernetes => namespace(process, directory, blocking_reader, buffer),
                         _ => Seen::Here(None),
                     };
                     namespace.map(|namespace| {
                         let namespace = names.namespace.or(namespace.as_deref());
-                        label::from_environment(&environ::Names { namespace, ..names }, id, &self.host)
+                        label::from_environment(&environ::ContainerNames { namespace, ..names }, id, &self.host)
                     })
                 })
             }

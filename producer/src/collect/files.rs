@@ -173,14 +173,14 @@ impl FileTable {
 
     /// Reads the open files of a process, of which an earlier look may have told the descriptors' numbers.
     pub fn handles(&mut self, process: &Directory, earlier: &[u32], buffer: &mut Vec<u8>) -> Seen<Handles> {
-        process.directory("fd").and_then(|fds| {
+        process.open_dir("fd").and_then(|fds| {
             let mut handles = Handles::default();
             let expected = fds.size().here().and_then(|size| usize::try_from(size).ok()).unwrap_or(0);
             self.guess(&mut handles, &fds, expected, earlier, buffer);
             if expected > 0 && handles.numbers.len() == expected {
                 return Seen::Here(handles);
             }
-            fds.numbers().map(|numbers| {
+            fds.numeric_names().map(|numbers| {
                 let guessed: HashSet<u32> = handles.numbers.iter().copied().collect();
                 for fd in numbers.iter().copied().filter(|fd| !guessed.contains(fd)) {
                     if handles.denied {
@@ -229,9 +229,10 @@ impl FileTable {
 
     /// The inodes of a process's sockets.
     pub fn sockets(&mut self, process: &Directory, buffer: &mut Vec<u8>) -> Vec<u64> {
-        let Seen::Here(fds) = process.directory("fd") else { return Vec::new() };
-        let numbers = fds.numbers().here().unwrap_or_default();
-        let link = |fd: &u32| parse::process::numbered(fds.link(&fd.to_string(), buffer).here()?, b"socket");
+        let Seen::Here(fds) = process.open_dir("fd") else { return Vec::new() };
+        let numbers = fds.numeric_names().here().unwrap_or_default();
+        let link =
+            |fd: &u32| parse::process::parse_link_number(fds.read_link(&fd.to_string(), buffer).here()?, b"socket");
         numbers.iter().filter_map(link).collect()
     }
 
@@ -239,9 +240,9 @@ impl FileTable {
     fn handle(&mut self, fds: &Directory, fd: u32, buffer: &mut Vec<u8>) -> Seen<Option<Handle>> {
         let name = rustix::path::DecInt::new(fd);
         let name = name.as_str();
-        let target = match fds.target(name) {
+        let target = match fds.target_info(name) {
             // Some filesystems in user space show nobody else anything of theirs. That is of this file alone, if its link can be read.
-            Seen::Denied if fds.link(name, buffer) != Seen::Denied => return Seen::Here(None),
+            Seen::Denied if fds.read_link(name, buffer) != Seen::Denied => return Seen::Here(None),
             target => target,
         };
         target.and_then(|target| {
@@ -271,8 +272,9 @@ impl FileTable {
     /// Whether it is a socket in use, and not the name of one in a file system.
     fn is_socket(&mut self, file: FileKey, fds: &Directory, name: &str, buffer: &mut Vec<u8>) -> bool {
         if self.sockets.is_none() {
-            let link = fds.link(name, buffer).here();
-            self.sockets = link.and_then(|link| parse::process::numbered(link, b"socket")).map(|_| file.device);
+            let link = fds.read_link(name, buffer).here();
+            self.sockets =
+                link.and_then(|link| parse::process::parse_link_number(link, b"socket")).map(|_| file.device);
         }
         self.sockets == Some(file.device)
     }
@@ -289,17 +291,17 @@ impl FileTable {
         let sweep = self.sweep;
         if let Some(known) = self.files.get_mut(&file).filter(|known| known.seen == sweep) {
             if known.asked != sweep {
-                (known.allocated, known.asked) = (target.allocated, sweep);
+                (known.allocated, known.asked) = (target.allocated_bytes, sweep);
             }
             return true;
         }
-        let Some(link) = fds.link(name, buffer).here().filter(|link| is_shown(link)) else { return false };
+        let Some(link) = fds.read_link(name, buffer).here().filter(|link| is_shown(link)) else { return false };
         let path = parse::text(link.strip_suffix(b" (deleted)").unwrap_or(link));
         if self.own_paths.iter().any(|own| Path::new(&path).starts_with(own)) {
             return false;
         }
         let regular = FileType::from_raw_mode(target.mode) == FileType::RegularFile;
-        let is_new = || match (self.last, self.began, target.made_at) {
+        let is_new = || match (self.last, self.began, target.created_at) {
             (Some(last), Some(began), Some(made_at)) => began.has_creation_since(&last, made_at),
             _ => false,
         };
@@ -307,7 +309,7 @@ impl FileTable {
             Some(known) => known.allocated_before,
             None => is_new().then_some(0),
         };
-        let FileInfo { mount, allocated, .. } = *target;
+        let FileInfo { mount_id: mount, allocated_bytes: allocated, .. } = *target;
         self.files.insert(file, File { path, regular, mount, allocated, allocated_before, seen: sweep, asked: sweep });
         true
     }

@@ -114,9 +114,9 @@ impl History {
         let open_files = self.open_files(inputs, coverage, buffer);
         let found = self.thaw_waits(inputs, &open_files, coverage, buffer);
         let mut fillers = self.filling.update(inputs.processes, &open_files, inputs.at);
-        let top = inputs.vantage.top(inputs.root);
+        let top = inputs.vantage.open_root(inputs.root);
         coverage.add_seen("filesystems", &top);
-        let mountinfo = inputs.root.path.join(inputs.vantage.mountinfo()).display().to_string();
+        let mountinfo = inputs.root.path.join(inputs.vantage.mountinfo_path()).display().to_string();
         let mut filesystems = Vec::new();
         for (device, mount) in relevant_mounts(&self.mounts.local, &open_files) {
             let space = space(&top, mount);
@@ -131,9 +131,9 @@ impl History {
                 FilesystemState { mount, space, was_writable, error_evidence: error_evidence.as_ref(), thaw_waits };
             if let Seen::Here(space) = space {
                 // The list of mounts is older than what the filesystem says itself.
-                let is_new = space.read_only && mount.writable && !mount.read_only;
+                let is_new = space.is_read_only && mount.is_writable && !mount.is_filesystem_read_only;
                 self.sweeps_until_reread = if is_new { 0 } else { self.sweeps_until_reread };
-                self.writable.extend((!space.read_only).then_some(*device));
+                self.writable.extend((!space.is_read_only).then_some(*device));
             }
             let writers: Vec<usize> = open_files.writers(*device).collect();
             let fillers = fillers.remove(device).filter(|_| state.is_nearly_full()).unwrap_or_default();
@@ -188,11 +188,11 @@ impl History {
     }
 
     fn read_mounts(&mut self, inputs: &FilesystemInputs<'_>, coverage: &mut CoverageBuilder, buffer: &mut Vec<u8>) {
-        let text = inputs.root.directory.read(&inputs.vantage.mountinfo(), buffer);
+        let text = inputs.root.directory.read(&inputs.vantage.mountinfo_path(), buffer);
         coverage.add_seen("filesystems", &text);
         // What is refused is asked for again, so that every sweep says so.
         self.sweeps_until_reread = if matches!(text, Seen::Here(_)) { MOUNTS_REREAD_SWEEPS } else { 0 };
-        self.mounts = LocalMounts::of(parse::mounts::parse(text.here().unwrap_or_default()));
+        self.mounts = LocalMounts::from_mounts(parse::mounts::parse_mountinfo(text.here().unwrap_or_default()));
         self.writable.retain(|device| self.mounts.local.contains_key(device));
         self.errors.retain(|device| self.mounts.local.contains_key(device));
     }
@@ -210,5 +210,5 @@ fn relevant_mounts<'m>(
 fn space(top: &Seen<Directory>, mount: &Mount) -> Seen<FilesystemSpace> {
     let below = mount.path.trim_start_matches('/');
     let below = if below.is_empty() { "." } else { below };
-    top.as_ref().and_then(|top| top.space(below, mounts::device_of_top(mount)))
+    top.as_ref().and_then(|top| top.filesystem_space(below, mounts::mount_point_device(mount)))
 }

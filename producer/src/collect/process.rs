@@ -9,7 +9,7 @@ use std::sync::Arc;
 use hostread::{
     Directory, ProcessKey, Seen,
     parse::{
-        process::{Io, Memory, Schedule},
+        process::{IoCounters, MemoryPages, Schedstat},
         syscall::Syscall,
     },
     process::{OpenProcess, ProcessLimits},
@@ -48,7 +48,7 @@ pub struct Process {
     /// Since when that is counted.
     pub since: Since,
     /// Memory.
-    pub memory: Seen<Memory>,
+    pub memory: Seen<MemoryPages>,
     /// What its memory is compared with.
     pub growth: Growth,
     /// What it may have.
@@ -69,7 +69,7 @@ pub struct Process {
 struct Activity {
     handles: Seen<Handles>,
     syscall: Seen<Option<Syscall>>,
-    io: Seen<Io>,
+    io: Seen<IoCounters>,
 }
 
 impl Activity {
@@ -148,7 +148,7 @@ pub fn read(
 
 /// Whether its only thread, or one of several that were all stopped, has not been on a CPU since: then it has opened, read and
 /// called nothing.
-fn has_rested(process: &OpenProcess, schedule: Seen<Schedule>, before: &Process) -> bool {
+fn has_rested(process: &OpenProcess, schedule: Seen<Schedstat>, before: &Process) -> bool {
     let is_single = process.threads == 1 && before.threads == 1;
     (is_single || process.state == b'T')
         && process.state != b'R'
@@ -167,11 +167,11 @@ impl Process {
     /// Whether it has written by calls, to whatever, since the sweep before or since it began; true too if that may not be seen.
     fn has_written(&self) -> bool {
         let before = match &self.since {
-            Since::Last(before) => before.io.map(|io| io.written),
+            Since::Last(before) => before.io.map(|io| io.written_bytes),
             Since::Birth(_) => Seen::Here(0),
             Since::Unknown => Seen::Unsupported,
         };
-        let now = self.counters.io.map(|io| io.written);
+        let now = self.counters.io.map(|io| io.written_bytes);
         now.here().zip(before.here()).is_none_or(|(now, before)| now > before)
     }
 
@@ -195,7 +195,7 @@ impl Process {
         if !any_gone {
             return Seen::Here(self);
         }
-        if directory.read_small("stat", buffer) == Seen::Gone {
+        if directory.read_page("stat", buffer) == Seen::Gone {
             return Seen::Gone;
         }
         counters.schedule = missing_here(counters.schedule);

@@ -22,7 +22,7 @@ impl ArgumentSummary {
         ArgumentSummary {
             name: role::name_of_process(executable, comm, arguments),
             is_fault_helper: arguments.windows(2).any(|pair| *pair == [&b"fault"[..], b"part"]),
-            command: shown.then(|| parse::scrub::command_line(arguments)),
+            command: shown.then(|| parse::redact::redact_command_line(arguments)),
         }
     }
 

@@ -87,13 +87,13 @@ impl ProcessInfoCache {
         buffer: &'b mut Vec<u8>,
         keep: impl FnOnce(&[u8]) -> Vec<u8>,
     ) -> Seen<&'b [u8]> {
-        self.blocking_reader.read_part(directory, (identity, "cmdline"), LONGEST_ARGUMENTS, buffer, keep)
+        self.blocking_reader.read_file(directory, (identity, "cmdline"), LONGEST_ARGUMENTS, buffer, keep)
     }
 
     /// Forgets who was not seen.
     pub fn end_sweep(&mut self) {
         self.known = std::mem::take(&mut self.seen);
-        self.blocking_reader.end_sweep();
+        self.blocking_reader.reset_wait_budget();
         self.containers.retain(self.known.values().filter_map(|known| known.info.container.as_ref()));
     }
 

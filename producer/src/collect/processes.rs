@@ -153,10 +153,10 @@ impl Processes {
 
     /// How many of the host's tasks a `proc` that hides others' processes does not list; kernel threads are among them.
     pub fn hidden_tasks(&self, root: &ProcRoot, vantage: &Vantage, buffer: &mut Vec<u8>) -> usize {
-        if !vantage.hides {
+        if !vantage.hides_processes {
             return 0;
         }
-        let tasks = root.directory.read_small("loadavg", buffer).here().and_then(parse::system::tasks);
+        let tasks = root.directory.read_page("loadavg", buffer).here().and_then(parse::system::parse_task_count);
         let seen: u64 = self.shown.iter().chain(&self.new_processes.processes).map(|process| process.threads).sum();
         usize::try_from(tasks.unwrap_or(0).saturating_sub(seen)).unwrap_or(usize::MAX).max(1)
     }

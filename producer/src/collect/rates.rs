@@ -1,6 +1,6 @@
 //! What amounts that only grow tell over the true time between two reads.
 
-use hostread::{Seen, parse::process::Io};
+use hostread::{Seen, parse::process::IoCounters};
 
 use crate::collect::{
     measure::{IntoMeasured, Measured, Reason},
@@ -47,7 +47,7 @@ pub fn process_rates(process: &Process, ticks_per_second: f64, counts_delays: bo
     let over = Interval::new(now, &process.since);
     let percent = |ticks: Measured| ticks.map(|ticks| ticks / ticks_per_second * 100.0);
     let block_delay = over.rate_seen(|counters| counters.stat.block_delay_ticks);
-    let storage = |pick: fn(Io) -> u64| over.rate_seen(|counters| counters.io.map(pick));
+    let storage = |pick: fn(IoCounters) -> u64| over.rate_seen(|counters| counters.io.map(pick));
     Rates {
         cpu_pct: percent(over.rate(|counters| counters.stat.user_ticks.saturating_add(counters.stat.system_ticks))),
         system_pct: percent(over.rate(|counters| counters.stat.system_ticks)),
@@ -56,14 +56,14 @@ pub fn process_rates(process: &Process, ticks_per_second: f64, counts_delays: bo
         children_faults: over.rate(|counters| counters.stat.children_faults),
         major_faults: over.rate(|counters| counters.stat.major_faults),
         run_delay_pct: over
-            .rate_seen(|counters| counters.schedule.map(|schedule| schedule.delay))
+            .rate_seen(|counters| counters.schedule.map(|schedule| schedule.run_delay_nanos))
             .map(|nanos| nanos / 1e9 * 100.0),
         block_delay_pct: percent(if counts_delays { block_delay } else { Err(Reason::Off) }),
-        switches: over.rate_seen(|counters| counters.schedule.map(|schedule| schedule.turns)),
-        read_bytes: storage(|io| io.storage_read),
-        write_bytes: storage(|io| io.storage_written),
-        written: storage(|io| io.written),
-        failing_writes: failing(storage(|io| io.write_calls), storage(|io| io.written)),
+        switches: over.rate_seen(|counters| counters.schedule.map(|schedule| schedule.timeslices)),
+        read_bytes: storage(|io| io.storage_read_bytes),
+        write_bytes: storage(|io| io.storage_written_bytes),
+        written: storage(|io| io.written_bytes),
+        failing_writes: failing(storage(|io| io.write_calls), storage(|io| io.written_bytes)),
         private_pages: process.growth.up_to(now.at, process.memory),
     }
 }
@@ -108,7 +108,7 @@ impl<'c> Interval<'c> {
 mod tests {
     use std::time::{Duration, Instant};
 
-    use hostread::{parse::process::Schedule, process::StatCounters};
+    use hostread::{parse::process::Schedstat, process::StatCounters};
 
     use super::*;
 
@@ -124,8 +124,13 @@ mod tests {
                 major_faults: amount,
                 block_delay_ticks: Seen::Here(amount),
             },
-            schedule: Seen::Here(Schedule { ran: amount, delay: amount, turns: amount }),
-            io: Seen::Here(Io { written: 0, write_calls: amount, storage_read: amount, storage_written: 2 * amount }),
+            schedule: Seen::Here(Schedstat { cpu_nanos: amount, run_delay_nanos: amount, timeslices: amount }),
+            io: Seen::Here(IoCounters {
+                written_bytes: 0,
+                write_calls: amount,
+                storage_read_bytes: amount,
+                storage_written_bytes: 2 * amount,
+            }),
         }
     }
 
@@ -154,7 +159,7 @@ mod tests {
     fn what_was_refused_is_no_rate_and_neither_is_what_was_refused_before() {
         let known = counters(hostread::clock::monotonic(), 100);
         let refused = Counters { io: Seen::Denied, ..known };
-        let read = |over: &Interval<'_>| over.rate_seen(|counters| counters.io.map(|io| io.storage_read));
+        let read = |over: &Interval<'_>| over.rate_seen(|counters| counters.io.map(|io| io.storage_read_bytes));
         assert_eq!(check(Some(known), |at| Counters { at, ..refused }, read), Err(Reason::Denied));
         assert_eq!(check(Some(refused), |at| counters(at, 150), read), Err(Reason::FirstSweep));
     }

@@ -1,6 +1,6 @@
 //! What a thing is to its host, whatever its number is today: the part of its name that outlives restarts.
 
-use hostread::parse::title::Title;
+use hostread::parse::title::{Title, parse_title};
 
 /// Replaces each run of digits and each random-looking word (eight or more hexadecimal digits, UUIDs) by `#`, and
 /// control characters by `?`.
@@ -66,7 +66,7 @@ pub fn process_role(container: Option<&str>, executable: Option<&str>, name: &st
 /// What a process is beside its executable: its part in its program if it sets a title that tells it, of an interpreter the script's
 /// base name, and what it calls itself, digits folded. Of the arguments nothing else is used.
 pub fn name_of_process(executable: Option<&str>, comm: &str, arguments: &[&[u8]]) -> String {
-    match Title::of(arguments) {
+    match parse_title(arguments) {
         Some(title) => titled_name(&title, comm, arguments),
         None => untitled_name(executable, comm, arguments),
     }
@@ -77,7 +77,7 @@ fn titled_name(title: &Title, comm: &str, arguments: &[&[u8]]) -> String {
     let repeats = arguments.first().is_some_and(|text| !comm.is_empty() && text.starts_with(comm.as_bytes()));
     let name =
         if repeats || Interpreter::from_name(comm).is_some() { title.program.to_owned() } else { fold_digits(comm) };
-    format!("{name} {}", title.part)
+    format!("{name} {}", title.process_type)
 }
 
 fn untitled_name(executable: Option<&str>, comm: &str, arguments: &[&[u8]]) -> String {

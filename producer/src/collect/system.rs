@@ -23,7 +23,7 @@ pub struct History {
 impl History {
     /// Looks at the host. Disks come last, by name.
     pub fn read(&mut self, inputs: &HostInputs<'_>, buffer: &mut Vec<u8>) -> Vec<Resource> {
-        self.counters.begin(inputs.root.tape.monotonic());
+        self.counters.begin(inputs.root.tape.monotonic_clock());
         let mut resources = self.pressure.read(inputs, &mut self.counters, buffer);
         resources.push(network::read(inputs, &mut self.counters, buffer));
         resources.push(self.clock.read(inputs.clocks));

@@ -59,8 +59,8 @@ impl ThreadScanner {
         let start = others.iter().position(is_next).unwrap_or(0);
         others.rotate_left(start);
         self.next = None;
-        let began = root.tape.thread_cpu();
-        let is_budget_spent = || root.tape.thread_cpu().saturating_sub(began) > budget;
+        let began = root.tape.thread_cpu_time();
+        let is_budget_spent = || root.tape.thread_cpu_time().saturating_sub(began) > budget;
         let n_concerned = urgent.len();
         for (place, at) in urgent.into_iter().chain(others).enumerate() {
             let Some(process) = processes.get(at) else { continue };
@@ -107,14 +107,14 @@ fn other_threads(
     // To ask for the time takes time.
     const THREADS_PER_BUDGET_CHECK: usize = 32;
     let Seen::Here(directory) = OpenProcess::reopen(root, identity, buffer) else { return 0 };
-    let Seen::Here(threads) = directory.directory("task") else { return 0 };
-    let ids = threads.numbers().here().unwrap_or_default();
+    let Seen::Here(threads) = directory.open_dir("task") else { return 0 };
+    let ids = threads.numeric_names().here().unwrap_or_default();
     for (place, id) in ids.iter().copied().enumerate().filter(|(_, id)| *id != identity.pid) {
         if place % THREADS_PER_BUDGET_CHECK == THREADS_PER_BUDGET_CHECK - 1 && is_budget_spent() {
             return ids.len() - place;
         }
-        let text = threads.read_small(&format!("{id}/syscall"), buffer).here();
-        if let Some(syscall) = text.and_then(parse::syscall::parse) {
+        let text = threads.read_page(&format!("{id}/syscall"), buffer).here();
+        if let Some(syscall) = text.and_then(parse::syscall::parse_syscall) {
             list.push(Task { process: at, id, syscall });
         }
     }

@@ -114,7 +114,7 @@ fn add_families(builder: &mut Builder, processes: &[Process], nodes: &[i32], gro
             *children += 1;
             *zombies += u32::from(process.state == b'Z');
         }
-        let memberships = process.info.groups.places().iter().filter(|place| place.innermost);
+        let memberships = process.info.groups.iter().filter(|place| place.is_innermost);
         for group in memberships.filter_map(|place| groups.get(place.path.as_str())) {
             builder.edge(*node, *group, EdgeKind::MemberOf, Relation::OBSERVED);
         }

@@ -47,7 +47,7 @@ impl History {
         self.unread = self.unread.next(inputs, &owners);
         unix::join(inputs, &owners, &self.unread, &mut network);
         self.connections = now;
-        let listed = inputs.listings.iter().filter(|(_, listing)| !listing.refused);
+        let listed = inputs.listings.iter().filter(|(_, listing)| !listing.is_fallback);
         network.network.listed = listed.map(|(namespace, _)| *namespace).collect();
         self.listed.clone_from(&network.network.listed);
         self.at = Some(inputs.at);
@@ -62,12 +62,12 @@ impl History {
             .flat_map(|(namespace, listing)| listing.sockets.tcp.iter().map(|socket| (*namespace, socket)));
         let remember = |(namespace, socket): (u64, &TcpSocket)| {
             let key = (namespace, socket.cookie?);
-            let bytes_read = socket.talk?.received.saturating_sub(u64::from(socket.recv_queue));
+            let bytes_read = socket.activity?.received_bytes.saturating_sub(u64::from(socket.recv_queue));
             let before = self.connections.get(&key).filter(|before| before.bytes_read == bytes_read);
             let since = before.and_then(|before| before.unread_since).unwrap_or(inputs.at);
             let unread_since = (socket.recv_queue > 0).then_some(since);
             Some((key, ConnectionState { retransmits: socket.retransmits?, bytes_read, unread_since }))
         };
-        sockets.filter(|(_, socket)| !socket.listens).filter_map(remember).collect()
+        sockets.filter(|(_, socket)| !socket.is_listening).filter_map(remember).collect()
     }
 }

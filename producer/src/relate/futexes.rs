@@ -64,11 +64,12 @@ impl History {
     ) -> Vec<ContendedFutex> {
         let mut at_futexes = BTreeMap::<usize, BTreeMap<u64, Vec<&Task>>>::new();
         for task in tasks.iter().filter(|task| has_pending_request(task.process)) {
-            if let Some(futex) = task.syscall.futex() {
+            if let Some(futex) = task.syscall.futex_wait_address() {
                 at_futexes.entry(task.process).or_default().entry(futex).or_default().push(task);
             }
         }
-        let mut look = Scan { root, now: root.tape.monotonic(), before: &self.waits, waits: HashMap::new(), buffer };
+        let mut look =
+            Scan { root, now: root.tape.monotonic_clock(), before: &self.waits, waits: HashMap::new(), buffer };
         let mut longest = Vec::new();
         for (at, futexes) in at_futexes {
             let Some(process) = processes.get(at) else { continue };
@@ -109,7 +110,7 @@ impl Scan<'_> {
     /// For how long a task has stayed.
     fn wait(&mut self, process: ProcessKey, futex: u64, task: &Task) -> Duration {
         let key = (process, task.id);
-        let turns = process::turns(self.root, process, task.id, self.buffer);
+        let turns = process::times_scheduled(self.root, process, task.id, self.buffer);
         let same =
             self.before.get(&key).filter(|before| turns.is_some() && (before.futex, before.turns) == (futex, turns));
         let since = same.map_or(self.now, |before| before.since);

@@ -7,7 +7,7 @@ use hostread::{
     locks::LockList,
     parse::{
         self, fdinfo,
-        locks::{Class, Lock},
+        locks::{Lock, LockClass},
     },
     process::OpenProcess,
 };
@@ -111,7 +111,7 @@ pub fn holders(
         found.entry(claim.lock).or_default().push(claim);
     }
     let mut numbers = BTreeMap::<Lock, Vec<(u64, &str)>>::new();
-    for (line, text) in listed.lines.iter().filter(|(line, _)| !line.waits) {
+    for (line, text) in listed.lines.iter().filter(|(line, _)| !line.is_waiting) {
         numbers.entry(line.lock).or_default().push((line.number, text));
     }
     let locks: BTreeSet<Lock> = found.keys().chain(numbers.keys()).copied().collect();
@@ -141,7 +141,7 @@ pub fn holders(
 
 /// The inodes of listed locks whose named owner is not seen to have the file open.
 pub fn inodes_without_owner(processes: &[Process], descriptors: &OpenDescriptors, listed: &LockList) -> BTreeSet<u64> {
-    let held = listed.lines.iter().filter(|(line, _)| !line.waits).map(|(line, _)| line.lock);
+    let held = listed.lines.iter().filter(|(line, _)| !line.is_waiting).map(|(line, _)| line.lock);
     held.filter(|lock| named_owner(processes, descriptors, lock).is_none()).map(|lock| lock.inode).collect()
 }
 
@@ -154,7 +154,7 @@ fn descriptor_locks(
     let Some(process) = processes.get(descriptor.process) else { return Vec::new() };
     let Seen::Here(directory) = OpenProcess::reopen(root, process.key, buffer) else { return Vec::new() };
     let Seen::Here(text) = directory.read(&format!("fdinfo/{}", descriptor.fd), buffer) else { return Vec::new() };
-    fdinfo::locks(text)
+    fdinfo::parse_held_locks(text)
         .map(|(lock, line)| DescriptorLock { descriptor: *descriptor, lock, text: parse::text(line) })
         .collect()
 }
@@ -183,7 +183,7 @@ fn choose_holders(
     let oldest = claimants.iter().copied().min_by_key(|process| (age(process), *process));
     let is_main = named.or(oldest);
     // Readers share a file's lock each in their own right, and without their numbers they can't be told apart.
-    let all_main = lock.shared && lock.class != Class::Posix && lock.pid <= 0;
+    let all_main = lock.is_shared && lock.class != LockClass::Posix && lock.pid <= 0;
     let mut holders: Vec<Holder> = claimants
         .iter()
         .copied()

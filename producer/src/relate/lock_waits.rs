@@ -8,7 +8,7 @@ use std::{
 use hostread::{
     ProcRoot, ProcessKey,
     locks::LockList,
-    parse::syscall::{Family, LockCall},
+    parse::syscall::{LockCall, LockFamily},
     process,
 };
 
@@ -111,19 +111,19 @@ impl History {
         inodes.extend(lock_holders::inodes_without_owner(inputs.processes, &descriptors, listed));
         let held = lock_holders::holders(inputs.root, inputs.processes, &descriptors, listed, &inodes, buffer);
         add_listed_waits(inputs, &descriptors, listed, &mut blocked);
-        let told = listed.lines.iter().filter(|(line, _)| line.waits).count();
+        let told = listed.lines.iter().filter(|(line, _)| line.is_waiting).count();
         let found = blocked.iter().filter(|blocked| blocked.number.is_some()).count();
         let mut locks = FileLocks {
             is_list_readable: listed.readable,
             unknown_waits: told.saturating_sub(found),
             ..FileLocks::default()
         };
-        let now = inputs.root.tape.monotonic();
+        let now = inputs.root.tape.monotonic_clock();
         let mut ongoing = HashMap::with_capacity(blocked.len());
         for blocked in blocked {
             let Some(waiter) = inputs.processes.get(blocked.process) else { continue };
             let key = (waiter.key, blocked.task, blocked.file);
-            let turns = process::turns(inputs.root, waiter.key, blocked.task, buffer);
+            let turns = process::times_scheduled(inputs.root, waiter.key, blocked.task, buffer);
             // A kernel that counts no turns tells nothing; a lock is asked for so seldom that it is the same wait then.
             let before = self.waits.get(&key).filter(|before| before.turns == turns);
             let since = before.map_or(now, |before| before.since);
@@ -176,7 +176,7 @@ fn add_listed_waits(
     let pids: BTreeMap<u32, usize> =
         inputs.processes.iter().enumerate().map(|(at, process)| (process.key.pid, at)).collect();
     let source = inputs.root.path.join("locks").display().to_string();
-    for (line, text) in listed.lines.iter().filter(|(line, _)| line.waits) {
+    for (line, text) in listed.lines.iter().filter(|(line, _)| line.is_waiting) {
         let process = u32::try_from(line.lock.pid).ok().and_then(|pid| pids.get(&pid).copied());
         let family = line.lock.class.family();
         let is_this = |blocked: &&mut BlockedTask| {
@@ -220,7 +220,7 @@ fn blockers(blocked: &BlockedTask, held: &[HeldLock]) -> (Vec<Blocker>, Vec<Lock
         locks = held.iter().filter(|held| held.file == blocked.file && conflicts(blocked, held)).collect();
     }
     // A lock on a whole file leaves no doubt; of a range it is not known which one is wanted.
-    let whole_file = blocked.call.is_some_and(|call| call.family == Family::Flock);
+    let whole_file = blocked.call.is_some_and(|call| call.family == LockFamily::Flock);
     let mut blockers = BTreeMap::<usize, Blocker>::new();
     for holder in locks.iter().flat_map(|held| &held.holders).filter(|holder| holder.process != blocked.process) {
         let observed = holder.is_main && (named_by_list || whole_file);
@@ -235,6 +235,6 @@ fn blockers(blocked: &BlockedTask, held: &[HeldLock]) -> (Vec<Blocker>, Vec<Lock
 
 fn conflicts(blocked: &BlockedTask, held: &HeldLock) -> bool {
     let Some(call) = blocked.call else { return false };
-    let both_read = held.lock.shared && call.shared == Some(true);
+    let both_read = held.lock.is_shared && call.shared == Some(true);
     held.lock.class.family() == Some(call.family) && !both_read
 }

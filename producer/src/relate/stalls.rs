@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use hostread::{ProcRoot, ProcessKey, Seen, parse::syscall::ChannelCall, process};
+use hostread::{ProcRoot, ProcessKey, Seen, parse::syscall::TransferCall, process};
 
 use crate::{
     collect::{
@@ -62,19 +62,19 @@ enum Channel {
 pub struct ChannelCaller {
     task: Task,
     key: ProcessKey,
-    call: ChannelCall,
+    call: TransferCall,
     channel: Channel,
 }
 
 /// The tasks in such calls.
 pub fn callers(processes: &[Process], tasks: &[Task]) -> Vec<ChannelCaller> {
     let caller = |task: &Task| {
-        let call = task.syscall.channel_call()?;
+        let call = task.syscall.transfer_call()?;
         let process = processes.get(task.process)?;
         let Seen::Here(handles) = &process.handles else { return None };
         let channel = match handles.handle(call.fd)? {
-            Handle::Pipe { pipe, .. } => Channel::Pipe { pipe, writes: call.writes },
-            Handle::Socket(inode) => Channel::Socket { inode, writes: call.writes },
+            Handle::Pipe { pipe, .. } => Channel::Pipe { pipe, writes: call.is_write },
+            Handle::Socket(inode) => Channel::Socket { inode, writes: call.is_write },
             Handle::File { .. } => return None,
         };
         Some(ChannelCaller { task: *task, key: process.key, call, channel })
@@ -101,11 +101,11 @@ impl History {
         network: &Network,
         buffer: &mut Vec<u8>,
     ) -> Vec<Stall> {
-        let now = root.tape.monotonic();
+        let now = root.tape.monotonic_clock();
         let (mut ongoing, mut stalls) = (HashMap::with_capacity(callers.len()), Vec::new());
         for caller in callers {
             let Some(peers) = peers(caller, pipes, network) else { continue };
-            let turns = process::turns(root, caller.key, caller.task.id, buffer);
+            let turns = process::times_scheduled(root, caller.key, caller.task.id, buffer);
             let key = (caller.key, caller.task.id, caller.channel);
             let before = self.waits.get(&key).filter(|before| turns.is_some() && before.turns == turns);
             let since = before.map_or(now, |before| before.since);
@@ -120,7 +120,7 @@ impl History {
 impl ChannelCaller {
     fn stall(&self, root: &ProcRoot, blocked: Duration, peers: Vec<usize>) -> Stall {
         let (pid, task) = (self.key.pid, self.task.id);
-        let ChannelCall { name, fd, writes } = self.call;
+        let TransferCall { name, fd, is_write: writes } = self.call;
         let (is_pipe, what) = match self.channel {
             Channel::Pipe { pipe, .. } => (true, format!("pipe:[{}]", pipe.inode)),
             Channel::Socket { inode, .. } => (false, format!("socket:[{inode}]")),

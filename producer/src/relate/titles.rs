@@ -9,7 +9,7 @@ use std::{
 
 use hostread::{
     ProcRoot, ProcessKey, Seen,
-    parse::{self, title::Title},
+    parse::{self, title::parse_title},
     process::OpenProcess,
 };
 
@@ -66,7 +66,7 @@ impl History {
         buffer: &mut Vec<u8>,
     ) -> Titles {
         let titles = read(inputs, info_cache, buffer);
-        let now = inputs.root.tape.monotonic();
+        let now = inputs.root.tape.monotonic_clock();
         let mut since = HashMap::new();
         let mut waits = Vec::new();
         for (waiter, holder) in waiting_pairs(inputs.processes, &titles) {
@@ -106,7 +106,7 @@ fn read(inputs: &TitleInputs<'_>, info_cache: &mut ProcessInfoCache, buffer: &mu
         let process = processes.get(at)?;
         let Seen::Here(directory) = OpenProcess::reopen(root, process.key, buffer) else { return None };
         let keep = |text: &[u8]| {
-            let title = Title::of(&parse::process::arguments(text)).filter(|title| !title.activity.is_empty());
+            let title = parse_title(&parse::process::parse_arguments(text)).filter(|title| !title.activity.is_empty());
             title.map(|title| title.to_string()).unwrap_or_default().into_bytes()
         };
         let text = info_cache.arguments(&directory, process.key, buffer, keep).here()?;

@@ -47,8 +47,8 @@ impl Sweeper {
         coverage.add("network-namespaces", Reason::Off, listings.left_out);
         coverage.add_seen("sockets-net", &listings.home);
         let listings = listings.listings;
-        let mut refused = listings.values().filter(|listing| listing.refused).count();
-        refused += usize::from(!listings.contains_key(&self.vantage.network));
+        let mut refused = listings.values().filter(|listing| listing.is_fallback).count();
+        refused += usize::from(!listings.contains_key(&self.vantage.network_namespace));
         coverage.add("sockets-listing", Reason::Unsupported, refused);
         let elsewhere = processes.shown.iter().filter_map(|process| process.info.network);
         let elsewhere = elsewhere.filter(|namespace| !listings.contains_key(namespace)).count();
@@ -59,7 +59,7 @@ impl Sweeper {
             listings: &listings,
             wanted_peers,
             own_sockets: &processes.own_sockets,
-            at: self.root.tape.monotonic(),
+            at: self.root.tape.monotonic_clock(),
         });
         coverage.add("endpoint", Reason::Off, network.left_out);
         network
@@ -84,8 +84,8 @@ impl Sweeper {
     pub(super) fn system(&mut self, clocks: system::Clocks) -> Vec<system::Resource> {
         let scene = system::HostInputs {
             root: &self.root,
-            net: &self.vantage.net(&self.root),
-            own_network: self.vantage.own_network,
+            net: &self.vantage.open_net(&self.root),
+            own_network: self.vantage.is_own_network,
             mounted: &self.filesystems.devices(),
             clocks,
             page: self.page,
@@ -101,7 +101,13 @@ impl Sweeper {
         coverage: &mut CoverageBuilder,
     ) -> lock_waits::FileLocks {
         let picture = self.lock_waits.update(
-            &lock_waits::LockInputs { root: &self.root, processes, tasks, listed, list_hides: self.vantage.list_hides },
+            &lock_waits::LockInputs {
+                root: &self.root,
+                processes,
+                tasks,
+                listed,
+                list_hides: self.vantage.lock_list_is_partial,
+            },
             &mut self.buffer,
         );
         if !picture.is_list_readable {
@@ -116,7 +122,7 @@ impl Sweeper {
 
     /// Whether the kernel counts what tasks wait for block I/O. One that cannot be asked always did.
     pub(super) fn counts_delays(&mut self) -> bool {
-        let setting = self.root.directory.read_small("sys/kernel/task_delayacct", &mut self.buffer);
+        let setting = self.root.directory.read_page("sys/kernel/task_delayacct", &mut self.buffer);
         setting.here().is_none_or(|setting| setting.trim_ascii() != b"0")
     }
 }

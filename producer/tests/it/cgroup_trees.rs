@@ -302,7 +302,7 @@ fn of_an_environment_a_recording_has_the_names_alone() {
     let host =
         Host::with(&format!("0::{path}\n"), &[("cgroup.controllers", "")]).says("TOKEN=hunter2\0HOSTNAME=api-0\0");
     let file = host.proc.path().join("recording");
-    let tape = Tape::recording(Box::new(std::fs::File::create(&file).unwrap())).unwrap();
+    let tape = Tape::record_to(Box::new(std::fs::File::create(&file).unwrap())).unwrap();
     Sweeper::with_tape(host.producer(), tape).unwrap().sweep().unwrap();
     let mut reader = Reader::<RawRead, _>::open(std::fs::File::open(&file).unwrap()).unwrap();
     let mut kept = Vec::new();

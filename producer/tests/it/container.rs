@@ -184,11 +184,11 @@ fn a_recording_of_a_host_with_filesystems_plays_back_without_it() {
     let file = tempfile::NamedTempFile::new().unwrap();
     let mut producer = producer();
     producer.sweep.proc = Path::new(host.root.path()).to_owned();
-    let tape = hostread::Tape::recording(Box::new(file.reopen().unwrap())).unwrap();
+    let tape = hostread::Tape::record_to(Box::new(file.reopen().unwrap())).unwrap();
     let mut recorded = Sweeper::with_tape(producer.clone(), tape).unwrap();
     let snapshots = [(); 3].map(|()| recorded.sweep().unwrap());
     drop(host);
-    let mut played = Sweeper::with_tape(producer, hostread::Tape::of_file(file.path()).unwrap()).unwrap();
+    let mut played = Sweeper::with_tape(producer, hostread::Tape::open(file.path()).unwrap()).unwrap();
     for snapshot in snapshots {
         assert!(node_with_path(&snapshot, "/data").is_some());
         assert_eq!(played.sweep().unwrap(), snapshot);

@@ -72,11 +72,11 @@ fn what_came_late_comes_late_again_when_it_is_played_back() {
     let mut producer = producer();
     producer.sweep.proc = root.path().to_owned();
     let file = Shared::default();
-    let mut recorded = Sweeper::with_tape(producer.clone(), Tape::recording(Box::new(file.clone())).unwrap()).unwrap();
+    let mut recorded = Sweeper::with_tape(producer.clone(), Tape::record_to(Box::new(file.clone())).unwrap()).unwrap();
     let snapshots = [recorded.sweep().unwrap(), recorded.sweep().unwrap()];
     assert_eq!(snapshots.each_ref().map(late), [Some(1), Some(1)]);
     fs::remove_file(root.path().join("17/cmdline")).unwrap();
-    let mut played = Sweeper::with_tape(producer, Tape::playing(Cursor::new(file.bytes())).unwrap()).unwrap();
+    let mut played = Sweeper::with_tape(producer, Tape::play_from(Cursor::new(file.bytes())).unwrap()).unwrap();
     for snapshot in snapshots {
         assert_eq!(played.sweep().unwrap(), snapshot);
     }

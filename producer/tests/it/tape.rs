@@ -40,16 +40,16 @@ impl Write for Shared {
 /// Makes so many sweeps, and records them.
 fn record(producer: Producer, sweeps: usize) -> (Vec<GraphSnapshot>, Vec<u8>) {
     let file = Shared::default();
-    let tape = Tape::recording(Box::new(file.clone())).unwrap();
+    let tape = Tape::record_to(Box::new(file.clone())).unwrap();
     let mut sweeper = Sweeper::with_tape(producer, tape.clone()).unwrap();
     let snapshots = (0..sweeps).map(|_| sweeper.sweep().unwrap()).collect();
     let bytes = file.bytes();
-    assert_eq!(tape.written(), bytes.len() as u64, "every sweep is in the file when it is over");
+    assert_eq!(tape.complete_bytes(), bytes.len() as u64, "every sweep is in the file when it is over");
     (snapshots, bytes)
 }
 
 fn play(recording: Vec<u8>) -> Result<Playback, ProducerError> {
-    Playback::from_tape(Tape::playing(Cursor::new(recording))?)
+    Playback::from_tape(Tape::play_from(Cursor::new(recording))?)
 }
 
 fn reads(recording: &[u8]) -> Vec<RawRead> {
@@ -129,10 +129,10 @@ fn a_recording_that_is_cut_off_gives_what_is_whole() {
     for snapshot in &snapshots[..2] {
         assert!(played.next().unwrap().unwrap() == *snapshot);
     }
-    assert!(matches!(played.next(), Some(Err(ProducerError::Host(HostReadError::TapeCut)))));
+    assert!(matches!(played.next(), Some(Err(ProducerError::Host(HostReadError::TruncatedTape)))));
     assert!(played.next().is_none());
-    assert!(matches!(play(written(&reads[..2])).err(), Some(ProducerError::Host(HostReadError::TapeCut))));
-    assert!(matches!(play(written(&[])).err(), Some(ProducerError::Host(HostReadError::TapeEnds))));
+    assert!(matches!(play(written(&reads[..2])).err(), Some(ProducerError::Host(HostReadError::TruncatedTape))));
+    assert!(matches!(play(written(&[])).err(), Some(ProducerError::Host(HostReadError::EndOfTape))));
 }
 
 #[test]
@@ -152,7 +152,7 @@ fn a_recording_of_another_version_is_told() {
     assert!(error.hint().unwrap().contains("version"));
     let without_settings = play(written(&reads[1..])).err().unwrap();
     assert!(
-        matches!(&without_settings, ProducerError::Host(HostReadError::OtherQuestion { expected, .. }) if expected == "producer")
+        matches!(&without_settings, ProducerError::Host(HostReadError::TapeMismatch { expected, .. }) if expected == "producer")
     );
     reads[0].bytes = b"{\"version\":\"9\"}".to_vec();
     let unknown_settings = play(written(&reads)).err().unwrap();

@@ -94,7 +94,7 @@ pub fn title(text: &[u8]) -> Option<Title> {
     // A cluster that has a name has it in front: `postgres: 14/main: checkpointer`.
     loop {
         if let Some((part, activity)) = client(rest).or_else(|| helper(rest)) {
-            return Some(Title { program: "postgres", part, activity });
+            return Some(Title { program: "postgres", process_type: part, activity });
         }
         let colon = rest.windows(2).position(|window| window == b": ")?;
         rest = rest.get(colon + 2..)?;
@@ -169,7 +169,7 @@ mod tests {
 
     fn check(text: &str, part: &'static str, activity: &str) {
         let title = title(text.as_bytes());
-        let found = title.as_ref().map(|title| (title.part, title.activity().unwrap_or_default()));
+        let found = title.as_ref().map(|title| (title.process_type, title.activity().unwrap_or_default()));
         assert_eq!(found, Some((part, activity.to_owned())), "{text}");
     }
 

@@ -176,7 +176,7 @@ pub fn title(text: &[u8]) -> Option<Title> {
             let rest = text.strip_prefix(beginning.as_bytes())?;
             let (_, part, activity) = rules.iter().find(|(pattern, ..)| is_like(rest, pattern))?;
             let activity = Some(*activity).filter(|activity| !activity.is_empty());
-            Some(Title { program, part, activity: activity.into_iter().collect() })
+            Some(Title { program, process_type: part, activity: activity.into_iter().collect() })
         })
     })
 }
@@ -189,5 +189,9 @@ fn zabbix(text: &[u8]) -> Option<Title> {
         let after = rest.strip_prefix(part.as_bytes());
         after.is_some_and(|after| after.is_empty() || after.starts_with(b" #") || after.starts_with(b" ["))
     };
-    ZABBIX.split(", ").find(is_followed).map(|part| Title { program: "zabbix", part, activity: Vec::new() })
+    ZABBIX.split(", ").find(is_followed).map(|part| Title {
+        program: "zabbix",
+        process_type: part,
+        activity: Vec::new(),
+    })
 }

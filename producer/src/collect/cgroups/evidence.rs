@@ -2,7 +2,7 @@
 
 use hostread::{
     Seen,
-    cgroups::{CgroupMounts, CgroupReading, Hierarchies, Hierarchy},
+    cgroups::{CgroupMounts, CgroupUsage, Hierarchies, Hierarchy},
 };
 
 /// A group, and where its files are.
@@ -20,8 +20,8 @@ type Line = (&'static str, String);
 
 impl GroupFiles<'_> {
     /// Where each line is from, and what it says, if the group was throttled or ran out of memory meanwhile, or is frozen.
-    pub fn evidence(&self, now: &CgroupReading, before: Option<&CgroupReading>) -> Vec<(String, String)> {
-        let grew = |amount: fn(&CgroupReading) -> Seen<u64>| {
+    pub fn evidence(&self, now: &CgroupUsage, before: Option<&CgroupUsage>) -> Vec<(String, String)> {
+        let grew = |amount: fn(&CgroupUsage) -> Seen<u64>| {
             let before = before.and_then(|before| amount(before).here());
             before.is_some_and(|before| amount(now).here() > Some(before))
         };
@@ -36,7 +36,7 @@ impl GroupFiles<'_> {
             let line = format!("oom_kill {kills}");
             self.line(Hierarchy::Memory, ("memory.oom_control", line.clone()), ("memory.events", line))
         });
-        let is_frozen = now.frozen == Seen::Here(true);
+        let is_frozen = now.is_frozen == Seen::Here(true);
         let of_freezer = is_frozen.then(|| {
             let old = ("freezer.state", "FROZEN".to_owned());
             self.line(Hierarchy::Freezer, old, ("cgroup.events", "frozen 1".to_owned()))
@@ -45,8 +45,8 @@ impl GroupFiles<'_> {
     }
 
     fn line(&self, hierarchy: Hierarchy, old: Line, unified: Line) -> Option<(String, String)> {
-        let is_old = self.hierarchies.has(hierarchy) && self.mounted.has(hierarchy);
-        let (hierarchy, (file, text)) = if is_old { (hierarchy, old) } else { (Hierarchy::Unified, unified) };
+        let is_old = self.hierarchies.contains(hierarchy) && self.mounted.has(hierarchy);
+        let (hierarchy, (file, text)) = if is_old { (hierarchy, old) } else { (Hierarchy::V2, unified) };
         Some((self.mounted.path(hierarchy, self.path, file)?.display().to_string(), text))
     }
 }

@@ -2,7 +2,7 @@
 
 use hostread::{
     Seen,
-    cgroups::{CgroupLimits, CgroupReading},
+    cgroups::{CgroupLimits, CgroupUsage},
     parse::system::Pressure,
 };
 
@@ -10,8 +10,8 @@ use crate::collect::measure::{IntoMeasured, Measure, Measured, Reason};
 
 /// The figures of a group. One that compares with a limit is there only if there is a limit.
 pub fn from_readings(
-    now: &CgroupReading,
-    before: Option<&CgroupReading>,
+    now: &CgroupUsage,
+    before: Option<&CgroupUsage>,
     limits: &CgroupLimits,
 ) -> Vec<(Measure, Measured)> {
     let growth = Growth::new(now, before);
@@ -21,17 +21,20 @@ pub fn from_readings(
             growth.per_second(|reading| reading.throttling.map(|it| it.nanos)).map(|nanos| nanos / 1e7),
         ),
         (Measure::ThrottledPeriodsPct, throttled_periods(now, before)),
-        (Measure::GroupMemory, now.memory.measured().map(|bytes| bytes as f64)),
+        (Measure::GroupMemory, now.memory_bytes.measured().map(|bytes| bytes as f64)),
         (Measure::GroupOomKills, growth.per_second(|reading| reading.oom_kills)),
-        (Measure::AtMemoryLimit, growth.per_second(|reading| reading.at_limit)),
-        (Measure::Frozen, now.frozen.measured().map(|frozen| f64::from(u8::from(frozen)))),
+        (Measure::AtMemoryLimit, growth.per_second(|reading| reading.memory_limit_hits)),
+        (Measure::Frozen, now.is_frozen.measured().map(|frozen| f64::from(u8::from(frozen)))),
         (Measure::GroupReadBytes, growth.per_second(|reading| reading.io.map(|(read, _)| read))),
         (Measure::GroupWriteBytes, growth.per_second(|reading| reading.io.map(|(_, written)| written))),
     ];
     let cpu = growth.per_second(|reading| reading.cpu_nanos).map(|nanos| nanos / 1e9);
     let limit_shares = [
         (Measure::CpuQuotaUsedPct, share(cpu, limits.cores)),
-        (Measure::MemoryLimitUsedPct, share(amount(now.memory), limits.memory.map(|limit| limit.map(|it| it as f64)))),
+        (
+            Measure::MemoryLimitUsedPct,
+            share(amount(now.memory_bytes), limits.memory_bytes.map(|limit| limit.map(|it| it as f64))),
+        ),
         (Measure::PidsLimitUsedPct, share(amount(now.pids), limits.pids.map(|limit| limit.map(|it| it as f64)))),
     ];
     figures.extend(limit_shares.into_iter().filter_map(|(measure, share)| Some((measure, share?))));
@@ -41,17 +44,17 @@ pub fn from_readings(
 
 /// Growth per second.
 struct Growth<'r> {
-    now: &'r CgroupReading,
-    before: Option<(&'r CgroupReading, f64)>,
+    now: &'r CgroupUsage,
+    before: Option<(&'r CgroupUsage, f64)>,
 }
 
 impl<'r> Growth<'r> {
-    fn new(now: &'r CgroupReading, before: Option<&'r CgroupReading>) -> Growth<'r> {
-        let elapsed = |before: &CgroupReading| now.at.duration_since(before.at).as_secs_f64();
+    fn new(now: &'r CgroupUsage, before: Option<&'r CgroupUsage>) -> Growth<'r> {
+        let elapsed = |before: &CgroupUsage| now.read_at.duration_since(before.read_at).as_secs_f64();
         Growth { now, before: before.map(|before| (before, elapsed(before))).filter(|(_, elapsed)| *elapsed > 0.0) }
     }
 
-    fn per_second(&self, amount: impl Fn(&CgroupReading) -> Seen<u64>) -> Measured {
+    fn per_second(&self, amount: impl Fn(&CgroupUsage) -> Seen<u64>) -> Measured {
         let now = amount(self.now).measured()?;
         let (before, elapsed) = self.before.ok_or(Reason::FirstSweep)?;
         let before = amount(before).here().ok_or(Reason::FirstSweep)?;
@@ -61,7 +64,7 @@ impl<'r> Growth<'r> {
 }
 
 /// Periods in which it was stopped, of those in which it ran; none of none is none.
-fn throttled_periods(now: &CgroupReading, before: Option<&CgroupReading>) -> Measured {
+fn throttled_periods(now: &CgroupUsage, before: Option<&CgroupUsage>) -> Measured {
     let now = now.throttling.measured()?;
     let before = before.and_then(|before| before.throttling.here()).ok_or(Reason::FirstSweep)?;
     let periods = now.periods.saturating_sub(before.periods);
@@ -84,7 +87,7 @@ fn share(used: Measured, limit: Seen<Option<f64>>) -> Option<Measured> {
     }
 }
 
-fn pressures(now: &CgroupReading) -> impl Iterator<Item = (Measure, Measured)> {
+fn pressures(now: &CgroupUsage) -> impl Iterator<Item = (Measure, Measured)> {
     let average = |pressure: Seen<Pressure>, pick: fn(&Pressure) -> Option<f32>| {
         pressure.measured().and_then(|pressure| pick(&pressure).map(f64::from).ok_or(Reason::Unsupported))
     };
@@ -108,20 +111,20 @@ mod tests {
     use super::*;
 
     const LIMITS: CgroupLimits =
-        CgroupLimits { cores: Seen::Here(Some(0.5)), memory: Seen::Here(Some(4000)), pids: Seen::Here(None) };
+        CgroupLimits { cores: Seen::Here(Some(0.5)), memory_bytes: Seen::Here(Some(4000)), pids: Seen::Here(None) };
 
-    fn reading(at: Instant, amount: u64) -> CgroupReading {
+    fn reading(at: Instant, amount: u64) -> CgroupUsage {
         let throttling = Throttling { periods: 2 * amount, throttled: amount, nanos: amount * 1_000_000 };
         let pressure = Pressure { some: Some(1.5), full: None };
-        CgroupReading {
-            at,
+        CgroupUsage {
+            read_at: at,
             throttling: Seen::Here(throttling),
             cpu_nanos: Seen::Here(amount * 10_000_000),
-            memory: Seen::Here(1000),
+            memory_bytes: Seen::Here(1000),
             oom_kills: Seen::Here(amount),
-            at_limit: Seen::Denied,
+            memory_limit_hits: Seen::Denied,
             pids: Seen::Unsupported,
-            frozen: Seen::Here(true),
+            is_frozen: Seen::Here(true),
             io: Seen::Here((amount, 2 * amount)),
             pressure: [Seen::Here(pressure), Seen::Unsupported, Seen::Gone],
         }

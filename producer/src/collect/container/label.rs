@@ -1,6 +1,6 @@
 //! What a container is called, whenever it is made anew: the owner of its pod, or the host name that somebody chose.
 
-use hostread::parse::{cgroup_path as path, environ::Names};
+use hostread::parse::{cgroup_path as path, environ::ContainerNames};
 
 use crate::collect::role::fold_digits;
 
@@ -17,7 +17,7 @@ pub struct Label {
 }
 
 /// The name of the container with that id on the host of that name, from what its environment says.
-pub fn from_environment(names: &Names<'_>, id: &str, host: &str) -> Option<Label> {
+pub fn from_environment(names: &ContainerNames<'_>, id: &str, host: &str) -> Option<Label> {
     let pod_label = |name: &str| {
         let full = |name: &str| names.namespace.map_or(name.to_owned(), |namespace| format!("{namespace}/{name}"));
         Label { role: full(&owner(name)), name: full(name) }
@@ -34,7 +34,7 @@ pub fn from_environment(names: &Names<'_>, id: &str, host: &str) -> Option<Label
 
 /// The name of a container of LXC, which has no other.
 pub fn from_lxc_path(group: &str) -> Option<Label> {
-    path::lxc(group).map(plain_label).and_then(if_meaningful)
+    path::find_lxc_name(group).map(plain_label).and_then(if_meaningful)
 }
 
 fn plain_label(name: &str) -> Label {
@@ -81,7 +81,7 @@ mod tests {
 
     const ID: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
 
-    fn role(names: Names<'_>) -> Option<String> {
+    fn role(names: ContainerNames<'_>) -> Option<String> {
         from_environment(&names, ID, "node-1").map(|label| label.role)
     }
 
@@ -104,19 +104,23 @@ mod tests {
 
     #[test]
     fn a_pod_is_told_with_its_namespace_where_both_are_known() {
-        let names = Names { hostname: Some("api-558bd4d5db-x7xqz"), kubernetes: true, ..Names::default() };
+        let names =
+            ContainerNames { hostname: Some("api-558bd4d5db-x7xqz"), kubernetes: true, ..ContainerNames::default() };
         assert_eq!(role(names).as_deref(), Some("api"));
-        let told = Names { namespace: Some("pay"), ..names };
+        let told = ContainerNames { namespace: Some("pay"), ..names };
         let label = Label { role: "pay/api".into(), name: "pay/api-558bd4d5db-x7xqz".into() };
         assert_eq!(from_environment(&told, ID, "node-1"), Some(label));
-        let on_the_hosts_network = Names { hostname: Some("node-1"), ..told };
+        let on_the_hosts_network = ContainerNames { hostname: Some("node-1"), ..told };
         assert_eq!(role(on_the_hosts_network), None);
-        assert_eq!(role(Names { pod: Some("proxy-0"), ..on_the_hosts_network }).as_deref(), Some("pay/proxy-#"));
+        assert_eq!(
+            role(ContainerNames { pod: Some("proxy-0"), ..on_the_hosts_network }).as_deref(),
+            Some("pay/proxy-#")
+        );
     }
 
     #[test]
     fn a_host_name_counts_if_somebody_chose_it() {
-        let role = |hostname| role(Names { hostname: Some(hostname), ..Names::default() });
+        let role = |hostname| role(ContainerNames { hostname: Some(hostname), ..ContainerNames::default() });
         assert_eq!(role("orders-2").as_deref(), Some("orders-#"));
         assert_eq!(role("web-x7xqz").as_deref(), Some("web-x#xqz"), "outside Kubernetes an end was chosen too");
         assert_eq!([role("0123456789ab"), role("node-1"), role("fe54d9c1a2b3"), role("101")], [None, None, None, None]);

@@ -27,12 +27,12 @@ struct Counted {
 impl History {
     /// Counts the errors of a filesystem, if it is one that gives up after an error. `top` is the directory that paths begin at.
     pub fn read(&mut self, top: &Directory, mount: &Mount, buffer: &mut Vec<u8>) {
-        if !mount.gives_up {
+        if !mount.remounts_on_error {
             return;
         }
         let known = self.counted.get(&mount.device).map(|counted| counted.file.clone());
         let Some(file) = known.or_else(|| error_count_file(top, mount.device, buffer)) else { return };
-        let text = top.read_small(&file, buffer).here();
+        let text = top.read_page(&file, buffer).here();
         let Some(count) = text.and_then(|text| parse::number(text.trim_ascii())) else { return };
         self.counted.entry(mount.device).or_insert(Counted { file, first: count, latest: count }).latest = count;
     }
@@ -52,7 +52,7 @@ impl History {
 
 /// The file in which ext4 counts the errors of the filesystem on a device.
 fn error_count_file(top: &Directory, (major, minor): (u32, u32), buffer: &mut Vec<u8>) -> Option<String> {
-    let link = top.link(&format!("sys/dev/block/{major}:{minor}"), buffer).here()?;
+    let link = top.read_link(&format!("sys/dev/block/{major}:{minor}"), buffer).here()?;
     let name = parse::text(link.rsplit(|byte| *byte == b'/').next()?);
     Some(format!("sys/fs/ext4/{name}/errors_count"))
 }
@@ -68,7 +68,7 @@ mod tests {
 
     fn mount(options: &str) -> Mount {
         let line = format!("2 1 8:1 / /data rw - ext4 /dev/sda1 {options}\n");
-        parse::mounts::parse(line.as_bytes()).next().unwrap()
+        parse::mounts::parse_mountinfo(line.as_bytes()).next().unwrap()
     }
 
     #[test]

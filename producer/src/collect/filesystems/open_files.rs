@@ -36,8 +36,10 @@ impl OpenFiles {
             let Seen::Here(handles) = &process.handles else { continue };
             for (_, key, writes) in handles.files() {
                 let Some(file) = files.get(&key).filter(|file| file.regular) else { continue };
-                let filesystem =
-                    open_files.filesystems.entry(key.device).or_insert_with(|| mounts.home(key.device, file.mount));
+                let filesystem = open_files
+                    .filesystems
+                    .entry(key.device)
+                    .or_insert_with(|| mounts.filesystem_of(key.device, file.mount));
                 if let Some(filesystem) = filesystem.filter(|_| writes) {
                     open_files.writers.entry(filesystem).or_default().insert(at);
                     let bytes = file.grown();

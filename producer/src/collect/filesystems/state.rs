@@ -59,7 +59,7 @@ impl FilesystemState<'_> {
     fn has_become_read_only(&self) -> bool {
         const NEVER_WRITTEN: [&str; 5] = ["cramfs", "erofs", "iso9660", "romfs", "squashfs"];
         let is_wanted =
-            (self.mount.writable || self.was_writable) && !NEVER_WRITTEN.contains(&self.mount.kind.as_str());
+            (self.mount.is_writable || self.was_writable) && !NEVER_WRITTEN.contains(&self.mount.fs_type.as_str());
         is_wanted && self.is_read_only()
     }
 
@@ -70,7 +70,7 @@ impl FilesystemState<'_> {
         vec![
             (Measure::SpaceUsedPct, from_space(blocks_pct)),
             (Measure::InodesUsedPct, from_space(inodes_pct)),
-            (Measure::SpaceFree, from_space(|space| Ok(space.available as f64 * space.block as f64))),
+            (Measure::SpaceFree, from_space(|space| Ok(space.available_blocks as f64 * space.block_size as f64))),
             (Measure::ReadOnly, from_space(|_| Ok(0.0)).map(|_| f64::from(u8::from(self.is_read_only())))),
             (Measure::WritesFrozen, thaw_waits.map(|thaw_waits| f64::from(u8::from(thaw_waits > 0)))),
             (Measure::StuckWriters, thaw_waits.map(|thaw_waits| thaw_waits as f64)),
@@ -82,12 +82,21 @@ impl FilesystemState<'_> {
         let mut evidence = Vec::new();
         if self.has_become_read_only() {
             let from_mount = || (mountinfo.to_owned(), self.mount.line.clone());
-            evidence.push(self.error_evidence.filter(|_| !self.mount.read_only).cloned().unwrap_or_else(from_mount));
+            evidence.push(
+                self.error_evidence.filter(|_| !self.mount.is_filesystem_read_only).cloned().unwrap_or_else(from_mount),
+            );
         }
         if let Seen::Here(space) = self.space
             && self.is_nearly_full()
         {
-            let FilesystemSpace { block, blocks, available, inodes, inodes_free, .. } = space;
+            let FilesystemSpace {
+                block_size: block,
+                blocks,
+                available_blocks: available,
+                inodes,
+                free_inodes: inodes_free,
+                ..
+            } = space;
             let text = format!(
                 "{available} of {blocks} blocks of {block} bytes available, {inodes_free} of {inodes} inodes free"
             );
@@ -101,9 +110,9 @@ impl FilesystemState<'_> {
     }
 
     fn is_read_only(&self) -> bool {
-        self.mount.read_only
+        self.mount.is_filesystem_read_only
             || self.error_evidence.is_some()
-            || matches!(self.space, Seen::Here(space) if space.read_only)
+            || matches!(self.space, Seen::Here(space) if space.is_read_only)
     }
 
     /// What is not to be written to is often full, and nobody minds.
@@ -116,12 +125,12 @@ impl FilesystemState<'_> {
 
 /// Used, of what others than root may use, as `df` reckons it.
 fn blocks_pct(space: &FilesystemSpace) -> Measured {
-    let used = space.blocks.saturating_sub(space.free) as f64;
-    percent(used, used + space.available as f64)
+    let used = space.blocks.saturating_sub(space.free_blocks) as f64;
+    percent(used, used + space.available_blocks as f64)
 }
 
 fn inodes_pct(space: &FilesystemSpace) -> Measured {
-    percent(space.inodes.saturating_sub(space.inodes_free) as f64, space.inodes as f64)
+    percent(space.inodes.saturating_sub(space.free_inodes) as f64, space.inodes as f64)
 }
 
 /// Missing of what has no limit.
@@ -138,18 +147,18 @@ mod tests {
 
     fn mount(kind: &str, mount: &str, filesystem: &str) -> Mount {
         let line = format!("2 1 8:1 / /data {mount} - {kind} /dev/sda1 {filesystem}\n");
-        parse::mounts::parse(line.as_bytes()).next().unwrap()
+        parse::mounts::parse_mountinfo(line.as_bytes()).next().unwrap()
     }
 
     fn space(available: u64, inodes_free: u64, read_only: bool) -> Seen<FilesystemSpace> {
         Seen::Here(FilesystemSpace {
-            block: 512,
+            block_size: 512,
             blocks: 1200,
-            free: available + 200,
-            available,
+            free_blocks: available + 200,
+            available_blocks: available,
             inodes: 50,
-            inodes_free,
-            read_only,
+            free_inodes: inodes_free,
+            is_read_only: read_only,
         })
     }
 
@@ -164,13 +173,13 @@ mod tests {
         let expected = [Ok(75.0), Ok(50.0), Ok(128_000.0), Ok(0.0), Ok(0.0), Ok(0.0)];
         assert_eq!(figures.into_iter().map(|(_, figure)| figure).collect::<Vec<_>>(), expected);
         let unlimited = FilesystemSpace {
-            block: 4096,
+            block_size: 4096,
             blocks: 0,
-            free: 0,
-            available: 0,
+            free_blocks: 0,
+            available_blocks: 0,
             inodes: 0,
-            inodes_free: 0,
-            read_only: false,
+            free_inodes: 0,
+            is_read_only: false,
         };
         let state = state_of(&mount, Seen::Here(unlimited));
         let missing = state.figures().into_iter().filter(|(_, figure)| *figure == Err(Reason::Unsupported)).count();

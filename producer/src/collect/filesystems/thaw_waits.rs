@@ -9,7 +9,7 @@ use hostread::{
     Directory, ProcRoot, ProcessKey, Seen,
     parse::{
         self,
-        thaw::{self, Change, Verdict},
+        frozen_wait::{self, ChangedFile, WaitsForThaw},
     },
     process::{self, OpenProcess},
 };
@@ -118,7 +118,7 @@ impl History {
             }
             self.next_process = self.next_process.wrapping_add(usize::from(nth >= urgent.len()));
             let Some(tasks) = task_directory(inputs.root, process.key, buffer) else { continue };
-            let ids = tasks.numbers().here().unwrap_or_default();
+            let ids = tasks.numeric_names().here().unwrap_or_default();
             for task in ids.into_iter().filter(|task| *task != process.key.pid).take(budget) {
                 budget -= 1;
                 waiting.extend(waiting_task(inputs, *at, task, &tasks, buffer));
@@ -135,12 +135,12 @@ impl History {
         buffer: &mut Vec<u8>,
     ) -> ThawWaits {
         let certain: BTreeSet<(u32, u32)> = waiting.iter().filter_map(|waiting| waiting.device).collect();
-        let now = inputs.root.tape.monotonic();
+        let now = inputs.root.tape.monotonic_clock();
         let before = std::mem::take(&mut self.waits);
         for Waiting { process, task, device, evidence } in waiting {
             let Some(identity) = inputs.processes.get(process).map(|process| process.key) else { continue };
             let key = (identity, task);
-            let runs = process::turns(inputs.root, identity, task, buffer);
+            let runs = process::times_scheduled(inputs.root, identity, task, buffer);
             let same = before.get(&key).filter(|before| runs.is_some() && before.runs == runs);
             let since = same.map_or(now, |before| before.since);
             self.waits.insert(key, OngoingWait { runs, since });
@@ -165,30 +165,36 @@ fn guess(inputs: &Inputs<'_>, process: usize, certain: &BTreeSet<(u32, u32)>) ->
 }
 
 fn task_directory(root: &ProcRoot, identity: ProcessKey, buffer: &mut Vec<u8>) -> Option<Directory> {
-    OpenProcess::reopen(root, identity, buffer).and_then(|directory| directory.directory("task")).here()
+    OpenProcess::reopen(root, identity, buffer).and_then(|directory| directory.open_dir("task")).here()
 }
 
 fn waiting_task(inputs: &Inputs<'_>, at: usize, task: u32, tasks: &Directory, buffer: &mut Vec<u8>) -> Option<Waiting> {
-    let verdict = tasks.read_small(&format!("{task}/wchan"), buffer).map(|text| (thaw::wchan(text), parse::text(text)));
+    let verdict = tasks
+        .read_page(&format!("{task}/wchan"), buffer)
+        .map(|text| (frozen_wait::parse_wchan(text), parse::text(text)));
     let (verdict, wchan) = verdict.here()?;
-    if verdict == Verdict::Not {
+    if verdict == WaitsForThaw::No {
         return None;
     }
     // One that runs has no place where it waits either.
-    let call = match tasks.read_small(&format!("{task}/syscall"), buffer).here()? {
+    let call = match tasks.read_page(&format!("{task}/syscall"), buffer).here()? {
         text if text.starts_with(b"running") => return None,
-        text => parse::syscall::parse(text),
+        text => parse::syscall::parse_syscall(text),
     };
     let process = inputs.processes.get(at)?;
     // Outside of a call, it is a page of a mapped file that is written to.
-    let device = match call.as_ref().map_or(Some(Change::Somewhere), thaw::change)? {
-        Change::At(fd) => Some(inputs.open_files.filesystem(&process.handles.as_ref().here()?.file(fd)?)?),
-        Change::Somewhere => None,
+    let device = match call.as_ref().map_or(Some(ChangedFile::Somewhere), frozen_wait::changed_filesystem)? {
+        ChangedFile::At(fd) => Some(inputs.open_files.filesystem(&process.handles.as_ref().here()?.file(fd)?)?),
+        ChangedFile::Somewhere => None,
     };
-    let name = if verdict == Verdict::Waits { "wchan" } else { "stack" };
+    let name = if verdict == WaitsForThaw::Yes { "wchan" } else { "stack" };
     let says = match verdict {
-        Verdict::Waits => wchan,
-        _ => tasks.read_small(&format!("{task}/stack"), buffer).here().and_then(thaw::stack).map(parse::text)?,
+        WaitsForThaw::Yes => wchan,
+        _ => tasks
+            .read_page(&format!("{task}/stack"), buffer)
+            .here()
+            .and_then(frozen_wait::find_thaw_frame)
+            .map(parse::text)?,
     };
     let source = inputs.root.path.join(format!("{}/task/{task}/{name}", process.key.pid));
     Some(Waiting { process: at, task, device, evidence: (source.display().to_string(), says) })

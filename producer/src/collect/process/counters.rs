@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use hostread::{
     Seen,
-    parse::process::{Io, Schedule},
+    parse::process::{IoCounters, Schedstat},
     process::StatCounters,
 };
 
@@ -16,7 +16,7 @@ pub struct Counters {
     /// Those of `stat`.
     pub stat: StatCounters,
     /// How the main thread was scheduled.
-    pub schedule: Seen<Schedule>,
+    pub schedule: Seen<Schedstat>,
     /// What was read and written.
-    pub io: Seen<Io>,
+    pub io: Seen<IoCounters>,
 }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use hostread::{Seen, parse::process::Memory};
+use hostread::{Seen, parse::process::MemoryPages};
 
 use super::counters::Counters;
 use crate::collect::measure::{IntoMeasured, Measured, Reason};
@@ -32,7 +32,7 @@ impl Growth {
     const SPAN: Duration = Duration::from_millis(950);
 
     /// What the memory at `now` is to be compared with, once that of the sweep before is known.
-    pub fn next(self, at: Instant, memory: Seen<Memory>, now: Instant) -> Growth {
+    pub fn next(self, at: Instant, memory: Seen<MemoryPages>, now: Instant) -> Growth {
         let later = self.later.or(memory.here().map(|memory| (at, memory.private)));
         match later {
             Some((then, _)) if now.duration_since(then) >= Self::SPAN => Growth { earlier: later, later: None },
@@ -42,7 +42,7 @@ impl Growth {
 
     /// Pages a second, up to `memory` at `now`; negative if it shrinks. Memory that a new process has is no growth: it had to begin
     /// with something.
-    pub fn up_to(self, now: Instant, memory: Seen<Memory>) -> Measured {
+    pub fn up_to(self, now: Instant, memory: Seen<MemoryPages>) -> Measured {
         let memory = memory.measured()?;
         let (then, before) = self.earlier.ok_or(Reason::FirstSweep)?;
         Ok((memory.private as f64 - before as f64) / now.duration_since(then).as_secs_f64())
@@ -53,7 +53,7 @@ impl Growth {
 mod tests {
     use super::*;
 
-    const PAGES: fn(u64) -> Seen<Memory> = |private| Seen::Here(Memory { resident: private, private });
+    const PAGES: fn(u64) -> Seen<MemoryPages> = |private| Seen::Here(MemoryPages { resident: private, private });
 
     #[test]
     fn memory_grows_over_a_second_however_often_it_is_looked_at() {

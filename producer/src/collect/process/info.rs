@@ -48,17 +48,17 @@ impl ProcessInfo {
     ) -> ProcessInfo {
         let OpenProcess { key, comm, directory, .. } = process;
         let mut unseen = Vec::new();
-        let executable = noted("executable", directory.link("exe", buffer), &mut unseen).map(parse::text);
+        let executable = noted("executable", directory.read_link("exe", buffer), &mut unseen).map(parse::text);
         let executable = executable.map(|path| path.strip_suffix(" (deleted)").unwrap_or(&path).to_owned());
         let groups = groups(process, buffer);
         let container = containers.container(&groups, *key, directory, blocking_reader, buffer);
-        let network = noted("network-namespace", directory.link("ns/net", buffer), &mut unseen);
-        let network = network.and_then(|link| parse::process::numbered(link, b"net"));
+        let network = noted("network-namespace", directory.read_link("ns/net", buffer), &mut unseen);
+        let network = network.and_then(|link| parse::process::parse_link_number(link, b"net"));
         let summarize =
             |arguments: &[&[u8]]| ArgumentSummary::new(executable.as_deref(), comm, arguments, keeps_command);
         // The script's name comes early; what follows may be megabytes.
-        let keep = |text: &[u8]| summarize(&parse::process::arguments(text)).to_bytes();
-        let read = blocking_reader.read_part(directory, (*key, "cmdline"), LONGEST_ARGUMENTS, buffer, keep);
+        let keep = |text: &[u8]| summarize(&parse::process::parse_arguments(text)).to_bytes();
+        let read = blocking_reader.read_file(directory, (*key, "cmdline"), LONGEST_ARGUMENTS, buffer, keep);
         let unnamed = container.as_ref().is_some_and(|container| matches!(container.label, Seen::Late));
         let late = unnamed || matches!(read, Seen::Late);
         let ArgumentSummary { name, is_fault_helper, command } =
@@ -81,12 +81,12 @@ impl ProcessInfo {
 
 /// Reads the control groups of a process, which it is often moved into shortly after it began.
 pub fn groups(process: &OpenProcess, buffer: &mut Vec<u8>) -> ProcessCgroups {
-    ProcessCgroups::parse(process.directory.read_of_one("cgroup", buffer).here().unwrap_or_default())
+    ProcessCgroups::parse(process.directory.read_at_once("cgroup", buffer).here().unwrap_or_default())
 }
 
 /// Whether a process is still in these control groups.
 pub fn has_same_cgroups(process: &OpenProcess, groups: &ProcessCgroups, buffer: &mut Vec<u8>) -> bool {
-    groups.is_told_by(process.directory.read_of_one("cgroup", buffer).here().unwrap_or_default())
+    groups.is_from(process.directory.read_at_once("cgroup", buffer).here().unwrap_or_default())
 }
 
 /// The answer, if it is one. What is gone is no gap: a zombie has no executable any more.

@@ -19,9 +19,9 @@ pub struct Clocks {
 impl Clocks {
     /// Looks at them.
     pub fn read(root: &ProcRoot, buffer: &mut Vec<u8>) -> Clocks {
-        let (before, wall, after) = (root.tape.monotonic(), root.tape.wall(), root.tape.monotonic());
-        let uptime = root.directory.read_small("uptime", buffer).here();
-        Clocks { wall, monotonic: (before, after), uptime_centis: uptime.and_then(parse::system::uptime_centis) }
+        let (before, wall, after) = (root.tape.monotonic_clock(), root.tape.wall_clock(), root.tape.monotonic_clock());
+        let uptime = root.directory.read_page("uptime", buffer).here();
+        Clocks { wall, monotonic: (before, after), uptime_centis: uptime.and_then(parse::system::parse_uptime_centis) }
     }
 
     /// By how many milliseconds the time of day and the time that never goes back have parted since `before`, at least.

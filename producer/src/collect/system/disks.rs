@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use hostread::parse::{
     self,
-    diskstats::{self, Disk},
+    diskstats::{self, DiskStats},
 };
 
 use super::resources::{HostInputs, Resource};
@@ -31,7 +31,7 @@ impl History {
         let text = inputs.root.directory.read("diskstats", buffer).here().unwrap_or_default();
         let known = std::mem::take(&mut self.known);
         let disks = shown(text, inputs.mounted);
-        let resource = |disk: Disk<'_>| {
+        let resource = |disk: DiskStats<'_>| {
             let name = parse::text(disk.name);
             let now = DiskCounters::new(&disk);
             // One that has done less than before is another that got its name.
@@ -45,8 +45,8 @@ impl History {
 }
 
 impl DiskCounters {
-    fn new(disk: &Disk<'_>) -> DiskCounters {
-        let Disk { completed, waited_ms, read_bytes, written_bytes, busy_ms, .. } = *disk;
+    fn new(disk: &DiskStats<'_>) -> DiskCounters {
+        let DiskStats { completed, request_ms: waited_ms, read_bytes, written_bytes, busy_ms, .. } = *disk;
         DiskCounters { completed, waited_ms, read_bytes, written_bytes, busy_ms }
     }
 }
@@ -78,10 +78,10 @@ fn request_ms(now: &DiskCounters, before: &DiskCounters, in_flight: u64) -> f64 
 
 /// The whole disks, by name, without those that are none, and without those that neither are mounted nor ever did
 /// anything: many numbered devices are there only in case.
-fn shown<'t>(text: &'t [u8], mounted: &BTreeSet<(u32, u32)>) -> BTreeMap<&'t [u8], Disk<'t>> {
-    let disks: BTreeMap<&[u8], Disk<'_>> =
-        parse::lines(text).filter_map(diskstats::parse).map(|disk| (disk.name, disk)).collect();
-    let is_shown = |disk: &Disk<'_>| {
+fn shown<'t>(text: &'t [u8], mounted: &BTreeSet<(u32, u32)>) -> BTreeMap<&'t [u8], DiskStats<'t>> {
+    let disks: BTreeMap<&[u8], DiskStats<'_>> =
+        parse::lines(text).filter_map(diskstats::parse_disk_line).map(|disk| (disk.name, disk)).collect();
+    let is_shown = |disk: &DiskStats<'_>| {
         let is_mounted = mounted.contains(&disk.device);
         match kind(disk.name) {
             b"ram" | b"zram" | b"sr" | b"fd" => false,

@@ -2,7 +2,7 @@
 
 use hostread::{
     ProcRoot, Seen,
-    parse::{self, counters::counter},
+    parse::{self, net_counters::parse_counter},
 };
 
 use super::{
@@ -24,7 +24,7 @@ pub fn read(inputs: &HostInputs<'_>, counters: &mut counters::History, buffer: &
     for (file, protocol, names) in [("snmp", "Tcp:", SNMP.as_slice()), ("netstat", "TcpExt:", &NETSTAT)] {
         let text = inputs.net.as_ref().and_then(|net| net.read(file, buffer));
         for (measure, name) in names {
-            let amount = text.map(|text| counter(text, protocol.as_bytes(), name.as_bytes())).measured();
+            let amount = text.map(|text| parse_counter(text, protocol.as_bytes(), name.as_bytes())).measured();
             figures.push(counters.rate(*measure, amount.and_then(|amount| amount.ok_or(Reason::Unsupported)), 1.0));
         }
     }

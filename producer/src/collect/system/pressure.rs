@@ -28,7 +28,7 @@ impl History {
         let mut pressure = |name: &str| {
             let text = inputs.root.directory.read(name, buffer);
             // A kernel without it has no such file, or one that cannot be read.
-            if text == Seen::Gone { Seen::Unsupported } else { text.map(system::pressure) }
+            if text == Seen::Gone { Seen::Unsupported } else { text.map(system::parse_pressure) }
         };
         let (cpu, memory, io) = (pressure("pressure/cpu"), pressure("pressure/memory"), pressure("pressure/io"));
         let some = |pressure: &Seen<Pressure>| average(pressure, |pressure| pressure.some);
@@ -52,14 +52,14 @@ impl History {
         buffer: &mut Vec<u8>,
     ) -> [(Measure, Measured); 5] {
         let text = root.directory.read("stat", buffer).here().unwrap_or_default();
-        let (ticks, activity) = (system::cpu_ticks(text), system::activity(text));
+        let (ticks, activity) = (system::parse_cpu_ticks(text), system::parse_activity(text));
         let level = |amount: Option<u64>| amount.map(|amount| amount as f64).ok_or(Reason::Unsupported);
         [
             (Measure::BusyPct, busy(ticks, std::mem::replace(&mut self.ticks, ticks))),
             (Measure::TasksRunning, level(activity.running)),
             (Measure::TasksBlocked, level(activity.blocked)),
             counters.rate(Measure::Forks, activity.forks.ok_or(Reason::Unsupported), 1.0),
-            counters.rate(Measure::HostSwitches, activity.switches.ok_or(Reason::Unsupported), 1.0),
+            counters.rate(Measure::HostSwitches, activity.context_switches.ok_or(Reason::Unsupported), 1.0),
         ]
     }
 }
@@ -70,8 +70,8 @@ fn memory_figures(
     buffer: &mut Vec<u8>,
 ) -> [(Measure, Measured); 4] {
     let directory = &inputs.root.directory;
-    let available = directory.read("meminfo", buffer).here().and_then(system::available_memory);
-    let paging = directory.read("vmstat", buffer).here().map(system::paging).unwrap_or_default();
+    let available = directory.read("meminfo", buffer).here().and_then(system::parse_available_memory);
+    let paging = directory.read("vmstat", buffer).here().map(system::parse_paging).unwrap_or_default();
     let (kills, came, went) = (paging.oom_kills, paging.swapped_in, paging.swapped_out);
     [
         (Measure::MemoryAvailable, available.map(|bytes| bytes as f64).ok_or(Reason::Unsupported)),

@@ -10,23 +10,23 @@ use crate::collect::{
 /// The role of a group: its container's or pod's name, its unit, or its path with digits folded.
 pub fn role(path: &str, label: Option<&Label>) -> String {
     let named = label.map_or(UNNAMED, |label| &label.role);
-    match path::container(path) {
+    match path::find_container(path) {
         Some(inside) => format!("[{named}]{}", fold_parts(inside.below)),
-        None if path::pod_itself(path).is_some() => format!("[{}] pod", label.map_or("pod", |label| &label.role)),
-        None => fold_parts(path::unit(path).unwrap_or(path)),
+        None if path::pod_uid(path).is_some() => format!("[{}] pod", label.map_or("pod", |label| &label.role)),
+        None => fold_parts(path::unit_name(path).unwrap_or(path)),
     }
 }
 
 /// What a person calls a group.
 pub fn name(path: &str, label: Option<&Label>) -> String {
     let named = || label.map(|label| label.name.clone());
-    match (path::container(path), path::pod_itself(path)) {
+    match (path::find_container(path), path::pod_uid(path)) {
         (Some(inside), _) => {
             let short = || inside.id.get(..12).unwrap_or(inside.id).to_owned();
             format!("{}{}", named().unwrap_or_else(short), inside.below)
         }
         (None, Some(pod)) => format!("pod {}", named().unwrap_or(pod)),
-        (None, None) => path::unit(path).unwrap_or(path).to_owned(),
+        (None, None) => path::unit_name(path).unwrap_or(path).to_owned(),
     }
 }
 

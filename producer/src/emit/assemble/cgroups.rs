@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use hostread::{cgroups::around, parse::cgroup_path as path};
+use hostread::{cgroups::ancestors, parse::cgroup_path as path};
 use schemas::{EdgeKind, Node, NodeKind};
 
 use super::cgroup_names;
@@ -18,7 +18,7 @@ use crate::{
 pub fn add<'p>(builder: &mut Builder, groups: &Groups<'p>) -> BTreeMap<&'p str, i32> {
     let nodes: BTreeMap<&str, i32> = groups.shown.iter().map(|group| (group.path, add_group(builder, group))).collect();
     for (path, node) in &nodes {
-        if let Some(outer) = around(path).find_map(|path| nodes.get(path)) {
+        if let Some(outer) = ancestors(path).find_map(|path| nodes.get(path)) {
             builder.edge(*node, *outer, EdgeKind::MemberOf, Relation::OBSERVED);
         }
     }
@@ -31,7 +31,7 @@ fn add_group(builder: &mut Builder, group: &Group<'_>) -> i32 {
         kind: NodeKind::Cgroup,
         role: cgroup_names::role(group.path, group.label),
         name: cgroup_names::name(group.path, group.label),
-        container: path::container(group.path).map(|inside| inside.id.to_owned()),
+        container: path::find_container(group.path).map(|inside| inside.id.to_owned()),
         ..Node::default()
     });
     builder.put(Measure::Processes, node, Ok(f64::from(group.processes)));

@@ -149,7 +149,7 @@ fn put_state(builder: &mut Builder, node: i32, state: u8) {
 /// Whether all of a process's tasks have been looked at; else why not.
 fn coverage_of_tasks(process: &Process, is_left_out: bool) -> Result<(), Reason> {
     process.syscall.measured()?;
-    match (syscall::IS_KNOWN, is_left_out) {
+    match (syscall::IS_SUPPORTED, is_left_out) {
         (false, _) => Err(Reason::Unsupported),
         (true, true) => Err(Reason::Off),
         (true, false) => Ok(()),

@@ -21,7 +21,7 @@ pub(super) fn join(inputs: &SocketInputs<'_>, owners: &Owners, earlier: &Compari
     let mut join = TcpJoin { inputs, owners, earlier, ends, network };
     join.listeners();
     for (namespace, listing) in inputs.listings {
-        for socket in listing.sockets.tcp.iter().filter(|socket| !socket.listens) {
+        for socket in listing.sockets.tcp.iter().filter(|socket| !socket.is_listening) {
             join.connection(&NamespacedSocket { namespace: *namespace, socket });
         }
     }
@@ -54,7 +54,7 @@ impl<'s> Ends<'s> {
             for socket in &listing.sockets.tcp {
                 let placed = NamespacedSocket { namespace: *namespace, socket };
                 ends.namespaces.entry(socket.local.ip()).or_default().insert(*namespace);
-                if socket.listens {
+                if socket.is_listening {
                     ends.listeners.entry((*namespace, socket.local.port())).or_default().push(placed);
                 } else {
                     ends.connected.insert((scope(*namespace, socket.local), socket.local, socket.remote), placed);
@@ -170,7 +170,7 @@ impl<'s> TcpJoin<'_, 's> {
         let NamespacedSocket { namespace, socket } = *placed;
         let at = self.listening(listener);
         self.count(at, placed);
-        let owing = f64::from(socket.owing_ms().unwrap_or(0));
+        let owing = f64::from(socket.pending_request_ms().unwrap_or(0));
         let unread = self.earlier.unread_ms(namespace, socket);
         let owners = self.owners;
         let accepted = owners.of_socket(socket.inode);
@@ -221,7 +221,7 @@ impl<'s> TcpJoin<'_, 's> {
         let at = self.network.endpoint(format!("r:{address}"), |id| Endpoint { role, ..endpoint(id, address) });
         self.count(at, placed);
         if let Some(endpoint) = self.network.at(at) {
-            let owing = socket.talk.map(|_| response_wait_ms(socket, None)).ok_or(Reason::Unsupported);
+            let owing = socket.activity.map(|_| response_wait_ms(socket, None)).ok_or(Reason::Unsupported);
             endpoint.pending_request_ms = Some(match (endpoint.pending_request_ms, owing) {
                 (Some(Ok(known)), Ok(owing)) => Ok(owing.max(known)),
                 (_, owing) => owing,
@@ -289,8 +289,8 @@ impl<'s> TcpJoin<'_, 's> {
 /// For how many milliseconds a client has waited for an answer. What its server has not read has none, whatever the clocks say.
 fn response_wait_ms(socket: &TcpSocket, peer: Option<NamespacedSocket<'_>>) -> f64 {
     let unread = || peer.is_some_and(|peer| peer.socket.recv_queue > 0);
-    let since_sent = || socket.talk.filter(|_| unread()).map(|talk| talk.since_sent);
-    f64::from(socket.unanswered_ms().or_else(since_sent).unwrap_or(0))
+    let since_sent = || socket.activity.filter(|_| unread()).map(|talk| talk.ms_since_sent);
+    f64::from(socket.response_wait_ms().or_else(since_sent).unwrap_or(0))
 }
 
 fn endpoint(id: String, address: String) -> Endpoint {

@@ -22,7 +22,7 @@ pub(super) fn join(inputs: &SocketInputs<'_>, owners: &Owners, unread: &UnreadDa
     let by_inode: HashMap<u64, &UnixSocket> = sockets.iter().map(|(_, socket)| (socket.inode, *socket)).collect();
     let mut listening = Listening::default();
     for (namespace, listener) in
-        sockets.iter().filter(|(_, socket)| socket.listens && !inputs.own_sockets.contains(&socket.inode))
+        sockets.iter().filter(|(_, socket)| socket.is_listening && !inputs.own_sockets.contains(&socket.inode))
     {
         if let Some(name) = listener.name.as_deref() {
             let at = add_listener(inputs, owners, network, *namespace, listener, name);
@@ -30,8 +30,8 @@ pub(super) fn join(inputs: &SocketInputs<'_>, owners: &Owners, unread: &UnreadDa
             listening.add(*namespace, name, at);
         }
     }
-    for (namespace, socket) in sockets.iter().filter(|(_, socket)| !socket.listens) {
-        let Some(peer) = socket.peer.and_then(|peer| by_inode.get(&peer)) else { continue };
+    for (namespace, socket) in sockets.iter().filter(|(_, socket)| !socket.is_listening) {
+        let Some(peer) = socket.peer_inode.and_then(|peer| by_inode.get(&peer)) else { continue };
         if inputs.own_sockets.contains(&socket.inode) || inputs.own_sockets.contains(&peer.inode) {
             continue;
         }
@@ -88,14 +88,14 @@ fn add_listener(
         recv_queue: 0,
         send_queue: None,
         accept_queue: Some(0),
-        accept_limit: listener.limit.map(|_| 0),
+        accept_limit: listener.backlog.map(|_| 0),
         rtt_ms: None,
         retransmits: None,
         pending_request_ms: None,
     });
     if let Some(endpoint) = network.at(at) {
-        *endpoint.accept_queue.get_or_insert(0) += u64::from(listener.queued);
-        if let Some(limit) = listener.limit {
+        *endpoint.accept_queue.get_or_insert(0) += u64::from(listener.recv_queue);
+        if let Some(limit) = listener.backlog {
             *endpoint.accept_limit.get_or_insert(0) += u64::from(limit);
         }
     }
@@ -116,7 +116,7 @@ fn add_pending(
     at: usize,
 ) {
     let accepting = owners.accepting(inputs.processes, listener.inode);
-    for client in listener.pending.iter().filter(|client| !inputs.own_sockets.contains(client)) {
+    for client in listener.pending_clients.iter().filter(|client| !inputs.own_sockets.contains(client)) {
         let target = accepting.first().map_or(Target::Endpoint(at), |server| Target::Process(*server));
         let late_ms = unread.pending_ms(*client);
         network.add_waits(&accepting, late_ms, late_ms);
@@ -141,7 +141,7 @@ fn add_client(network: &mut NetworkBuilder, client: usize, target: Target, late_
 fn count(network: &mut NetworkBuilder, at: usize, socket: &UnixSocket) {
     if let Some(endpoint) = network.at(at) {
         endpoint.connections += 1;
-        endpoint.recv_queue += u64::from(socket.queued);
+        endpoint.recv_queue += u64::from(socket.recv_queue);
     }
 }
 

@@ -53,15 +53,15 @@ impl UnreadData {
         let all = || inputs.listings.values().flat_map(|listing| &listing.sockets.unix);
         let sockets: HashMap<u64, &UnixSocket> = all().map(|socket| (socket.inode, socket)).collect();
         for socket in all() {
-            if socket.listens {
-                let has_sent = |client: &&u64| sockets.get(client).is_some_and(|client| client.sent > 0);
-                for client in socket.pending.iter().filter(has_sent) {
+            if socket.is_listening {
+                let has_sent = |client: &&u64| sockets.get(client).is_some_and(|client| client.send_queue > 0);
+                for client in socket.pending_clients.iter().filter(has_sent) {
                     unread.pending.insert(*client, self.pending.get(client).copied().unwrap_or(inputs.at));
                 }
-            } else if socket.queued > 0
-                && let Some(sender) = socket.peer.and_then(|peer| sockets.get(&peer))
+            } else if socket.recv_queue > 0
+                && let Some(sender) = socket.peer_inode.and_then(|peer| sockets.get(&peer))
                 // To a socket that is nobody's peer anyone can send.
-                && sender.peer == Some(socket.inode)
+                && sender.peer_inode == Some(socket.inode)
             {
                 let is_idle = [idle_check.are_owners_idle(socket.inode), idle_check.are_owners_idle(sender.inode)];
                 let before = self.received.get(&socket.inode).filter(|_| is_idle.contains(&true));
@@ -111,8 +111,8 @@ impl IdleCheck<'_> {
 
     /// Processes are read before the sockets are listed: what has rested from the sweep before to this one is asked once more.
     fn has_not_run_since_read(&mut self, process: &Process) -> bool {
-        let turns = process::turns(self.inputs.root, process.key, process.key.pid, &mut self.buffer);
-        let when_read = process.counters.schedule.here().map(|schedule| schedule.turns);
+        let turns = process::times_scheduled(self.inputs.root, process.key, process.key.pid, &mut self.buffer);
+        let when_read = process.counters.schedule.here().map(|schedule| schedule.timeslices);
         turns.is_some() && turns == when_read
     }
 

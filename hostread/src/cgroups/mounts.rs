@@ -8,8 +8,8 @@ use std::{
 use procfs::{FromRead, process::MountInfos};
 
 use super::{
-    membership::{Hierarchies, Hierarchy},
-    reading::OpenCgroup,
+    process_cgroups::{Hierarchies, Hierarchy},
+    usage::OpenCgroup,
 };
 use crate::{directory::Directory, proc_root::ProcRoot, seen::Seen};
 
@@ -18,7 +18,7 @@ use crate::{directory::Directory, proc_root::ProcRoot, seen::Seen};
 pub struct CgroupMounts {
     mounts: BTreeMap<Hierarchy, Mount>,
     /// Whether the top of the unified hierarchy is a group like any other, as in a container that has a namespace of its own.
-    pub top_is_a_group: bool,
+    pub root_is_a_group: bool,
 }
 
 struct Mount {
@@ -30,7 +30,7 @@ struct Mount {
 
 impl CgroupMounts {
     /// Looks what is mounted there: the unified hierarchy, or old ones and perhaps the unified one beside them.
-    pub fn find(path: &Path, root: &ProcRoot, buffer: &mut Vec<u8>) -> CgroupMounts {
+    pub fn detect(path: &Path, root: &ProcRoot, buffer: &mut Vec<u8>) -> CgroupMounts {
         let Seen::Here(directory) = Directory::open(path, &root.tape) else { return CgroupMounts::default() };
         let tops = tops(root, buffer);
         let mount = |path: PathBuf, directory| {
@@ -39,22 +39,22 @@ impl CgroupMounts {
         };
         let mut mounts = BTreeMap::new();
         if is_unified(&directory) {
-            mounts.insert(Hierarchy::Unified, mount(path.to_owned(), directory));
+            mounts.insert(Hierarchy::V2, mount(path.to_owned(), directory));
         } else {
-            if let Seen::Here(unified) = directory.directory("unified")
+            if let Seen::Here(unified) = directory.open_dir("unified")
                 && is_unified(&unified)
             {
-                mounts.insert(Hierarchy::Unified, mount(path.join("unified"), unified));
+                mounts.insert(Hierarchy::V2, mount(path.join("unified"), unified));
             }
-            for (hierarchy, word) in Hierarchy::OLD {
+            for (hierarchy, word) in Hierarchy::V1 {
                 if let Some((name, directory)) = old(&directory, word) {
                     mounts.insert(hierarchy, mount(path.join(name), directory));
                 }
             }
         }
-        let top = mounts.get(&Hierarchy::Unified);
+        let top = mounts.get(&Hierarchy::V2);
         let top_is_a_group = top.is_some_and(|mount| has(&mount.directory, "cgroup.events"));
-        CgroupMounts { mounts, top_is_a_group }
+        CgroupMounts { mounts, root_is_a_group: top_is_a_group }
     }
 
     /// Whether there is none.
@@ -70,9 +70,9 @@ impl CgroupMounts {
     /// The directories of the group with that path in those hierarchies that are mounted. `Denied` where the group is not below what
     /// is mounted.
     pub fn open(&self, path: &str, hierarchies: Hierarchies) -> OpenCgroup {
-        let wanted = self.mounts.iter().filter(|(hierarchy, _)| hierarchies.has(**hierarchy));
+        let wanted = self.mounts.iter().filter(|(hierarchy, _)| hierarchies.contains(**hierarchy));
         let open = |mount: &Mount| match below(&mount.top, path) {
-            Some(name) => mount.directory.directory(name),
+            Some(name) => mount.directory.open_dir(name),
             None => Seen::Denied,
         };
         OpenCgroup(wanted.map(|(hierarchy, mount)| (*hierarchy, open(mount))).collect())
@@ -108,7 +108,7 @@ fn old(directory: &Directory, word: &str) -> Option<(&'static str, Directory)> {
         _ => &[],
     };
     names.iter().find_map(|name| {
-        let directory = directory.directory(name).here()?;
+        let directory = directory.open_dir(name).here()?;
         // An empty directory is one where nothing is mounted.
         has(&directory, "cgroup.procs").then_some((*name, directory))
     })

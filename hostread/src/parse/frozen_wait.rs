@@ -7,11 +7,11 @@ use super::{lines, syscall::Syscall, words};
 
 /// What `wchan` says of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
+pub enum WaitsForThaw {
     /// It waits to be let write.
-    Waits,
+    Yes,
     /// It waits for something else, or not at all.
-    Not,
+    No,
     /// The kernel does not say, or names a lock that has other uses too.
     Unclear,
 }
@@ -22,17 +22,17 @@ const THAW: [&[u8]; 3] = [b"percpu_rwsem_wait", b"__percpu_down_read", b"__sb_st
 const ANY_READER: [&[u8]; 3] = [b"call_rwsem_down_read_failed", b"rwsem_down_read_failed", b"rwsem_down_read_slowpath"];
 
 /// Reads `wchan`.
-pub fn wchan(text: &[u8]) -> Verdict {
+pub fn parse_wchan(text: &[u8]) -> WaitsForThaw {
     let name = function(text.trim_ascii());
     if THAW.contains(&name) {
-        return Verdict::Waits;
+        return WaitsForThaw::Yes;
     }
     // Many kernels from 4.14 to 5.15 say `0` of every task.
-    if name.is_empty() || name == b"0" || ANY_READER.contains(&name) { Verdict::Unclear } else { Verdict::Not }
+    if name.is_empty() || name == b"0" || ANY_READER.contains(&name) { WaitsForThaw::Unclear } else { WaitsForThaw::No }
 }
 
 /// The frame of a `stack` in which the task waits to be let write, if it does.
-pub fn stack(text: &[u8]) -> Option<&[u8]> {
+pub fn find_thaw_frame(text: &[u8]) -> Option<&[u8]> {
     lines(text).filter_map(|line| words(line).last()).find(|frame| THAW.contains(&function(frame)))
 }
 
@@ -43,7 +43,7 @@ fn function(frame: &[u8]) -> &[u8] {
 
 /// What a call that changes a filesystem is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Change {
+pub enum ChangedFile {
     /// The open file or directory of that number.
     At(u32),
     /// A path that lies in the task's memory.
@@ -111,20 +111,20 @@ const BY_PATH_OF_OLD: &[c_long] = &[
 const BY_PATH_OF_OLD: &[c_long] = &[];
 
 /// What the call changes; none if it changes no filesystem.
-pub fn change(call: &Syscall) -> Option<Change> {
+pub fn changed_filesystem(call: &Syscall) -> Option<ChangedFile> {
     let number = c_long::try_from(call.number).ok()?;
     let [first, _, third, ..] = call.arguments;
     let at = |argument: u64| match i32::try_from(argument & 0xffff_ffff) {
-        Ok(fd) => Change::At(fd.unsigned_abs()),
+        Ok(fd) => ChangedFile::At(fd.unsigned_abs()),
         // The directory that the task is in.
-        Err(_) => Change::Somewhere,
+        Err(_) => ChangedFile::Somewhere,
     };
     if BY_FIRST.contains(&number) {
         Some(at(first))
     } else if BY_THIRD.contains(&number) {
         Some(at(third))
     } else {
-        (BY_PATH.contains(&number) || BY_PATH_OF_OLD.contains(&number)).then_some(Change::Somewhere)
+        (BY_PATH.contains(&number) || BY_PATH_OF_OLD.contains(&number)).then_some(ChangedFile::Somewhere)
     }
 }
 
@@ -137,41 +137,41 @@ mod tests {
     #[test]
     fn kernels_of_every_age_say_where_a_writer_waits() {
         for (text, verdict) in [
-            ("percpu_rwsem_wait", Verdict::Waits),
-            ("percpu_rwsem_wait.llvm.4711", Verdict::Waits),
-            ("__percpu_down_read\n", Verdict::Waits),
-            ("__sb_start_write", Verdict::Waits),
-            ("rwsem_down_read_slowpath", Verdict::Unclear),
-            ("0", Verdict::Unclear),
-            ("", Verdict::Unclear),
-            ("io_schedule", Verdict::Not),
-            ("percpu_rwsem_wait_not", Verdict::Not),
+            ("percpu_rwsem_wait", WaitsForThaw::Yes),
+            ("percpu_rwsem_wait.llvm.4711", WaitsForThaw::Yes),
+            ("__percpu_down_read\n", WaitsForThaw::Yes),
+            ("__sb_start_write", WaitsForThaw::Yes),
+            ("rwsem_down_read_slowpath", WaitsForThaw::Unclear),
+            ("0", WaitsForThaw::Unclear),
+            ("", WaitsForThaw::Unclear),
+            ("io_schedule", WaitsForThaw::No),
+            ("percpu_rwsem_wait_not", WaitsForThaw::No),
         ] {
-            assert_eq!(wchan(text.as_bytes()), verdict, "{text}");
+            assert_eq!(parse_wchan(text.as_bytes()), verdict, "{text}");
         }
     }
 
     #[test]
     fn a_stack_tells_what_a_common_lock_is_for() {
         let thaw = b"[<0>] rwsem_down_read_failed+0xf0/0x150\n[<0>] __percpu_down_read+0x56/0x80\n[<0>] __sb_start_write+0x6a/0x80\n";
-        assert_eq!(stack(thaw), Some(b"__percpu_down_read+0x56/0x80".as_slice()));
-        assert_eq!(stack(b"[<0>] rwsem_down_read_failed+0xf0/0x150\n[<0>] down_read+0x1c/0x30\n"), None);
+        assert_eq!(find_thaw_frame(thaw), Some(b"__percpu_down_read+0x56/0x80".as_slice()));
+        assert_eq!(find_thaw_frame(b"[<0>] rwsem_down_read_failed+0xf0/0x150\n[<0>] down_read+0x1c/0x30\n"), None);
         // As Linux before 4.15 wrote it.
         let old = b"[<ffffffff81206fc5>] __sb_start_write+0xa5/0x110\n[<ffffffffffffffff>] 0xffffffffffffffff\n";
-        assert_eq!(stack(old), Some(b"__sb_start_write+0xa5/0x110".as_slice()));
+        assert_eq!(find_thaw_frame(old), Some(b"__sb_start_write+0xa5/0x110".as_slice()));
     }
 
     #[test]
     fn a_call_changes_an_open_file_or_something_at_a_path_or_nothing() {
         let call = |number: c_long, arguments: [u64; 3]| {
             let [a, b, c] = arguments;
-            change(&Syscall { number: u64::try_from(number).unwrap_or(0), arguments: [a, b, c, 0, 0, 0] })
+            changed_filesystem(&Syscall { number: u64::try_from(number).unwrap_or(0), arguments: [a, b, c, 0, 0, 0] })
         };
-        assert_eq!(call(libc::SYS_write, [5, 0, 0]), Some(Change::At(5)));
-        assert_eq!(call(libc::SYS_copy_file_range, [5, 0, 6]), Some(Change::At(6)));
-        assert_eq!(call(libc::SYS_openat, [0xffff_ff9c, 0, 0]), Some(Change::Somewhere));
-        assert_eq!(call(libc::SYS_openat, [u64::MAX - 99, 0, 0]), Some(Change::Somewhere));
-        assert_eq!(call(libc::SYS_truncate, [5, 0, 0]), Some(Change::Somewhere));
+        assert_eq!(call(libc::SYS_write, [5, 0, 0]), Some(ChangedFile::At(5)));
+        assert_eq!(call(libc::SYS_copy_file_range, [5, 0, 6]), Some(ChangedFile::At(6)));
+        assert_eq!(call(libc::SYS_openat, [0xffff_ff9c, 0, 0]), Some(ChangedFile::Somewhere));
+        assert_eq!(call(libc::SYS_openat, [u64::MAX - 99, 0, 0]), Some(ChangedFile::Somewhere));
+        assert_eq!(call(libc::SYS_truncate, [5, 0, 0]), Some(ChangedFile::Somewhere));
         assert_eq!(call(libc::SYS_flock, [5, 2, 0]), None);
         assert_eq!(call(libc::SYS_clone, [5, 2, 0]), None);
     }
@@ -179,12 +179,12 @@ mod tests {
     proptest! {
         #[test]
         fn no_bytes_make_it_panic(text in prop::collection::vec(any::<u8>(), 0..200)) {
-            let _ = (wchan(&text), stack(&text));
+            let _ = (parse_wchan(&text), find_thaw_frame(&text));
         }
 
         #[test]
         fn no_call_makes_it_panic(number in any::<u64>(), arguments in prop::array::uniform6(any::<u64>())) {
-            let _ = change(&Syscall { number, arguments });
+            let _ = changed_filesystem(&Syscall { number, arguments });
         }
 
         #[test]
@@ -193,7 +193,7 @@ mod tests {
             prop_assert_eq!(function(frame.as_bytes()), name.as_bytes());
             let thaw = String::from_utf8_lossy(THAW[at]).into_owned();
             let text = format!("[<0>] {name}+0x1/0x2\n[<0>] {thaw}+{offset:#x}/0xfff\n");
-            prop_assert!(stack(text.as_bytes()).is_some());
+            prop_assert!(find_thaw_frame(text.as_bytes()).is_some());
         }
     }
 }

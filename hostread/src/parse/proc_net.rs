@@ -13,7 +13,7 @@ const TIME_WAIT: u64 = 6;
 const CLOSE: u64 = 7;
 
 /// One line of `tcp` or `tcp6`; none for the heading and for sockets that no longer are.
-pub fn tcp(line: &[u8]) -> Option<TcpSocket> {
+pub fn parse_tcp_line(line: &[u8]) -> Option<TcpSocket> {
     let mut fields = words(line).skip(1);
     let local = address(fields.next()?)?;
     let remote = address(fields.next()?)?;
@@ -29,17 +29,17 @@ pub fn tcp(line: &[u8]) -> Option<TcpSocket> {
         cookie: None,
         local,
         remote,
-        listens: state == LISTEN,
+        is_listening: state == LISTEN,
         recv_queue: u32::try_from(recv_queue).unwrap_or(u32::MAX),
         send_queue: u32::try_from(send_queue).unwrap_or(u32::MAX),
         rtt_ms: None,
         retransmits: None,
-        talk: None,
+        activity: None,
     })
 }
 
 /// One line of `unix`; it does not tell the peer.
-pub fn unix(line: &[u8]) -> Option<UnixSocket> {
+pub fn parse_unix_line(line: &[u8]) -> Option<UnixSocket> {
     const ACCEPTS: u64 = 1 << 16;
     let mut fields = words(line);
     let flags = hex(fields.nth(3)?)?;
@@ -47,13 +47,13 @@ pub fn unix(line: &[u8]) -> Option<UnixSocket> {
     let name = fields.next().map(text);
     Some(UnixSocket {
         inode,
-        peer: None,
+        peer_inode: None,
         name,
-        listens: flags & ACCEPTS != 0,
-        pending: Vec::new(),
-        queued: 0,
-        sent: 0,
-        limit: None,
+        is_listening: flags & ACCEPTS != 0,
+        pending_clients: Vec::new(),
+        recv_queue: 0,
+        send_queue: 0,
+        backlog: None,
     })
 }
 
@@ -87,38 +87,38 @@ mod tests {
     #[test]
     fn a_v4_address_in_v6_clothing_is_a_v4_address() {
         let line = b"   1: 0000000000000000FFFF00000100007F:1F90 0000000000000000FFFF00000200007F:C350 01 00000003:00000005 00:00000000 00000000  1000        0 4711 1 0000000000000000 20 4 30 10 -1";
-        let socket = tcp(line).unwrap();
+        let socket = parse_tcp_line(line).unwrap();
         assert_eq!(
             (socket.local.to_string(), socket.remote.to_string()),
             ("127.0.0.1:8080".into(), "127.0.0.2:50000".into())
         );
-        assert_eq!((socket.inode, socket.send_queue, socket.recv_queue, socket.listens), (4711, 3, 5, false));
+        assert_eq!((socket.inode, socket.send_queue, socket.recv_queue, socket.is_listening), (4711, 3, 5, false));
     }
 
     #[test]
     fn a_unix_listener_is_told_by_its_flag() {
-        let socket = unix(b"0000000000000000: 00000002 00000000 00010000 0001 01 1234 /run/a.sock").unwrap();
-        assert_eq!((socket.inode, socket.listens, socket.name.as_deref()), (1234, true, Some("/run/a.sock")));
+        let socket = parse_unix_line(b"0000000000000000: 00000002 00000000 00010000 0001 01 1234 /run/a.sock").unwrap();
+        assert_eq!((socket.inode, socket.is_listening, socket.name.as_deref()), (1234, true, Some("/run/a.sock")));
     }
 
     proptest! {
         #[test]
         fn no_bytes_make_it_panic(line in prop::collection::vec(any::<u8>(), 0..200)) {
-            let _ = (tcp(&line), unix(&line));
+            let _ = (parse_tcp_line(&line), parse_unix_line(&line));
         }
 
         #[test]
         fn almost_a_line_does_not_panic(line in "[0-9]: [0-9A-F]{0,33}:[0-9A-F]{0,5} [0-9A-F]{8}:[0-9A-F]{4} [0-9A-F]{2} [0-9A-F:]{0,20} 0 0 0 0 [0-9]{0,20}") {
-            let _ = tcp(line.as_bytes());
+            let _ = parse_tcp_line(line.as_bytes());
         }
 
         #[test]
         fn a_written_v4_line_reads_back(ip in any::<[u8; 4]>(), port in any::<u16>(), inode in any::<u32>()) {
             let digits = u32::from_ne_bytes(ip);
             let line = format!("0: {digits:08X}:{port:04X} 00000000:0000 0A 00000000:00000000 00:00000000 00000000 0 0 {inode} 1");
-            let socket = tcp(line.as_bytes()).unwrap();
+            let socket = parse_tcp_line(line.as_bytes()).unwrap();
             prop_assert_eq!(socket.local, SocketAddr::from((ip, port)));
-            prop_assert_eq!((socket.inode, socket.listens), (u64::from(inode), true));
+            prop_assert_eq!((socket.inode, socket.is_listening), (u64::from(inode), true));
         }
     }
 }

@@ -3,7 +3,7 @@
 use super::{lines, number, words};
 
 /// What the counter `name` of `protocol` (with its colon) has reached.
-pub fn counter(text: &[u8], protocol: &[u8], name: &[u8]) -> Option<u64> {
+pub fn parse_counter(text: &[u8], protocol: &[u8], name: &[u8]) -> Option<u64> {
     let mut lines = lines(text);
     while let (Some(names), Some(values)) = (lines.next(), lines.next()) {
         let (mut names, mut values) = (words(names), words(values));
@@ -26,22 +26,22 @@ mod tests {
 
     #[test]
     fn a_counter_is_found_by_protocol_and_name() {
-        assert_eq!(counter(SNMP, b"Tcp:", b"RetransSegs"), Some(50));
-        assert_eq!(counter(SNMP, b"Udp:", b"InDatagrams"), Some(7));
-        assert_eq!(counter(SNMP, b"Tcp:", b"InDatagrams"), None);
-        assert_eq!(counter(SNMP, b"Tcp:", b"MaxConn"), None);
-        assert_eq!(counter(SNMP, b"TcpExt:", b"ListenDrops"), None);
+        assert_eq!(parse_counter(SNMP, b"Tcp:", b"RetransSegs"), Some(50));
+        assert_eq!(parse_counter(SNMP, b"Udp:", b"InDatagrams"), Some(7));
+        assert_eq!(parse_counter(SNMP, b"Tcp:", b"InDatagrams"), None);
+        assert_eq!(parse_counter(SNMP, b"Tcp:", b"MaxConn"), None);
+        assert_eq!(parse_counter(SNMP, b"TcpExt:", b"ListenDrops"), None);
     }
 
     proptest! {
         #[test]
         fn no_bytes_make_it_panic(text in prop::collection::vec(any::<u8>(), 0..200)) {
-            let _ = counter(&text, b"Tcp:", b"RetransSegs");
+            let _ = parse_counter(&text, b"Tcp:", b"RetransSegs");
         }
 
         #[test]
         fn almost_a_pair_does_not_panic(names in "(TcpExt:|Tcp:)( [A-C]){0,4}", values in "(TcpExt:|Tcp:)( [0-9-]{1,30}){0,4}\n?") {
-            let _ = counter(format!("{names}\n{values}").as_bytes(), b"TcpExt:", b"B");
+            let _ = parse_counter(format!("{names}\n{values}").as_bytes(), b"TcpExt:", b"B");
         }
 
         #[test]
@@ -50,7 +50,7 @@ mod tests {
             let written: Vec<String> = values.iter().map(u64::to_string).collect();
             let text = format!("IpExt: A\nIpExt: 1\nTcpExt: {}\nTcpExt: {}\n", names.join(" "), written.join(" "));
             let at = at.index(values.len());
-            prop_assert_eq!(counter(text.as_bytes(), b"TcpExt:", names[at].as_bytes()), Some(values[at]));
+            prop_assert_eq!(parse_counter(text.as_bytes(), b"TcpExt:", names[at].as_bytes()), Some(values[at]));
         }
     }
 }

@@ -8,7 +8,7 @@ use crate::parse::{self, cgroup};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Hierarchy {
     /// Of all controllers, version 2.
-    Unified,
+    V2,
     /// Of CPU quotas, version 1 as the rest.
     Cpu,
     /// Of CPU use.
@@ -27,7 +27,7 @@ pub enum Hierarchy {
 
 impl Hierarchy {
     /// The old hierarchies, by the word that the kernel has for each.
-    pub const OLD: [(Hierarchy, &str); 7] = [
+    pub const V1: [(Hierarchy, &str); 7] = [
         (Hierarchy::Cpu, "cpu"),
         (Hierarchy::CpuAccounting, "cpuacct"),
         (Hierarchy::Memory, "memory"),
@@ -39,11 +39,11 @@ impl Hierarchy {
 
     fn of_controllers(controllers: &[u8]) -> Hierarchies {
         if controllers.is_empty() {
-            return Hierarchies::of(Hierarchy::Unified);
+            return Hierarchies::only(Hierarchy::V2);
         }
         let words = || controllers.split(|byte| *byte == b',');
-        let named = Hierarchy::OLD.iter().filter(|(_, word)| words().any(|controller| controller == word.as_bytes()));
-        named.fold(Hierarchies::default(), |all, (hierarchy, _)| all.union(Hierarchies::of(*hierarchy)))
+        let named = Hierarchy::V1.iter().filter(|(_, word)| words().any(|controller| controller == word.as_bytes()));
+        named.fold(Hierarchies::default(), |all, (hierarchy, _)| all.union(Hierarchies::only(*hierarchy)))
     }
 }
 
@@ -54,13 +54,13 @@ pub struct Hierarchies(u8);
 impl Hierarchies {
     /// That one alone.
     #[inline]
-    pub fn of(hierarchy: Hierarchy) -> Hierarchies {
+    pub fn only(hierarchy: Hierarchy) -> Hierarchies {
         Hierarchies(1 << hierarchy as u8)
     }
 
     /// Whether that one is among them.
     #[inline]
-    pub fn has(self, hierarchy: Hierarchy) -> bool {
+    pub fn contains(self, hierarchy: Hierarchy) -> bool {
         self.0 & (1 << hierarchy as u8) != 0
     }
 
@@ -83,53 +83,53 @@ pub struct ProcessCgroup {
     /// The hierarchies in which it is there.
     pub hierarchies: Hierarchies,
     /// Whether none of the process's other groups is below it.
-    pub innermost: bool,
+    pub is_innermost: bool,
 }
 
 /// All groups of a process, one for each path, the one that says most first.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ProcessCgroups {
-    places: Vec<ProcessCgroup>,
+    groups: Vec<ProcessCgroup>,
     // A hash of what told them: most of the time it says the same again.
-    told: u64,
+    text_hash: u64,
 }
 
 impl ProcessCgroups {
     /// The groups that `/proc/PID/cgroup` tells. The root is one only where there is no other.
     pub fn parse(text: &[u8]) -> ProcessCgroups {
-        let mut places = Vec::<ProcessCgroup>::new();
-        for (controllers, path) in cgroup::memberships(text) {
+        let mut groups = Vec::<ProcessCgroup>::new();
+        for (controllers, path) in cgroup::parse_memberships(text) {
             let hierarchies = Hierarchy::of_controllers(controllers);
             if hierarchies.is_empty() {
                 continue;
             }
             let path = parse::text(path);
-            match places.iter_mut().find(|place| place.path == path) {
-                Some(place) => place.hierarchies = place.hierarchies.union(hierarchies),
-                None => places.push(ProcessCgroup { path, hierarchies, innermost: true }),
+            match groups.iter_mut().find(|group| group.path == path) {
+                Some(group) => group.hierarchies = group.hierarchies.union(hierarchies),
+                None => groups.push(ProcessCgroup { path, hierarchies, is_innermost: true }),
             }
         }
-        if places.len() > 1 {
-            places.retain(|place| place.path != "/");
+        if groups.len() > 1 {
+            groups.retain(|group| group.path != "/");
         }
-        let paths: Vec<String> = places.iter().map(|place| format!("{}/", place.path)).collect();
-        for (place, path) in places.iter_mut().zip(&paths) {
-            place.innermost = !paths.iter().any(|other| other != path && other.starts_with(path.as_str()));
+        let paths: Vec<String> = groups.iter().map(|group| format!("{}/", group.path)).collect();
+        for (group, path) in groups.iter_mut().zip(&paths) {
+            group.is_innermost = !paths.iter().any(|other| other != path && other.starts_with(path.as_str()));
         }
-        let main = parse::process::cgroup(text).map(parse::text);
-        places.sort_by_key(|place| main.as_ref() != Some(&place.path));
-        ProcessCgroups { places, told: hash(text) }
+        let main = parse::process::parse_main_cgroup(text).map(parse::text);
+        groups.sort_by_key(|group| main.as_ref() != Some(&group.path));
+        ProcessCgroups { groups, text_hash: hash(text) }
     }
 
     /// The groups.
     #[inline]
-    pub fn places(&self) -> &[ProcessCgroup] {
-        &self.places
+    pub fn iter(&self) -> std::slice::Iter<'_, ProcessCgroup> {
+        self.groups.iter()
     }
 
     /// Whether it was made from that very text.
-    pub fn is_told_by(&self, text: &[u8]) -> bool {
-        self.told == hash(text)
+    pub fn is_from(&self, text: &[u8]) -> bool {
+        self.text_hash == hash(text)
     }
 }
 
@@ -155,7 +155,7 @@ pub fn parent(path: &str) -> Option<&str> {
 
 /// The paths of all groups around that one, from the inside out.
 #[inline]
-pub fn around(path: &str) -> impl Iterator<Item = &str> {
+pub fn ancestors(path: &str) -> impl Iterator<Item = &str> {
     std::iter::successors(parent(path), |path| parent(path))
 }
 
@@ -165,25 +165,26 @@ mod tests {
 
     use super::*;
 
-    fn places(text: &str) -> Vec<(String, Vec<Hierarchy>, bool)> {
-        let all = Hierarchy::OLD.iter().map(|(hierarchy, _)| *hierarchy).chain([Hierarchy::Unified]);
-        let of = |place: &ProcessCgroup| all.clone().filter(|hierarchy| place.hierarchies.has(*hierarchy)).collect();
+    fn groups(text: &str) -> Vec<(String, Vec<Hierarchy>, bool)> {
+        let all = Hierarchy::V1.iter().map(|(hierarchy, _)| *hierarchy).chain([Hierarchy::V2]);
+        let of =
+            |place: &ProcessCgroup| all.clone().filter(|hierarchy| place.hierarchies.contains(*hierarchy)).collect();
         let membership = ProcessCgroups::parse(text.as_bytes());
-        membership.places().iter().map(|place| (place.path.clone(), of(place), place.innermost)).collect()
+        membership.iter().map(|place| (place.path.clone(), of(place), place.is_innermost)).collect()
     }
 
     #[test]
     fn the_same_path_in_several_hierarchies_is_one_group() {
         use Hierarchy::*;
         let text = "9:cpuset:/x\n4:cpu,cpuacct:/a\n3:memory:/a/b\n2:pids:/\n1:name=systemd:/a/b\n0::/a/b\n";
-        let inner = ("/a/b".into(), vec![Memory, Systemd, Unified], true);
-        assert_eq!(places(text), [inner, ("/a".into(), vec![Cpu, CpuAccounting], false)]);
+        let inner = ("/a/b".into(), vec![Memory, Systemd, V2], true);
+        assert_eq!(groups(text), [inner, ("/a".into(), vec![Cpu, CpuAccounting], false)]);
     }
 
     #[test]
     fn the_root_is_a_group_only_where_there_is_no_other() {
-        assert_eq!(places("0::/\n"), [("/".into(), vec![Hierarchy::Unified], true)]);
-        assert_eq!(places("1:cpu:/ab\n0::/\n"), [("/ab".into(), vec![Hierarchy::Cpu], true)]);
+        assert_eq!(groups("0::/\n"), [("/".into(), vec![Hierarchy::V2], true)]);
+        assert_eq!(groups("1:cpu:/ab\n0::/\n"), [("/ab".into(), vec![Hierarchy::Cpu], true)]);
     }
 
     #[test]

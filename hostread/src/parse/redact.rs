@@ -9,13 +9,13 @@ mod tokens;
 use options::Options;
 
 /// A longer line is cut.
-pub const LONGEST: usize = 512;
+pub const MAX_LENGTH: usize = 512;
 
 /// Stands for what is not shown.
 const HIDDEN: &str = "***";
 
 /// The arguments in one line of at most [`LONGEST`] bytes, without what is or may be a secret.
-pub fn command_line(arguments: &[&[u8]]) -> String {
+pub fn redact_command_line(arguments: &[&[u8]]) -> String {
     let mut scrubber = Scrubber::default();
     let mut line = String::new();
     // A title that a program has set itself leaves empty arguments behind.
@@ -24,11 +24,11 @@ pub fn command_line(arguments: &[&[u8]]) -> String {
             line.push(' ');
         }
         line.push_str(&scrubber.argument(argument));
-        if line.len() > LONGEST {
+        if line.len() > MAX_LENGTH {
             break;
         }
     }
-    line.truncate(line.floor_char_boundary(LONGEST));
+    line.truncate(line.floor_char_boundary(MAX_LENGTH));
     line
 }
 
@@ -168,7 +168,7 @@ mod tests {
 
     fn line(arguments: &[&str]) -> String {
         let arguments: Vec<&[u8]> = arguments.iter().map(|argument| argument.as_bytes()).collect();
-        command_line(&arguments)
+        redact_command_line(&arguments)
     }
 
     #[test]
@@ -215,8 +215,8 @@ mod tests {
     #[test]
     fn a_line_is_cut_between_characters() {
         let long = "ø".repeat(400);
-        assert_eq!(line(&["a", &long]).len(), LONGEST);
-        assert_eq!(line(&[&long]).len(), LONGEST);
+        assert_eq!(line(&["a", &long]).len(), MAX_LENGTH);
+        assert_eq!(line(&[&long]).len(), MAX_LENGTH);
         assert_eq!(line(&["nginx: worker process", "", "", ""]), "'nginx: worker process'");
     }
 
@@ -296,7 +296,7 @@ mod tests {
 
     fn shown(arguments: &[String]) -> String {
         let arguments: Vec<&[u8]> = arguments.iter().map(String::as_bytes).collect();
-        command_line(&arguments)
+        redact_command_line(&arguments)
     }
 
     fn quotings() -> impl Strategy<Value = Vec<Quoting>> {
@@ -314,7 +314,7 @@ mod tests {
         #[test]
         fn no_bytes_make_it_panic(arguments in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..60), 0..6)) {
             let arguments: Vec<&[u8]> = arguments.iter().map(Vec::as_slice).collect();
-            prop_assert!(command_line(&arguments).len() <= LONGEST);
+            prop_assert!(redact_command_line(&arguments).len() <= MAX_LENGTH);
         }
 
         // The letter that every secret has is in nothing else, so that not a part of one gets out either.

@@ -1,12 +1,15 @@
 #![no_main]
 
-use hostread::parse::{process::arguments, scrub};
+use hostread::parse::{
+    process::parse_arguments,
+    redact::{MAX_LENGTH, redact_command_line},
+};
 
 libfuzzer_sys::fuzz_target!(|text: &[u8]| {
-    assert!(scrub::command_line(&arguments(text)).len() <= scrub::LONGEST);
-    // Whatever the bytes are, here they are a secret.
+    assert!(redact_command_line(&parse_arguments(text)).len() <= MAX_LENGTH);
+    // Here the input is the password, so none of it may be shown.
     let option = [b"--password=".as_slice(), text].concat();
-    let line = scrub::command_line(&[b"app", &option]);
+    let line = redact_command_line(&[b"app", &option]);
     let counts = |character: &char| !character.is_whitespace() && !"'\"\\".contains(*character);
     let shown: String = line.chars().filter(counts).collect();
     assert!("app--password=***".starts_with(&shown), "{line}");
