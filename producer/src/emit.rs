@@ -1,4 +1,4 @@
-//! A snapshot of all that, and its way to the bus.
+//! Assembly of a snapshot, and its delivery to the bus.
 
 pub mod assemble;
 pub mod builder;

@@ -1,4 +1,5 @@
-//! How they relate: who holds what, who waits for whom, and who talks to whom.
+//! Relations between the facts of a sweep: lock holders and waiters, stalled readers and writers,
+//! and connections between processes.
 
 pub mod connections;
 pub mod futexes;

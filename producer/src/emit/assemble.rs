@@ -1,4 +1,4 @@
-//! From what a sweep saw to the snapshot's nodes, edges, columns and evidence.
+//! Assembles a snapshot's nodes, edges, columns and evidence from the facts of a sweep.
 
 mod cgroup_names;
 mod cgroups;
@@ -31,44 +31,44 @@ use crate::{
     },
 };
 
-/// With more processes at the other end of a pipe or socket nobody can be named.
+/// With more processes at the other end of a pipe or socket, none of them is a likely cause.
 const MAX_PEERS: usize = 4;
 
-/// Everything that a sweep saw.
+/// All facts of a sweep.
 pub struct SweepFacts<'s> {
-    /// Processes; everything else points here by index.
+    /// Processes; all other facts refer to them by index.
     pub processes: &'s [Process],
-    /// The rates of each of them.
+    /// Rates of each process.
     pub rates: &'s [Rates],
-    /// How many threads of a process nobody has looked at, if any.
+    /// Number of threads that were not inspected, by process.
     pub skipped_threads: &'s BTreeMap<usize, usize>,
-    /// How many new processes a second there are below each of them.
+    /// New processes per second below each process.
     pub new_process_rates: &'s [Measured],
-    /// Files.
+    /// Open files.
     pub files: &'s FileTable,
-    /// Endpoints and who is linked to them.
+    /// Endpoints and links.
     pub network: &'s Network,
-    /// Filesystems, and who waits for them.
+    /// Filesystems and the tasks that wait for them.
     pub filesystems: &'s collect::filesystems::Filesystems,
-    /// Locks and waits.
+    /// File locks and lock waits.
     pub locks: &'s FileLocks,
-    /// Reads and writes that go on.
+    /// Reads and writes that do not finish.
     pub stalls: &'s [Stall],
-    /// Threads that wait for one another.
+    /// Futexes with several waiting threads.
     pub contended_futexes: &'s [ContendedFutex],
-    /// What processes say that are concerned with a wait.
+    /// Titles of processes that wait or block others.
     pub titles: &'s titles::Titles,
     /// Pairs of a reader and a writer of a pipe.
     pub pipes: &'s BTreeSet<(usize, usize)>,
     /// Control groups.
     pub groups: &'s Groups<'s>,
-    /// The host's resources.
+    /// Resources of the host.
     pub system: &'s [Resource],
-    /// Bytes of a page of memory.
+    /// Page size in bytes.
     pub page: f64,
 }
 
-/// Puts the parts together.
+/// Assembles the snapshot.
 pub fn assemble(facts: &SweepFacts<'_>) -> Builder {
     let mut builder = Builder::default();
     add_system(&mut builder, facts.system);
@@ -125,8 +125,8 @@ fn add_families(builder: &mut Builder, processes: &[Process], nodes: &[i32], gro
     }
 }
 
-/// A node for each file that is written, shared, locked or waited for, or on a filesystem in trouble, linked to its
-/// openers.
+/// Adds a node for each file that is written, shared, locked, waited for, or on a full or frozen
+/// filesystem, and links it to the processes that have it open.
 fn add_files(
     builder: &mut Builder,
     facts: &SweepFacts<'_>,
@@ -208,7 +208,8 @@ fn add_locks(builder: &mut Builder, locks: &FileLocks, nodes: &[i32], files: &BT
     }
 }
 
-/// A wait in a read is told on the relation that is there anyway, one in a write as a wait for who should read.
+/// Adds stalls: a stalled read sets the wait on the existing `pipes` or `connects` edge, a stalled
+/// write adds a `waits-for` edge to the readers.
 fn add_stalls(builder: &mut Builder, stalls: &[Stall], nodes: &[i32]) {
     for stall in stalls.iter().filter(|stall| stall.peers.len() <= MAX_PEERS && stall.blocked >= MIN_STALL) {
         let Some(waiter) = nodes.get(stall.process) else { continue };
@@ -229,7 +230,7 @@ fn add_stalls(builder: &mut Builder, stalls: &[Stall], nodes: &[i32]) {
     }
 }
 
-/// Titles are evidence, and may tell who waits for whom.
+/// Adds titles as evidence, and the waits that they show.
 fn add_titles(builder: &mut Builder, facts: &SweepFacts<'_>, nodes: &[i32]) {
     for title in &facts.titles.titles {
         if let (Some(process), Some(node)) = (facts.processes.get(title.process), nodes.get(title.process)) {
@@ -244,7 +245,7 @@ fn add_titles(builder: &mut Builder, facts: &SweepFacts<'_>, nodes: &[i32]) {
     }
 }
 
-/// A node for each endpoint, linked to the processes; and the links between processes.
+/// Adds a node for each endpoint, its links to processes, and the links between processes.
 fn add_network(builder: &mut Builder, network: &Network, nodes: &[i32]) {
     let endpoints: Vec<i32> = network.endpoints.iter().map(|endpoint| add_endpoint(builder, endpoint)).collect();
     for ((source, target, kind_of_link), link) in &network.links {
@@ -255,7 +256,7 @@ fn add_network(builder: &mut Builder, network: &Network, nodes: &[i32]) {
         let (Some(source), Some(target)) = (nodes.get(*source), target) else { continue };
         let kind = match kind_of_link {
             LinkKind::Connects => EdgeKind::Connects,
-            // The server depends on its endpoint as on a file that it has open.
+            // A server depends on its endpoint as on an open file.
             LinkKind::Opens => EdgeKind::Opens,
         };
         let count = i32::try_from(link.count).unwrap_or(i32::MAX);
@@ -293,7 +294,7 @@ fn add_endpoint(builder: &mut Builder, endpoint: &Endpoint) -> i32 {
     node
 }
 
-/// What is not seen is nothing, unless something may be hidden.
+/// An absent value is 0, or missing if it may be hidden.
 fn unless_hidden(seen: Option<f64>, may_hide: bool) -> Measured {
     match seen {
         None if may_hide => Err(Reason::Denied),
@@ -301,7 +302,7 @@ fn unless_hidden(seen: Option<f64>, may_hide: bool) -> Measured {
     }
 }
 
-/// A queue is full once it has one more than its limit.
+/// The kernel accepts one connection more than the limit.
 fn accept_queue_pct(endpoint: &Endpoint) -> Option<f64> {
     let (queue, limit) = (endpoint.accept_queue?, endpoint.accept_limit?);
     Some((queue as f64 / (limit as f64 + 1.0) * 100.0).min(100.0))

@@ -1,4 +1,4 @@
-//! A snapshot's nodes and edges as they are put together.
+//! Builds a snapshot from nodes, edges, values and evidence.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,27 +9,27 @@ use crate::{
     emit::columns::Table,
 };
 
-/// What an edge says beside its ends and its kind.
+/// Attributes of an edge.
 #[derive(Clone, Copy, Debug)]
 pub struct Relation {
-    /// Whether the kernel says so itself.
+    /// Whether the kernel shows the relation; else it is inferred.
     pub observed: bool,
     /// How long the source has been blocked, in milliseconds.
     pub blocked_ms: Option<f32>,
     /// Round-trip time in milliseconds.
     pub latency_ms: Option<f32>,
-    /// How many connections there are; 1 if it is about something else.
+    /// Number of connections; 1 for edges that are not connections.
     pub count: i32,
 }
 
 impl Relation {
-    /// A relation that the kernel tells, without times.
+    /// An observed relation without times.
     pub const OBSERVED: Relation = Relation { observed: true, blocked_ms: None, latency_ms: None, count: 1 };
-    /// A relation that was concluded, without times.
+    /// An inferred relation without times.
     pub const INFERRED: Relation = Relation { observed: false, ..Relation::OBSERVED };
 }
 
-/// The parts of a snapshot.
+/// A snapshot under construction.
 #[derive(Debug, Default)]
 pub struct Builder {
     nodes: Vec<Node>,
@@ -41,18 +41,19 @@ pub struct Builder {
 impl Builder {
     /// Adds a node and returns its index.
     pub fn node(&mut self, node: Node) -> i32 {
-        // More nodes than that would not fit a record by far.
+        // A record with more nodes than that would exceed every size limit.
         let at = i32::try_from(self.nodes.len()).unwrap_or(i32::MAX);
         self.nodes.push(node);
         at
     }
 
-    /// Notes a node's value, or why it has none.
+    /// Sets the value of a signal of a node, or the reason why it is missing.
     pub fn put(&mut self, measure: Measure, node: i32, measured: Measured) {
         self.table.put(measure, node, measured);
     }
 
-    /// Adds an edge from the one that depends; of the same edge twice the longer times, the larger count and the better basis stay.
+    /// Adds an edge from a dependent node to its dependency. Duplicates merge: the longer times,
+    /// the larger count and the better basis win.
     pub fn edge(&mut self, source: i32, target: i32, kind: EdgeKind, relation: Relation) {
         if source == target {
             return;
@@ -65,12 +66,12 @@ impl Builder {
         known.count = known.count.max(relation.count);
     }
 
-    /// Adds a raw line and the nodes that it speaks of.
+    /// Adds a raw line and the nodes that it refers to.
     pub fn evidence(&mut self, source: &str, text: &str, nodes: impl IntoIterator<Item = i32>) {
         self.evidence.entry((source.to_owned(), text.to_owned())).or_default().extend(nodes);
     }
 
-    /// Nodes, edges, columns and evidence as records carry them.
+    /// Returns nodes, edges, columns and evidence as records carry them.
     pub fn finish(self) -> (Vec<Node>, Vec<Edge>, Vec<schemas::Column>, Vec<Evidence>) {
         let edges = self.edges.into_iter().map(|((source, target, kind), relation)| Edge {
             source,

@@ -1,10 +1,10 @@
-//! The values of a snapshot, a column each, with a reason for each that is missing.
+//! The columns of a snapshot: the values of each signal, and the reasons for missing ones.
 
 use schemas::{Column, Missing};
 
 use crate::collect::measure::{Measure, Measured, Reason};
 
-/// The columns as they fill.
+/// Columns under construction.
 #[derive(Debug)]
 pub struct Table {
     columns: Vec<Filling>,
@@ -22,10 +22,11 @@ impl Table {
         Table { columns: vec![Filling::default(); Measure::ALL.len()] }
     }
 
-    /// Notes a node's value, or why it has none. At most once for a node and a measure.
+    /// Sets the value of a signal of a node, or the reason why it is missing. Call it at most once
+    /// per node and signal.
     pub fn put(&mut self, measure: Measure, node: i32, measured: Measured) {
         let Some(column) = self.columns.get_mut(measure as usize) else { return };
-        // A snapshot carries finite numbers alone; what is not one was not measured.
+        // A snapshot carries finite numbers only.
         match measured.map(|value| value as f32) {
             Ok(value) if value.is_finite() => column.values.push((node, value)),
             Ok(_) => column.missing.push((Reason::Unsupported, node)),
@@ -33,7 +34,7 @@ impl Table {
         }
     }
 
-    /// The columns as records carry them, those without any value included.
+    /// The columns as records carry them, including empty ones.
     pub fn finish(self) -> Vec<Column> {
         self.columns.into_iter().zip(Measure::ALL).map(|(filling, declared)| filling.finish(declared)).collect()
     }

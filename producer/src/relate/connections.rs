@@ -1,4 +1,4 @@
-//! Who is connected to whom: sockets joined by their ends, and to the processes that have them open.
+//! Joins sockets to connections, and to the processes that have them open.
 
 mod comparison;
 mod inputs;
@@ -22,7 +22,7 @@ pub use network::{ConnectionStats, Endpoint, Link, LinkKind, Network, Target};
 use owners::Owners;
 use unread::UnreadData;
 
-/// What is remembered from sweep to sweep of each connection, by namespace and cookie.
+/// State kept between sweeps, per connection, keyed by network namespace and socket cookie.
 #[derive(Debug, Default)]
 pub struct History {
     connections: HashMap<(u64, u64), ConnectionState>,
@@ -32,7 +32,7 @@ pub struct History {
 }
 
 impl History {
-    /// Joins the sockets of a sweep.
+    /// Joins the sockets of a sweep into a network of endpoints and links.
     pub fn join(&mut self, inputs: &SocketInputs<'_>) -> Network {
         let owners = Owners::new(inputs.processes);
         let mut network = NetworkBuilder::default();
@@ -54,7 +54,7 @@ impl History {
         network.finish()
     }
 
-    /// What is to be remembered of the connections of this sweep.
+    /// The state of this sweep's connections that the next sweep compares with.
     fn connections(&self, inputs: &SocketInputs<'_>) -> HashMap<(u64, u64), ConnectionState> {
         let sockets = inputs
             .listings

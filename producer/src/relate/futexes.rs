@@ -1,8 +1,9 @@
-//! Threads that wait for one another while their process owes an answer.
+//! Futex contention: threads that wait at one futex while their process has a pending request.
 //!
-//! The kernel does not know who holds what a futex stands for, nor whether a wait at one is trouble: idle threads wait so too. What it
-//! tells is that several threads have stayed at the same one; that they do while somebody waits for an answer of theirs says that these
-//! do not work on it. So only such waits are told, and no holder is named.
+//! The kernel records neither the holder behind a futex nor whether a wait is harmful: idle threads
+//! of a pool wait at a futex too. What it shows is that several threads stay at the same futex.
+//! While the process has not answered a request, these threads do not work on it. Only such waits
+//! are reported, without a holder.
 
 use std::{
     cmp::Reverse,
@@ -14,20 +15,20 @@ use hostread::{ProcRoot, ProcessKey, process};
 
 use crate::collect::{process::Process, tasks::Task};
 
-/// Threads of one process at one futex.
+/// Threads of one process that wait at the same futex.
 #[derive(Clone, Debug)]
 pub struct ContendedFutex {
     /// Index of the process in the sweep.
     pub process: usize,
-    /// For how long at least two of them have stayed there; others may come one after another.
+    /// How long at least two threads have stayed at the futex; others may come and go.
     pub waited: Duration,
-    /// Where the call of one of them was read.
+    /// File that the system call of one of the threads was read from.
     pub source: String,
-    /// The call in words.
+    /// The system call of that thread, decoded.
     pub text: String,
 }
 
-/// What is remembered from sweep to sweep: the waits that went on.
+/// State kept between sweeps: ongoing futex waits.
 #[derive(Debug, Default)]
 pub struct History {
     waits: HashMap<(ProcessKey, u32), OngoingWait>,
@@ -36,24 +37,28 @@ pub struct History {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct OngoingWait {
     futex: u64,
-    // A thread that was woken and waits again has had a turn on a CPU; its wait is a new one.
+    // A task that was woken and waits again has run in between (`turns` grew), so its wait is a new
+    // one.
     turns: Option<u64>,
     since: Instant,
 }
 
-/// Threads that wait at a futex for a shorter time are not evidence.
+/// Minimum wait at a futex that counts as evidence.
 pub const MIN_WAIT: Duration = Duration::from_millis(100);
-/// A process whose oldest request has waited for a shorter time is not looked at: its threads may be about to answer.
+/// Minimum age, in milliseconds, of a pending request before the process's threads are inspected. A
+/// younger request may be about to be answered.
 pub const MIN_PENDING_REQUEST_MS: f64 = 100.0;
-/// Fewer threads at a futex are none that wait for one another.
+/// Minimum number of threads at one futex that counts as contention.
 const MIN_THREADS: usize = 2;
-/// As many threads at a futex are asked how long they have waited, those first that were asked before.
+/// Maximum number of threads per futex whose wait is measured. Threads measured before come first.
 const MAX_THREADS_PER_FUTEX: usize = 32;
-/// As many futexes of a process are looked at, those first at which most threads wait.
+/// Maximum number of futexes per process that are inspected. Those with the most waiting threads
+/// come first.
 const MAX_FUTEXES_PER_PROCESS: usize = 8;
 
 impl History {
-    /// The crowd of each process that is `owing` an answer, or the one that has stayed longest.
+    /// Finds, for each process with a pending request, the contended futex at which threads have
+    /// waited longest.
     pub fn find(
         &mut self,
         root: &ProcRoot,
@@ -86,7 +91,7 @@ impl History {
     }
 }
 
-/// A look at the crowds of one sweep.
+/// The scan of one sweep.
 struct Scan<'l> {
     root: &'l ProcRoot,
     now: Instant,
@@ -107,7 +112,7 @@ impl Scan<'_> {
         Some(contention(self.root, process, tasks.first()?, tasks.len(), waited))
     }
 
-    /// For how long a task has stayed.
+    /// Returns how long a task has waited at the futex without running in between.
     fn wait(&mut self, process: ProcessKey, futex: u64, task: &Task) -> Duration {
         let key = (process, task.id);
         let turns = process::times_scheduled(self.root, process, task.id, self.buffer);

@@ -1,4 +1,5 @@
-//! Who holds file locks, by the kernel's list and by what the open files themselves say.
+//! Finds the processes that hold file locks, from `/proc/locks` and the `lock:` lines of
+//! `/proc/PID/fdinfo`.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -14,36 +15,37 @@ use hostread::{
 
 use crate::collect::{files::FileKey, process::Process};
 
-/// A raw line and what it speaks of.
+/// A raw line that proves a lock, with the processes and the file it refers to.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct LockEvidence {
-    /// Where it was read.
+    /// File that the line was read from.
     pub source: String,
     /// The line.
     pub text: String,
-    /// Indices of processes in the sweep.
+    /// Indices, in the sweep, of the processes that the line refers to.
     pub processes: Vec<usize>,
-    /// The file that the lock is on.
+    /// The locked file.
     pub file: FileKey,
 }
 
-/// One descriptor of one process for a file.
+/// One open file descriptor of one process.
 #[derive(Clone, Copy, Debug)]
 pub struct OpenDescriptor {
     /// Index of the process in the sweep.
     pub process: usize,
-    /// The descriptor.
+    /// The descriptor's number.
     pub fd: u32,
     /// The file.
     pub file: FileKey,
 }
 
-/// Who has which inode open. The device is left out: a lock's is not always the one that `stat` tells.
+/// Open descriptors by inode. The device is not part of the key: the device in `/proc/locks` can
+/// differ from the one that `stat` returns.
 #[derive(Debug, Default)]
 pub struct OpenDescriptors(HashMap<u64, Vec<OpenDescriptor>>);
 
 impl OpenDescriptors {
-    /// The open files of all processes.
+    /// Indexes the open files of all processes.
     pub fn new(processes: &[Process]) -> OpenDescriptors {
         let mut descriptors = HashMap::<u64, Vec<OpenDescriptor>>::new();
         for (process, seen) in processes.iter().enumerate() {
@@ -55,33 +57,34 @@ impl OpenDescriptors {
         OpenDescriptors(descriptors)
     }
 
-    /// Who has that inode open, on whatever device.
+    /// Returns the descriptors open on that inode, on any device.
     pub fn with_inode(&self, inode: u64) -> &[OpenDescriptor] {
         self.0.get(&inode).map_or(&[], Vec::as_slice)
     }
 }
 
-/// A process behind a lock.
+/// A process that holds a lock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Holder {
     /// Index of the process in the sweep.
     pub process: usize,
-    /// False for one that only shares the open file, most likely by inheritance.
+    /// False for a process that only shares the holder's open file, most likely by inheritance.
     pub is_main: bool,
 }
 
-/// A lock that is held, and by whom.
+/// A held lock and its holders.
 #[derive(Clone, Debug)]
 pub struct HeldLock {
     /// The lock.
     pub lock: Lock,
-    /// Its numbers in the kernel's list: shared locks of dead owners can look the same. Empty if the list hides it.
+    /// Its numbers in `/proc/locks`; several if shared locks of dead owners look alike, none if the
+    /// list hides the lock.
     pub numbers: Vec<u64>,
-    /// The file, as `stat` tells it.
+    /// The file, with the device that `stat` returns.
     pub file: FileKey,
-    /// The main ones first; empty if nobody is seen to hold it.
+    /// Holders, main ones first; empty if no process with the file open is visible.
     pub holders: Vec<Holder>,
-    /// The lines that say so.
+    /// Raw lines that prove the lock.
     pub evidence: Vec<LockEvidence>,
 }
 
@@ -91,11 +94,12 @@ struct DescriptorLock {
     text: String,
 }
 
-/// Finds who holds the listed locks, and those locks on `inodes` that the list hides. Only of these inodes all who
-/// share the open file are found.
+/// Finds the holders of all listed locks, and of the locks on `inodes` that the list hides. Only
+/// for these inodes, every process that shares the open file is found.
 ///
-/// The owner's number in the list can be that of a process that has died since, having taken the lock for those who
-/// share its open file; in a PID namespace the list leaves such locks out altogether. The open files still tell.
+/// The owner in `/proc/locks` can be a process that has exited since, after taking the lock on an
+/// open file that others share. In a PID namespace, the list omits such locks altogether. `fdinfo`
+/// still shows them.
 pub fn holders(
     root: &ProcRoot,
     processes: &[Process],
@@ -139,7 +143,7 @@ pub fn holders(
         .collect()
 }
 
-/// The inodes of listed locks whose named owner is not seen to have the file open.
+/// Inodes of listed locks whose owner is not visible with the file open.
 pub fn inodes_without_owner(processes: &[Process], descriptors: &OpenDescriptors, listed: &LockList) -> BTreeSet<u64> {
     let held = listed.lines.iter().filter(|(line, _)| !line.is_waiting).map(|(line, _)| line.lock);
     held.filter(|lock| named_owner(processes, descriptors, lock).is_none()).map(|lock| lock.inode).collect()
@@ -176,13 +180,14 @@ fn choose_holders(
     named: Option<OpenDescriptor>,
 ) -> Vec<Holder> {
     let claimants: BTreeSet<usize> = claims.iter().map(|claim| claim.descriptor.process).collect();
-    // Without rights to read what its open files say, the name in the list must do.
+    // Without the rights to read `fdinfo`, the owner in the list is the best answer.
     let named =
         named.map(|descriptor| descriptor.process).filter(|named| claimants.is_empty() || claimants.contains(named));
     let age = |process: &usize| processes.get(*process).map(|process| process.key.start_time);
     let oldest = claimants.iter().copied().min_by_key(|process| (age(process), *process));
     let is_main = named.or(oldest);
-    // Readers share a file's lock each in their own right, and without their numbers they can't be told apart.
+    // Each reader holds a shared lock of its own. Without pids in the list they can't be told
+    // apart.
     let all_main = lock.is_shared && lock.class != LockClass::Posix && lock.pid <= 0;
     let mut holders: Vec<Holder> = claimants
         .iter()

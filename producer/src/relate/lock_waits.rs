@@ -1,4 +1,5 @@
-//! Who waits for file locks, for whom, and for how long.
+//! Finds the tasks that wait for file locks, the processes they wait for, and how long they have
+//! waited.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -17,50 +18,51 @@ use crate::{
     relate::lock_holders::{self, HeldLock, LockEvidence, OpenDescriptors},
 };
 
-/// A task that waits for a lock.
+/// A task that waits for a file lock.
 #[derive(Clone, Debug)]
 pub struct LockWait {
     /// Index of the waiting process in the sweep.
     pub process: usize,
-    /// The file.
+    /// The locked file.
     pub file: FileKey,
-    /// Since the wait was first seen.
+    /// Time since the wait was first seen.
     pub blocked: Duration,
-    /// Who holds what it waits for; empty if nobody is seen to.
+    /// Holders of the locks that the task waits for; empty if none is visible.
     pub holders: Vec<Blocker>,
 }
 
-/// A process that a wait is for.
+/// A process that blocks a waiter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Blocker {
     /// Index of the process in the sweep.
     pub process: usize,
-    /// False for one that only shares the holder's open file.
+    /// False for a process that only shares the holder's open file.
     pub is_main: bool,
-    /// Whether the kernel's own files name it as the holder of this very lock.
+    /// Whether the kernel names it as the holder of this lock; else it is inferred.
     pub observed: bool,
 }
 
-/// Locks and waits of one sweep.
+/// Locks and lock waits of one sweep.
 #[derive(Debug, Default)]
 pub struct FileLocks {
-    /// Locks that are held.
+    /// Held locks.
     pub held: Vec<HeldLock>,
-    /// Tasks that wait.
+    /// Waiting tasks.
     pub waits: Vec<LockWait>,
-    /// The lines behind the waits.
+    /// Raw lines that prove the waits.
     pub evidence: BTreeSet<LockEvidence>,
-    /// Whether the kernel's list of locks could be read.
+    /// Whether `/proc/locks` was readable.
     pub is_list_readable: bool,
-    /// Waits of which only the kernel's list tells, but not whose they are.
+    /// Waits that `/proc/locks` lists without an identifiable waiter.
     pub unknown_waits: usize,
-    /// Whether others than those in `waits` may wait, because a process keeps to itself what it waits for.
+    /// Whether `waits` may be incomplete because a process's system calls are unreadable.
     pub may_hide_waits: bool,
-    /// Whether others than the holders in `waits` may hold what is waited for, because a process keeps to itself what it has open.
+    /// Whether the holders in `waits` may be incomplete because a process's open files are
+    /// unreadable.
     pub may_hide_holders: bool,
 }
 
-/// What is remembered from sweep to sweep: the waits that went on.
+/// State kept between sweeps: ongoing waits.
 #[derive(Debug, Default)]
 pub struct History {
     waits: HashMap<(ProcessKey, u32, FileKey), OngoingWait>,
@@ -68,46 +70,47 @@ pub struct History {
 
 #[derive(Clone, Copy, Debug)]
 struct OngoingWait {
-    // A task that was woken and waits again has had a turn on a CPU; its wait is a new one.
+    // A task that was woken and waits again has run in between (`turns` grew), so its wait is a new
+    // one.
     turns: Option<u64>,
     since: Instant,
 }
 
-/// What a look at the locks needs.
+/// Inputs for finding lock waits.
 pub struct LockInputs<'s> {
-    /// Where to look.
+    /// The `/proc` to read from.
     pub root: &'s ProcRoot,
-    /// The sweep's processes.
+    /// Processes of the sweep.
     pub processes: &'s [Process],
-    /// Its tasks.
+    /// Tasks of the sweep.
     pub tasks: &'s [Task],
-    /// The kernel's list of locks.
+    /// The lines of `/proc/locks`.
     pub listed: &'s LockList,
-    /// Whether that can hide locks because it is not of the first PID namespace.
+    /// Whether the list omits locks because it was read outside of the initial PID namespace.
     pub list_hides: bool,
 }
 
-/// A task in a lock call.
+/// A task blocked in a lock call.
 #[derive(Clone, Debug)]
 struct BlockedTask {
     process: usize,
     task: u32,
     file: FileKey,
     call: Option<LockCall>,
-    // The lock's number in the list, if it is there that the task waits.
+    // The number of the lock in `/proc/locks`, if the list shows this wait.
     number: Option<u64>,
     evidence: Vec<LockEvidence>,
 }
 
 impl History {
-    /// Looks at the locks of the host.
+    /// Finds the locks and lock waits of this sweep.
     pub fn update(&mut self, inputs: &LockInputs<'_>, buffer: &mut Vec<u8>) -> FileLocks {
         let descriptors = OpenDescriptors::new(inputs.processes);
         let listed = inputs.listed;
         let mut blocked: Vec<BlockedTask> = inputs.tasks.iter().filter_map(|task| blocked_task(inputs, task)).collect();
         let mut inodes = listed.waited_for();
         inodes.extend(blocked.iter().map(|blocked| blocked.file.inode));
-        // Of a lock that nobody waits for, an owner that is there is answer enough: most locks are such.
+        // For a lock without waiters, which most locks are, a live owner in the list suffices.
         inodes.extend(lock_holders::inodes_without_owner(inputs.processes, &descriptors, listed));
         let held = lock_holders::holders(inputs.root, inputs.processes, &descriptors, listed, &inodes, buffer);
         add_listed_waits(inputs, &descriptors, listed, &mut blocked);
@@ -124,7 +127,8 @@ impl History {
             let Some(waiter) = inputs.processes.get(blocked.process) else { continue };
             let key = (waiter.key, blocked.task, blocked.file);
             let turns = process::times_scheduled(inputs.root, waiter.key, blocked.task, buffer);
-            // A kernel that counts no turns tells nothing; a lock is asked for so seldom that it is the same wait then.
+            // Without scheduler statistics, `turns` is missing in both sweeps. Lock waits are rare
+            // enough to assume that it is the same wait.
             let before = self.waits.get(&key).filter(|before| before.turns == turns);
             let since = before.map_or(now, |before| before.since);
             ongoing.insert(key, OngoingWait { turns, since });
@@ -166,7 +170,8 @@ fn blocked_task(inputs: &LockInputs<'_>, task: &Task) -> Option<BlockedTask> {
     Some(BlockedTask { process: at, task, file, call: Some(call), number: None, evidence: vec![evidence] })
 }
 
-/// Adds what the list tells of waits (its `->` lines) to what the tasks themselves told.
+/// Adds waits that only the list shows (its `->` lines) to those found from the tasks' system
+/// calls.
 fn add_listed_waits(
     inputs: &LockInputs<'_>,
     descriptors: &OpenDescriptors,
@@ -183,7 +188,7 @@ fn add_listed_waits(
             blocked.number.is_none()
                 && blocked.file.inode == line.lock.inode
                 && blocked.call.map(|call| call.family) == family
-                // The list names no process that waits for an open-file lock.
+                // For an open-file-description lock the list names no waiting process.
                 && process.is_none_or(|process| process == blocked.process)
         };
         let evidence = |process: usize, file: FileKey| LockEvidence {
@@ -211,7 +216,8 @@ fn add_listed_waits(
     }
 }
 
-/// Who holds what a task waits for: by the list's numbers, else whoever holds a lock in its way.
+/// Returns the holders that block a task: by lock number if the list shows the wait, else every
+/// holder of a conflicting lock.
 fn blockers(blocked: &BlockedTask, held: &[HeldLock]) -> (Vec<Blocker>, Vec<LockEvidence>) {
     let by_number = |held: &&HeldLock| blocked.number.is_some_and(|number| held.numbers.contains(&number));
     let mut locks: Vec<&HeldLock> = held.iter().filter(by_number).collect();
@@ -219,7 +225,7 @@ fn blockers(blocked: &BlockedTask, held: &[HeldLock]) -> (Vec<Blocker>, Vec<Lock
     if !named_by_list {
         locks = held.iter().filter(|held| held.file == blocked.file && conflicts(blocked, held)).collect();
     }
-    // A lock on a whole file leaves no doubt; of a range it is not known which one is wanted.
+    // A whole-file lock conflicts for certain; for a byte range, the wanted range is not known.
     let whole_file = blocked.call.is_some_and(|call| call.family == LockFamily::Flock);
     let mut blockers = BTreeMap::<usize, Blocker>::new();
     for holder in locks.iter().flat_map(|held| &held.holders).filter(|holder| holder.process != blocked.process) {

@@ -1,4 +1,4 @@
-//! Who reads what whom writes through pipes.
+//! Joins the readers and writers of pipes.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,12 +9,12 @@ use crate::collect::{
     process::Process,
 };
 
-/// Who reads and who writes each pipe, by index in the sweep.
+/// Readers and writers of each pipe, as indices of processes in the sweep.
 #[derive(Debug, Default)]
 pub struct PipeEnds(BTreeMap<FileKey, (BTreeSet<usize>, BTreeSet<usize>)>);
 
 impl PipeEnds {
-    /// The pipes of all processes.
+    /// Collects the pipe ends of all processes.
     pub fn new(processes: &[Process]) -> PipeEnds {
         let mut ends = BTreeMap::<FileKey, (BTreeSet<usize>, BTreeSet<usize>)>::new();
         for (at, process) in processes.iter().enumerate() {
@@ -38,9 +38,9 @@ impl PipeEnds {
         self.0.get(pipe)
     }
 
-    /// Pairs of a reader and a writer of one pipe, and how many pairs were left out.
+    /// Pairs of a reader and a writer of one pipe, and the number of pairs left out.
     pub fn pairs(&self) -> (BTreeSet<(usize, usize)>, usize) {
-        // A pipe that a whole process tree inherited says nothing of any two of them.
+        // A pipe shared by a whole process tree says nothing about any two of its processes.
         const MAX_PAIRS: usize = 64;
         let (mut pairs, mut left_out) = (BTreeSet::new(), 0);
         for (readers, writers) in self.0.values() {
@@ -48,7 +48,8 @@ impl PipeEnds {
                 left_out += readers.len() * writers.len();
                 continue;
             }
-            // One that has both ends (to wake itself, or because it has not closed the other yet) waits for nobody.
+            // A process with both ends (to wake itself, or before it closes one) waits for no
+            // other.
             for reader in readers.difference(writers) {
                 pairs.extend(writers.difference(readers).map(|writer| (*reader, *writer)));
             }

@@ -1,4 +1,5 @@
-//! Who stays in a read or a write of a pipe or socket, and for whom.
+//! Stalls: tasks that stay in one read or write of a pipe or socket, and the processes at the other
+//! end.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap, HashSet},
@@ -16,7 +17,7 @@ use crate::{
     relate::{connections::Network, pipes::PipeEnds},
 };
 
-/// A task that stays in one read or write for a shorter time is not stalled: it gets no edge.
+/// Minimum time in one read or write before it counts as a stall and gets an edge.
 pub const MIN_STALL: Duration = Duration::from_millis(100);
 
 /// A task that stays in one read or write.
@@ -24,21 +25,21 @@ pub const MIN_STALL: Duration = Duration::from_millis(100);
 pub struct Stall {
     /// Index of its process in the sweep.
     pub process: usize,
-    /// Whether it writes.
+    /// Whether the call writes; else it reads.
     pub writes: bool,
-    /// Whether it is a pipe, else a socket.
+    /// Whether the channel is a pipe; else it is a socket.
     pub is_pipe: bool,
-    /// Since the wait was first seen.
+    /// Time since the call was first seen.
     pub blocked: Duration,
-    /// Indices of the processes at the other end.
+    /// Indices, in the sweep, of the processes at the other end.
     pub peers: Vec<usize>,
-    /// Where the call was read.
+    /// File that the call was read from.
     pub source: String,
-    /// The call in words.
+    /// The call, decoded.
     pub text: String,
 }
 
-/// What is remembered from sweep to sweep: the waits that went on.
+/// State kept between sweeps: ongoing reads and writes.
 #[derive(Debug, Default)]
 pub struct History {
     waits: HashMap<(ProcessKey, u32, Channel), OngoingWait>,
@@ -46,7 +47,8 @@ pub struct History {
 
 #[derive(Clone, Copy, Debug)]
 struct OngoingWait {
-    // A task that was woken and waits again has had a turn on a CPU; its wait is a new one.
+    // A task that was woken and waits again has run in between (`turns` grew), so its wait is a new
+    // one.
     turns: Option<u64>,
     since: Instant,
 }
@@ -66,7 +68,7 @@ pub struct ChannelCaller {
     channel: Channel,
 }
 
-/// The tasks in such calls.
+/// Returns the tasks that are in such a call.
 pub fn callers(processes: &[Process], tasks: &[Task]) -> Vec<ChannelCaller> {
     let caller = |task: &Task| {
         let call = task.syscall.transfer_call()?;
@@ -82,7 +84,7 @@ pub fn callers(processes: &[Process], tasks: &[Task]) -> Vec<ChannelCaller> {
     tasks.iter().filter_map(caller).collect()
 }
 
-/// The sockets that they read or write, by inode.
+/// Inodes of the sockets that these tasks read or write.
 pub fn sockets(callers: &[ChannelCaller]) -> HashSet<u64> {
     let socket = |caller: &ChannelCaller| match caller.channel {
         Channel::Socket { inode, .. } => Some(inode),
@@ -92,7 +94,8 @@ pub fn sockets(callers: &[ChannelCaller]) -> HashSet<u64> {
 }
 
 impl History {
-    /// How long each caller has stayed, and for whom. Who serves a client and has nothing to do waits for nobody.
+    /// Returns how long each caller has stayed in its call, and the processes at the other end. A
+    /// server that waits for its next request is idle, not stalled.
     pub fn update(
         &mut self,
         root: &ProcRoot,
@@ -137,7 +140,7 @@ impl ChannelCaller {
     }
 }
 
-/// Who is waited for; none if the wait is nobody's trouble.
+/// Processes at the other end; `None` for a server that waits for its next request.
 fn peers(caller: &ChannelCaller, pipes: &PipeEnds, network: &Network) -> Option<Vec<usize>> {
     let peers: BTreeSet<usize> = match caller.channel {
         Channel::Pipe { pipe, writes } => {
@@ -155,16 +158,16 @@ fn peers(caller: &ChannelCaller, pipes: &PipeEnds, network: &Network) -> Option<
     Some(peers.into_iter().filter(|other| *other != caller.task.process).collect())
 }
 
-/// The longest stall of each process: in a write and in a read.
+/// Longest stalls of one process.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct LongestStalls {
-    /// In milliseconds.
+    /// Longest time in one write, in milliseconds.
     pub write_ms: f64,
-    /// In milliseconds.
+    /// Longest time in one read, in milliseconds.
     pub read_ms: f64,
 }
 
-/// The longest stalls by process.
+/// Longest stalls of each process, by index in the sweep.
 pub fn longest(stalls: &[Stall]) -> BTreeMap<usize, LongestStalls> {
     let mut longest = BTreeMap::<usize, LongestStalls>::new();
     for stall in stalls {

@@ -1,6 +1,8 @@
-//! What processes say of themselves in their titles, where somebody waits: whose wait it is, and who keeps a transaction open.
+//! Reads the titles that processes set for themselves, to find waits inside a database.
 //!
-//! A database's locks are its own business, and the kernel shows them to nobody. But its processes write into their titles what they do.
+//! The kernel does not see a database's own locks, but PostgreSQL's processes write into their
+//! titles what they do: `waiting`, `idle in transaction`. Titles are read only where a wait has
+//! been found by other means.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -18,47 +20,48 @@ use crate::{
     relate::{connections::Network, lock_waits, stalls::Stall},
 };
 
-/// The most titles that are read in one sweep.
+/// Maximum number of titles read in one sweep.
 const MAX_TITLES_PER_SWEEP: usize = 256;
 
-/// A title, in the words that may be told.
+/// A title, reduced to words from fixed lists.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProcessTitle {
     /// Index of the process in the sweep.
     pub process: usize,
-    /// Its program, its part in that, and what it does.
+    /// Program, component of that program, and its activity.
     pub text: String,
 }
 
-/// A wait that two titles tell of.
+/// A wait that two titles show together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TitleWait {
-    /// Index of the process that says that it waits.
+    /// Index of the process whose title says that it waits.
     pub waiter: usize,
-    /// Index of the only one of its family that says that it is idle in a transaction.
+    /// Index of the only process of its family whose title says that it is idle in a transaction.
     pub holder: usize,
-    /// Since they were first seen to say so, or as long as the waiter has owed an answer.
+    /// Time since both titles were first seen so, or the age of the waiter's oldest pending request
+    /// if that is longer.
     pub blocked: Duration,
 }
 
-/// What the titles of a sweep tell.
+/// Titles of a sweep.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Titles {
-    /// Those that say what they do.
+    /// Titles that state an activity.
     pub titles: Vec<ProcessTitle>,
-    /// Who waits for whom.
+    /// Waits between the processes with these titles.
     pub waits: Vec<TitleWait>,
 }
 
-/// What is remembered from sweep to sweep: the waits that went on.
+/// State kept between sweeps: ongoing waits.
 #[derive(Debug, Default)]
 pub struct History {
     since: HashMap<(ProcessKey, ProcessKey), Instant>,
 }
 
 impl History {
-    /// Reads the titles of those that are `concerned`, and of their families: the other children of the same parent with the same
-    /// executable.
+    /// Reads the titles of waiters and blockers, and of their families: children of the same parent
+    /// with the same executable.
     pub fn read(
         &mut self,
         inputs: &TitleInputs<'_>,
@@ -82,15 +85,15 @@ impl History {
     }
 }
 
-/// What a look at the titles needs.
+/// Inputs for reading titles.
 pub struct TitleInputs<'s> {
-    /// Where to look.
+    /// The `/proc` to read from.
     pub root: &'s ProcRoot,
-    /// The sweep's processes.
+    /// Processes of the sweep.
     pub processes: &'s [Process],
-    /// Those that wait, or that others wait for.
+    /// Indices of processes that wait or block others.
     pub waiters_and_blockers: &'s BTreeSet<usize>,
-    /// Who owes an answer.
+    /// Pending requests of each process.
     pub network: &'s Network,
 }
 
@@ -119,7 +122,8 @@ fn family(process: &Process) -> Option<(u32, &str)> {
     Some((process.parent, process.info.executable.as_deref()?))
 }
 
-/// Waiter and holder, by what they say. Of several that are idle in a transaction it is not known which one is waited for.
+/// Pairs of waiter and holder according to their titles. With several processes idle in a
+/// transaction the holder is ambiguous, so there is no pair.
 fn waiting_pairs(processes: &[Process], titles: &[ProcessTitle]) -> Vec<(usize, usize)> {
     let mut idle = BTreeMap::<(u32, &str), Vec<usize>>::new();
     for title in titles.iter().filter(|title| title.text.contains("idle in transaction")) {
@@ -137,13 +141,13 @@ fn waiting_pairs(processes: &[Process], titles: &[ProcessTitle]) -> Vec<(usize, 
     titles.iter().filter(|title| title.text.ends_with(" waiting")).filter_map(wait).collect()
 }
 
-/// The processes that wait, or that others wait for, long enough to be asked what they are doing.
+/// Processes that have waited, or blocked others, long enough for their titles to be read.
 pub fn waiters_and_blockers(locks: &lock_waits::FileLocks, stalls: &[Stall], network: &Network) -> BTreeSet<usize> {
     const MIN_WAIT: Duration = Duration::from_millis(900);
     let long_ms = MIN_WAIT.as_secs_f64() * 1000.0;
     let waits = locks.waits.iter().filter(|wait| wait.blocked >= MIN_WAIT);
     let of_locks = waits.flat_map(|wait| wait.holders.iter().map(|holder| holder.process).chain([wait.process]));
-    // Who reads is a client that waits for others, who writes waits itself.
+    // A stalled reader is a client that waits for its peers; a stalled writer is itself the waiter.
     let of_stalls = stalls.iter().filter(|stall| stall.blocked >= MIN_WAIT).flat_map(|stall| match stall.writes {
         true => vec![stall.process],
         false => stall.peers.clone(),

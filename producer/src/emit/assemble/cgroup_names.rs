@@ -1,4 +1,4 @@
-//! What a control group is called, and what of its name outlives a restart.
+//! Names and roles of control groups.
 
 use hostread::parse::cgroup_path as path;
 
@@ -7,7 +7,8 @@ use crate::collect::{
     role::fold_digits,
 };
 
-/// The role of a group: its container's or pod's name, its unit, or its path with digits folded.
+/// Role of a control group: the name of its container or pod, its systemd unit, or its path with
+/// digits folded.
 pub fn role(path: &str, label: Option<&Label>) -> String {
     let named = label.map_or(UNNAMED, |label| &label.role);
     match path::find_container(path) {
@@ -17,7 +18,7 @@ pub fn role(path: &str, label: Option<&Label>) -> String {
     }
 }
 
-/// What a person calls a group.
+/// Name of a control group, as shown to people.
 pub fn name(path: &str, label: Option<&Label>) -> String {
     let named = || label.map(|label| label.name.clone());
     match (path::find_container(path), path::pod_uid(path)) {
@@ -30,7 +31,7 @@ pub fn name(path: &str, label: Option<&Label>) -> String {
     }
 }
 
-/// Folds what is drawn anew: digits, and the names that systemd makes for units that have none.
+/// Folds what changes between restarts: digits, and the random names of transient systemd units.
 fn fold_parts(path: &str) -> String {
     let fold = |part: &str| match part.strip_prefix("run-r").and_then(|rest| rest.split_once('.')) {
         Some((drawn, kind)) if drawn.len() == 32 && drawn.bytes().all(|digit| digit.is_ascii_hexdigit()) => {

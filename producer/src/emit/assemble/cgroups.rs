@@ -1,4 +1,4 @@
-//! A node for each control group, linked to the one around it.
+//! Adds a node for each control group, linked to its enclosing group.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +14,7 @@ use crate::{
     emit::builder::{Builder, Relation},
 };
 
-/// Adds the groups, and returns the node of each path.
+/// Adds the groups and returns their nodes by path.
 pub fn add<'p>(builder: &mut Builder, groups: &Groups<'p>) -> BTreeMap<&'p str, i32> {
     let nodes: BTreeMap<&str, i32> = groups.shown.iter().map(|group| (group.path, add_group(builder, group))).collect();
     for (path, node) in &nodes {

@@ -1,4 +1,4 @@
-//! Filesystems in a snapshot.
+//! Adds filesystems to a snapshot.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,8 @@ use crate::{
     emit::builder::{Builder, Relation},
 };
 
-/// A node for each filesystem, linked to those who write to it or wait to; returns them by device.
+/// Adds a node for each filesystem, linked to the processes that write to it or wait for it.
+/// Returns the nodes by device.
 pub fn add(builder: &mut Builder, filesystems: &Filesystems, processes: &[i32]) -> BTreeMap<(u32, u32), i32> {
     let nodes: BTreeMap<(u32, u32), i32> =
         filesystems.filesystems.iter().map(|filesystem| (filesystem.device, add_one(builder, filesystem))).collect();
@@ -21,7 +22,7 @@ pub fn add(builder: &mut Builder, filesystems: &Filesystems, processes: &[i32]) 
         for writer in filesystem.writers.iter().filter_map(|at| processes.get(*at)) {
             builder.edge(*writer, *node, EdgeKind::Opens, Relation::OBSERVED);
         }
-        // Who has filled it and has closed what it wrote is still to be found from it.
+        // A process that filled the filesystem and closed its files must stay reachable from it.
         for filler in filesystem.fillers.keys().filter_map(|at| processes.get(*at)) {
             builder.edge(*filler, *node, EdgeKind::Opens, Relation::INFERRED);
         }
@@ -44,7 +45,7 @@ fn add_one(builder: &mut Builder, filesystem: &Filesystem) -> i32 {
     let node = builder.node(Node {
         id: format!("m:{major}:{minor}"),
         kind: NodeKind::File,
-        // The word tells it from a directory that somebody has open.
+        // The prefix distinguishes it from an open directory.
         role: format!("filesystem {}", role::file_role(&filesystem.path)),
         name: filesystem.path.clone(),
         path: Some(filesystem.path.clone()),

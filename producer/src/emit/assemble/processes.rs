@@ -1,4 +1,4 @@
-//! A node for each process, and what is measured of it.
+//! Adds a node for each process, with its signals.
 
 use std::collections::BTreeMap;
 
@@ -22,7 +22,7 @@ use crate::{
     },
 };
 
-/// Adds the nodes, in the sweep's order; returns their indices.
+/// Adds the nodes in the sweep's order and returns their indices.
 pub fn add(builder: &mut Builder, facts: &SweepFacts<'_>) -> Vec<i32> {
     let mut blocks = WaitTotals::new(&facts.locks.waits, facts.stalls);
     for thaw_wait in &facts.filesystems.thaw_waits {
@@ -111,7 +111,7 @@ fn put_figures(builder: &mut Builder, node: i32, process: &Process, page: f64) {
     }
 }
 
-/// What its descriptors stand for, if that may be known.
+/// The process's open files, if they are readable.
 fn readable_handles(process: &Process) -> Result<&Handles, Reason> {
     process
         .handles
@@ -120,20 +120,20 @@ fn readable_handles(process: &Process) -> Result<&Handles, Reason> {
         .and_then(|handles| if handles.denied { Err(Reason::Denied) } else { Ok(handles) })
 }
 
-/// By how much its files have grown is known from the second look on.
+/// Growth of the process's files; known from the second sweep on.
 fn filled(process: &Process, bytes: f64) -> Measured {
     readable_handles(process)?;
     if matches!(process.since, Since::Unknown) { Err(Reason::FirstSweep) } else { Ok(bytes) }
 }
 
-/// In percent of a limit; nothing is much of what has none.
+/// Use of a limit in percent; 0 without a limit.
 fn share_of_limit(used: Measured, limit: Seen<Option<u64>>) -> Measured {
     let used = used?;
     Ok(limit.measured()?.map_or(0.0, |limit| used / (limit as f64).max(1.0) * 100.0))
 }
 
 fn put_state(builder: &mut Builder, node: i32, state: u8) {
-    // Upper and lower case differ: a stopped process was told to, a traced one is held by its debugger.
+    // The case differs: `T` is stopped by a signal, `t` by a tracer.
     let flags = [
         (Measure::Running, b'R'),
         (Measure::DiskWait, b'D'),
@@ -146,7 +146,7 @@ fn put_state(builder: &mut Builder, node: i32, state: u8) {
     }
 }
 
-/// Whether all of a process's tasks have been looked at; else why not.
+/// `Ok` if all tasks of a process were inspected, else the reason why not.
 fn coverage_of_tasks(process: &Process, is_left_out: bool) -> Result<(), Reason> {
     process.syscall.measured()?;
     match (syscall::IS_SUPPORTED, is_left_out) {
@@ -156,7 +156,7 @@ fn coverage_of_tasks(process: &Process, is_left_out: bool) -> Result<(), Reason>
     }
 }
 
-/// The longest wait that was found; that there is none is known only where all have been looked at.
+/// The longest wait found. Zero is certain only if all tasks were inspected.
 fn longest(found_ms: f64, coverage_of_tasks: Result<(), Reason>) -> Measured {
     if found_ms > 0.0 { Ok(found_ms) } else { coverage_of_tasks.map(|()| 0.0) }
 }
@@ -183,7 +183,7 @@ fn put_waits(
     }
 }
 
-/// What the connections of a process say of it; only the kernel's listing tells it all.
+/// Connection figures of a process. They are complete only from `sock_diag`.
 fn stats(facts: &SweepFacts<'_>, at: usize, process: &Process) -> Result<ConnectionStats, Reason> {
     match (process.info.network, &process.handles) {
         (_, Seen::Denied) | (None, _) => Err(Reason::Denied),
@@ -195,7 +195,7 @@ fn stats(facts: &SweepFacts<'_>, at: usize, process: &Process) -> Result<Connect
     }
 }
 
-/// How long threads have waited for one another while an answer was owed: not longer than either.
+/// How long threads have contended while a request was pending: the shorter of the two times.
 fn futex_wait_ms(
     coverage_of_tasks: Result<(), Reason>,
     stats: Result<ConnectionStats, Reason>,
@@ -217,7 +217,7 @@ fn put_connections(builder: &mut Builder, node: i32, stats: Result<ConnectionSta
     }
 }
 
-/// What waits mean for each process.
+/// How long each process waits and blocks others.
 struct WaitTotals(BTreeMap<usize, ProcessWaits>);
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -228,7 +228,7 @@ struct ProcessWaits {
 }
 
 impl WaitTotals {
-    /// Of waits for locks, and of writes that nobody reads.
+    /// Totals of lock waits and stalled writes.
     fn new(waits: &[LockWait], stalls: &[Stall]) -> WaitTotals {
         let mut blocks = WaitTotals(BTreeMap::new());
         for wait in waits {

@@ -1,4 +1,4 @@
-//! What connections are compared with.
+//! Compares a connection with its state in the sweep before.
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -9,19 +9,20 @@ use hostread::parse::sockets::TcpSocket;
 
 use crate::collect::measure::{Measured, Reason};
 
-/// What is remembered of a connection.
+/// State of a connection that is kept for the next sweep.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct ConnectionState {
     pub(super) retransmits: u32,
-    // Bytes that were read from it, and since when it has been so many with more to read.
+    // Bytes that were read from the socket, and since when that number has not grown although more
+    // is unread.
     pub(super) bytes_read: u64,
     pub(super) unread_since: Option<Instant>,
 }
 
-/// What connections are compared with.
+/// The state of the sweep before.
 pub(super) struct Comparison<'m> {
     pub(super) before: &'m HashMap<(u64, u64), ConnectionState>,
-    // The namespaces that the sweep before listed.
+    // Network namespaces that were listed in the sweep before.
     pub(super) listed: &'m BTreeSet<u64>,
     pub(super) now: &'m HashMap<(u64, u64), ConnectionState>,
     pub(super) elapsed: Option<f64>,
@@ -29,7 +30,7 @@ pub(super) struct Comparison<'m> {
 }
 
 impl Comparison<'_> {
-    /// How many segments a second the connection sent again.
+    /// Retransmitted segments per second on the connection since the sweep before.
     pub(super) fn retransmit_rate(&self, namespace: u64, socket: &TcpSocket) -> Measured {
         let (Some(cookie), Some(now)) = (socket.cookie, socket.retransmits) else { return Err(Reason::Unsupported) };
         let elapsed = self.elapsed.filter(|_| self.listed.contains(&namespace)).ok_or(Reason::FirstSweep)?;
@@ -37,7 +38,7 @@ impl Comparison<'_> {
         Ok(f64::from(now.saturating_sub(before)) / elapsed)
     }
 
-    /// For how many milliseconds what it received has not been read.
+    /// How long received data has been unread, in milliseconds.
     pub(super) fn unread_ms(&self, namespace: u64, socket: &TcpSocket) -> f64 {
         let known = socket.cookie.and_then(|cookie| self.now.get(&(namespace, cookie)));
         let since = known.and_then(|known| known.unread_since);

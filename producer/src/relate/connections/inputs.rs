@@ -1,4 +1,4 @@
-//! What a look at the sockets needs.
+//! Inputs for joining sockets.
 
 use std::{
     collections::{BTreeMap, HashSet},
@@ -9,18 +9,18 @@ use hostread::{ProcRoot, sockets::SocketListing};
 
 use crate::collect::process::Process;
 
-/// What a look at the sockets needs.
+/// Inputs for joining sockets.
 pub struct SocketInputs<'s> {
-    /// Where to ask for what they do.
+    /// The `/proc` to read scheduler statistics from.
     pub root: &'s ProcRoot,
-    /// The sweep's processes.
+    /// Processes of the sweep.
     pub processes: &'s [Process],
-    /// The sockets of each network namespace, by its number.
+    /// Sockets of each network namespace, by namespace inode.
     pub listings: &'s BTreeMap<u64, SocketListing>,
-    /// The inodes of sockets whose other end is asked for.
+    /// Inodes of sockets whose peers are wanted.
     pub wanted_peers: &'s HashSet<u64>,
-    /// Sockets of Local Detective's own processes, which are not shown, nor what is connected to them.
+    /// Sockets of Local Detective's own processes. They and their peers are left out.
     pub own_sockets: &'s HashSet<u64>,
-    /// When the listing was made.
+    /// When the sockets were listed.
     pub at: Instant,
 }

@@ -1,44 +1,45 @@
-//! Endpoints and links, and how they are put together.
+//! The network of a sweep: endpoints and links, and the builder that collects them.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use crate::collect::measure::{Measured, Reason};
 
-/// A shorter wait for a response is that of any request under way; links do not tell it.
+/// Minimum response wait, in milliseconds, that a link reports. A shorter one is a request in
+/// flight.
 pub(super) const MIN_RESPONSE_WAIT_MS: f32 = 100.0;
 
 /// A listening or a remote endpoint.
 #[derive(Clone, Debug)]
 pub struct Endpoint {
-    /// The node's id.
+    /// Node id.
     pub id: String,
-    /// The owner's role and the port; of a remote one the port.
+    /// Role: the owner's role and the port; for a remote endpoint the port alone.
     pub role: String,
-    /// What a person calls it.
+    /// Name shown to people.
     pub name: String,
     /// `ip:port`.
     pub address: Option<String>,
-    /// Where a Unix socket is bound in the file system.
+    /// Filesystem path of a Unix socket.
     pub path: Option<String>,
-    /// Connections, those that nobody has accepted yet included.
+    /// Number of connections, including those not accepted yet.
     pub connections: u64,
     /// Bytes received and not read yet.
     pub recv_queue: u64,
     /// Bytes sent and not acknowledged yet.
     pub send_queue: Option<u64>,
-    /// Of a listening one: connections that are not accepted yet.
+    /// Connections that wait to be accepted; `None` for a remote endpoint.
     pub accept_queue: Option<u64>,
-    /// Of a listening one: as many as it lets wait; none if it is not told.
+    /// Capacity of the accept queue; `None` for a remote endpoint or if unknown.
     pub accept_limit: Option<u64>,
-    /// The longest round-trip time in milliseconds; none if it has none.
+    /// Longest smoothed round-trip time in milliseconds; `None` without connections that have one.
     pub rtt_ms: Option<Result<f32, Reason>>,
-    /// Segments sent again, per second; none if it has none.
+    /// Retransmitted segments per second; `None` if it does not apply.
     pub retransmits: Option<Measured>,
-    /// Of a remote one: for how many milliseconds it has owed an answer.
+    /// Age, in milliseconds, of the oldest pending request; only for a remote endpoint.
     pub pending_request_ms: Option<Measured>,
 }
 
-/// What a process is linked to.
+/// The target of a link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Target {
     /// Index of a process in the sweep.
@@ -47,83 +48,83 @@ pub enum Target {
     Endpoint(usize),
 }
 
-/// How a process is linked.
+/// How a process relates to the target of a link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum LinkKind {
-    /// It is the client.
+    /// The process is a client of the target.
     Connects,
-    /// It listens there.
+    /// The process listens at the target.
     Opens,
 }
 
-/// One link of a process.
+/// A link from a process to what it depends on.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Link {
-    /// Whether the kernel tells which end depends on which.
+    /// Whether the kernel shows which end is the client; else it is inferred.
     pub observed: bool,
-    /// The longest round-trip time in milliseconds.
+    /// Longest round-trip time in milliseconds.
     pub latency_ms: Option<f32>,
-    /// For how many milliseconds the client has waited for an answer.
+    /// How long the client has waited for a response, in milliseconds.
     pub blocked_ms: Option<f32>,
-    /// Connections.
+    /// Number of connections.
     pub count: u64,
 }
 
 impl Link {
-    /// One connection, without times.
+    /// A single connection without times.
     pub fn new(observed: bool) -> Link {
         Link { observed, latency_ms: None, blocked_ms: None, count: 1 }
     }
 }
 
-/// What the connections of a process say of it.
+/// Figures of one process, over all its connections.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct ConnectionStats {
-    /// Those that it is the client of.
+    /// Number of connections that the process is the client of.
     pub clients: u64,
-    /// For how many milliseconds it has waited for an answer. Over a Unix socket only the wait for a server that does not even read the
-    /// question can be told.
+    /// How long it has waited for a response, in milliseconds. For a Unix socket only the time
+    /// until the server reads the request is measurable.
     pub response_wait_ms: f64,
-    /// For how many milliseconds it has owed one.
+    /// Age of its oldest pending request, in milliseconds.
     pub pending_request_ms: f64,
-    /// For how many milliseconds it has left what it received unread.
+    /// How long received data has been unread, in milliseconds.
     pub unread_ms: f64,
 }
 
-/// Who is at the other end of a socket.
+/// The processes at the other end of a socket.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PeerProcesses {
     /// Indices of processes in the sweep.
     pub processes: Vec<usize>,
-    /// Whether they depend on this end: it serves them.
+    /// Whether these processes are clients of this end.
     pub are_clients: bool,
 }
 
-/// All endpoints and links of a sweep.
+/// Endpoints and links of a sweep.
 #[derive(Debug, Default)]
 pub struct Network {
-    /// Endpoints; links point here by index.
+    /// Endpoints; links refer to them by index.
     pub endpoints: Vec<Endpoint>,
-    /// From a process to what it depends on.
+    /// Links from a process to what it depends on.
     pub links: BTreeMap<(usize, Target, LinkKind), Link>,
-    /// What is known of each process that has connections.
+    /// Figures of each process with connections.
     pub stats: BTreeMap<usize, ConnectionStats>,
-    /// The other ends of those sockets that were asked for, by inode.
+    /// Peers of the wanted sockets, by socket inode.
     pub peers: HashMap<u64, PeerProcesses>,
-    /// The namespaces whose sockets the kernel listed itself.
+    /// Network namespaces whose sockets were listed by `sock_diag`.
     pub listed: BTreeSet<u64>,
-    /// Remote endpoints that are too many to show.
+    /// Number of remote endpoints left out because there are too many.
     pub left_out: usize,
 }
 
 impl Network {
-    /// For how many milliseconds a process has owed an answer.
+    /// Age of the oldest pending request of a process, in milliseconds; 0 if there is none.
     pub fn pending_request_ms(&self, process: usize) -> f64 {
         self.stats.get(&process).map_or(0.0, |stats| stats.pending_request_ms)
     }
 }
 
-/// A network whose endpoints are still found by id.
+/// A network under construction, with an index of endpoints by id.
 #[derive(Default)]
 pub(super) struct NetworkBuilder {
     pub(super) network: Network,
@@ -131,7 +132,7 @@ pub(super) struct NetworkBuilder {
 }
 
 impl NetworkBuilder {
-    /// The index of the endpoint with that id; it is made if there is none.
+    /// Returns the index of the endpoint with that id, and creates it with `make` if there is none.
     pub(super) fn endpoint(&mut self, id: String, make: impl FnOnce(String) -> Endpoint) -> usize {
         if let Some(at) = self.by_id.get(&id) {
             return *at;
@@ -151,7 +152,7 @@ impl NetworkBuilder {
             return;
         }
         let known = self.network.links.entry((source, target, kind)).or_insert(Link { count: 0, ..link });
-        // Several sockets that listen at one endpoint are one endpoint.
+        // Several sockets that listen at one endpoint count once.
         known.count = if kind == LinkKind::Connects { known.count + link.count } else { 1 };
         known.observed |= link.observed;
         known.latency_ms = larger(known.latency_ms, link.latency_ms);
@@ -162,7 +163,7 @@ impl NetworkBuilder {
         self.network.stats.entry(process).or_default()
     }
 
-    /// Notes what these processes owe and have left unread.
+    /// Records pending requests and unread data of these processes.
     pub(super) fn add_waits(&mut self, processes: &[usize], pending_request_ms: f64, unread_ms: f64) {
         for process in processes {
             let stats = self.stats(*process);

@@ -1,4 +1,4 @@
-//! Which processes have a socket open.
+//! Processes that have a socket open.
 
 use std::collections::{HashMap, HashSet};
 
@@ -6,10 +6,10 @@ use hostread::Seen;
 
 use crate::collect::process::Process;
 
-/// Which processes have a socket open, the oldest first.
+/// Processes that have each socket open, oldest first.
 pub(super) struct Owners {
     by_socket: HashMap<u64, Vec<usize>>,
-    // The parent's number by a process's own.
+    // Parent pid of each pid.
     parents: HashMap<u32, u32>,
 }
 
@@ -38,8 +38,9 @@ impl Owners {
         self.by_socket.get(&inode).map_or(&[], Vec::as_slice)
     }
 
-    /// The owners of a listener that accept its connections: who has one below itself that has it open too only keeps it for that one, as
-    /// a service manager does, or the process that started workers.
+    /// Owners of a listener that accept its connections. An owner with a descendant that has the
+    /// listener open too only keeps it for that one, as a service manager or a pre-forking parent
+    /// does.
     pub(super) fn accepting(&self, processes: &[Process], inode: u64) -> Vec<usize> {
         let owners = self.of_socket(inode);
         if owners.len() < 2 {
@@ -57,7 +58,8 @@ impl Owners {
     }
 }
 
-/// The parent of a process, its parent, and so on. Parents are told one after another, so that they can form a ring.
+/// Ancestors of a process. The loop guards against a cycle: parents are read one after another, so
+/// they can form one.
 fn ancestors(parents: &HashMap<u32, u32>, pid: u32) -> HashSet<u32> {
     let mut above = HashSet::new();
     let mut at = pid;

@@ -1,4 +1,4 @@
-//! TCP: listeners, connections within this host, and connections to others.
+//! TCP sockets: listeners, connections within the host, and connections to other hosts.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -27,22 +27,22 @@ pub(super) fn join(inputs: &SocketInputs<'_>, owners: &Owners, earlier: &Compari
     }
 }
 
-/// A socket in its network namespace.
+/// A socket and its network namespace.
 #[derive(Clone, Copy)]
 struct NamespacedSocket<'s> {
     namespace: u64,
     socket: &'s TcpSocket,
 }
 
-/// The sockets by their ends.
+/// Sockets indexed by their addresses.
 struct Ends<'s> {
     listeners: BTreeMap<(u64, u16), Vec<NamespacedSocket<'s>>>,
     connected: HashMap<(Option<u64>, SocketAddr, SocketAddr), NamespacedSocket<'s>>,
-    // In which namespaces an address is.
+    // Network namespaces that use a local address.
     namespaces: HashMap<IpAddr, BTreeSet<u64>>,
 }
 
-/// Loopback addresses are other ones in each namespace.
+/// Loopback addresses are local to a namespace.
 fn scope(namespace: u64, address: SocketAddr) -> Option<u64> {
     address.ip().is_loopback().then_some(namespace)
 }
@@ -64,7 +64,7 @@ impl<'s> Ends<'s> {
         ends
     }
 
-    /// The listener that takes connections to that address of that namespace.
+    /// Returns the listener that accepts connections to that address in that namespace.
     fn listener(&self, namespace: u64, address: SocketAddr) -> Option<NamespacedSocket<'s>> {
         let listeners = self.listeners.get(&(namespace, address.port()))?;
         let exact = listeners.iter().find(|listener| listener.socket.local.ip() == address.ip());
@@ -72,7 +72,7 @@ impl<'s> Ends<'s> {
         exact.or_else(any).copied()
     }
 
-    /// The listener at the other end, if that is on this host.
+    /// Returns the listener at the other end, if it is on this host.
     fn remote_listener(&self, placed: &NamespacedSocket<'s>) -> Option<NamespacedSocket<'s>> {
         let remote = placed.socket.remote;
         let namespaces = self.namespaces.get(&remote.ip());
@@ -80,13 +80,13 @@ impl<'s> Ends<'s> {
         if remote.ip().is_loopback() || is_here(placed.namespace) {
             return self.listener(placed.namespace, remote);
         }
-        // Separate networks may use the same address; then it is not known whose this is.
+        // If separate networks use the same address, the owner is ambiguous.
         let mut namespaces = namespaces?.iter();
         let only = namespaces.next().filter(|_| namespaces.next().is_none())?;
         self.listener(*only, remote)
     }
 
-    /// The other end of a connection within this host.
+    /// Returns the other end of a connection within the host.
     fn peer(&self, placed: &NamespacedSocket<'s>) -> Option<NamespacedSocket<'s>> {
         let NamespacedSocket { namespace, socket } = placed;
         self.connected.get(&(scope(*namespace, socket.remote), socket.remote, socket.local)).copied()
@@ -114,7 +114,7 @@ impl<'s> TcpJoin<'_, 's> {
             }
             let at = self.listening(listener);
             if let Some(endpoint) = self.network.at(at) {
-                // Several sockets may listen at one address (`SO_REUSEPORT`); what waits, waits at all of them.
+                // Several sockets can listen at one address (`SO_REUSEPORT`); their queues add up.
                 *endpoint.accept_queue.get_or_insert(0) += u64::from(listener.socket.recv_queue);
                 *endpoint.accept_limit.get_or_insert(0) += u64::from(listener.socket.send_queue);
             }
@@ -141,7 +141,7 @@ impl<'s> TcpJoin<'_, 's> {
     fn connection(&mut self, placed: &NamespacedSocket<'s>) {
         let NamespacedSocket { namespace, socket } = *placed;
         let peer = self.ends.peer(placed);
-        // A connection's own listener, if it still listens, tells that this is the server's end.
+        // If the connection's own listener still listens, this end is the server's.
         if let Some(listener) = self.ends.listener(namespace, socket.local) {
             if !self.is_own(Some(listener)) && !self.is_own(peer) && !self.is_own(Some(*placed)) {
                 self.serving(placed, listener, peer);
@@ -154,13 +154,13 @@ impl<'s> TcpJoin<'_, 's> {
         }
         match (peer, remote_listener) {
             (None, None) => self.remote(placed),
-            // Neither end listens any more: clients are given the high ports.
+            // Neither end listens any more. Clients usually have the higher, ephemeral port.
             (Some(_), None) if socket.local.port() < socket.remote.port() => {}
             (peer, listener) => self.within_host(placed, peer, listener),
         }
     }
 
-    /// The server's end of a connection.
+    /// Adds the server's end of a connection.
     fn serving(
         &mut self,
         placed: &NamespacedSocket<'_>,
@@ -174,7 +174,7 @@ impl<'s> TcpJoin<'_, 's> {
         let unread = self.earlier.unread_ms(namespace, socket);
         let owners = self.owners;
         let accepted = owners.of_socket(socket.inode);
-        // Nobody has accepted it yet: that is up to whoever listens.
+        // The connection is not accepted yet, so the accepting processes of the listener count.
         let accepting = if accepted.is_empty() { self.accepting(listener) } else { Vec::new() };
         self.network.add_waits(if accepted.is_empty() { &accepting } else { accepted }, owing, unread);
         let clients = peer.map_or(&[][..], |peer| owners.of_socket(peer.socket.inode));
@@ -189,7 +189,7 @@ impl<'s> TcpJoin<'_, 's> {
     ) {
         let (socket, owners) = (placed.socket, self.owners);
         let accepted = peer.map_or(&[][..], |peer| owners.of_socket(peer.socket.inode));
-        // Until somebody accepts the connection it waits for whoever listens.
+        // Until the connection is accepted, it waits for the accepting processes of the listener.
         let accepting = listener.filter(|_| accepted.is_empty()).map_or(Vec::new(), |at| self.accepting(at));
         let servers = if accepted.is_empty() { accepting.get(..1).unwrap_or_default() } else { accepted };
         let mut targets: Vec<Target> = servers.iter().copied().map(Target::Process).collect();
@@ -198,7 +198,7 @@ impl<'s> TcpJoin<'_, 's> {
         {
             targets.push(Target::Endpoint(self.listening(listener)));
         }
-        // What the server's end sent again is counted with that end.
+        // Segments that the server's end retransmitted are counted at that end.
         if let Some(listener) = listener {
             let (at, retransmit_rate) =
                 (self.listening(listener), self.earlier.retransmit_rate(placed.namespace, socket));
@@ -212,7 +212,7 @@ impl<'s> TcpJoin<'_, 's> {
 
     fn remote(&mut self, placed: &NamespacedSocket<'_>) {
         let socket = placed.socket;
-        // Nobody here is seen to depend on it.
+        // No visible process has this end open.
         if self.owners.of_socket(socket.inode).is_empty() {
             return;
         }
@@ -231,7 +231,7 @@ impl<'s> TcpJoin<'_, 's> {
         self.add_client(placed, None, &[Target::Endpoint(at)], link);
     }
 
-    /// The client's end of a connection.
+    /// Adds the client's end of a connection.
     fn add_client(
         &mut self,
         placed: &NamespacedSocket<'_>,
@@ -286,7 +286,8 @@ impl<'s> TcpJoin<'_, 's> {
     }
 }
 
-/// For how many milliseconds a client has waited for an answer. What its server has not read has none, whatever the clocks say.
+/// How long a client has waited for a response, in milliseconds. A request that the server has not
+/// read is unanswered, even if the time stamps look equal.
 fn response_wait_ms(socket: &TcpSocket, peer: Option<NamespacedSocket<'_>>) -> f64 {
     let unread = || peer.is_some_and(|peer| peer.socket.recv_queue > 0);
     let since_sent = || socket.activity.filter(|_| unread()).map(|talk| talk.ms_since_sent);

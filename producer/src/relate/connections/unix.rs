@@ -35,7 +35,7 @@ pub(super) fn join(inputs: &SocketInputs<'_>, owners: &Owners, unread: &UnreadDa
         if inputs.own_sockets.contains(&socket.inode) || inputs.own_sockets.contains(&peer.inode) {
             continue;
         }
-        let serves = |socket| listening.of(*namespace, socket);
+        let serves = |socket| listening.find(*namespace, socket);
         if let Some(endpoint) = serves(socket) {
             count(network, endpoint, socket);
         }
@@ -44,7 +44,8 @@ pub(super) fn join(inputs: &SocketInputs<'_>, owners: &Owners, unread: &UnreadDa
     }
 }
 
-/// The endpoints of listeners, by namespace and name. A path can be reached from other namespaces, an abstract name cannot.
+/// Endpoints of listeners, by namespace and name. A path is reachable from other network
+/// namespaces, an abstract name is not.
 #[derive(Default)]
 struct Listening<'s> {
     endpoints: HashMap<(u64, &'s str), usize>,
@@ -59,8 +60,9 @@ impl<'s> Listening<'s> {
         }
     }
 
-    /// The endpoint that a socket is bound at. Of several containers that use one path it is not known which is meant from outside.
-    fn of(&self, namespace: u64, socket: &UnixSocket) -> Option<usize> {
+    /// Returns the endpoint that a socket is bound at. If several containers use the same path, a
+    /// socket elsewhere is ambiguous.
+    fn find(&self, namespace: u64, socket: &UnixSocket) -> Option<usize> {
         let name = socket.name.as_deref()?;
         let elsewhere = || match self.by_path.get(name)?.as_slice() {
             [only] => Some(*only),
@@ -106,7 +108,7 @@ fn add_listener(
     at
 }
 
-/// Clients that nobody has accepted yet wait for whoever listens.
+/// Adds clients that are not accepted yet: they wait for the accepting processes.
 fn add_pending(
     inputs: &SocketInputs<'_>,
     owners: &Owners,
@@ -130,7 +132,7 @@ fn add_pending(
     }
 }
 
-/// Links a client to its server, which has not read what it was asked for so long.
+/// Links a client to its server, which has not read the request for `late_ms` milliseconds.
 fn add_client(network: &mut NetworkBuilder, client: usize, target: Target, late_ms: f64) {
     let stats = network.stats(client);
     stats.response_wait_ms = stats.response_wait_ms.max(late_ms);
@@ -145,7 +147,7 @@ fn count(network: &mut NetworkBuilder, at: usize, socket: &UnixSocket) {
     }
 }
 
-/// The two ends of a connection, and whether others can find each by name.
+/// The two ends of a connection, and whether each is bound at a listener's name.
 struct Pair<'s> {
     socket: &'s UnixSocket,
     serves: bool,
@@ -154,7 +156,7 @@ struct Pair<'s> {
 }
 
 impl Pair<'_> {
-    /// Links the owners of the socket to those of its peer, if it is the client of the two.
+    /// Links the owners of the socket to those of its peer, if it is the client's end.
     fn join(&self, inputs: &SocketInputs<'_>, owners: &Owners, unread: &UnreadData, network: &mut NetworkBuilder) {
         let (clients, servers) = (owners.of_socket(self.socket.inode), owners.of_socket(self.peer.inode));
         network.add_waits(clients, 0.0, unread.received_ms(self.socket.inode));
@@ -165,11 +167,11 @@ impl Pair<'_> {
         if self.serves && !self.is_served {
             return;
         }
-        // Nobody listens: only the one that others can find by name can serve.
+        // Without a listener, only the end with a name can be the server.
         if self.serves == self.is_served && self.socket.name.is_some() && self.peer.name.is_none() {
             return;
         }
-        // Whether the ends of any other pair question and answer is not known.
+        // For any other pair it is not known whether it exchanges requests and responses.
         let late_ms = if self.is_client() { unread.received_ms(self.peer.inode) } else { 0.0 };
         network.add_waits(servers, late_ms, 0.0);
         let age = |at: usize| inputs.processes.get(at).map(|process| (process.key.start_time, process.key.pid));
@@ -179,14 +181,15 @@ impl Pair<'_> {
                     network.stats(*client).clients += 1;
                     add_client(network, *client, Target::Process(*server), late_ms);
                 } else if age(*client) > age(*server) {
-                    // Of a pair without names the younger was most likely started by, and for, the older.
+                    // In a pair without names, the younger process was most likely started by the
+                    // older one, to serve it.
                     network.link(*client, Target::Process(*server), LinkKind::Connects, Link::new(false));
                 }
             }
         }
     }
 
-    /// Whether the names leave no doubt that the socket is the client's.
+    /// Whether the names prove that the socket is the client's end.
     fn is_client(&self) -> bool {
         match (self.serves, self.is_served) {
             (false, true) => true,

@@ -1,8 +1,8 @@
-//! What was sent to Unix sockets and nobody takes, and since when.
+//! Finds how long data sent to Unix sockets has been unread.
 //!
-//! The kernel tells how much lies there and no times. It is the same that lay there in the listing before if nobody can have taken it
-//! meanwhile, or nobody can have sent more: if no process that is seen to have one of the ends open has run from that listing to this one.
-//! Of all else nothing is said.
+//! The kernel shows how much is unread, without times. Data is the same as in the previous listing
+//! if no process with one of the ends open has run in between: then it was neither read nor added
+//! to. All other data counts as new.
 
 use std::{
     collections::HashMap,
@@ -14,26 +14,26 @@ use hostread::{ProcessKey, parse::sockets::UnixSocket, process};
 use super::{inputs::SocketInputs, owners::Owners};
 use crate::collect::process::Process;
 
-/// Since when something has lain unread.
+/// Since when data has been unread, by socket.
 #[derive(Debug, Default)]
 pub(super) struct UnreadData {
-    // By the inode of the socket that received it.
+    // Keyed by the inode of the receiving socket.
     received: HashMap<u64, Instant>,
-    // By the inode of a client that has sent something over a connection which nobody has accepted.
+    // Keyed by the inode of a client that sent data over a connection that is not accepted yet.
     pending: HashMap<u64, Instant>,
     clocks: HashMap<ProcessKey, CpuClock>,
     at: Option<Instant>,
 }
 
-/// What a process had used of the CPU when it was asked after a listing.
+/// CPU time that a process had used when it was read after a listing.
 #[derive(Clone, Copy, Debug)]
 struct CpuClock {
     used: Duration,
-    // After how many listings before this one, without a break, it was the same.
+    // For how many consecutive listings before this one the CPU time has been the same.
     same: u32,
 }
 
-/// What is asked about processes after a listing, each once.
+/// Checks which processes were idle between two listings, each once.
 struct IdleCheck<'a> {
     earlier: &'a UnreadData,
     inputs: &'a SocketInputs<'a>,
@@ -44,12 +44,12 @@ struct IdleCheck<'a> {
 }
 
 impl UnreadData {
-    /// What lies unread in this sweep.
+    /// Computes the unread data of this sweep from the state before.
     pub(super) fn next(&self, inputs: &SocketInputs<'_>, owners: &Owners) -> UnreadData {
         let mut unread = UnreadData { at: Some(inputs.at), ..UnreadData::default() };
         let (is_idle, clocks) = (HashMap::new(), HashMap::new());
         let mut idle_check = IdleCheck { earlier: self, inputs, owners, is_idle, clocks, buffer: Vec::new() };
-        // The ends of a connection by path can be in different network namespaces.
+        // The two ends of a connection by path can be in different network namespaces.
         let all = || inputs.listings.values().flat_map(|listing| &listing.sockets.unix);
         let sockets: HashMap<u64, &UnixSocket> = all().map(|socket| (socket.inode, socket)).collect();
         for socket in all() {
@@ -60,7 +60,8 @@ impl UnreadData {
                 }
             } else if socket.recv_queue > 0
                 && let Some(sender) = socket.peer_inode.and_then(|peer| sockets.get(&peer))
-                // To a socket that is nobody's peer anyone can send.
+                // A socket that is not the peer of its peer is connectionless: any process can send
+                // to it.
                 && sender.peer_inode == Some(socket.inode)
             {
                 let is_idle = [idle_check.are_owners_idle(socket.inode), idle_check.are_owners_idle(sender.inode)];
@@ -72,12 +73,13 @@ impl UnreadData {
         unread
     }
 
-    /// For how many milliseconds what a socket received has been unread; 0 if nothing is.
+    /// How long data received by a socket has been unread, in milliseconds; 0 if none is.
     pub(super) fn received_ms(&self, inode: u64) -> f64 {
         self.millis(self.received.get(&inode))
     }
 
-    /// For how many milliseconds what a client sent has waited for somebody to accept its connection; 0 if nothing has.
+    /// How long data sent by a client has waited for its connection to be accepted, in
+    /// milliseconds; 0 if none has.
     pub(super) fn pending_ms(&self, client: u64) -> f64 {
         self.millis(self.pending.get(&client))
     }
@@ -89,11 +91,11 @@ impl UnreadData {
 }
 
 impl IdleCheck<'_> {
-    /// Whether a socket has owners, and none of them has run since the listing before.
+    /// Whether a socket has owners and none has run since the previous listing.
     fn are_owners_idle(&mut self, inode: u64) -> bool {
         let owners = self.owners;
         let owners = owners.of_socket(inode);
-        // All of them are asked, so that their clocks are known after the next listing.
+        // No short circuit: the CPU time of every owner is needed after the next listing.
         owners.iter().fold(!owners.is_empty(), |is_idle, owner| self.is_idle(*owner) && is_idle)
     }
 
@@ -109,15 +111,16 @@ impl IdleCheck<'_> {
         is_idle
     }
 
-    /// Processes are read before the sockets are listed: what has rested from the sweep before to this one is asked once more.
+    /// A process counts as idle since the previous sweep as of when it was read, before sockets
+    /// were listed. This checks again, after the listing.
     fn has_not_run_since_read(&mut self, process: &Process) -> bool {
         let turns = process::times_scheduled(self.inputs.root, process.key, process.key.pid, &mut self.buffer);
         let when_read = process.counters.schedule.here().map(|schedule| schedule.timeslices);
         turns.is_some() && turns == when_read
     }
 
-    /// Its clock was asked after the listing before: only what it told after the one before that covers all the time from listing to
-    /// listing.
+    /// CPU times are read after a listing, so two equal readings leave the time before the earlier
+    /// listing uncovered; three cover it.
     fn has_same_cpu_clock(&mut self, process: &Process) -> bool {
         let Some(used) = self.inputs.root.cpu_time(process.key.pid).here() else { return false };
         let before = self.earlier.clocks.get(&process.key).filter(|clock| clock.used == used);
