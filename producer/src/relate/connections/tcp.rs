@@ -17,7 +17,7 @@ use crate::collect::measure::{Measured, Reason};
 
 /// Adds all TCP sockets to the network.
 pub(super) fn join(inputs: &SocketInputs<'_>, owners: &Owners, earlier: &Comparison<'_>, network: &mut NetworkBuilder) {
-    let ends = Ends::of(inputs);
+    let ends = Ends::new(inputs);
     let mut join = TcpJoin { inputs, owners, earlier, ends, network };
     join.listeners();
     for (namespace, listing) in inputs.listings {
@@ -48,7 +48,7 @@ fn scope(namespace: u64, address: SocketAddr) -> Option<u64> {
 }
 
 impl<'s> Ends<'s> {
-    fn of(inputs: &SocketInputs<'s>) -> Ends<'s> {
+    fn new(inputs: &SocketInputs<'s>) -> Ends<'s> {
         let mut ends = Ends { listeners: BTreeMap::new(), connected: HashMap::new(), namespaces: HashMap::new() };
         for (namespace, listing) in inputs.listings {
             for socket in &listing.sockets.tcp {
