@@ -1,4 +1,4 @@
-//! What a bus can do.
+//! The traits of a bus, and reading a topic without a consumer group.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -7,28 +7,29 @@ use schemas::Topic;
 
 use crate::{BusError, Delivery, Positions, Record};
 
-/// Topics in and out.
+/// A set of topics to publish to and read from.
 #[async_trait]
 pub trait Bus: Send + Sync + 'static {
     /// Appends all records and moves the group's positions, or does neither.
     ///
-    /// Once it returns, the records survive the death of any process. A call that is dropped before it returns may
-    /// or may not have happened, but never by half.
+    /// Once it returns, the records survive the death of any process. If the call is dropped before
+    /// it returns, it takes effect as a whole or not at all.
     async fn publish(&self, records: Vec<Record>, positions: Option<Positions>) -> Result<(), BusError>;
 
-    /// Reads on from where the group stands, from the oldest record of each partition where it never committed.
+    /// Subscribes to topics as a member of a consumer group.
     ///
-    /// A group is one reader's name. Where several programs read as one group, they share its partitions on Kafka; on
-    /// the embedded bus each gets every record.
+    /// Reading starts at the group's positions, or at the oldest record of a partition that has
+    /// none. On Kafka, the programs that read as one group share its partitions; on the embedded
+    /// bus, each of them receives every record.
     async fn subscribe(&self, group: &str, topics: &[Topic]) -> Result<Box<dyn Subscription>, BusError>;
 
-    /// At most `max` records from the cursor on, without a group, and where to read on.
+    /// Reads at most `max` records at the cursor, without a group.
     ///
-    /// Waits up to `wait` for the first one; an empty page means that there is none yet. With no wait, reading until
-    /// a page is empty visits every record that the topic holds.
+    /// Waits up to `wait` for the first record; the page is empty if none arrives. Without a wait,
+    /// reading until a page is empty visits every record of the topic.
     async fn read(&self, from: &Cursor, max: usize, wait: Duration) -> Result<Page, BusError>;
 
-    /// A cursor behind the newest record that the topic has now.
+    /// Returns a cursor after the newest record of the topic.
     async fn end(&self, topic: Topic) -> Result<Cursor, BusError>;
 
     /// Waits until dropped subscriptions have left their groups, for at most three seconds.
@@ -38,22 +39,24 @@ pub trait Bus: Send + Sync + 'static {
     async fn close(&self) {}
 }
 
-/// The records that a group has not yet read, as they come.
+/// The membership of a consumer group: receives the records that the group has not read.
 #[async_trait]
 pub trait Subscription: Send {
-    /// Waits until there is a record, then returns at most `max`, and no more than a few megabytes, in order per
-    /// partition; always at least one.
+    /// Waits for a record, then returns up to `max` records and a few megabytes, in order per
+    /// partition; at least one record.
     ///
-    /// The subscription reads on; the group's position moves by [`Bus::publish`] alone. Records that fell to
-    /// retention meanwhile are passed over. A call that is dropped before it returns has read nothing.
+    /// Moves only the position of this subscription; [`Bus::publish`] moves the group's. Records
+    /// that retention deletes before they are read are skipped. A call that is dropped before it
+    /// returns has read nothing.
     async fn next(&mut self, max: usize) -> Result<Vec<Delivery>, BusError>;
 
-    /// Grows whenever the group's partitions were dealt out anew among its members.
+    /// Counts the rebalances of the group.
     ///
-    /// What was read before and whose positions were not published comes again, here or at another member; a
-    /// publication with its positions fails with [`BusError::Superseded`]. Who keeps state of what they read compares
-    /// this after every `next`, and begins anew with the first record that came after a change.
-    fn epoch(&self) -> u64 {
+    /// After a rebalance, this or another member receives again what was read before and whose
+    /// positions were not published; publishing them fails with [`BusError::Superseded`]. A reader
+    /// that keeps state compares the count after every [`next`](Self::next), and starts afresh with
+    /// the first record after a change.
+    fn rebalance_count(&self) -> u64 {
         0
     }
 }
@@ -62,40 +65,40 @@ pub trait Subscription: Send {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cursor {
     pub(crate) topic: Topic,
-    /// A partition that is not there is read from its oldest record.
+    /// Partitions that are missing here are read from their oldest record.
     pub(crate) next: BTreeMap<i32, i64>,
 }
 
 impl Cursor {
-    /// Before the oldest record of the topic.
+    /// A cursor before the oldest record of the topic.
     pub fn start(topic: Topic) -> Self {
         Cursor { topic, next: BTreeMap::new() }
     }
 
-    /// The topic that it is a place in.
+    /// The topic of the cursor.
     pub fn topic(&self) -> Topic {
         self.topic
     }
 }
 
-/// What one read found.
+/// The result of one [`Bus::read`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Page {
-    /// In order per partition.
+    /// The records, in order per partition.
     pub deliveries: Vec<Delivery>,
-    /// Where to read on.
+    /// The cursor after them.
     pub next: Cursor,
 }
 
-/// Hands every record that the topic holds to `visit`, in order per partition, and returns where it stopped.
+/// Calls `visit` with every record of the topic, in order per partition. Returns the cursor after
+/// the last one.
 ///
-/// In a compacted topic a key may come more than once and its last record counts; an empty value says that the key
-/// is gone.
+/// In a compacted topic the last record of a key counts; an empty value deletes the key.
 pub async fn for_each(bus: &dyn Bus, topic: Topic, mut visit: impl FnMut(Delivery) + Send) -> Result<Cursor, BusError> {
-    const PAGE: usize = 256;
+    const PAGE_SIZE: usize = 256;
     let mut cursor = Cursor::start(topic);
     loop {
-        let page = bus.read(&cursor, PAGE, Duration::ZERO).await?;
+        let page = bus.read(&cursor, PAGE_SIZE, Duration::ZERO).await?;
         cursor = page.next;
         if page.deliveries.is_empty() {
             return Ok(cursor);

@@ -1,4 +1,4 @@
-//! Which bus, and its limits.
+//! The settings `[bus]`.
 
 mod kafka;
 
@@ -10,31 +10,32 @@ use serde::{Deserialize, Serialize};
 
 pub use kafka::{KafkaConfig, Mechanism, Security};
 
-/// How programs exchange records.
+/// The bus: how programs exchange records.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct BusConfig {
-    /// What carries the records: `embedded`, one file on this machine that needs nothing else, or `kafka`.
-    /// `detective up` is always embedded.
+    /// `embedded` stores records in a file on this machine and needs nothing else; `kafka` uses Apache
+    /// Kafka. `detective up` always uses `embedded`.
     pub kind: BusKind,
-    /// The data directory; where nothing names one, `local-detective` in `$XDG_STATE_HOME` or `~/.local/state`. The
-    /// embedded bus keeps `bus.sqlite` in it and creates it, for its owner alone, where it does not exist. Every program of
-    /// the machine must name the same one.
+    /// Data directory, which all programs on the machine must share. Default: `local-detective` in
+    /// `$XDG_STATE_HOME` or `~/.local/state`. The embedded bus stores `bus.sqlite` in it, and creates the
+    /// directory with access for its owner only if it does not exist.
     pub path: PathBuf,
-    /// Partitions per topic of the embedded bus. Order holds within one; more than one is of use only where several
-    /// scorers share the work. A change sends the keys that come later to other partitions.
+    /// Partitions per topic of the embedded bus. Records keep their order within a partition. A change
+    /// sends later records of a key to another partition.
     pub partitions: u16,
-    /// An embedded topic's oldest records go when it holds more than this many bytes. Compacted topics are exempt.
+    /// Size limit of each topic of the embedded bus, in bytes: beyond it, the oldest records are
+    /// deleted. Compacted topics have no limit.
     pub max_bytes_per_topic: u64,
-    /// A record of more bytes, its key and headers included, is refused.
+    /// Size limit of a record, in bytes, with its key and headers. Larger records are rejected.
     pub max_record_bytes: u64,
-    /// How long to wait while another process writes to the embedded bus, before it is an error.
+    /// Timeout for the embedded bus while another process writes to it.
     #[serde(with = "humantime_serde")]
     #[schemars(with = "String", extend("format" = "duration"))]
     pub lock_timeout: Duration,
-    /// How long records stay.
+    /// Retention of the topics.
     pub retention: RetentionConfig,
-    /// The brokers of `kind = "kafka"`.
+    /// Settings for `kind = "kafka"`.
     pub kafka: KafkaConfig,
 }
 
@@ -54,19 +55,19 @@ impl Default for BusConfig {
 }
 
 impl BusConfig {
-    /// What is wrong between its fields, as pairs of a key within this section and a sentence. Does no I/O.
+    /// Checks the values, without I/O. Returns pairs of a key, relative to this section, and a problem.
     pub fn problems(&self) -> Vec<(&'static str, String)> {
         let mut problems = Vec::new();
         if self.partitions == 0 {
             problems.push(("partitions", "must be at least 1, found 0".to_owned()));
         }
         if self.path.as_os_str().is_empty() {
-            problems.push(("path", "must name a directory, found nothing".to_owned()));
+            problems.push(("path", "must name a directory, found an empty text".to_owned()));
         }
         if self.max_record_bytes == 0 {
             problems.push(("max_record_bytes", "must be at least 1, found 0".to_owned()));
         }
-        // SQLite refuses a blob beyond a billion bytes, and a reader holds a whole record in memory.
+        // SQLite rejects blobs of more than a billion bytes, and readers hold a record in memory.
         if self.max_record_bytes > 512 << 20 {
             problems
                 .push(("max_record_bytes", format!("must be at most {}, found {}", 512 << 20, self.max_record_bytes)));
@@ -83,34 +84,35 @@ impl BusConfig {
     }
 }
 
-/// What carries the records.
+/// The implementations of the bus.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum BusKind {
-    /// One SQLite file in the data directory, for one machine.
+    /// An SQLite file in the data directory, for one machine.
     #[default]
     Embedded,
     /// Apache Kafka, for fleets.
     Kafka,
 }
 
-/// How long records stay, counted from their arrival. Models and incidents stay until a newer one replaces them.
+/// Time that records are kept after their arrival. Models and incidents are kept until a newer record
+/// replaces them.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct RetentionConfig {
-    /// Of snapshots.
+    /// Retention of snapshots.
     #[serde(with = "humantime_serde")]
     #[schemars(with = "String", extend("format" = "duration"))]
     pub snapshots: Duration,
-    /// Of snapshots that models learn from.
+    /// Retention of healthy snapshots, from which models are trained.
     #[serde(with = "humantime_serde")]
     #[schemars(with = "String", extend("format" = "duration"))]
     pub healthy: Duration,
-    /// Of alerts.
+    /// Retention of alerts.
     #[serde(with = "humantime_serde")]
     #[schemars(with = "String", extend("format" = "duration"))]
     pub alerts: Duration,
-    /// Of records that could not be taken.
+    /// Retention of dead letters.
     #[serde(with = "humantime_serde")]
     #[schemars(with = "String", extend("format" = "duration"))]
     pub dead_letter: Duration,
@@ -118,22 +120,22 @@ pub struct RetentionConfig {
 
 impl Default for RetentionConfig {
     fn default() -> Self {
-        let of = |topic: Topic| match topic.retention() {
+        let default = |topic: Topic| match topic.retention() {
             Retention::Delete(age) => age,
             Retention::Compact => Duration::MAX,
         };
         RetentionConfig {
-            snapshots: of(Topic::Snapshots),
-            healthy: of(Topic::Healthy),
-            alerts: of(Topic::Alerts),
-            dead_letter: of(Topic::DeadLetter),
+            snapshots: default(Topic::Snapshots),
+            healthy: default(Topic::Healthy),
+            alerts: default(Topic::Alerts),
+            dead_letter: default(Topic::DeadLetter),
         }
     }
 }
 
 impl RetentionConfig {
-    /// How long the topic's records stay.
-    pub fn of(&self, topic: Topic) -> Retention {
+    /// The retention of a topic.
+    pub fn for_topic(&self, topic: Topic) -> Retention {
         match topic {
             Topic::Snapshots => Retention::Delete(self.snapshots),
             Topic::Healthy => Retention::Delete(self.healthy),

@@ -1,6 +1,6 @@
-//! The tests that every implementation passes: each function takes a place that is a bus of its own.
+//! The tests that every implementation passes. Each function gets an empty bus.
 //!
-//! [`contract_tests!`](crate::contract_tests) makes a test of each of them.
+//! [`contract_tests!`](crate::contract_tests) makes a test of each function.
 #![allow(clippy::unwrap_used, reason = "these are tests")]
 
 mod publishing;
@@ -16,62 +16,62 @@ use schemas::{Timestamp, Topic};
 
 use crate::{Bus, Delivery, Positions, Record, Subscription, for_each};
 
-/// What a place's bus is configured with.
+/// Partitions per topic of the bus under test.
 pub const PARTITIONS: u16 = 3;
-/// What a place's bus is configured with.
+/// Size limit of a record of the bus under test, in bytes.
 pub const MAX_RECORD_BYTES: u64 = 1 << 20;
 
-/// Where a bus of its own is, empty at first.
+/// A bus for one test, empty at first.
 #[async_trait]
-pub trait Place: Send + Sync {
-    /// A new handle on it, as another process would open one, with [`PARTITIONS`] and [`MAX_RECORD_BYTES`].
+pub trait Fixture: Send + Sync {
+    /// Opens the bus as another process would, with [`PARTITIONS`] and [`MAX_RECORD_BYTES`].
     async fn open(&self) -> Arc<dyn Bus>;
 }
 
-/// A test of each function of the contract; `$place` is evaluated in each, and is a [`Place`]. Attributes go to each
-/// test: `contract_tests!(place(), #[ignore = "needs ..."])`.
+/// Makes a test of each function of the contract. Each test evaluates `$fixture`, a [`Fixture`].
+/// Attributes apply to each test: `contract_tests!(fixture(), #[ignore = "needs ..."])`.
 #[macro_export]
 macro_rules! contract_tests {
-    ($place:expr $(, #[$attribute:meta])*) => {
-        $crate::contract_tests! { @each ($(#[$attribute])*) $place;
-            records_come_as_they_were_published
+    ($fixture:expr $(, #[$attribute:meta])*) => {
+        $crate::contract_tests! { @each ($(#[$attribute])*) $fixture;
+            records_are_read_as_they_were_published
             records_of_one_key_keep_their_order
-            offsets_grow_by_one_in_each_partition
+            offsets_increase_in_each_partition
             a_chosen_partition_is_kept
-            an_unknown_partition_is_named_and_nothing_happens
-            a_record_that_is_too_large_is_named_and_nothing_happens
-            positions_move_with_the_records_or_alone
-            a_large_batch_arrives_whole
-            publishers_at_once_lose_nothing
+            an_unknown_partition_is_named_and_nothing_is_published
+            a_record_that_is_too_large_is_named_and_nothing_is_published
+            positions_move_with_records_or_alone
+            a_large_batch_is_published_completely
+            concurrent_publishers_lose_no_record
             a_compacted_topic_keeps_the_newest_record_of_each_key
-            a_tombstone_ends_a_key
+            a_tombstone_deletes_a_key
             two_groups_are_independent
-            another_handle_goes_on_where_the_group_stood
-            what_was_not_committed_comes_again
-            a_subscription_waits_and_wakes
-            handles_see_the_records_of_each_other
+            another_handle_continues_at_the_positions_of_the_group
+            records_without_published_positions_are_read_again
+            a_subscription_waits_for_a_record_of_its_topics
+            handles_read_the_records_of_each_other
             a_dropped_call_has_read_nothing
-            reading_goes_on_from_its_cursor
-            the_end_of_a_topic_is_behind_what_it_holds
+            reading_continues_at_its_cursor
+            the_end_of_a_topic_is_after_its_last_record
             a_read_waits_for_the_first_record
-            a_read_that_waits_in_vain_is_empty
+            a_read_that_times_out_returns_an_empty_page
         }
     };
-    (@each $attributes:tt $place:expr; $($name:ident)*) => {
-        $($crate::contract_tests! { @one $attributes $place; $name })*
+    (@each $attributes:tt $fixture:expr; $($name:ident)*) => {
+        $($crate::contract_tests! { @one $attributes $fixture; $name })*
     };
-    (@one ($(#[$attribute:meta])*) $place:expr; $name:ident) => {
+    (@one ($(#[$attribute:meta])*) $fixture:expr; $name:ident) => {
         #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
         $(#[$attribute])*
         async fn $name() {
-            $crate::contract::$name(&$place).await;
+            $crate::contract::$name(&$fixture).await;
         }
     };
 }
 
-/// Waits far longer than anything may take, so that a bus that never answers is a failure.
-async fn soon<T>(future: impl Future<Output = T>) -> T {
-    tokio::time::timeout(Duration::from_secs(60), future).await.expect("an answer within a minute")
+/// Fails the test if `future` takes more than a minute, far longer than any operation should.
+async fn with_timeout<T>(future: impl Future<Output = T>) -> T {
+    tokio::time::timeout(Duration::from_secs(60), future).await.expect("a result within a minute")
 }
 
 fn record(topic: Topic, key: &str, value: impl ToString) -> Record {
@@ -80,28 +80,28 @@ fn record(topic: Topic, key: &str, value: impl ToString) -> Record {
 
 async fn publish(bus: &dyn Bus, topic: Topic, key: &str, values: &[&str]) {
     let records = values.iter().map(|value| record(topic, key, value)).collect();
-    soon(bus.publish(records, None)).await.unwrap();
+    with_timeout(bus.publish(records, None)).await.unwrap();
 }
 
 async fn commit(bus: &dyn Bus, group: &str, deliveries: &[Delivery]) {
-    soon(bus.publish(Vec::new(), Some(Positions::after(group, deliveries)))).await.unwrap();
+    with_timeout(bus.publish(Vec::new(), Some(Positions::after(group, deliveries)))).await.unwrap();
 }
 
-/// The next `count` records, in as many calls as it takes.
-async fn take(subscription: &mut dyn Subscription, count: usize) -> Vec<Delivery> {
+/// Reads the next `count` records, in several calls if necessary.
+async fn read_next(subscription: &mut dyn Subscription, count: usize) -> Vec<Delivery> {
     let mut deliveries = Vec::new();
     while deliveries.len() < count {
-        let more = soon(subscription.next(count - deliveries.len())).await.unwrap();
+        let more = with_timeout(subscription.next(count - deliveries.len())).await.unwrap();
         assert!(!more.is_empty(), "`next` returned without a record");
         deliveries.extend(more);
     }
-    assert_eq!(deliveries.len(), count, "`next` returned more than was asked for");
+    assert_eq!(deliveries.len(), count, "`next` returned more than `max` records");
     deliveries
 }
 
-async fn held(bus: &dyn Bus, topic: Topic) -> Vec<Delivery> {
+async fn read_all(bus: &dyn Bus, topic: Topic) -> Vec<Delivery> {
     let mut deliveries = Vec::new();
-    soon(for_each(bus, topic, |delivery| deliveries.push(delivery))).await.unwrap();
+    with_timeout(for_each(bus, topic, |delivery| deliveries.push(delivery))).await.unwrap();
     deliveries
 }
 

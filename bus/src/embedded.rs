@@ -1,18 +1,19 @@
-//! The bus in one SQLite file that every process of the machine opens for itself.
+//! The bus in one SQLite file, which every process on the machine opens by itself.
 //!
-//! What is acknowledged survives the death of any process, `kill -9` included: it has reached the kernel. It has not
-//! always reached the disk: with a write-ahead log and `synchronous = NORMAL` a loss of power can take back the
-//! publications since the last checkpoint (a few megabytes), records and positions together, so nothing is torn and
-//! readers read again what they read before. That is the price of not waiting for the disk with every snapshot.
+//! An acknowledged record survives the death of any process, `kill -9` included, because the kernel
+//! has it. The disk may not have it yet: with a write-ahead log and `synchronous = NORMAL`, a power
+//! failure can revert the publications since the last checkpoint (a few megabytes). It reverts
+//! records and positions together, so the file stays consistent and readers read the same records
+//! again. In return, no snapshot waits for the disk.
 //!
-//! - `schema`: how the file is opened, and its tables
-//! - `publish`: records and positions in
-//! - `fetch`: records and positions out
-//! - `headers`: headers as bytes
-//! - `subscription`: waiting for records
-//! - `retention`: what is forgotten, when
+//! - `schema`: opens the file and creates its tables
+//! - `publish`: writes records and positions
+//! - `fetch`: reads records and positions
+//! - `headers`: encodes headers as bytes
+//! - `subscription`: waits for records
+//! - `retention`: deletes old records
 //! - `worker`: the threads that own the connections
-//! - `failure`: what SQLite says, as the bus says it
+//! - `failure`: SQLite's errors as errors of the bus
 
 mod failure;
 mod fetch;
@@ -38,15 +39,16 @@ use retention::Trimmer;
 use subscription::EmbeddedSubscription;
 use worker::Worker;
 
-/// Tells the time; a parameter so that tests of retention need not wait.
+/// Returns the current time. Tests of retention pass their own.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 
-/// The next offset to read, per topic and partition; from the oldest record where there is none.
-type Places = BTreeMap<(Topic, i32), i64>;
+/// The next offset to read, per topic and partition. Missing partitions are read from their oldest
+/// record.
+type NextOffsets = BTreeMap<(Topic, i32), i64>;
 
-/// A handle on the bus in a data directory. Clones share it; any number of processes may have their own.
+/// A handle on the bus in a data directory. Clones share it; other processes have their own.
 ///
-/// Dropping the last one does not wait: its threads close the file once they are done with what they were asked.
+/// Dropping the last clone does not block: the threads finish their work and close the file.
 #[derive(Clone)]
 pub struct EmbeddedBus {
     shared: Arc<Shared>,
@@ -58,42 +60,46 @@ struct Shared {
     clock: Clock,
     writer: Worker<Trimmer>,
     reader: Worker<()>,
-    /// Told after every commit: those of this process at once, those of others within [`worker::POLL`].
-    news: Arc<Notify>,
+    /// Notified after every commit: of this process immediately, of others within
+    /// [`worker::POLL_INTERVAL`].
+    commits: Arc<Notify>,
 }
 
 impl EmbeddedBus {
-    /// Opens the bus in `config.path`, and creates it where it does not exist. Fails where it could not be written.
+    /// Opens the bus in `config.path`, and creates it if it does not exist.
+    ///
+    /// # Errors
+    /// If the file is not writable, or not a bus.
     pub async fn open(config: &BusConfig) -> Result<Self, BusError> {
         Self::open_with_clock(config, Arc::new(Timestamp::now)).await
     }
 
-    /// [`EmbeddedBus::open`] with a clock of one's own, which retention goes by.
+    /// Like [`EmbeddedBus::open`], with the clock that retention uses.
     pub async fn open_with_clock(config: &BusConfig, clock: Clock) -> Result<Self, BusError> {
         let config = config.clone();
-        tokio::task::spawn_blocking(move || Self::open_now(config, clock)).await.map_err(|_| BusError::Stopped)?
+        tokio::task::spawn_blocking(move || Self::open_blocking(config, clock)).await.map_err(|_| BusError::Stopped)?
     }
 
-    fn open_now(config: BusConfig, clock: Clock) -> Result<Self, BusError> {
+    fn open_blocking(config: BusConfig, clock: Clock) -> Result<Self, BusError> {
         let file = config.path.join("bus.sqlite");
         let (writer, reader) = schema::open(&config.path, &file, config.lock_timeout)?;
-        let news = Arc::new(Notify::new());
+        let commits = Arc::new(Notify::new());
         let writer = Worker::start("bus-writer", writer, Trimmer::default(), None)?;
-        let reader = Worker::start("bus-reader", reader, (), Some(Arc::clone(&news)))?;
-        Ok(EmbeddedBus { shared: Arc::new(Shared { file, config, clock, writer, reader, news }) })
+        let reader = Worker::start("bus-reader", reader, (), Some(Arc::clone(&commits)))?;
+        Ok(EmbeddedBus { shared: Arc::new(Shared { file, config, clock, writer, reader, commits }) })
     }
 }
 
 impl Shared {
-    fn failed(&self, failure: impl Into<Failure>) -> BusError {
-        failure.into().at(&self.file, self.config.lock_timeout)
+    fn bus_error(&self, failure: impl Into<Failure>) -> BusError {
+        failure.into().into_bus_error(&self.file, self.config.lock_timeout)
     }
 
     async fn query<T: Send + 'static>(
         &self,
-        look: impl FnOnce(&mut Connection) -> Result<T, Failure> + Send + 'static,
+        query: impl FnOnce(&mut Connection) -> Result<T, Failure> + Send + 'static,
     ) -> Result<T, BusError> {
-        self.reader.run(move |connection, ()| look(connection)).await?.map_err(|failure| self.failed(failure))
+        self.reader.run(move |connection, ()| query(connection)).await?.map_err(|failure| self.bus_error(failure))
     }
 }
 
@@ -107,30 +113,31 @@ impl Bus for EmbeddedBus {
         let shared = Arc::clone(&self.shared);
         let append = move |connection: &mut Connection, trimmer: &mut Trimmer| {
             let bytes = publish::publish(connection, &records, positions.as_ref(), (shared.clock)())?;
-            trimmer.appended(bytes);
-            shared.news.notify_waiters();
+            trimmer.add_published(bytes);
+            shared.commits.notify_waiters();
             Ok(())
         };
         let shared = Arc::clone(&self.shared);
-        // Whoever publishes need not wait until what is old has been cleared away.
+        // The publication does not wait until old records are deleted.
         let trim = move |connection: &mut Connection, trimmer: &mut Trimmer| {
-            trimmer.trim(connection, &shared.config, (shared.clock)());
+            trimmer.trim_if_due(connection, &shared.config, (shared.clock)());
         };
-        self.shared.writer.run_then(append, trim).await?.map_err(|failure: Failure| self.shared.failed(failure))
+        self.shared.writer.run_then(append, trim).await?.map_err(|failure: Failure| self.shared.bus_error(failure))
     }
 
     async fn subscribe(&self, group: &str, topics: &[Topic]) -> Result<Box<dyn Subscription>, BusError> {
-        let (group, wanted) = (group.to_owned(), topics.to_vec());
-        let places = self.shared.query(move |connection| fetch::positions(connection, &group, &wanted)).await?;
-        Ok(Box::new(EmbeddedSubscription::new(Arc::clone(&self.shared), topics.to_vec(), places)))
+        let group = group.to_owned();
+        let wanted = topics.to_vec();
+        let next = self.shared.query(move |connection| fetch::positions(connection, &group, &wanted)).await?;
+        Ok(Box::new(EmbeddedSubscription::new(Arc::clone(&self.shared), topics.to_vec(), next)))
     }
 
     async fn read(&self, from: &Cursor, max: usize, wait: Duration) -> Result<Page, BusError> {
         let topic = from.topic;
-        let places: Places = from.next.iter().map(|(partition, next)| ((topic, *partition), *next)).collect();
-        // A wait that no clock can count has no end.
-        let until = Instant::now().checked_add(wait);
-        let deliveries = subscription::await_some(&self.shared, &[topic], &places, max, until).await?;
+        let offsets: NextOffsets = from.next.iter().map(|(partition, next)| ((topic, *partition), *next)).collect();
+        // A wait that overflows the clock has no deadline.
+        let deadline = Instant::now().checked_add(wait);
+        let deliveries = subscription::wait_for_records(&self.shared, &[topic], &offsets, max, deadline).await?;
         let mut next = from.clone();
         for delivery in &deliveries {
             next.next.insert(delivery.partition, delivery.offset.saturating_add(1));
@@ -139,7 +146,7 @@ impl Bus for EmbeddedBus {
     }
 
     async fn end(&self, topic: Topic) -> Result<Cursor, BusError> {
-        let next = self.shared.query(move |connection| fetch::ends(connection, topic)).await?;
+        let next = self.shared.query(move |connection| fetch::end_offsets(connection, topic)).await?;
         Ok(Cursor { topic, next })
     }
 }

@@ -1,251 +1,255 @@
-//! What goes wrong, and what to do about it.
+//! Errors, and hints what to do.
 
 use std::{io, path::PathBuf, time::Duration};
 
 use schemas::Topic;
 use thiserror::Error;
 
-/// Why the bus did not do what it was asked to.
+/// Why an operation of the bus failed.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum BusError {
-    /// The data directory is not there and cannot be made, or cannot be entered.
+    /// The data directory cannot be created or opened.
     #[error("cannot open the data directory `{}`", path.display())]
-    Directory {
+    DataDirectory {
         /// The data directory.
         path: PathBuf,
-        /// What the system said.
+        /// The cause.
         source: io::Error,
     },
-    /// The file cannot be written.
+    /// The database file is not writable.
     #[error("cannot write to `{}`", path.display())]
     NotWritable {
-        /// The bus's file.
+        /// The database file.
         path: PathBuf,
-        /// What SQLite said.
+        /// The error of SQLite.
         source: rusqlite::Error,
     },
-    /// There is no room for the records.
-    #[error("no space is left for `{}`", path.display())]
+    /// The filesystem is full.
+    #[error("no space left to write `{}`", path.display())]
     DiskFull {
-        /// The bus's file.
+        /// The database file.
         path: PathBuf,
-        /// What SQLite said.
+        /// The error of SQLite.
         source: rusqlite::Error,
     },
-    /// The file is something else.
+    /// The file is not an SQLite database.
     #[error("expected an SQLite database in `{}`, found another kind of file", path.display())]
     NotADatabase {
-        /// The bus's file.
+        /// The file.
         path: PathBuf,
-        /// What SQLite said.
+        /// The error of SQLite.
         source: rusqlite::Error,
     },
-    /// The database belongs to another program.
+    /// The database belongs to another application.
     #[error("expected a bus in `{}` (application id `{expected:#010x}`), found `{found:#010x}`", path.display())]
-    Foreign {
-        /// The bus's file.
+    ForeignDatabase {
+        /// The database file.
         path: PathBuf,
         /// The application id of a bus.
         expected: i32,
-        /// The one that the file has.
+        /// The application id of the file.
         found: i32,
     },
-    /// A later release wrote the file.
-    #[error("`{}` has schema version {found}, this program knows versions up to {expected}", path.display())]
+    /// A later release created the file.
+    #[error("expected schema version {expected} or earlier in `{}`, found {found}", path.display())]
     SchemaVersion {
-        /// The bus's file.
+        /// The database file.
         path: PathBuf,
-        /// The latest version that this program knows.
+        /// The latest version that this program supports.
         expected: i32,
         /// The version of the file.
         found: i32,
     },
-    /// The file has been damaged.
-    #[error("`{}` is damaged", path.display())]
-    Damaged {
-        /// The bus's file.
+    /// The database file is corrupt.
+    #[error("`{}` is corrupt", path.display())]
+    Corrupt {
+        /// The database file.
         path: PathBuf,
-        /// What SQLite said.
+        /// The error of SQLite.
         source: rusqlite::Error,
     },
-    /// Another process wrote for too long.
+    /// Another process held the write lock for too long.
     #[error("another process held `{}` locked for more than {waited:?}", path.display())]
     Locked {
-        /// The bus's file.
+        /// The database file.
         path: PathBuf,
-        /// How long this one waited.
+        /// The timeout.
         waited: Duration,
-        /// What SQLite said.
+        /// The error of SQLite.
         source: rusqlite::Error,
     },
-    /// The record is larger than any may be.
-    #[error("the record of key `{key}` for `{topic}` has {found} bytes, at most {limit} are allowed")]
+    /// The record is larger than `bus.max_record_bytes`.
+    #[error("expected at most {limit} bytes in the record of key `{key}` for `{topic}`, found {found}")]
     RecordTooLarge {
-        /// Where it was to go.
+        /// The topic of the record.
         topic: Topic,
-        /// Its key.
+        /// The key of the record.
         key: String,
         /// Its size in bytes.
         found: usize,
-        /// The most that is allowed.
+        /// The size limit in bytes.
         limit: u64,
     },
-    /// The brokers take smaller records only.
+    /// The brokers have a smaller size limit.
     #[error(
-        "the brokers refuse the record of key `{key}` for `{topic}`: compressed, its {found} bytes are still too many"
+        "the brokers rejected the record of key `{key}` for `{topic}`: its {found} bytes are too many, even compressed"
     )]
-    RefusedBySize {
-        /// Where it was to go.
+    RejectedBySize {
+        /// The topic of the record.
         topic: Topic,
-        /// Its key.
+        /// The key of the record.
         key: String,
         /// Its size in bytes, before compression.
         found: usize,
     },
-    /// The topic has no such partition.
+    /// The topic does not have the partition.
     #[error("expected a partition of `{topic}` from 0 to {}, found {found}", partitions.saturating_sub(1))]
     UnknownPartition {
         /// The topic.
         topic: Topic,
-        /// The partition that was asked for.
+        /// The requested partition.
         found: i32,
-        /// How many the topic has.
+        /// The number of partitions that the topic has.
         partitions: u16,
     },
-    /// A record in the file has headers that cannot be read.
-    #[error("the headers of `{topic}`, partition {partition}, offset {offset} cannot be read")]
-    Headers {
+    /// The headers of a stored record cannot be decoded.
+    #[error("cannot decode the headers of `{topic}`, partition {partition}, offset {offset}")]
+    InvalidHeaders {
         /// The topic.
         topic: Topic,
         /// The partition.
         partition: i32,
-        /// The record's offset.
+        /// The offset of the record.
         offset: i64,
     },
-    /// Anything else that SQLite said.
+    /// SQLite failed in another way.
     #[error("the bus in `{}` failed", path.display())]
     Storage {
-        /// The bus's file.
+        /// The database file.
         path: PathBuf,
-        /// What SQLite said.
+        /// The error of SQLite.
         source: rusqlite::Error,
     },
-    /// The thread that owns the database could not be started.
+    /// A thread of the bus cannot be started.
     #[error("cannot start a thread for the bus")]
     Thread {
-        /// What the system said.
+        /// The cause.
         source: io::Error,
     },
-    /// The thread that owned the database is gone.
+    /// A thread of the bus has ended.
     #[error("the bus has stopped")]
     Stopped,
-    /// This program was built without it.
-    #[error("`{key}` asks for {what}, and this program was built without it")]
-    NotBuilt {
-        /// The setting.
+    /// The program was built without a feature.
+    #[error("`{key}` requires {feature}, which this program was built without")]
+    FeatureDisabled {
+        /// The setting that requires the feature.
         key: &'static str,
-        /// What it asks for.
-        what: &'static str,
+        /// The feature.
+        feature: &'static str,
     },
-    /// A file that the connection needs cannot be read.
-    #[error("cannot read `{}`, which `{key}` names", path.display())]
+    /// A file with credentials cannot be read.
+    #[error("cannot read `{}`, the value of `{key}`", path.display())]
     Credentials {
         /// The setting.
         key: &'static str,
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The cause.
         source: io::Error,
     },
-    /// The client's settings are not what its library takes.
-    #[error("the settings of `bus.kafka` cannot be followed: {why}")]
-    Refused {
-        /// What the library said.
-        why: String,
+    /// The Kafka library rejects the settings.
+    #[error("the Kafka client rejects its settings: {reason}")]
+    InvalidClient {
+        /// The message of the library.
+        reason: String,
     },
-    /// No broker answers.
-    #[error("no Kafka broker answers at `{brokers}`: {why}")]
+    /// No broker responds.
+    #[error("no Kafka broker responds at `{brokers}`: {reason}")]
     Unreachable {
-        /// Where they should be.
+        /// The addresses of the brokers.
         brokers: String,
-        /// What the library said.
-        why: String,
+        /// The message of the library.
+        reason: String,
     },
-    /// Topics are not there.
-    #[error("the brokers at `{brokers}` have no {}", names(topics))]
+    /// Topics do not exist.
+    #[error("the brokers at `{brokers}` have no {}", join_names(topics))]
     TopicsMissing {
-        /// Where they should be.
+        /// The addresses of the brokers.
         brokers: String,
-        /// Those that are missing.
+        /// The missing topics.
         topics: Vec<Topic>,
     },
-    /// A topic is not made as it must be.
+    /// A setting of a topic is wrong.
     #[error("expected `{topic}` with {setting} {expected}, found {found}")]
-    TopicPolicy {
+    TopicSetting {
         /// The topic.
         topic: Topic,
-        /// What of it.
+        /// The name of the setting.
         setting: &'static str,
-        /// As it must be.
+        /// The required value.
         expected: String,
-        /// As it is.
+        /// The current value.
         found: String,
     },
-    /// Another member of the group has these partitions now.
-    #[error("the partitions of `{group}` were dealt out anew before its positions were published")]
+    /// A rebalance gave the partitions to another member of the group.
+    #[error("the partitions of `{group}` were reassigned before its positions were published")]
     Superseded {
         /// The group.
         group: String,
     },
-    /// Anything else that Kafka said.
-    #[error("cannot {doing} on Kafka: {why}")]
+    /// Kafka failed in another way.
+    #[error("cannot {operation} on Kafka: {reason}")]
     Kafka {
-        /// What was tried.
-        doing: &'static str,
-        /// What the library said.
-        why: String,
-        /// Whether a later try may succeed.
+        /// The operation, a verb phrase.
+        operation: &'static str,
+        /// The message of the library.
+        reason: String,
+        /// Whether a later attempt can succeed.
         is_transient: bool,
     },
 }
 
-fn names(topics: &[Topic]) -> String {
+fn join_names(topics: &[Topic]) -> String {
     topics.iter().map(|topic| format!("`{topic}`")).collect::<Vec<_>>().join(", ")
 }
 
 impl BusError {
-    /// `bus.kind = "kafka"` in a build without it.
+    /// `bus.kind = "kafka"` in a build without Kafka.
     #[cfg(not(feature = "kafka"))]
-    pub(crate) const WITHOUT_KAFKA: BusError = BusError::NotBuilt { key: "bus.kind", what: "Kafka" };
+    pub(crate) const WITHOUT_KAFKA: BusError = BusError::FeatureDisabled { key: "bus.kind", feature: "Kafka" };
 
-    /// What a person can do about it.
+    /// What the user can do about the error.
     pub fn hint(&self) -> Option<&'static str> {
         Some(match self {
-            BusError::Directory { .. } => "name a directory that this user may create and write, with `bus.path`",
-            BusError::NotWritable { .. } => "let this user write the data directory, or name another with `bus.path`",
+            BusError::DataDirectory { .. } => "set `bus.path` to a directory that this user can create and write",
+            BusError::NotWritable { .. } => "make the data directory writable, or set `bus.path` to another one",
             BusError::DiskFull { .. } => "free some space, or lower `bus.max_bytes_per_topic` and `bus.retention`",
-            BusError::NotADatabase { .. } | BusError::Foreign { .. } => {
-                "name another data directory with `bus.path`, or move the file away"
+            BusError::NotADatabase { .. } | BusError::ForeignDatabase { .. } => {
+                "set `bus.path` to another data directory, or move the file away"
             }
-            BusError::SchemaVersion { .. } => "run the release that wrote the file, or name another data directory",
-            BusError::Damaged { .. } => "move the file away: the bus starts anew and the model is learned again",
-            BusError::Locked { .. } => "look for a process that is stopped while it has the file open",
-            BusError::RecordTooLarge { .. } => "raise `bus.max_record_bytes`, or send less in one record",
-            BusError::RefusedBySize { .. } => "raise the topic's `max.message.bytes`, or send less in one record",
-            BusError::UnknownPartition { .. } => "give every program the same `bus.partitions`",
-            BusError::NotBuilt { what: "Kafka", .. } => {
-                "build it with `--features kafka`, or set `bus.kind = \"embedded\"`"
+            BusError::SchemaVersion { .. } => {
+                "run the release that created the file, or set `bus.path` to another data directory"
             }
-            BusError::NotBuilt { .. } => "build it with `--features tls`, which takes OpenSSL's headers",
-            BusError::Credentials { .. } => "let this user read the file, or name another",
-            BusError::Refused { .. } => "see `[bus.kafka]` in the manual of all settings",
+            BusError::Corrupt { .. } => "move the file away: a new bus is created and the model is trained again",
+            BusError::Locked { .. } => "look for a suspended process that has the file open",
+            BusError::RecordTooLarge { .. } => "raise `bus.max_record_bytes`, or publish smaller records",
+            BusError::RejectedBySize { .. } => "raise the topic's `max.message.bytes`, or publish smaller records",
+            BusError::UnknownPartition { .. } => "set `bus.partitions` to the same value for every program",
+            BusError::FeatureDisabled { feature: "Kafka", .. } => {
+                "build with `--features kafka`, or set `bus.kind = \"embedded\"`"
+            }
+            BusError::FeatureDisabled { .. } => "build with `--features tls`, which requires the headers of OpenSSL",
+            BusError::Credentials { .. } => "make the file readable for this user, or name another",
+            BusError::InvalidClient { .. } => "check `[bus.kafka]`; docs/configuration.md describes it",
             BusError::Unreachable { .. } => {
-                "see that the broker runs, that `bus.kafka.brokers` names it, and that the address which it advertises can be reached from here"
+                "check that the broker runs, that `bus.kafka.brokers` is correct, and that the broker's advertised address is reachable from here"
             }
-            BusError::TopicsMissing { .. } => "make them with `detective topics apply`",
-            BusError::TopicPolicy { .. } => "see `detective topics check`, and set it with `detective topics apply`",
-            BusError::Headers { .. }
+            BusError::TopicsMissing { .. } => "create the topics with `detective topics apply`",
+            BusError::TopicSetting { .. } => {
+                "run `detective topics check`, and correct it with `detective topics apply`"
+            }
+            BusError::InvalidHeaders { .. }
             | BusError::Storage { .. }
             | BusError::Thread { .. }
             | BusError::Stopped
@@ -254,17 +258,17 @@ impl BusError {
         })
     }
 
-    /// Whether it is the record's size, so that no later try of the same record succeeds.
+    /// Whether the record is too large, so that every attempt to publish it fails.
     pub fn is_too_large(&self) -> bool {
-        matches!(self, BusError::RecordTooLarge { .. } | BusError::RefusedBySize { .. })
+        matches!(self, BusError::RecordTooLarge { .. } | BusError::RejectedBySize { .. })
     }
 
-    /// Whether a later try may succeed though nothing is changed here: for programs that wait for their broker.
+    /// Whether a later attempt can succeed without a change on this side.
     pub fn is_transient(&self) -> bool {
         match self {
             BusError::Unreachable { .. }
             | BusError::TopicsMissing { .. }
-            | BusError::TopicPolicy { .. }
+            | BusError::TopicSetting { .. }
             | BusError::DiskFull { .. }
             | BusError::Locked { .. } => true,
             BusError::Kafka { is_transient, .. } => *is_transient,

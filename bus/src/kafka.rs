@@ -1,21 +1,30 @@
 //! The bus on Apache Kafka.
 //!
-//! A single record goes out by an idempotent producer with `acks=all`; several, or positions, go in a transaction, and
-//! readers see what was committed alone. Positions carry the reader's membership in its group as it was when it read,
-//! so a member that was taken for dead cannot publish what another has begun to do in its place.
+//! An idempotent producer with `acks=all` publishes a single record. Several records, or positions,
+//! are published in a transaction, and readers see committed records only. Positions carry the
+//! group membership that the reader had when it read, so a member that the group has replaced
+//! cannot publish what its successor has begun to process.
 //!
-//! - `client`: how each client is set up, and what is known of the brokers
-//! - `publish`: records and positions in
-//! - `subscription`: reading as a member of a group
-//! - `reader`: reading without a group
-//! - `topics`: the topics made and looked at
-//! - `failure`: what Kafka says, as the bus says it
+//! - `client`: the configuration of the clients
+//! - `broker_status`: whether the brokers respond
+//! - `publish`: writes records and positions
+//! - `subscription`: reads as a member of a group
+//! - `reader`: reads without a group
+//! - `ends`: finds the ends of a topic
+//! - `topics`: checks and creates the topics, through `topic_admin`
+//! - `topic_layout`, `topic_settings`: the partitions and settings that they must have
+//! - `failure`: Kafka's errors as errors of the bus
 
+mod broker_status;
 mod client;
+mod ends;
 mod failure;
 mod publish;
 mod reader;
 mod subscription;
+mod topic_admin;
+mod topic_layout;
+mod topic_settings;
 pub(crate) mod topics;
 
 use std::{
@@ -26,21 +35,20 @@ use std::{
 };
 
 use async_trait::async_trait;
-use rdkafka::{
-    ClientConfig,
-    consumer::{BaseConsumer, ConsumerGroupMetadata},
-    producer::Producer,
-};
+use rdkafka::{ClientConfig, consumer::ConsumerGroupMetadata, producer::Producer};
 use schemas::Topic;
 
 use crate::{Bus, BusConfig, BusError, Cursor, Page, Positions, Record, Subscription};
-use client::Brokers;
-use publish::Deliverer;
+use broker_status::BrokerStatus;
+use ends::EndClients;
+use publish::RecordProducer;
 use reader::Reader;
 use subscription::KafkaSubscription;
 
-/// How long a broker may take to say what topics it has.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// Timeout of a request for the metadata of topics.
+const METADATA_TIMEOUT: Duration = Duration::from_secs(5);
+/// Timeout of other requests.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 /// Time that dropped subscriptions have to leave their groups when the bus is closed.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(3);
 
@@ -53,58 +61,49 @@ pub struct KafkaBus {
 struct Shared {
     config: BusConfig,
     client: ClientConfig,
-    brokers: Arc<Brokers>,
-    /// How many partitions each topic had when the bus was opened.
+    brokers: Arc<BrokerStatus>,
+    /// The number of partitions of each topic when the bus was opened.
     partitions: BTreeMap<Topic, u16>,
-    single: Deliverer,
-    /// Made when it is first needed: most programs never publish more than a record at a time.
-    transactions: Mutex<Option<Deliverer>>,
-    /// Who this process is in each group that it reads as.
-    members: Mutex<HashMap<String, Arc<ConsumerGroupMetadata>>>,
-    watchers: OnceLock<Watchers>,
+    /// Publishes single records.
+    producer: RecordProducer,
+    /// Publishes in transactions. Created on first use, because most programs never need it.
+    transactional_producer: Mutex<Option<RecordProducer>>,
+    /// The membership of this process in each group that it reads as.
+    memberships: Mutex<HashMap<String, Arc<ConsumerGroupMetadata>>>,
+    end_clients: OnceLock<EndClients>,
     readers: Mutex<BTreeMap<Topic, Arc<tokio::sync::Mutex<Reader>>>>,
+    /// The threads in which dropped subscriptions leave their groups.
     leaving: Mutex<Vec<JoinHandle<()>>>,
 }
 
-/// Clients that look where topics end, and never fetch: a broker answers a client's questions in turn, and a fetch that waits for
-/// records holds up those behind it.
-#[derive(Clone)]
-struct Watchers {
-    /// Sees records of transactions that are not committed too.
-    written: Arc<BaseConsumer<client::Context>>,
-    /// Sees what is decided alone.
-    decided: Arc<BaseConsumer<client::Context>>,
-}
-
 impl KafkaBus {
-    /// Connects, and sees that all topics are there and as they must be.
+    /// Connects to the brokers, and checks that all topics exist with the required settings.
     pub async fn open(config: &BusConfig) -> Result<Self, BusError> {
-        let own = config.clone();
-        let bus = tokio::task::spawn_blocking(move || Self::open_now(own)).await.map_err(|_| BusError::Stopped)??;
+        let owned = config.clone();
+        let open = tokio::task::spawn_blocking(move || Self::open_blocking(owned));
+        let bus = open.await.map_err(|_| BusError::Stopped)??;
         topics::check_compaction(config).await?;
         Ok(bus)
     }
 
-    fn open_now(config: BusConfig) -> Result<Self, BusError> {
-        let client = client::settings(&config.kafka)?;
-        let brokers = Brokers::new(&config.kafka.brokers);
+    fn open_blocking(config: BusConfig) -> Result<Self, BusError> {
+        let client = client::base_config(&config.kafka)?;
+        let brokers = BrokerStatus::new(&config.kafka.brokers);
         let mut shared = Shared {
-            single: client::producer(&client, &config)
-                .create_with_context(client::Context { brokers: Arc::clone(&brokers) })
-                .map_err(|error| publish::refused(&error))?,
+            producer: client::create(&client::producer_config(&client, &config), &brokers)?,
             config,
             client,
             brokers,
             partitions: BTreeMap::new(),
-            transactions: Mutex::default(),
-            members: Mutex::default(),
-            watchers: OnceLock::new(),
+            transactional_producer: Mutex::default(),
+            memberships: Mutex::default(),
+            end_clients: OnceLock::new(),
             readers: Mutex::default(),
             leaving: Mutex::default(),
         };
-        let found = topics::partitions(&shared.config.kafka, shared.single.client(), &shared.brokers)?;
-        shared.partitions = topics::check_partitions(&shared.brokers, &found)?;
-        shared.brokers.opened();
+        let layouts = topic_layout::fetch_layouts(&shared.config.kafka, shared.producer.client(), &shared.brokers)?;
+        shared.partitions = topic_layout::check_partitions(&shared.brokers, &layouts)?;
+        shared.brokers.start_logging();
         Ok(KafkaBus { shared: Arc::new(shared) })
     }
 }
@@ -114,15 +113,12 @@ impl Shared {
         self.partitions.get(&topic).copied().unwrap_or(1)
     }
 
-    fn watchers(&self) -> Result<Watchers, BusError> {
-        if let Some(watchers) = self.watchers.get() {
-            return Ok(watchers.clone());
+    fn end_clients(&self) -> Result<EndClients, BusError> {
+        if let Some(clients) = self.end_clients.get() {
+            return Ok(clients.clone());
         }
-        let committed = client::consumer(&self.client);
-        let mut all = committed.clone();
-        all.set("isolation.level", "read_uncommitted");
-        let watchers = Watchers { written: Arc::new(self.create(&all)?), decided: Arc::new(self.create(&committed)?) };
-        Ok(self.watchers.get_or_init(|| watchers).clone())
+        let clients = EndClients::new(self)?;
+        Ok(self.end_clients.get_or_init(|| clients).clone())
     }
 
     fn reader(&self, topic: Topic) -> Result<Arc<tokio::sync::Mutex<Reader>>, BusError> {
@@ -140,14 +136,14 @@ impl Shared {
 impl Bus for KafkaBus {
     async fn publish(&self, records: Vec<Record>, positions: Option<Positions>) -> Result<(), BusError> {
         let positions = positions.filter(|positions| !positions.next.is_empty());
-        let placed = self.shared.place(records)?;
-        match (&placed[..], &positions) {
+        let routed = self.shared.route(records)?;
+        match (&routed[..], &positions) {
             ([], None) => Ok(()),
-            ([single], None) => self.shared.deliver(single).await,
+            ([single], None) => self.shared.publish_single(single).await,
             _ => {
-                // Goes on to its end when this call is dropped.
+                // If this call is dropped, the transaction still runs to its end.
                 let shared = Arc::clone(&self.shared);
-                let transaction = move || shared.transact(&placed, positions.as_ref());
+                let transaction = move || shared.publish_in_transaction(&routed, positions.as_ref());
                 tokio::task::spawn_blocking(transaction).await.map_err(|_| BusError::Stopped)?
             }
         }

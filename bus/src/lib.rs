@@ -1,17 +1,17 @@
-//! Topics in and out: where every program leaves its records and finds the others'.
+//! Topics in and out: every program publishes its records here and reads those of the others.
 //!
-//! **Promises:** records of one key keep their order; a publication and the positions that go with it happen together
-//! or not at all; what was acknowledged is there after the death of any process; an offset is never given out twice;
-//! what is read fits in memory, however much a topic holds.
-//! **Never:** no graphs, no `/proc`, no decoding: a record's value is bytes here. No broker of our own either: the
-//! embedded bus is one SQLite file that every process of the machine opens for itself.
+//! **Promises:** records of one key keep their order. A publication and its positions take effect
+//! together or not at all. An acknowledged record survives the death of any process. An offset is
+//! never used twice. A read returns a few megabytes at most, however large the topic is.
+//! **Never:** no graphs, no `/proc`, no decoding: the value of a record is bytes. No broker of our
+//! own: the embedded bus is one SQLite file that every process on the machine opens.
 //!
-//! - [`record`]: what travels, and how far a group has come
-//! - [`api`]: the traits [`Bus`] and [`Subscription`], and how a topic is read without a group
-//! - [`config`]: which bus, and its limits
-//! - [`error`]: what goes wrong, and what to do about it
+//! - [`record`]: records, and the positions of consumer groups
+//! - [`api`]: the traits [`Bus`] and [`Subscription`], and reading a topic without a group
+//! - [`config`]: the settings `[bus]`
+//! - [`error`]: errors, and hints what to do
 //! - [`embedded`]: the bus in an SQLite file
-//! - [`topics`]: the topics made and looked at
+//! - [`topics`]: checks and creates the topics of a Kafka cluster
 //! - `kafka` (feature `kafka`): the bus on Apache Kafka
 //! - `contract` (feature `contract`): the tests that every implementation passes
 
@@ -34,10 +34,12 @@ pub use embedded::EmbeddedBus;
 pub use error::BusError;
 #[cfg(feature = "kafka")]
 pub use kafka::KafkaBus;
-pub use record::{CloudEvent, Delivery, Positions, Record, partition_of};
+pub use record::{CloudEvent, Delivery, Positions, Record, partition_for_key};
 
-/// Opens the bus that `config` names. The embedded one is created where it does not exist; on Kafka the topics must be
-/// there already, as [`Topic`](schemas::Topic) says.
+/// Opens the bus that `config` selects.
+///
+/// Creates the embedded bus if it does not exist. On Kafka the topics must exist already, with the
+/// settings that [`topics::check`] expects.
 pub async fn open(config: &BusConfig) -> Result<Arc<dyn Bus>, BusError> {
     match config.kind {
         BusKind::Embedded => Ok(Arc::new(EmbeddedBus::open(config).await?)),

@@ -1,4 +1,4 @@
-//! The topics made, and seen to be as they must be: by an operator, before programs open the bus.
+//! Checks and creates the topics of a Kafka cluster, before programs open the bus.
 
 use std::fmt;
 
@@ -6,16 +6,16 @@ use schemas::Topic;
 
 use crate::{BusConfig, BusError, BusKind};
 
-/// Something of a topic that is not as it must be.
+/// A setting of a topic that differs from what [`BusConfig`] requires.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Difference {
     /// The topic.
     pub topic: Topic,
-    /// What of it: `topic`, `partitions`, `replication` or the name of a topic setting.
+    /// `topic` (it is missing), `partitions`, `replication` or the name of a topic setting.
     pub setting: &'static str,
-    /// As it must be.
+    /// The required value.
     pub expected: String,
-    /// As it is.
+    /// The current value.
     pub found: String,
 }
 
@@ -29,7 +29,7 @@ impl fmt::Display for Difference {
     }
 }
 
-/// What of the topics is not as `config` wants it. Changes nothing; the embedded bus has nothing to find.
+/// Compares the topics with `config` and changes nothing. The embedded bus has no differences.
 pub async fn check(config: &BusConfig) -> Result<Vec<Difference>, BusError> {
     match config.kind {
         BusKind::Embedded => Ok(Vec::new()),
@@ -40,10 +40,10 @@ pub async fn check(config: &BusConfig) -> Result<Vec<Difference>, BusError> {
     }
 }
 
-/// Makes the topics that are missing and sets what differs; returns what was changed. The embedded bus makes its topics
-/// by itself.
+/// Creates missing topics and corrects settings. Returns what it changed. The embedded bus creates
+/// its topics by itself.
 ///
-/// Partitions are added and never taken away; on how many brokers a topic is kept stays as it is.
+/// Adds partitions but never removes any, and leaves the replication of existing topics alone.
 pub async fn apply(config: &BusConfig) -> Result<Vec<Difference>, BusError> {
     match config.kind {
         BusKind::Embedded => Ok(Vec::new()),

@@ -207,7 +207,7 @@ impl Player {
 /// broker forgets records by it.
 fn record(snapshot: &GraphSnapshot, host: &str, bytes: Vec<u8>) -> Record {
     let GraphSnapshot { run, sequence, ended_at, .. } = snapshot;
-    Record::new(Topic::Snapshots, host, bytes, Timestamp::now()).cloud_event(CloudEvent {
+    Record::new(Topic::Snapshots, host, bytes, Timestamp::now()).with_cloud_event(CloudEvent {
         id: format!("{host}/{run}/{sequence}"),
         event_type: "detective.snapshot.v1",
         source: format!("detective-replay/{host}"),

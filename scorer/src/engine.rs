@@ -104,7 +104,7 @@ impl Engine {
             Err(reason) => {
                 self.metrics.dead_letters += 1;
                 tracing::warn!(key = delivery.key, reason, "invalid snapshot moved to the dead letters");
-                Ok(vec![delivery.dead_letter(&reason)])
+                Ok(vec![delivery.to_dead_letter(&reason)])
             }
         }
     }
@@ -237,7 +237,7 @@ pub fn change_records(change: &Change, partition: Option<i32>) -> Result<[Record
     let alert = to_record(Topic::Alerts, event.incident.clone(), partition, event.time, event)?;
     let id = format!("{}/{}/{}", event.incident, event.event, event.time.0);
     let event_type = format!("detective.incident.{}.v1", event.event);
-    let alert = alert.cloud_event(CloudEvent {
+    let alert = alert.with_cloud_event(CloudEvent {
         id,
         event_type: &event_type,
         source: format!("detective/scorer/{}", event.host),
@@ -257,7 +257,7 @@ fn to_record<S: Schema>(
 ) -> Result<Record, CodecError> {
     let record = Record::new(topic, key, schemas::encode(value)?, time);
     Ok(match partition {
-        Some(partition) => record.to_partition(partition),
+        Some(partition) => record.with_partition(partition),
         None => record,
     })
 }

@@ -95,7 +95,7 @@ impl ScorerLoop {
             engine,
             releases: releases::follow(Arc::clone(&bus), newest),
             bus,
-            epoch: Some(snapshots.epoch()),
+            epoch: Some(snapshots.rebalance_count()),
             snapshots,
             positions: None,
             dead_letters: Vec::new(),
@@ -136,7 +136,7 @@ impl ScorerLoop {
     }
 
     fn handle_batch(&mut self, batch: Vec<Delivery>) -> Result<(), CodecError> {
-        let epoch = Some(self.snapshots.epoch());
+        let epoch = Some(self.snapshots.rebalance_count());
         if self.epoch != epoch {
             // Other scorers may have had these hosts since, so the topic has the state of their
             // incidents.
@@ -220,7 +220,7 @@ impl ScorerLoop {
         if let Err(reason) = loaded {
             tracing::warn!(cohort = delivery.key, reason, "model release rejected; current model stays in use");
             self.engine.metrics.releases_rejected += 1;
-            self.dead_letters.push(delivery.dead_letter(&reason));
+            self.dead_letters.push(delivery.to_dead_letter(&reason));
         }
     }
 }

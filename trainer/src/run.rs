@@ -124,7 +124,7 @@ impl Trainer {
                 Err(reason) => {
                     let Delivery { topic, partition, offset, .. } = &delivery;
                     warn!(%topic, partition, offset, reason, "invalid record moved to the dead letters");
-                    dead_letters.push(delivery.dead_letter(&reason));
+                    dead_letters.push(delivery.to_dead_letter(&reason));
                 }
             }
         }
@@ -223,7 +223,7 @@ fn decode_healthy(value: &[u8]) -> Result<HealthySnapshot, String> {
 fn to_record(release: &ModelRelease) -> Result<Record, TrainerError> {
     let value = schemas::encode(release)?;
     let record = Record::new(Topic::Models, &release.cohort, value, release.created_at);
-    Ok(record.cloud_event(CloudEvent {
+    Ok(record.with_cloud_event(CloudEvent {
         id: release.sha256.clone(),
         event_type: "detective.model.v1",
         source: GROUP.to_owned(),

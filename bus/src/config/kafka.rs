@@ -1,4 +1,4 @@
-//! `[bus.kafka]`: how to reach the brokers, and how topics are made there.
+//! The settings `[bus.kafka]`.
 
 use std::{path::PathBuf, time::Duration};
 
@@ -7,41 +7,41 @@ use schemars::JsonSchema;
 use schemas::Topic;
 use serde::{Deserialize, Serialize};
 
-/// How to reach the brokers, and how `detective topics apply` makes the topics.
+/// The connection to Kafka, and the topics that `detective topics apply` creates.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct KafkaConfig {
-    /// Brokers to begin with, as `host:port`, separated by commas.
+    /// Bootstrap brokers as `host:port`, separated by commas.
     pub brokers: String,
-    /// Put before the names of topics and groups, where several installations share a cluster.
+    /// Prefix of the names of topics and consumer groups, for installations that share a cluster.
     pub prefix: String,
-    /// Partitions that each topic is made with: the most scorers that can share the work.
+    /// Partitions per topic: the largest number of scorers that can share the work.
     pub partitions: u16,
-    /// Brokers that each record is kept on. 0: as many as the broker's default says.
+    /// Replicas per partition. 0: the default of the broker.
     pub replication: u16,
-    /// A scorer or trainer that says nothing for this long has died, and the others take over. The broker's
-    /// `group.min.session.timeout.ms` is the least, `6s` where nothing else was set.
+    /// Time without a heartbeat after which other scorers or trainers take over the partitions of a
+    /// member. Must be at least the broker's `group.min.session.timeout.ms`, by default `6s`.
     #[serde(with = "humantime_serde")]
     #[schemars(with = "String", extend("format" = "duration"))]
     pub session_timeout: Duration,
-    /// How long a producer tries to deliver a record before it is an error.
+    /// Timeout for the delivery of a record, with all retries.
     #[serde(with = "humantime_serde")]
     #[schemars(with = "String", extend("format" = "duration"))]
     pub delivery_timeout: Duration,
-    /// How the connection is protected: `plaintext`, `tls`, `sasl_plaintext` or `sasl_tls`. All but the first need a
-    /// program that was built with the feature `tls`.
+    /// Security protocol: `plaintext`, `tls`, `sasl_plaintext` or `sasl_tls`. All but the first require a
+    /// build with the feature `tls`.
     pub security: Security,
-    /// Certificates of the authorities to trust, in PEM. Empty: those of the system.
+    /// PEM file with the certificates of trusted authorities. Empty: those of the system.
     pub ca_file: PathBuf,
-    /// This program's certificate, in PEM, where brokers ask for one.
+    /// PEM file with the client certificate, if brokers require one.
     pub certificate_file: PathBuf,
-    /// The private key of that certificate, in PEM.
+    /// PEM file with the private key of the client certificate.
     pub key_file: PathBuf,
-    /// How to log in: `plain`, `scram-sha-256` or `scram-sha-512`.
+    /// SASL mechanism: `plain`, `scram-sha-256` or `scram-sha-512`.
     pub mechanism: Mechanism,
-    /// Who logs in.
+    /// SASL user name.
     pub username: String,
-    /// A file that holds the password and nothing else.
+    /// File that contains the SASL password and nothing else.
     pub password_file: PathBuf,
 }
 
@@ -65,57 +65,57 @@ impl Default for KafkaConfig {
     }
 }
 
-/// How a connection is protected.
+/// The security protocol of a connection.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Security {
-    /// Not at all.
+    /// Neither encryption nor authentication.
     #[default]
     Plaintext,
-    /// By TLS.
+    /// TLS.
     Tls,
-    /// With a login, in the clear.
+    /// SASL authentication without encryption.
     SaslPlaintext,
-    /// With a login, by TLS.
+    /// SASL authentication over TLS.
     SaslTls,
 }
 
 impl Security {
-    /// Whether there is a login.
-    pub fn has_login(self) -> bool {
+    /// Whether the protocol authenticates with SASL.
+    pub fn uses_sasl(self) -> bool {
         matches!(self, Security::SaslPlaintext | Security::SaslTls)
     }
 }
 
-/// How to log in.
+/// The SASL mechanism.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Mechanism {
-    /// Name and password as they are.
+    /// PLAIN: name and password in the clear.
     #[default]
     Plain,
-    /// Salted challenge and response, SHA-256.
+    /// SCRAM-SHA-256: salted challenge and response.
     #[serde(rename = "scram-sha-256")]
     ScramSha256,
-    /// Salted challenge and response, SHA-512.
+    /// SCRAM-SHA-512: salted challenge and response.
     #[serde(rename = "scram-sha-512")]
     ScramSha512,
 }
 
 impl KafkaConfig {
-    /// The topic's name on this cluster.
+    /// The name of the topic on this cluster.
     #[cfg(feature = "kafka")]
-    pub(crate) fn name(&self, topic: Topic) -> String {
+    pub(crate) fn topic_name(&self, topic: Topic) -> String {
         format!("{}{topic}", self.prefix)
     }
 
-    /// The topic of that name on this cluster.
+    /// The topic with this name on this cluster.
     #[cfg(feature = "kafka")]
-    pub(crate) fn topic(&self, name: &str) -> Option<Topic> {
+    pub(crate) fn topic_with_name(&self, name: &str) -> Option<Topic> {
         Topic::of_name(name.strip_prefix(&self.prefix)?)
     }
 
-    /// What is wrong between its fields, as pairs of a key within `bus` and a sentence. Does no I/O.
+    /// Checks the values, without I/O. Returns pairs of a key, relative to `bus`, and a problem.
     pub(super) fn problems(&self) -> Vec<(&'static str, String)> {
         let mut problems = Vec::new();
         let is_address = |broker: &str| {
@@ -124,12 +124,15 @@ impl KafkaConfig {
         };
         if !self.brokers.split(',').all(is_address) {
             problems
-                .push(("kafka.brokers", format!("must be `host:port`, more after commas, found `{}`", self.brokers)));
+                .push(("kafka.brokers", format!("must be `host:port`, separated by commas, found `{}`", self.brokers)));
         }
-        let is_legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
-        if self.prefix.len() > 200 || !self.prefix.chars().all(is_legal) {
+        let is_allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+        if self.prefix.len() > 200 || !self.prefix.chars().all(is_allowed) {
             let found = &self.prefix;
-            problems.push(("kafka.prefix", format!("must be at most 200 of a-z A-Z 0-9 . _ -, found `{found}`")));
+            problems.push((
+                "kafka.prefix",
+                format!("must be at most 200 characters of a-z A-Z 0-9 . _ -, found `{found}`"),
+            ));
         }
         if self.partitions == 0 {
             problems.push(("kafka.partitions", "must be at least 1, found 0".to_owned()));
@@ -141,11 +144,12 @@ impl KafkaConfig {
                 problems.push((key, format!("must be from 1s to 1h, found {timeout:?}")));
             }
         }
-        if self.security.has_login() && (self.username.is_empty() || self.password_file.as_os_str().is_empty()) {
-            problems.push(("kafka.security", "a login needs `username` and `password_file`".to_owned()));
+        if self.security.uses_sasl() && (self.username.is_empty() || self.password_file.as_os_str().is_empty()) {
+            problems.push(("kafka.security", "SASL requires `username` and `password_file`".to_owned()));
         }
         if self.certificate_file.as_os_str().is_empty() != self.key_file.as_os_str().is_empty() {
-            problems.push(("kafka.certificate_file", "a certificate and its `key_file` go together".to_owned()));
+            problems
+                .push(("kafka.certificate_file", "`certificate_file` and `key_file` must be set together".to_owned()));
         }
         problems
     }

@@ -1,4 +1,4 @@
-//! What SQLite says, as the bus says it.
+//! SQLite's errors as errors of the bus.
 
 use std::{path::Path, time::Duration};
 
@@ -7,13 +7,13 @@ use schemas::Topic;
 
 use crate::BusError;
 
-/// What went wrong in the file, by those who do not know its name.
+/// A failed operation on the database, without the name of its file.
 #[derive(Debug)]
 pub enum Failure {
-    /// SQLite said so.
+    /// SQLite failed.
     Sql(rusqlite::Error),
-    /// A record's headers are no headers.
-    Headers { topic: Topic, partition: i32, offset: i64 },
+    /// The headers of a stored record cannot be decoded.
+    InvalidHeaders { topic: Topic, partition: i32, offset: i64 },
 }
 
 impl From<rusqlite::Error> for Failure {
@@ -23,10 +23,12 @@ impl From<rusqlite::Error> for Failure {
 }
 
 impl Failure {
-    /// The error that names the file, and how long was waited for a lock on it.
-    pub fn at(self, file: &Path, waited: Duration) -> BusError {
+    /// Converts the failure to an error that names the file and the timeout of its lock.
+    pub fn into_bus_error(self, file: &Path, lock_timeout: Duration) -> BusError {
         let source = match self {
-            Failure::Headers { topic, partition, offset } => return BusError::Headers { topic, partition, offset },
+            Failure::InvalidHeaders { topic, partition, offset } => {
+                return BusError::InvalidHeaders { topic, partition, offset };
+            }
             Failure::Sql(source) => source,
         };
         let path = file.to_owned();
@@ -36,8 +38,10 @@ impl Failure {
                 BusError::NotWritable { path, source }
             }
             Some(ErrorCode::NotADatabase) => BusError::NotADatabase { path, source },
-            Some(ErrorCode::DatabaseCorrupt) => BusError::Damaged { path, source },
-            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => BusError::Locked { path, waited, source },
+            Some(ErrorCode::DatabaseCorrupt) => BusError::Corrupt { path, source },
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
+                BusError::Locked { path, waited: lock_timeout, source }
+            }
             _ => BusError::Storage { path, source },
         }
     }

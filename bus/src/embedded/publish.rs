@@ -1,4 +1,4 @@
-//! Records and positions in: one transaction for all of them.
+//! Writes records and positions in one transaction.
 
 use std::collections::{BTreeMap, btree_map::Entry};
 
@@ -8,30 +8,30 @@ use schemas::{Timestamp, Topic, topic::Retention};
 use super::{failure::Failure, headers};
 use crate::{BusConfig, BusError, Positions, Record};
 
-/// What a record costs in the file beside its own bytes, roughly: so that empty ones do not count for nothing.
-const OVERHEAD: usize = 64;
+/// Approximate bytes that a record takes in the file beside its own, so that empty records count too.
+const RECORD_OVERHEAD: usize = 64;
 
-/// A record that may be written.
-pub struct Prepared {
+/// A checked record with its partition, encoded headers and size in bytes.
+pub struct PreparedRecord {
     record: Record,
     partition: i32,
     headers: Vec<u8>,
     size: i64,
 }
 
-/// A partition of a topic, while records are added to it.
+/// A partition of a topic while records are appended to it: the row of `logs`.
 struct Log {
     id: i64,
     next: i64,
     bytes: i64,
 }
 
-/// The records with their partitions, if each is within the limits. No I/O.
-pub fn prepare(config: &BusConfig, records: Vec<Record>) -> Result<Vec<Prepared>, BusError> {
+/// Checks the records against the limits and chooses their partitions. Does no I/O.
+pub fn prepare(config: &BusConfig, records: Vec<Record>) -> Result<Vec<PreparedRecord>, BusError> {
     records.into_iter().map(|record| prepare_one(config, record)).collect()
 }
 
-fn prepare_one(config: &BusConfig, record: Record) -> Result<Prepared, BusError> {
+fn prepare_one(config: &BusConfig, record: Record) -> Result<PreparedRecord, BusError> {
     let partition = record.check(config.max_record_bytes, config.partitions.max(1))?;
     let found = record.size();
     let headers = headers::encode(&record.headers).ok_or_else(|| BusError::RecordTooLarge {
@@ -40,14 +40,14 @@ fn prepare_one(config: &BusConfig, record: Record) -> Result<Prepared, BusError>
         found,
         limit: config.max_record_bytes,
     })?;
-    let size = i64::try_from(found.saturating_add(OVERHEAD)).unwrap_or(i64::MAX);
-    Ok(Prepared { record, partition, headers, size })
+    let size = i64::try_from(found.saturating_add(RECORD_OVERHEAD)).unwrap_or(i64::MAX);
+    Ok(PreparedRecord { record, partition, headers, size })
 }
 
-/// Writes all of it or nothing, and returns how many bytes that was.
+/// Writes all records and positions, or nothing. Returns the size of the records in bytes.
 pub fn publish(
     connection: &mut Connection,
-    records: &[Prepared],
+    records: &[PreparedRecord],
     positions: Option<&Positions>,
     now: Timestamp,
 ) -> Result<i64, Failure> {
@@ -56,7 +56,9 @@ pub fn publish(
     for prepared in records {
         let log = match logs.entry((prepared.record.topic, prepared.partition)) {
             Entry::Occupied(log) => log.into_mut(),
-            Entry::Vacant(place) => place.insert(find_log(&transaction, prepared.record.topic, prepared.partition)?),
+            Entry::Vacant(entry) => {
+                entry.insert(find_or_create_log(&transaction, prepared.record.topic, prepared.partition)?)
+            }
         };
         append(&transaction, log, prepared, now)?;
     }
@@ -72,14 +74,14 @@ pub fn publish(
     Ok(records.iter().map(|prepared| prepared.size).sum())
 }
 
-fn find_log(transaction: &Transaction<'_>, topic: Topic, partition: i32) -> rusqlite::Result<Log> {
-    let known = transaction
+fn find_or_create_log(transaction: &Transaction<'_>, topic: Topic, partition: i32) -> rusqlite::Result<Log> {
+    let existing = transaction
         .prepare_cached("SELECT id, next, bytes FROM logs WHERE topic = ?1 AND partition = ?2")?
         .query_row(params![topic.name(), partition], |row| {
             Ok(Log { id: row.get(0)?, next: row.get(1)?, bytes: row.get(2)? })
         })
         .optional()?;
-    if let Some(log) = known {
+    if let Some(log) = existing {
         return Ok(log);
     }
     transaction
@@ -88,7 +90,12 @@ fn find_log(transaction: &Transaction<'_>, topic: Topic, partition: i32) -> rusq
     Ok(Log { id: transaction.last_insert_rowid(), next: 0, bytes: 0 })
 }
 
-fn append(transaction: &Transaction<'_>, log: &mut Log, prepared: &Prepared, now: Timestamp) -> rusqlite::Result<()> {
+fn append(
+    transaction: &Transaction<'_>,
+    log: &mut Log,
+    prepared: &PreparedRecord,
+    now: Timestamp,
+) -> rusqlite::Result<()> {
     let record = &prepared.record;
     let kind = match record.topic.retention() {
         Retention::Delete(_) => 0,

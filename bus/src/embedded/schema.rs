@@ -1,4 +1,4 @@
-//! How the file is opened, and its tables.
+//! Opens the file and creates its tables.
 
 use std::{
     fs::{DirBuilder, File},
@@ -13,14 +13,15 @@ use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 use super::failure::Failure;
 use crate::BusError;
 
-/// `LDbs`, which `file` and SQLite's tools show.
+/// `LDbs`; `file` and SQLite's tools show it.
 const APPLICATION_ID: i32 = 0x4c44_6273;
 const VERSION: i32 = 1;
 
-// `next` and `bytes` are kept rather than computed: offsets must not come back after deletion, and the size of a topic
-// is asked for with every trim. `records.id` grows in the order of arrival, across all logs. `kind` is 0 in topics
-// that delete by age, 1 for the newest record of a key in a compacted one, and 2 for a tombstone there.
-// The large columns come last, so that the small ones are read without following a chain of overflow pages.
+// `logs.next` and `logs.bytes` are stored, not computed: offsets must not be used again after a
+// deletion, and every trim needs the size of a topic. `records.id` increases in the order of arrival,
+// across all logs. `records.kind` is 0 in topics that delete by age; in compacted topics, 1 is the
+// newest record of a key and 2 a tombstone. The large columns come last, so that the small ones are
+// read without a walk through overflow pages.
 const TABLES: &str = "
     CREATE TABLE logs (
         id INTEGER PRIMARY KEY,
@@ -54,48 +55,51 @@ const TABLES: &str = "
     ) STRICT, WITHOUT ROWID;
 ";
 
-/// A connection to write with and one to read with; creates the directory and the file where they do not exist.
+/// Returns a connection for writing and one for reading. Creates the directory and the file if they do
+/// not exist.
 pub fn open(directory: &Path, file: &Path, lock_timeout: Duration) -> Result<(Connection, Connection), BusError> {
-    let unusable = |source: io::Error| BusError::Directory { path: directory.to_owned(), source };
-    DirBuilder::new().recursive(true).mode(0o700).create(directory).map_err(unusable)?;
-    let opening = File::open(directory).map_err(unusable)?;
-    // SQLite does not wait for others while it turns a new file into one with a write-ahead log, so processes that
-    // start together take turns. A filesystem without such locks only loses that.
-    let _ = opening.lock();
-    let at = |failure: Failure| failure.at(file, lock_timeout);
-    let mut writer = connect(file, lock_timeout).map_err(|error| at(error.into()))?;
+    let directory_error = |source: io::Error| BusError::DataDirectory { path: directory.to_owned(), source };
+    DirBuilder::new().recursive(true).mode(0o700).create(directory).map_err(directory_error)?;
+    let guard = File::open(directory).map_err(directory_error)?;
+    // SQLite's lock timeout does not apply while a new file is switched to a write-ahead log, so
+    // processes that start at the same time open the file one after another. On a filesystem without
+    // such locks, one of them may fail.
+    let _ = guard.lock();
+    let bus_error = |error: rusqlite::Error| Failure::from(error).into_bus_error(file, lock_timeout);
+    let mut writer = connect(file, lock_timeout).map_err(bus_error)?;
     check_owner(&writer, file, lock_timeout)?;
-    create(&mut writer).map_err(|error| at(error.into()))?;
-    let reader = connect(file, lock_timeout).map_err(|error| at(error.into()))?;
+    create_tables(&mut writer).map_err(bus_error)?;
+    let reader = connect(file, lock_timeout).map_err(bus_error)?;
     Ok((writer, reader))
 }
 
 fn connect(file: &Path, lock_timeout: Duration) -> rusqlite::Result<Connection> {
-    // A connection stays with one thread, so SQLite need not lock it.
+    // Each connection belongs to one thread, so SQLite needs no mutex.
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(file, flags)?;
     connection.busy_timeout(lock_timeout)?;
     connection.pragma_update(None, "synchronous", "NORMAL")?;
-    // In KiB when negative: two connections of 2 MiB are all that the bus keeps in memory.
+    // Negative values are KiB: two connections with 2 MiB each bound the memory of the bus.
     connection.pragma_update(None, "cache_size", -2048)?;
     connection.pragma_update(None, "journal_size_limit", 8 << 20)?;
     Ok(connection)
 }
 
 fn check_owner(connection: &Connection, file: &Path, lock_timeout: Duration) -> Result<(), BusError> {
-    let number = |name: &str| -> Result<i32, BusError> {
+    let pragma = |name: &str| -> Result<i32, BusError> {
         connection
             .pragma_query_value(None, name, |row| row.get(0))
-            .map_err(|error| Failure::from(error).at(file, lock_timeout))
+            .map_err(|error| Failure::from(error).into_bus_error(file, lock_timeout))
     };
-    let (application, version, tables) =
-        (number("application_id")?, number("user_version")?, number("schema_version")?);
+    let application = pragma("application_id")?;
+    let version = pragma("user_version")?;
+    let schema_version = pragma("schema_version")?;
     // An empty file is a new one.
-    if tables == 0 && application == 0 && version == 0 {
+    if schema_version == 0 && application == 0 && version == 0 {
         return Ok(());
     }
     if application != APPLICATION_ID {
-        return Err(BusError::Foreign { path: file.to_owned(), expected: APPLICATION_ID, found: application });
+        return Err(BusError::ForeignDatabase { path: file.to_owned(), expected: APPLICATION_ID, found: application });
     }
     if version > VERSION {
         return Err(BusError::SchemaVersion { path: file.to_owned(), expected: VERSION, found: version });
@@ -103,8 +107,8 @@ fn check_owner(connection: &Connection, file: &Path, lock_timeout: Duration) -> 
     Ok(())
 }
 
-fn create(writer: &mut Connection) -> rusqlite::Result<()> {
-    // Has an effect on an empty file alone, and only before its first table.
+fn create_tables(writer: &mut Connection) -> rusqlite::Result<()> {
+    // Effective only in an empty file, before its first table.
     writer.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
     writer.pragma_update(None, "journal_mode", "WAL")?;
     let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
@@ -112,7 +116,7 @@ fn create(writer: &mut Connection) -> rusqlite::Result<()> {
     if tables == 0 {
         transaction.execute_batch(TABLES)?;
     }
-    // Writing what is there already finds out now, not at the first record, that the file cannot be written.
+    // Write even if nothing changes: a file that is not writable fails here, not at the first record.
     transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
     transaction.pragma_update(None, "user_version", VERSION)?;
     transaction.commit()

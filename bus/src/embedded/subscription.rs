@@ -1,4 +1,4 @@
-//! Waiting for records.
+//! Waits for records.
 
 use std::sync::Arc;
 
@@ -6,56 +6,58 @@ use async_trait::async_trait;
 use schemas::Topic;
 use tokio::time::{Instant, timeout_at};
 
-use super::{Places, Shared, fetch};
+use super::{NextOffsets, Shared, fetch};
 use crate::{BusError, Delivery, Subscription};
 
-/// Reads on in some topics.
+/// Reads topics from the positions of a group on.
 pub struct EmbeddedSubscription {
     bus: Arc<Shared>,
     topics: Vec<Topic>,
-    places: Places,
+    next: NextOffsets,
 }
 
 impl EmbeddedSubscription {
-    /// A subscription that starts at `places`.
-    pub fn new(bus: Arc<Shared>, topics: Vec<Topic>, places: Places) -> Self {
-        EmbeddedSubscription { bus, topics, places }
+    /// A subscription that reads from `next` on.
+    pub fn new(bus: Arc<Shared>, topics: Vec<Topic>, next: NextOffsets) -> Self {
+        EmbeddedSubscription { bus, topics, next }
     }
 }
 
 #[async_trait]
 impl Subscription for EmbeddedSubscription {
     async fn next(&mut self, max: usize) -> Result<Vec<Delivery>, BusError> {
-        let deliveries = await_some(&self.bus, &self.topics, &self.places, max, None).await?;
-        // There is no await from here on: whoever drops this call has not moved the places.
+        let deliveries = wait_for_records(&self.bus, &self.topics, &self.next, max, None).await?;
+        // No await from here on, so a call that is dropped does not move the offsets.
         for delivery in &deliveries {
-            self.places.insert((delivery.topic, delivery.partition), delivery.offset.saturating_add(1));
+            self.next.insert((delivery.topic, delivery.partition), delivery.offset.saturating_add(1));
         }
         Ok(deliveries)
     }
 }
 
-/// Looks for records from `places` on, and waits `until` then for some; for ever without an end.
-pub async fn await_some(
+/// Reads at most `max` records from `next` on. Waits for the first one until `deadline`, or without
+/// a limit if there is none.
+pub async fn wait_for_records(
     bus: &Shared,
     topics: &[Topic],
-    places: &Places,
+    next: &NextOffsets,
     max: usize,
-    until: Option<Instant>,
+    deadline: Option<Instant>,
 ) -> Result<Vec<Delivery>, BusError> {
     loop {
-        // Listen first, then look: what is committed in between is not missed.
-        let mut news = Box::pin(bus.news.notified());
-        news.as_mut().enable();
-        let (wanted, from) = (topics.to_vec(), places.clone());
-        let found = bus.query(move |connection| fetch::fetch(connection, &wanted, &from, max)).await?;
+        // Register for commits before the query, or a commit between the two would be missed.
+        let mut commit = Box::pin(bus.commits.notified());
+        commit.as_mut().enable();
+        let topics = topics.to_vec();
+        let from = next.clone();
+        let found = bus.query(move |connection| fetch::fetch(connection, &topics, &from, max)).await?;
         if !found.is_empty() {
             return Ok(found);
         }
-        match until {
-            None => news.await,
-            Some(until) => {
-                if until <= Instant::now() || timeout_at(until, news).await.is_err() {
+        match deadline {
+            None => commit.await,
+            Some(deadline) => {
+                if deadline <= Instant::now() || timeout_at(deadline, commit).await.is_err() {
                     return Ok(found);
                 }
             }

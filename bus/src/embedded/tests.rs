@@ -1,5 +1,4 @@
-//! What can only be brought about from within: a full disk and damaged rows.
-#![allow(clippy::unwrap_used)]
+//! Failures that only tests inside the crate can cause: a full disk and corrupt rows.
 
 use rusqlite::Connection;
 use schemas::{Timestamp, Topic};
@@ -14,7 +13,7 @@ async fn open() -> (EmbeddedBus, TempDir) {
     (bus, directory)
 }
 
-/// Does something to the file through the bus's own connection.
+/// Changes the file through the connection of the bus.
 async fn tamper(bus: &EmbeddedBus, work: impl FnOnce(&mut Connection) -> rusqlite::Result<()> + Send + 'static) {
     bus.shared.writer.run(|connection, _| work(connection)).await.unwrap().unwrap();
 }
@@ -24,7 +23,7 @@ fn record(topic: Topic, bytes: usize) -> Record {
 }
 
 #[tokio::test]
-async fn a_full_disk_is_named_and_leaves_neither_records_nor_positions() {
+async fn a_full_disk_is_reported_and_writes_neither_records_nor_positions() {
     let (bus, _directory) = open().await;
     bus.publish(vec![record(Topic::Snapshots, 10)], None).await.unwrap();
     tamper(&bus, |connection| connection.pragma_update(None, "max_page_count", 30)).await;
@@ -44,16 +43,16 @@ async fn a_full_disk_is_named_and_leaves_neither_records_nor_positions() {
 }
 
 #[tokio::test]
-async fn headers_that_cannot_be_read_are_named() {
+async fn the_record_with_invalid_headers_is_named() {
     let (bus, _directory) = open().await;
     bus.publish(vec![record(Topic::Alerts, 1)], None).await.unwrap();
     tamper(&bus, |connection| connection.execute("UPDATE records SET headers = x'ff'", []).map(drop)).await;
     let error = bus.read(&Cursor::start(Topic::Alerts), 1, std::time::Duration::ZERO).await.unwrap_err();
-    assert_eq!(error.to_string(), "the headers of `detective.alerts`, partition 0, offset 0 cannot be read");
+    assert_eq!(error.to_string(), "cannot decode the headers of `detective.alerts`, partition 0, offset 0");
 }
 
 #[tokio::test]
-async fn a_topic_of_a_later_release_is_passed_over() {
+async fn a_topic_of_a_later_release_is_skipped() {
     let (bus, _directory) = open().await;
     bus.publish(vec![record(Topic::Alerts, 1)], None).await.unwrap();
     tamper(&bus, |connection| {

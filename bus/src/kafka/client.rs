@@ -1,48 +1,43 @@
-//! How each client is set up, and what is known of the brokers.
+//! The configuration of the Kafka clients.
 
-use std::{
-    fs,
-    path::Path,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::{Duration, Instant},
-};
+use std::{fs, path::Path, sync::Arc};
 
 use rdkafka::{
     ClientConfig, ClientContext,
-    config::RDKafkaLogLevel,
+    config::{FromClientConfigAndContext, RDKafkaLogLevel},
     consumer::ConsumerContext,
-    error::{KafkaError, RDKafkaErrorCode},
+    error::KafkaError,
 };
 
+use super::broker_status::BrokerStatus;
 use crate::{
     BusConfig, BusError, KafkaConfig,
     config::{Mechanism, Security},
 };
 
-/// A transaction that is open for longer was left by a process that died: the broker aborts it, and readers go on.
+/// Timeout of a transaction. The broker aborts the open transaction of a dead process after it, and
+/// readers continue.
 const TRANSACTION_TIMEOUT_MS: u64 = 10_000;
-/// A client that is told of a failure so soon after an answer is behind the others.
-const LATE: Duration = Duration::from_secs(5);
-/// A consumer holds no more than this of what it fetched ahead.
-const FETCHED_AHEAD_KB: u32 = 4096;
+/// Size limit of the records that a consumer fetches ahead.
+const PREFETCH_KB: u32 = 4096;
 
 /// The settings that all clients share.
-pub fn settings(config: &KafkaConfig) -> Result<ClientConfig, BusError> {
+pub fn base_config(config: &KafkaConfig) -> Result<ClientConfig, BusError> {
     let mut client = ClientConfig::new();
     client
         .set("bootstrap.servers", &config.brokers)
         .set("client.id", "local-detective")
-        // A host that says nothing for long is not worth a line; one that cannot be reached is told once, by us.
+        // Brokers close idle connections. `BrokerStatus` logs real outages.
         .set("log.connection.close", "false")
         .set("reconnect.backoff.max.ms", "5000")
         .set("socket.keepalive.enable", "true")
         .set("topic.metadata.refresh.interval.ms", "60000")
         .set_log_level(RDKafkaLogLevel::Info);
-    secure(&mut client, config)?;
+    set_security(&mut client, config)?;
     Ok(client)
 }
 
-fn secure(client: &mut ClientConfig, config: &KafkaConfig) -> Result<(), BusError> {
+fn set_security(client: &mut ClientConfig, config: &KafkaConfig) -> Result<(), BusError> {
     let protocol = match config.security {
         Security::Plaintext => return Ok(()),
         Security::Tls => "ssl",
@@ -50,7 +45,7 @@ fn secure(client: &mut ClientConfig, config: &KafkaConfig) -> Result<(), BusErro
         Security::SaslTls => "sasl_ssl",
     };
     if !cfg!(feature = "tls") {
-        return Err(BusError::NotBuilt { key: "bus.kafka.security", what: "TLS and SASL" });
+        return Err(BusError::FeatureDisabled { key: "bus.kafka.security", feature: "TLS and SASL" });
     }
     client.set("security.protocol", protocol);
     let files = [
@@ -59,17 +54,17 @@ fn secure(client: &mut ClientConfig, config: &KafkaConfig) -> Result<(), BusErro
         ("bus.kafka.key_file", "ssl.key.location", &config.key_file),
     ];
     for (key, name, path) in files.into_iter().filter(|(_, _, path)| !path.as_os_str().is_empty()) {
-        // The library's own words for a file that is not there are of no help.
-        read(key, path)?;
+        // The library's error for a missing file names neither the file nor the setting.
+        read_file(key, path)?;
         client.set(name, path.to_string_lossy());
     }
-    if config.security.has_login() {
+    if config.security.uses_sasl() {
         let mechanism = match config.mechanism {
             Mechanism::Plain => "PLAIN",
             Mechanism::ScramSha256 => "SCRAM-SHA-256",
             Mechanism::ScramSha512 => "SCRAM-SHA-512",
         };
-        let password = read("bus.kafka.password_file", &config.password_file)?;
+        let password = read_file("bus.kafka.password_file", &config.password_file)?;
         client
             .set("sasl.mechanism", mechanism)
             .set("sasl.username", &config.username)
@@ -78,27 +73,27 @@ fn secure(client: &mut ClientConfig, config: &KafkaConfig) -> Result<(), BusErro
     Ok(())
 }
 
-fn read(key: &'static str, path: &Path) -> Result<String, BusError> {
+fn read_file(key: &'static str, path: &Path) -> Result<String, BusError> {
     fs::read_to_string(path).map_err(|source| BusError::Credentials { key, path: path.to_owned(), source })
 }
 
-/// What a producer of single records adds.
-pub fn producer(shared: &ClientConfig, config: &BusConfig) -> ClientConfig {
-    let mut client = shared.clone();
+/// The settings of a producer of single records.
+pub fn producer_config(base: &ClientConfig, config: &BusConfig) -> ClientConfig {
+    let mut client = base.clone();
     client
         .set("enable.idempotence", "true")
         .set("acks", "all")
         .set("compression.type", "lz4")
         .set("linger.ms", "2")
-        // This limit counts what is not compressed yet; the topic's own counts what arrives.
+        // Applies before compression; the limit of the topic applies after it.
         .set("message.max.bytes", config.max_record_bytes.saturating_add(64 << 10).to_string())
         .set("message.timeout.ms", config.kafka.delivery_timeout.as_millis().to_string());
     client
 }
 
-/// What a producer of transactions adds, under a name that nobody else has.
-pub fn transactional(shared: &ClientConfig, config: &BusConfig) -> ClientConfig {
-    let mut client = producer(shared, config);
+/// The settings of a transactional producer, with a unique transactional id.
+pub fn transactional_config(base: &ClientConfig, config: &BusConfig) -> ClientConfig {
+    let mut client = producer_config(base, config);
     client
         .set("transactional.id", format!("local-detective-{}", uuid::Uuid::new_v4()))
         .set("transaction.timeout.ms", TRANSACTION_TIMEOUT_MS.to_string())
@@ -106,22 +101,22 @@ pub fn transactional(shared: &ClientConfig, config: &BusConfig) -> ClientConfig 
     client
 }
 
-/// What every reader adds.
-pub fn consumer(shared: &ClientConfig) -> ClientConfig {
-    let mut client = shared.clone();
+/// The settings that all consumers share.
+pub fn consumer_config(base: &ClientConfig) -> ClientConfig {
+    let mut client = base.clone();
     client
         .set("isolation.level", "read_committed")
         .set("enable.auto.commit", "false")
         .set("enable.auto.offset.store", "false")
         .set("auto.offset.reset", "earliest")
-        .set("queued.max.messages.kbytes", FETCHED_AHEAD_KB.to_string())
+        .set("queued.max.messages.kbytes", PREFETCH_KB.to_string())
         .set("fetch.max.bytes", "8388608");
     client
 }
 
-/// What a member of a group adds.
-pub fn member(shared: &ClientConfig, config: &KafkaConfig, group: &str) -> ClientConfig {
-    let mut client = consumer(shared);
+/// The settings of a member of a group.
+pub fn member_config(base: &ClientConfig, config: &KafkaConfig, group: &str) -> ClientConfig {
+    let mut client = consumer_config(base);
     let session = config.session_timeout.as_millis();
     client
         .set("group.id", format!("{}{group}", config.prefix))
@@ -130,90 +125,28 @@ pub fn member(shared: &ClientConfig, config: &KafkaConfig, group: &str) -> Clien
     client
 }
 
-/// What the clients of a bus know of their brokers.
-#[derive(Debug)]
-pub struct Brokers {
-    /// Where they should be.
-    pub addresses: String,
-    heard: Mutex<Heard>,
+/// Creates a client that reports to `brokers`.
+pub fn create<C: FromClientConfigAndContext<StatusContext>>(
+    config: &ClientConfig,
+    brokers: &Arc<BrokerStatus>,
+) -> Result<C, BusError> {
+    let context = StatusContext { brokers: Arc::clone(brokers) };
+    config.create_with_context(context).map_err(|error| invalid_client(&error))
 }
 
-#[derive(Debug, Default)]
-struct Heard {
-    /// Before that, whoever opens the bus says what is wrong.
-    is_open: bool,
-    is_down: bool,
-    answered_at: Option<Instant>,
-    why: String,
+/// The error that the library rejects the settings of a client.
+pub fn invalid_client(error: &KafkaError) -> BusError {
+    BusError::InvalidClient { reason: error.to_string() }
 }
 
-impl Brokers {
-    /// Brokers of which nothing was heard yet.
-    pub fn new(addresses: &str) -> Arc<Brokers> {
-        Arc::new(Brokers { addresses: addresses.to_owned(), heard: Mutex::default() })
-    }
-
-    /// From here on it is said when no broker can be reached.
-    pub fn opened(&self) {
-        *self.heard() = Heard { is_open: true, ..Heard::default() };
-    }
-
-    /// A broker answered.
-    pub fn answered(&self) {
-        let mut heard = self.heard();
-        if heard.is_down {
-            tracing::info!(brokers = self.addresses, "Kafka answers again");
-        }
-        *heard = Heard { is_open: heard.is_open, answered_at: Some(Instant::now()), ..Heard::default() };
-    }
-
-    /// Why no broker can be reached, in the library's words.
-    pub fn unreachable(&self, error: &KafkaError) -> BusError {
-        self.heard().unreachable(&self.addresses, error)
-    }
-
-    fn failed(&self, error: &KafkaError, reason: &str) {
-        let mut heard = self.heard();
-        match error.rdkafka_error_code() {
-            Some(RDKafkaErrorCode::AllBrokersDown) => {}
-            Some(
-                RDKafkaErrorCode::BrokerTransportFailure
-                | RDKafkaErrorCode::Resolve
-                | RDKafkaErrorCode::Authentication
-                | RDKafkaErrorCode::SaslAuthenticationFailed
-                | RDKafkaErrorCode::SSL,
-            ) => return heard.why = reason.to_owned(),
-            _ => return,
-        }
-        // Of several clients one may notice late what is over already.
-        let is_late = heard.answered_at.is_some_and(|at| at.elapsed() < LATE);
-        if heard.is_open && !heard.is_down && !is_late {
-            heard.is_down = true;
-            let error = heard.unreachable(&self.addresses, error);
-            tracing::warn!(hint = error.hint(), "{error}; trying on");
-        }
-    }
-
-    fn heard(&self) -> MutexGuard<'_, Heard> {
-        self.heard.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Heard {
-    fn unreachable(&self, addresses: &str, error: &KafkaError) -> BusError {
-        let why = if self.why.is_empty() { error.to_string() } else { self.why.clone() };
-        BusError::Unreachable { brokers: addresses.to_owned(), why }
-    }
-}
-
-/// What a client tells, in our log.
+/// Passes the errors of a client to the status of the brokers, and its messages to our log.
 #[derive(Clone)]
-pub struct Context {
-    /// Whom it is about.
-    pub brokers: Arc<Brokers>,
+pub struct StatusContext {
+    /// The status of the brokers that the client connects to.
+    pub brokers: Arc<BrokerStatus>,
 }
 
-impl ClientContext for Context {
+impl ClientContext for StatusContext {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
         log(level, facility, message);
     }
@@ -223,9 +156,9 @@ impl ClientContext for Context {
     }
 }
 
-impl ConsumerContext for Context {}
+impl ConsumerContext for StatusContext {}
 
-/// The library's own lines are for those who look for details.
+/// Logs a message of the library, at level debug.
 pub fn log(level: RDKafkaLogLevel, facility: &str, message: &str) {
-    tracing::debug!(?level, facility, "{message}");
+    tracing::debug!(?level, facility, message, "message of librdkafka");
 }

@@ -1,12 +1,12 @@
-//! What Kafka says, as the bus says it.
+//! Kafka's errors as errors of the bus.
 
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 
-use super::client::Brokers;
+use super::broker_status::BrokerStatus;
 use crate::BusError;
 
-/// Why something could not be done.
-pub fn failed(doing: &'static str, error: &KafkaError, brokers: &Brokers) -> BusError {
+/// Converts the error of an operation, given as a verb phrase.
+pub fn bus_error(operation: &'static str, error: &KafkaError, brokers: &BrokerStatus) -> BusError {
     let code = error.rdkafka_error_code();
     match code {
         Some(
@@ -19,12 +19,15 @@ pub fn failed(doing: &'static str, error: &KafkaError, brokers: &Brokers) -> Bus
             | Code::NoEnt
             | Code::BrokerDestroy,
         ) => brokers.unreachable(error),
-        _ => BusError::Kafka { doing, why: error.to_string(), is_transient: !code.is_some_and(is_lasting) },
+        _ => {
+            let is_transient = !code.is_some_and(is_permanent);
+            BusError::Kafka { operation, reason: error.to_string(), is_transient }
+        }
     }
 }
 
-/// Whether only a person can change it.
-fn is_lasting(code: Code) -> bool {
+/// Whether the error lasts until an operator changes something.
+fn is_permanent(code: Code) -> bool {
     matches!(
         code,
         Code::TopicAuthorizationFailed
@@ -43,10 +46,36 @@ fn is_lasting(code: Code) -> bool {
     )
 }
 
-/// Whether the group went on without this member.
+/// Whether the group rebalanced without this member.
 pub fn is_superseded(code: Option<Code>) -> bool {
     matches!(
         code,
         Some(Code::IllegalGeneration | Code::UnknownMemberId | Code::FencedInstanceId | Code::RebalanceInProgress)
+    )
+}
+
+/// Whether a consumer recovers from the error by itself.
+pub fn is_recoverable(error: &KafkaError) -> bool {
+    if matches!(error, KafkaError::MessageConsumptionFatal(_)) {
+        return false;
+    }
+    matches!(
+        error.rdkafka_error_code(),
+        Some(
+            Code::BrokerTransportFailure
+                | Code::AllBrokersDown
+                | Code::Resolve
+                | Code::OperationTimedOut
+                | Code::PollExceeded
+                | Code::NotCoordinator
+                | Code::CoordinatorLoadInProgress
+                | Code::CoordinatorNotAvailable
+                | Code::NotLeaderForPartition
+                | Code::LeaderNotAvailable
+                | Code::FencedLeaderEpoch
+                | Code::UnknownLeaderEpoch
+                | Code::OffsetNotAvailable
+                | Code::KafkaStorageError
+        )
     )
 }

@@ -1,9 +1,12 @@
-//! Records and positions in.
+//! Writes records and positions.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, PoisonError},
+    time::Duration,
+};
 
 use rdkafka::{
-    ClientConfig, Offset, TopicPartitionList,
+    Offset, TopicPartitionList,
     consumer::{BaseConsumer, Consumer, ConsumerGroupMetadata},
     error::{KafkaError, RDKafkaErrorCode},
     message::{Header, OwnedHeaders},
@@ -12,162 +15,156 @@ use rdkafka::{
 use schemas::topic::Retention;
 use tokio::runtime::Handle;
 
-use super::{Shared, client, client::Context, failure};
+use super::{
+    Shared,
+    client::{self, StatusContext},
+    failure,
+};
 use crate::{BusError, Positions, Record};
 
-/// How long each step of a transaction may take before it is tried again.
-const STEP: Duration = Duration::from_secs(5);
+/// Timeout of one attempt of a step of a transaction, and of queueing a single record.
+const STEP_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Delivers records one by one and in transactions.
-pub type Deliverer = FutureProducer<Context>;
+/// A producer of single records or of transactions.
+pub type RecordProducer = FutureProducer<StatusContext>;
 
-/// A record with the partition that it goes to.
-pub struct Placed {
+/// A record with the name of its topic and its partition.
+pub struct RoutedRecord {
     record: Record,
     topic: String,
     partition: i32,
 }
 
 impl Shared {
-    /// The records with their partitions, if each is within the limits. No I/O.
-    pub fn place(&self, records: Vec<Record>) -> Result<Vec<Placed>, BusError> {
-        let place = |record: Record| {
+    /// Checks the records against the limits and chooses their partitions. Does no I/O.
+    pub fn route(&self, records: Vec<Record>) -> Result<Vec<RoutedRecord>, BusError> {
+        let route = |record: Record| {
             let partition = record.check(self.config.max_record_bytes, self.partitions(record.topic))?;
-            Ok(Placed { topic: self.config.kafka.name(record.topic), record, partition })
+            Ok(RoutedRecord { topic: self.config.kafka.topic_name(record.topic), record, partition })
         };
-        records.into_iter().map(place).collect()
+        records.into_iter().map(route).collect()
     }
 
-    /// A single record needs no transaction to be whole.
-    pub async fn deliver(&self, placed: &Placed) -> Result<(), BusError> {
-        match self.single.send(placed.message(), STEP).await {
+    /// Publishes one record, which needs no transaction to be atomic.
+    pub async fn publish_single(&self, routed: &RoutedRecord) -> Result<(), BusError> {
+        match self.producer.send(routed.message(), STEP_TIMEOUT).await {
             Ok(_) => {
-                self.brokers.answered();
+                self.brokers.responded();
                 Ok(())
             }
-            Err((error, _)) => Err(self.not_delivered(placed, &error)),
+            Err((error, _)) => Err(self.delivery_error(routed, &error)),
         }
     }
 
-    fn not_delivered(&self, placed: &Placed, error: &KafkaError) -> BusError {
-        let Placed { record, .. } = placed;
+    fn delivery_error(&self, routed: &RoutedRecord, error: &KafkaError) -> BusError {
+        let record = &routed.record;
         match error.rdkafka_error_code() {
             Some(RDKafkaErrorCode::MessageSizeTooLarge) => {
-                BusError::RefusedBySize { topic: record.topic, key: record.key.clone(), found: record.size() }
+                BusError::RejectedBySize { topic: record.topic, key: record.key.clone(), found: record.size() }
             }
             Some(
                 RDKafkaErrorCode::UnknownTopic
                 | RDKafkaErrorCode::UnknownTopicOrPartition
                 | RDKafkaErrorCode::UnknownPartition,
             ) => BusError::TopicsMissing { brokers: self.brokers.addresses.clone(), topics: vec![record.topic] },
-            _ => failure::failed("publish", error, &self.brokers),
+            _ => failure::bus_error("publish", error, &self.brokers),
         }
     }
 
-    /// All of it in one transaction. Blocks.
-    pub fn transact(&self, records: &[Placed], positions: Option<&Positions>) -> Result<(), BusError> {
-        let mut slot = self.transactions.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        // Out of its place while it works: one that breaks down is not used again.
+    /// Publishes all records and positions in one transaction. Blocks.
+    pub fn publish_in_transaction(
+        &self,
+        records: &[RoutedRecord],
+        positions: Option<&Positions>,
+    ) -> Result<(), BusError> {
+        let mut slot = self.transactional_producer.lock().unwrap_or_else(PoisonError::into_inner);
+        // Taken out of its slot meanwhile: a producer whose transaction cannot be aborted is dropped.
         let producer = match slot.take() {
             Some(producer) => producer,
-            None => self.begin_to_transact()?,
+            None => self.create_transactional_producer()?,
         };
-        let outcome = self.transaction(&producer, records, positions);
-        if outcome.is_ok() || self.abort(&producer).is_ok() {
+        let outcome = self.run_transaction(&producer, records, positions);
+        if outcome.is_ok() || abort(&producer).is_ok() {
             *slot = Some(producer);
         }
         outcome
     }
 
-    fn begin_to_transact(&self) -> Result<Deliverer, BusError> {
-        let config = client::transactional(&self.client, &self.config);
-        let producer = self.create::<Deliverer>(&config)?;
-        let begun = until_settled(|| producer.init_transactions(STEP), Some(4));
-        begun.map_err(|error| failure::failed("begin transactions", &error, &self.brokers))?;
+    fn create_transactional_producer(&self) -> Result<RecordProducer, BusError> {
+        let config = client::transactional_config(&self.client, &self.config);
+        let producer: RecordProducer = client::create(&config, &self.brokers)?;
+        let initialized = retry_step(|| producer.init_transactions(STEP_TIMEOUT), Some(4));
+        initialized.map_err(|error| failure::bus_error("initialize transactions", &error, &self.brokers))?;
         Ok(producer)
     }
 
-    fn transaction(
+    fn run_transaction(
         &self,
-        producer: &Deliverer,
-        records: &[Placed],
+        producer: &RecordProducer,
+        records: &[RoutedRecord],
         positions: Option<&Positions>,
     ) -> Result<(), BusError> {
-        let failed = |error: &KafkaError| failure::failed("publish in a transaction", error, &self.brokers);
-        producer.begin_transaction().map_err(|error| failed(&error))?;
-        let mut sent: Vec<(DeliveryFuture, &Placed)> = Vec::with_capacity(records.len());
-        for placed in records {
-            let delivery = producer.send_result(placed.message());
-            sent.push((delivery.map_err(|(error, _)| self.not_delivered(placed, &error))?, placed));
+        let bus_error = |error: &KafkaError| failure::bus_error("publish in a transaction", error, &self.brokers);
+        producer.begin_transaction().map_err(|error| bus_error(&error))?;
+        let mut sent: Vec<(DeliveryFuture, &RoutedRecord)> = Vec::with_capacity(records.len());
+        for routed in records {
+            let delivery = producer.send_result(routed.message());
+            sent.push((delivery.map_err(|(error, _)| self.delivery_error(routed, &error))?, routed));
         }
         if let Some(positions) = positions {
             self.send_positions(producer, positions)?;
         }
-        // A commit with records on their way would look for them ten times a second only.
+        // Await the deliveries first: a commit polls outstanding records only every 100 ms.
         let runtime = Handle::current();
-        for (delivery, placed) in sent {
+        for (delivery, routed) in sent {
             if let Ok(Err((error, _))) = runtime.block_on(delivery) {
-                return Err(self.not_delivered(placed, &error));
+                return Err(self.delivery_error(routed, &error));
             }
         }
-        // What became of a commit that timed out is only known once it is asked for again.
-        let committed = until_settled(|| producer.commit_transaction(STEP), None);
+        // After a timeout, only another commit shows whether the transaction was committed.
+        let committed = retry_step(|| producer.commit_transaction(STEP_TIMEOUT), None);
         committed.map_err(|error| match positions {
             Some(positions) if failure::is_superseded(error.rdkafka_error_code()) => superseded(positions),
-            _ => failed(&error),
+            _ => bus_error(&error),
         })?;
-        self.brokers.answered();
+        self.brokers.responded();
         Ok(())
     }
 
-    fn send_positions(&self, producer: &Deliverer, positions: &Positions) -> Result<(), BusError> {
+    fn send_positions(&self, producer: &RecordProducer, positions: &Positions) -> Result<(), BusError> {
+        let bus_error = |error: &KafkaError| failure::bus_error("publish positions", error, &self.brokers);
         let mut offsets = TopicPartitionList::with_capacity(positions.next.len());
         for (topic, partition, next) in &positions.next {
             offsets
-                .add_partition_offset(&self.config.kafka.name(*topic), *partition, Offset::Offset(*next))
-                .map_err(|error| failure::failed("publish positions", &error, &self.brokers))?;
+                .add_partition_offset(&self.config.kafka.topic_name(*topic), *partition, Offset::Offset(*next))
+                .map_err(|error| bus_error(&error))?;
         }
-        let member = self.member_of(&positions.group)?;
-        let sent = until_settled(|| producer.send_offsets_to_transaction(&offsets, &member, STEP), Some(4));
+        let membership = self.membership(&positions.group)?;
+        let sent = retry_step(|| producer.send_offsets_to_transaction(&offsets, &membership, STEP_TIMEOUT), Some(4));
         sent.map_err(|error| match failure::is_superseded(error.rdkafka_error_code()) {
             true => superseded(positions),
-            false => failure::failed("publish positions", &error, &self.brokers),
+            false => bus_error(&error),
         })
     }
 
-    /// Who this process is in the group: as it was when it last read, so that positions of partitions that have gone
-    /// to another member since are refused.
-    fn member_of(&self, group: &str) -> Result<Arc<ConsumerGroupMetadata>, BusError> {
-        let members = self.members.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        if let Some(member) = members.get(group) {
-            return Ok(Arc::clone(member));
+    /// The membership of this process in the group when it last read. Kafka rejects positions of
+    /// partitions that were reassigned since.
+    fn membership(&self, group: &str) -> Result<Arc<ConsumerGroupMetadata>, BusError> {
+        let memberships = self.memberships.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(membership) = memberships.get(group) {
+            return Ok(Arc::clone(membership));
         }
-        drop(members);
-        let config = client::member(&self.client, &self.config.kafka, group);
-        let outsider: BaseConsumer = config.create().map_err(|error| refused(&error))?;
-        outsider.group_metadata().map(Arc::new).ok_or_else(|| BusError::Refused { why: format!("no group `{group}`") })
-    }
-
-    fn abort(&self, producer: &Deliverer) -> Result<(), KafkaError> {
-        let aborted = until_settled(|| producer.abort_transaction(STEP), Some(2));
-        if let Err(error) = &aborted {
-            tracing::debug!(%error, "a transaction could not be aborted: its producer is given up");
-        }
-        aborted
-    }
-
-    /// A client with our context.
-    pub fn create<C: rdkafka::config::FromClientConfigAndContext<Context>>(
-        &self,
-        config: &ClientConfig,
-    ) -> Result<C, BusError> {
-        config.create_with_context(Context { brokers: Arc::clone(&self.brokers) }).map_err(|error| refused(&error))
+        drop(memberships);
+        let config = client::member_config(&self.client, &self.config.kafka, group);
+        let non_member: BaseConsumer = config.create().map_err(|error| client::invalid_client(&error))?;
+        let membership = non_member.group_metadata().map(Arc::new);
+        membership.ok_or_else(|| BusError::InvalidClient { reason: format!("no metadata of the group `{group}`") })
     }
 }
 
-impl Placed {
+impl RoutedRecord {
     fn message(&self) -> FutureRecord<'_, str, [u8]> {
-        let Placed { record, topic, partition } = self;
+        let RoutedRecord { record, topic, partition } = self;
         let mut headers = OwnedHeaders::new_with_capacity(record.headers.len());
         for (name, value) in &record.headers {
             headers = headers.insert(Header { key: name, value: Some(value) });
@@ -178,30 +175,34 @@ impl Placed {
             .timestamp(record.time.0)
             .headers(headers);
         match record.topic.retention() {
-            // What says that a key is gone has no value at all on Kafka, or it would be kept.
+            // A tombstone of Kafka has no value; compaction would keep an empty one.
             Retention::Compact if record.value.is_empty() => message,
             _ => message.payload(&record.value),
         }
     }
 }
 
-/// Tries a step until it is done or has failed for good; `times` at most, or for as long as it takes.
-fn until_settled(mut step: impl FnMut() -> Result<(), KafkaError>, times: Option<u32>) -> Result<(), KafkaError> {
-    let mut tried = 0;
+fn abort(producer: &RecordProducer) -> Result<(), KafkaError> {
+    let aborted = retry_step(|| producer.abort_transaction(STEP_TIMEOUT), Some(2));
+    if let Err(error) = &aborted {
+        tracing::debug!(%error, "cannot abort a transaction; dropping its producer");
+    }
+    aborted
+}
+
+/// Repeats a step of a transaction while its error is retriable, at most `max_attempts` times.
+fn retry_step(mut step: impl FnMut() -> Result<(), KafkaError>, max_attempts: Option<u32>) -> Result<(), KafkaError> {
+    let mut attempts = 0;
     loop {
-        tried += 1;
+        attempts += 1;
         match step() {
-            Err(KafkaError::Transaction(error)) if error.is_retriable() && times.is_none_or(|times| tried < times) => {}
-            settled => return settled,
+            Err(KafkaError::Transaction(error))
+                if error.is_retriable() && max_attempts.is_none_or(|max| attempts < max) => {}
+            outcome => return outcome,
         }
     }
 }
 
 fn superseded(positions: &Positions) -> BusError {
     BusError::Superseded { group: positions.group.clone() }
-}
-
-/// The library does not take the settings.
-pub fn refused(error: &KafkaError) -> BusError {
-    BusError::Refused { why: error.to_string() }
 }

@@ -1,4 +1,4 @@
-//! Reading as a member of a group.
+//! Reads as a member of a group.
 
 use std::sync::{
     Arc, PoisonError,
@@ -16,10 +16,14 @@ use rdkafka::{
 };
 use schemas::{Timestamp, Topic};
 
-use super::{Shared, client, client::Context, failure, publish::refused};
+use super::{
+    Shared,
+    client::{self, StatusContext},
+    failure,
+};
 use crate::{BusError, Delivery, Subscription};
 
-/// A batch has no more than this, unless a single record is larger.
+/// The most that one batch contains, unless a single record is larger.
 pub const MAX_BYTES: usize = 4 << 20;
 
 /// A member of a group.
@@ -27,14 +31,14 @@ pub struct KafkaSubscription {
     bus: Arc<Shared>,
     group: String,
     topics: Vec<Topic>,
-    /// There until it is dropped.
+    /// `None` only while the subscription is dropped.
     consumer: Option<Arc<StreamConsumer<MemberContext>>>,
 }
 
-/// Counts how often the partitions were dealt out.
+/// Counts the rebalances of the group.
 pub struct MemberContext {
-    context: Context,
-    epoch: AtomicU64,
+    status: StatusContext,
+    rebalances: AtomicU64,
 }
 
 impl ClientContext for MemberContext {
@@ -43,18 +47,18 @@ impl ClientContext for MemberContext {
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        self.context.error(error, reason);
+        self.status.error(error, reason);
     }
 }
 
 impl ConsumerContext for MemberContext {
     fn post_rebalance(&self, _: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
-        // The group's protocol takes all partitions back before it deals them out, so both count.
-        self.epoch.fetch_add(1, Relaxed);
+        // The eager protocol revokes all partitions before it assigns them, so both count.
+        self.rebalances.fetch_add(1, Relaxed);
         match rebalance {
-            Rebalance::Assign(dealt) => tracing::info!(partitions = dealt.count(), "partitions were dealt out"),
-            Rebalance::Revoke(taken) => tracing::debug!(partitions = taken.count(), "partitions were taken back"),
-            Rebalance::Error(error) => tracing::warn!(%error, "the partitions could not be dealt out"),
+            Rebalance::Assign(assigned) => tracing::info!(partitions = assigned.count(), "partitions assigned"),
+            Rebalance::Revoke(revoked) => tracing::debug!(partitions = revoked.count(), "partitions revoked"),
+            Rebalance::Error(error) => tracing::warn!(%error, "rebalance failed"),
         }
     }
 }
@@ -62,74 +66,79 @@ impl ConsumerContext for MemberContext {
 impl KafkaSubscription {
     /// Joins the group.
     pub fn join(bus: Arc<Shared>, group: &str, topics: &[Topic]) -> Result<KafkaSubscription, BusError> {
-        let context =
-            MemberContext { context: Context { brokers: Arc::clone(&bus.brokers) }, epoch: AtomicU64::new(0) };
-        let config = client::member(&bus.client, &bus.config.kafka, group);
+        let status = StatusContext { brokers: Arc::clone(&bus.brokers) };
+        let context = MemberContext { status, rebalances: AtomicU64::new(0) };
+        let config = client::member_config(&bus.client, &bus.config.kafka, group);
         let consumer: StreamConsumer<MemberContext> =
-            config.create_with_context(context).map_err(|error| refused(&error))?;
-        let names: Vec<String> = topics.iter().map(|topic| bus.config.kafka.name(*topic)).collect();
+            config.create_with_context(context).map_err(|error| client::invalid_client(&error))?;
+        let names: Vec<String> = topics.iter().map(|topic| bus.config.kafka.topic_name(*topic)).collect();
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
-        consumer.subscribe(&names).map_err(|error| failure::failed("subscribe", &error, &bus.brokers))?;
+        consumer.subscribe(&names).map_err(|error| failure::bus_error("subscribe", &error, &bus.brokers))?;
         let consumer = Some(Arc::new(consumer));
         Ok(KafkaSubscription { bus, group: group.to_owned(), topics: topics.to_vec(), consumer })
     }
 
-    async fn first(&self, consumer: &StreamConsumer<MemberContext>) -> Result<Delivery, BusError> {
+    async fn wait_for_record(&self, consumer: &StreamConsumer<MemberContext>) -> Result<Delivery, BusError> {
         loop {
             match consumer.recv().await {
-                Ok(message) => return self.delivery(&message),
-                Err(error) if passes(&error) => tracing::debug!(%error, "reading goes on"),
-                Err(error) => return Err(self.failed(&error)),
+                Ok(message) => return self.to_delivery(&message),
+                Err(error) if failure::is_recoverable(&error) => {
+                    tracing::debug!(%error, "read failed; the consumer recovers");
+                }
+                Err(error) => return Err(self.bus_error(&error)),
             }
         }
     }
 
-    /// What is here already. What came before the partitions were dealt out anew is left out: it comes again, here or at another member.
-    fn and_more(
+    /// Returns `first` and the records that the consumer has already fetched, without those from
+    /// before a rebalance: this or another member receives them again.
+    fn add_buffered(
         &self,
         consumer: &StreamConsumer<MemberContext>,
         first: Delivery,
         max: usize,
     ) -> Result<Vec<Delivery>, BusError> {
-        let mut epoch = self.epoch();
+        let mut rebalances = self.rebalance_count();
         let mut bytes = first.value.len();
         let mut deliveries = vec![first];
         while deliveries.len() < max && bytes < MAX_BYTES {
             let more = consumer.recv().now_or_never();
-            if self.epoch() != epoch {
-                epoch = self.epoch();
+            if self.rebalance_count() != rebalances {
+                rebalances = self.rebalance_count();
                 deliveries.clear();
             }
             let Some(Ok(message)) = more else { break };
-            let delivery = self.delivery(&message)?;
+            let delivery = self.to_delivery(&message)?;
             bytes += delivery.value.len();
             deliveries.push(delivery);
         }
         Ok(deliveries)
     }
 
-    /// From here on positions are published as of the state that the group is in now.
-    fn note_membership(&self, consumer: &StreamConsumer<MemberContext>) {
-        if let Some(member) = consumer.group_metadata() {
-            let mut members = self.bus.members.lock().unwrap_or_else(PoisonError::into_inner);
-            members.insert(self.group.clone(), Arc::new(member));
+    /// Stores the current membership, under which positions are published from now on.
+    fn store_membership(&self, consumer: &StreamConsumer<MemberContext>) {
+        if let Some(membership) = consumer.group_metadata() {
+            let mut memberships = self.bus.memberships.lock().unwrap_or_else(PoisonError::into_inner);
+            memberships.insert(self.group.clone(), Arc::new(membership));
         }
     }
 
-    fn delivery(&self, message: &BorrowedMessage<'_>) -> Result<Delivery, BusError> {
+    fn to_delivery(&self, message: &BorrowedMessage<'_>) -> Result<Delivery, BusError> {
         let name = message.topic();
-        let topic = self.bus.config.kafka.topic(name);
-        let topic = topic.ok_or_else(|| BusError::Refused { why: format!("nobody asked for the topic `{name}`") })?;
-        Ok(delivery(topic, message))
+        let topic = self.bus.config.kafka.topic_with_name(name);
+        let topic = topic.ok_or_else(|| BusError::InvalidClient {
+            reason: format!("received a record of the topic `{name}`, which is not subscribed"),
+        })?;
+        Ok(to_delivery(topic, message))
     }
 
-    fn failed(&self, error: &KafkaError) -> BusError {
+    fn bus_error(&self, error: &KafkaError) -> BusError {
         match error.rdkafka_error_code() {
             Some(RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic) => {
                 let brokers = self.bus.brokers.addresses.clone();
                 BusError::TopicsMissing { brokers, topics: self.topics.clone() }
             }
-            _ => failure::failed("read", error, &self.bus.brokers),
+            _ => failure::bus_error("read", error, &self.bus.brokers),
         }
     }
 }
@@ -139,26 +148,26 @@ impl Subscription for KafkaSubscription {
     async fn next(&mut self, max: usize) -> Result<Vec<Delivery>, BusError> {
         let Some(consumer) = &self.consumer else { return Err(BusError::Stopped) };
         loop {
-            let first = self.first(consumer).await?;
-            // There is no await from here to the end: whoever drops this call has lost nothing.
-            let deliveries = self.and_more(consumer, first, max)?;
+            let first = self.wait_for_record(consumer).await?;
+            // No await from here on, so a call that is dropped loses no record.
+            let deliveries = self.add_buffered(consumer, first, max)?;
             if !deliveries.is_empty() {
-                self.bus.brokers.answered();
-                self.note_membership(consumer);
+                self.bus.brokers.responded();
+                self.store_membership(consumer);
                 return Ok(deliveries);
             }
         }
     }
 
-    fn epoch(&self) -> u64 {
-        self.consumer.as_ref().map_or(0, |consumer| consumer.context().epoch.load(Relaxed))
+    fn rebalance_count(&self) -> u64 {
+        self.consumer.as_ref().map_or(0, |consumer| consumer.context().rebalances.load(Relaxed))
     }
 }
 
 impl Drop for KafkaSubscription {
-    /// Leaving the group takes a word with the broker, which nobody should wait for here.
+    /// Leaves the group in a thread of its own, because that takes a request to the broker.
     fn drop(&mut self) {
-        self.bus.members.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.group);
+        self.bus.memberships.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.group);
         let consumer = self.consumer.take();
         let leaving = std::thread::Builder::new().name("leave-group".to_owned()).spawn(move || drop(consumer));
         if let Ok(leaving) = leaving {
@@ -167,33 +176,8 @@ impl Drop for KafkaSubscription {
     }
 }
 
-/// Whether the consumer gets over it by itself.
-pub fn passes(error: &KafkaError) -> bool {
-    let code = error.rdkafka_error_code();
-    !matches!(error, KafkaError::MessageConsumptionFatal(_))
-        && matches!(
-            code,
-            Some(
-                RDKafkaErrorCode::BrokerTransportFailure
-                    | RDKafkaErrorCode::AllBrokersDown
-                    | RDKafkaErrorCode::Resolve
-                    | RDKafkaErrorCode::OperationTimedOut
-                    | RDKafkaErrorCode::PollExceeded
-                    | RDKafkaErrorCode::NotCoordinator
-                    | RDKafkaErrorCode::CoordinatorLoadInProgress
-                    | RDKafkaErrorCode::CoordinatorNotAvailable
-                    | RDKafkaErrorCode::NotLeaderForPartition
-                    | RDKafkaErrorCode::LeaderNotAvailable
-                    | RDKafkaErrorCode::FencedLeaderEpoch
-                    | RDKafkaErrorCode::UnknownLeaderEpoch
-                    | RDKafkaErrorCode::OffsetNotAvailable
-                    | RDKafkaErrorCode::KafkaStorageError
-            )
-        )
-}
-
-/// A message as the bus hands it on.
-pub fn delivery(topic: Topic, message: &BorrowedMessage<'_>) -> Delivery {
+/// Converts a message of the library.
+pub fn to_delivery(topic: Topic, message: &BorrowedMessage<'_>) -> Delivery {
     let headers = message.headers().map_or_else(Vec::new, |headers| {
         let owned = |header: rdkafka::message::Header<'_, &[u8]>| {
             (header.key.to_owned(), header.value.unwrap_or_default().to_vec())

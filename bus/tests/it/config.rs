@@ -1,10 +1,10 @@
-//! The bus's section of a configuration.
+//! The settings `[bus]`.
 
 use bus::{BusConfig, BusKind};
 use expect_test::expect;
 
 #[test]
-fn the_defaults_are_a_valid_section_that_reads_back() {
+fn the_defaults_are_valid_and_survive_a_round_trip_through_toml() {
     let config = BusConfig::default();
     assert_eq!(config.problems(), []);
     let text = toml::to_string(&config).unwrap();
@@ -42,19 +42,19 @@ fn the_defaults_are_a_valid_section_that_reads_back() {
 }
 
 #[test]
-fn every_problem_is_told_with_its_key() {
+fn all_problems_are_reported_with_their_keys() {
     let config = BusConfig { partitions: 0, max_bytes_per_topic: 1, path: "".into(), ..BusConfig::default() };
     let problems: Vec<String> = config.problems().iter().map(|(key, text)| format!("{key}: {text}\n")).collect();
     expect![[r#"
         partitions: must be at least 1, found 0
-        path: must name a directory, found nothing
+        path: must name a directory, found an empty text
         max_bytes_per_topic: must be at least `max_record_bytes`, which is 33554432, found 1
     "#]]
     .assert_eq(&problems.concat());
 }
 
 #[test]
-fn an_unknown_kind_or_key_is_refused() {
+fn an_unknown_kind_or_key_is_rejected() {
     let check = |text: &str| toml::from_str::<BusConfig>(text).unwrap_err().message().to_owned();
     expect!["unknown variant `carrier-pigeon`, expected `embedded` or `kafka`"]
         .assert_eq(&check("kind = 'carrier-pigeon'"));

@@ -1,4 +1,4 @@
-//! The death of a process, at any moment.
+//! The bus after a process is killed at any moment.
 
 use std::{
     collections::BTreeSet,
@@ -11,14 +11,16 @@ use schemas::{Timestamp, Topic};
 
 use crate::Directory;
 
-const CHILD: &str = "BUS_TEST_PUBLISHES_INTO";
+/// Set in the child process: the data directory that it publishes to.
+const CHILD_DATA: &str = "BUS_TEST_PUBLISHES_INTO";
+/// Begins the line of the child that reports an acknowledged offset.
 const ACKNOWLEDGED: &str = "acknowledged ";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_was_acknowledged_survives_kill_9() {
-    // This very test, in a process of its own, is the one that is killed.
-    if let Some(path) = std::env::var_os(CHILD) {
-        return publish_for_ever(BusConfig { path: path.into(), ..BusConfig::default() }).await;
+async fn acknowledged_records_survive_kill_9() {
+    // The child process that is killed runs this test too.
+    if let Some(path) = std::env::var_os(CHILD_DATA) {
+        return publish_forever(BusConfig { path: path.into(), ..BusConfig::default() }).await;
     }
     let directory = Directory::new();
     let config = directory.config();
@@ -29,18 +31,18 @@ async fn what_was_acknowledged_survives_kill_9() {
         let mut found = Vec::new();
         for_each(&bus, Topic::Alerts, |delivery| found.push(delivery.offset)).await.unwrap();
         let last = found.last().copied().unwrap();
-        assert_eq!(found, (0..=last).collect::<Vec<_>>(), "an offset is missing or came twice");
+        assert_eq!(found, (0..=last).collect::<Vec<_>>(), "an offset is missing or was used twice");
         assert!(
             acknowledged.last().is_some_and(|acknowledged| *acknowledged <= last),
-            "an acknowledged record is gone"
+            "an acknowledged record is missing"
         );
-        // Each record came with the position of its own offset: were they ever apart, they would be now.
+        // Each record was published with its own offset as the position, so they must agree.
         let mut subscription = bus.subscribe("child", &[Topic::Alerts]).await.unwrap();
         assert_eq!(subscription.next(1).await.unwrap()[0].offset, last);
     }
 }
 
-async fn publish_for_ever(config: BusConfig) {
+async fn publish_forever(config: BusConfig) {
     let bus = EmbeddedBus::open(&config).await.unwrap();
     let mut next = 0;
     for_each(&bus, Topic::Alerts, |delivery| next = delivery.offset + 1).await.unwrap();
@@ -54,11 +56,11 @@ async fn publish_for_ever(config: BusConfig) {
     }
 }
 
-/// The offsets that a child was told are safe, before it was killed after the first `count` of them.
+/// Starts a child, kills it after `count` acknowledged records, and returns all acknowledged offsets.
 fn acknowledged_until_killed(config: &BusConfig, count: usize) -> Vec<i64> {
     let mut child = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "crash::what_was_acknowledged_survives_kill_9", "--nocapture"])
-        .env(CHILD, &config.path)
+        .args(["--exact", "crash::acknowledged_records_survive_kill_9", "--nocapture"])
+        .env(CHILD_DATA, &config.path)
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
@@ -67,12 +69,12 @@ fn acknowledged_until_killed(config: &BusConfig, count: usize) -> Vec<i64> {
         if let Some((_, offset)) = line.unwrap().split_once(ACKNOWLEDGED) {
             offsets.push(offset.parse().unwrap());
             if offsets.len() == count {
-                // SIGKILL; what it wrote before is still in the pipe and is read as well.
+                // SIGKILL. Lines that the child wrote before are still in the pipe and are read too.
                 child.kill().unwrap();
             }
         }
     }
     child.wait().unwrap();
-    assert!(offsets.len() >= count, "the child ended by itself");
+    assert!(offsets.len() >= count, "the child ended early");
     offsets
 }

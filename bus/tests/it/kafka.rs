@@ -1,19 +1,19 @@
-//! The bus on a real Apache Kafka, by the contract and where it goes beyond it.
+//! The bus on a real Apache Kafka: the contract, and properties of its own.
 
 use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use bus::{
     Bus, BusConfig, BusError, BusKind, KafkaBus, KafkaConfig, Positions, Record, Subscription,
-    contract::{MAX_RECORD_BYTES, PARTITIONS, Place},
+    contract::{Fixture, MAX_RECORD_BYTES, PARTITIONS},
     topics,
 };
 use schemas::{Timestamp, Topic};
 
-/// Where the broker is that the tests may use.
+/// Environment variable with the address of a broker for tests.
 const BROKER: &str = "DETECTIVE_KAFKA";
 
-/// Topics of its own, on a cluster that all tests share.
+/// Topics with a unique prefix, on a cluster that all tests share.
 struct Cluster {
     config: BusConfig,
 }
@@ -45,7 +45,7 @@ impl Cluster {
 }
 
 #[async_trait]
-impl Place for Cluster {
+impl Fixture for Cluster {
     async fn open(&self) -> Arc<dyn Bus> {
         topics::apply(&self.config).await.unwrap();
         Arc::new(self.bus().await)
@@ -62,14 +62,14 @@ fn record(topic: Topic, value: &str) -> Record {
     Record::new(topic, "host", value.as_bytes().to_vec(), Timestamp(1_700_000_000_000))
 }
 
-async fn soon<T>(future: impl Future<Output = T>) -> T {
-    tokio::time::timeout(Duration::from_secs(60), future).await.expect("an answer within a minute")
+async fn with_timeout<T>(future: impl Future<Output = T>) -> T {
+    tokio::time::timeout(Duration::from_secs(60), future).await.expect("a result within a minute")
 }
 
-async fn values(subscription: &mut dyn Subscription, count: usize) -> Vec<String> {
+async fn next_values(subscription: &mut dyn Subscription, count: usize) -> Vec<String> {
     let mut found = Vec::new();
     while found.len() < count {
-        let more = soon(subscription.next(count - found.len())).await.unwrap();
+        let more = with_timeout(subscription.next(count - found.len())).await.unwrap();
         found.extend(more.into_iter().map(|delivery| String::from_utf8(delivery.value).unwrap()));
     }
     found
@@ -77,25 +77,25 @@ async fn values(subscription: &mut dyn Subscription, count: usize) -> Vec<String
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs Kafka"]
-async fn who_was_superseded_publishes_nothing() {
+async fn a_superseded_member_cannot_publish() {
     let cluster = Cluster::with_topics().await;
     let (one, other) = (cluster.bus().await, cluster.bus().await);
     one.publish(vec![record(Topic::Snapshots, "a")], None).await.unwrap();
     let mut first = one.subscribe("scorer", &[Topic::Snapshots]).await.unwrap();
-    let read = soon(first.next(1)).await.unwrap();
-    let epoch = first.epoch();
+    let read = with_timeout(first.next(1)).await.unwrap();
+    let rebalances = first.rebalance_count();
 
-    // Another member joins, and the first one takes part in dealing out the partitions anew.
+    // Another member joins, and the first one takes part in the rebalance.
     let mut second = other.subscribe("scorer", &[Topic::Snapshots]).await.unwrap();
-    let dealt_out = async {
-        while first.epoch() == epoch {
+    let rebalance = async {
+        while first.rebalance_count() == rebalances {
             let _ = tokio::time::timeout(Duration::from_millis(50), first.next(1)).await;
             let _ = tokio::time::timeout(Duration::from_millis(50), second.next(1)).await;
         }
     };
-    soon(dealt_out).await;
+    with_timeout(rebalance).await;
     let stale = one.publish(vec![record(Topic::Alerts, "opened")], Some(Positions::after("scorer", &read))).await;
-    // Who has read since the change holds a newer membership, under which the positions would count.
+    // The first member has not read since, or it would have the new membership and succeed.
     match stale {
         Err(BusError::Superseded { group }) => assert_eq!(group, "scorer"),
         other => panic!("{other:?}"),
@@ -107,23 +107,23 @@ async fn who_was_superseded_publishes_nothing() {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs Kafka"]
-async fn a_member_that_leaves_is_replaced_at_once() {
+async fn a_member_that_leaves_is_replaced_immediately() {
     let cluster = Cluster::with_topics().await;
     let (one, other) = (cluster.bus().await, cluster.bus().await);
     one.publish(vec![record(Topic::Snapshots, "a"), record(Topic::Snapshots, "b")], None).await.unwrap();
     let mut first = one.subscribe("scorer", &[Topic::Snapshots]).await.unwrap();
-    let read = soon(first.next(1)).await.unwrap();
+    let read = with_timeout(first.next(1)).await.unwrap();
     one.publish(Vec::new(), Some(Positions::after("scorer", &read))).await.unwrap();
     drop(first);
-    soon(one.close()).await;
+    with_timeout(one.close()).await;
     let mut second = other.subscribe("scorer", &[Topic::Snapshots]).await.unwrap();
-    assert_eq!(values(&mut *second, 1).await, ["b"]);
-    assert!(second.epoch() > 0);
+    assert_eq!(next_values(&mut *second, 1).await, ["b"]);
+    assert!(second.rebalance_count() > 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs Kafka"]
-async fn topics_are_made_as_they_must_be() {
+async fn topics_are_created_and_corrected_as_configured() {
     let mut cluster = Cluster::new();
     let error = KafkaBus::open(&cluster.config).await.err().unwrap();
     assert!(matches!(&error, BusError::TopicsMissing { topics, .. } if topics.len() == Topic::ALL.len()), "{error}");
@@ -149,11 +149,11 @@ async fn topics_are_made_as_they_must_be() {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs Kafka"]
-async fn what_no_topic_takes_is_refused_and_the_next_record_goes_on() {
+async fn a_record_too_large_for_the_broker_is_rejected_and_later_records_are_published() {
     let mut cluster = Cluster::with_topics().await;
     cluster.config.max_record_bytes = 8 << 20;
     let bus = cluster.bus().await;
-    // What cannot be compressed, beyond the broker's limit of a megabyte.
+    // Incompressible, and larger than the broker's limit of 1 MB.
     let mut state = 1u64;
     let mut noise = || {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
@@ -161,21 +161,21 @@ async fn what_no_topic_takes_is_refused_and_the_next_record_goes_on() {
     };
     let value: Vec<u8> = (0..2 << 20).map(|_| noise()).collect();
     let large = Record::new(Topic::Models, "cohort", value, Timestamp(1));
-    let error = soon(bus.publish(vec![large.clone()], None)).await.unwrap_err();
-    assert!(matches!(error, BusError::RefusedBySize { topic: Topic::Models, .. }), "{error}");
-    let error = soon(bus.publish(vec![record(Topic::Alerts, "a"), large], None)).await.unwrap_err();
-    assert!(matches!(error, BusError::RefusedBySize { topic: Topic::Models, .. }), "{error}");
-    // Compressed, as much is no trouble.
-    let even = Record::new(Topic::Models, "cohort", vec![7; 2 << 20], Timestamp(1));
-    soon(bus.publish(vec![even], None)).await.unwrap();
-    soon(bus.publish(vec![record(Topic::Alerts, "b"), record(Topic::Alerts, "c")], None)).await.unwrap();
+    let error = with_timeout(bus.publish(vec![large.clone()], None)).await.unwrap_err();
+    assert!(matches!(error, BusError::RejectedBySize { topic: Topic::Models, .. }), "{error}");
+    let error = with_timeout(bus.publish(vec![record(Topic::Alerts, "a"), large], None)).await.unwrap_err();
+    assert!(matches!(error, BusError::RejectedBySize { topic: Topic::Models, .. }), "{error}");
+    // A compressible record of the same size is accepted.
+    let compressible = Record::new(Topic::Models, "cohort", vec![7; 2 << 20], Timestamp(1));
+    with_timeout(bus.publish(vec![compressible], None)).await.unwrap();
+    with_timeout(bus.publish(vec![record(Topic::Alerts, "b"), record(Topic::Alerts, "c")], None)).await.unwrap();
     let mut alerts = Vec::new();
     bus::for_each(&bus, Topic::Alerts, |delivery| alerts.push(delivery.value)).await.unwrap();
     assert_eq!(alerts, [b"b", b"c"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_broker_that_is_not_there_is_named() {
+async fn an_unreachable_broker_is_named() {
     let kafka = KafkaConfig { brokers: "127.0.0.1:1".to_owned(), ..KafkaConfig::default() };
     let error = bus::open(&BusConfig { kind: BusKind::Kafka, kafka, ..BusConfig::default() }).await.err().unwrap();
     assert!(matches!(error, BusError::Unreachable { .. }), "{error}");

@@ -1,4 +1,4 @@
-//! The buses, by the contract and where they go beyond it.
+//! The contract of the bus, and the properties of each implementation.
 #![allow(clippy::unwrap_used)]
 
 mod config;
@@ -13,11 +13,11 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bus::{
     Bus, BusConfig, EmbeddedBus,
-    contract::{MAX_RECORD_BYTES, PARTITIONS, Place},
+    contract::{Fixture, MAX_RECORD_BYTES, PARTITIONS},
 };
 use tempfile::TempDir;
 
-/// A data directory of its own.
+/// A temporary directory with the data directory of a bus.
 struct Directory(TempDir);
 
 impl Directory {
@@ -31,7 +31,7 @@ impl Directory {
 }
 
 #[async_trait]
-impl Place for Directory {
+impl Fixture for Directory {
     async fn open(&self) -> Arc<dyn Bus> {
         let config = BusConfig { partitions: PARTITIONS, max_record_bytes: MAX_RECORD_BYTES, ..self.config() };
         Arc::new(EmbeddedBus::open(&config).await.unwrap())

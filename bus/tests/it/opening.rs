@@ -1,4 +1,4 @@
-//! What can be wrong with the place or the file, and what is said about it.
+//! Errors when the data directory or the file is unusable.
 
 use std::{error::Error, fs, path::Path, process::Command, time::Duration};
 
@@ -19,18 +19,18 @@ fn file(config: &BusConfig) -> std::path::PathBuf {
 }
 
 #[tokio::test]
-async fn a_path_below_a_file_is_no_directory() {
+async fn a_data_directory_below_a_file_is_an_error() {
     let directory = Directory::new();
-    let in_the_way = directory.0.path().join("file");
-    fs::write(&in_the_way, "").unwrap();
-    let config = BusConfig { path: in_the_way.join("data"), ..BusConfig::default() };
+    let obstacle = directory.0.path().join("file");
+    fs::write(&obstacle, "").unwrap();
+    let config = BusConfig { path: obstacle.join("data"), ..BusConfig::default() };
     let error = fails_to_open(&config).await;
-    assert!(matches!(&error, BusError::Directory { path, .. } if *path == config.path), "{error}");
+    assert!(matches!(&error, BusError::DataDirectory { path, .. } if *path == config.path), "{error}");
     assert!(error.source().is_some());
 }
 
 #[tokio::test]
-async fn a_directory_in_the_place_of_the_file_cannot_be_written() {
+async fn a_directory_with_the_name_of_the_file_is_not_writable() {
     let config = Directory::new().config();
     fs::create_dir_all(file(&config)).unwrap();
     let error = fails_to_open(&config).await;
@@ -38,10 +38,10 @@ async fn a_directory_in_the_place_of_the_file_cannot_be_written() {
 }
 
 #[tokio::test]
-async fn a_file_that_is_no_database_is_left_alone() {
+async fn a_file_that_is_not_a_database_is_not_changed() {
     let directory = Directory::new();
     let config = directory.config();
-    let text = "These are the shopping lists of the last four years, and nobody wants to lose them.\n".repeat(20);
+    let text = "Shopping lists of the last four years, which must not be lost.\n".repeat(20);
     fs::create_dir_all(&config.path).unwrap();
     fs::write(file(&config), &text).unwrap();
     let error = fails_to_open(&config).await;
@@ -50,20 +50,20 @@ async fn a_file_that_is_no_database_is_left_alone() {
 }
 
 #[tokio::test]
-async fn the_database_of_another_program_is_left_alone() {
+async fn the_database_of_another_program_is_not_changed() {
     let directory = Directory::new();
     let config = directory.config();
     fs::create_dir_all(&config.path).unwrap();
     let other = Connection::open(file(&config)).unwrap();
     other.execute_batch("CREATE TABLE recipes (name TEXT)").unwrap();
     let error = fails_to_open(&config).await;
-    assert!(matches!(error, BusError::Foreign { found: 0, .. }), "{error}");
+    assert!(matches!(error, BusError::ForeignDatabase { found: 0, .. }), "{error}");
     let tables: i64 = other.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0)).unwrap();
     assert_eq!(tables, 1);
 }
 
 #[tokio::test]
-async fn a_file_of_a_later_release_is_left_alone() {
+async fn a_file_of_a_later_release_is_rejected() {
     let directory = Directory::new();
     let config = directory.config();
     drop(EmbeddedBus::open(&config).await.unwrap());
@@ -73,33 +73,33 @@ async fn a_file_of_a_later_release_is_left_alone() {
 }
 
 #[tokio::test]
-async fn a_damaged_file_is_an_error_and_no_panic() {
+async fn a_corrupt_file_is_an_error_and_not_a_panic() {
     let directory = Directory::new();
     let config = directory.config();
     let bus = EmbeddedBus::open(&config).await.unwrap();
     let records = (0..200).map(|n| Record::new(Topic::Alerts, "incident", vec![7; 2000], Timestamp(n))).collect();
     bus.publish(records, None).await.unwrap();
     drop(bus);
-    let damaged = directory.0.path().join("damaged");
-    fs::create_dir(&damaged).unwrap();
-    // The copy that a backup makes, all in one file.
-    let whole = Connection::open(file(&config)).unwrap();
-    whole.execute("VACUUM INTO ?1", [damaged.join("bus.sqlite").to_str().unwrap()]).unwrap();
-    let mut bytes = fs::read(damaged.join("bus.sqlite")).unwrap();
-    // The header and the schema's page stay, so that it opens.
+    let copy = directory.0.path().join("copy");
+    fs::create_dir(&copy).unwrap();
+    // Copy everything, the write-ahead log included, into one file.
+    let original = Connection::open(file(&config)).unwrap();
+    original.execute("VACUUM INTO ?1", [copy.join("bus.sqlite").to_str().unwrap()]).unwrap();
+    let mut bytes = fs::read(copy.join("bus.sqlite")).unwrap();
+    // Keep the header and the first page, so that the file opens.
     bytes[4096..].fill(0xa5);
-    fs::write(damaged.join("bus.sqlite"), bytes).unwrap();
-    let config = BusConfig { path: damaged, ..BusConfig::default() };
+    fs::write(copy.join("bus.sqlite"), bytes).unwrap();
+    let config = BusConfig { path: copy, ..BusConfig::default() };
     let error = match EmbeddedBus::open(&config).await {
         Ok(bus) => for_each(&bus, Topic::Alerts, |_| ()).await.unwrap_err(),
         Err(error) => error,
     };
-    assert!(matches!(error, BusError::Damaged { .. }), "{error}");
+    assert!(matches!(error, BusError::Corrupt { .. }), "{error}");
     assert!(error.hint().is_some());
 }
 
 #[tokio::test]
-async fn another_process_that_holds_the_lock_is_waited_for_only_so_long() {
+async fn waiting_for_the_lock_of_another_process_times_out() {
     let directory = Directory::new();
     let config = BusConfig { lock_timeout: Duration::from_millis(50), ..directory.config() };
     let bus = EmbeddedBus::open(&config).await.unwrap();
@@ -113,7 +113,7 @@ async fn another_process_that_holds_the_lock_is_waited_for_only_so_long() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn many_may_open_a_new_bus_at_once() {
+async fn several_handles_can_create_a_bus_at_the_same_time() {
     let directory = Directory::new();
     let openings: Vec<_> = (0..8)
         .map(|n| {
@@ -135,7 +135,7 @@ async fn many_may_open_a_new_bus_at_once() {
 }
 
 #[tokio::test]
-async fn a_new_data_directory_is_its_owners_alone() {
+async fn only_the_owner_can_access_a_new_data_directory() {
     use std::os::unix::fs::PermissionsExt;
     let directory = Directory::new();
     let bus = EmbeddedBus::open(&directory.config()).await.unwrap();
@@ -145,13 +145,13 @@ async fn a_new_data_directory_is_its_owners_alone() {
 
 #[tokio::test]
 #[ignore = "needs root"]
-async fn a_read_only_filesystem_is_named() {
+async fn a_read_only_filesystem_is_reported() {
     let (directory, mount) = (Directory::new(), Mount::tmpfs("size=8m"));
     let _bus = EmbeddedBus::open(&directory.config()).await.unwrap();
     let config = BusConfig { path: mount.path().join("data"), ..BusConfig::default() };
     fs::create_dir(&config.path).unwrap();
-    // A dropped bus closes its file a moment later, and until then the filesystem stays writable: make a copy with
-    // connections that are closed when they are dropped.
+    // A dropped bus closes its file a moment later, which would prevent the read-only remount: make a
+    // copy with connections that close when they are dropped.
     let original = Connection::open(file(&directory.config())).unwrap();
     original.execute("VACUUM INTO ?1", [file(&config).to_str().unwrap()]).unwrap();
     Connection::open(file(&config)).unwrap().pragma_update(None, "journal_mode", "WAL").unwrap();
@@ -162,7 +162,7 @@ async fn a_read_only_filesystem_is_named() {
 
 #[tokio::test]
 #[ignore = "needs root"]
-async fn a_filesystem_that_fills_up_is_named_and_loses_nothing() {
+async fn a_full_filesystem_is_reported_and_no_record_is_lost() {
     let mount = Mount::tmpfs("size=2m");
     let config = BusConfig { path: mount.path().join("data"), ..BusConfig::default() };
     let bus = EmbeddedBus::open(&config).await.unwrap();
@@ -181,7 +181,7 @@ async fn a_filesystem_that_fills_up_is_named_and_loses_nothing() {
     assert_eq!(found, (0..stored).collect::<Vec<_>>());
 }
 
-/// A filesystem of its own, until it is dropped.
+/// A mounted tmpfs, unmounted when dropped.
 struct Mount(tempfile::TempDir);
 
 impl Mount {
@@ -202,7 +202,7 @@ impl Mount {
 
 impl Drop for Mount {
     fn drop(&mut self) {
-        // Lazily: the bus's threads may have the file open for a moment longer.
+        // Lazily, because the threads of the bus can still have the file open.
         let _ = Command::new("umount").arg("-l").arg(self.path()).status();
     }
 }

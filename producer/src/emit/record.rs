@@ -16,7 +16,7 @@ pub fn with_drop_count(mut snapshot: GraphSnapshot, dropped: i64) -> Result<Reco
 fn encode(snapshot: &GraphSnapshot) -> Result<Record, CodecError> {
     let GraphSnapshot { host, run, sequence, ended_at, .. } = snapshot;
     let value = schemas::encode(snapshot)?;
-    Ok(Record::new(Topic::Snapshots, host.clone(), value, *ended_at).cloud_event(CloudEvent {
+    Ok(Record::new(Topic::Snapshots, host.clone(), value, *ended_at).with_cloud_event(CloudEvent {
         id: format!("{host}/{run}/{sequence}"),
         event_type: "detective.snapshot.v1",
         source: format!("detective-producer/{host}"),

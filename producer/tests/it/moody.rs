@@ -80,7 +80,7 @@ impl Bus for Moody {
         let mut mood = self.mood.subscribe();
         let mood = *mood.wait_for(|mood| *mood != Mood::Hangs).await.unwrap();
         match mood {
-            Mood::Fails => Err(BusError::Unreachable { brokers: "nowhere:1".into(), why: "a test".into() }),
+            Mood::Fails => Err(BusError::Unreachable { brokers: "nowhere:1".into(), reason: "a test".into() }),
             Mood::Stops => Err(BusError::Stopped),
             Mood::Takes | Mood::Hangs => self.inner.publish(records, positions).await,
         }

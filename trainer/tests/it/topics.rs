@@ -79,7 +79,8 @@ impl TestBus {
     /// Publishes an invalid record and waits for the `nth` dead letter. By then the trainer has
     /// processed all earlier records.
     async fn wait_until_processed(&self, nth: usize) -> Vec<Delivery> {
-        let junk = Record::new(Topic::Healthy, HOST, b"junk".to_vec(), schemas::Timestamp(7)).header("kept", *b"yes");
+        let junk =
+            Record::new(Topic::Healthy, HOST, b"junk".to_vec(), schemas::Timestamp(7)).with_header("kept", *b"yes");
         self.bus.publish(vec![junk], None).await.unwrap();
         self.wait_for(Topic::DeadLetter, nth).await
     }

@@ -105,7 +105,7 @@ impl Cluster {
         // The story was long ago, and what is old goes.
         let retention = RetentionConfig { alerts: Duration::MAX, ..RetentionConfig::default() };
         let config = BusConfig { kind: BusKind::Kafka, kafka, retention, ..BusConfig::default() };
-        let cluster = Cluster { config, partition: bus::partition_of(story::HOST, PARTITIONS) };
+        let cluster = Cluster { config, partition: bus::partition_for_key(story::HOST, PARTITIONS) };
         tokio::runtime::Runtime::new().unwrap().block_on(cluster.fill());
         cluster
     }
