@@ -77,15 +77,15 @@ fn judge_default(
         let mut found = Vec::new();
         for (column, deviation) in deviations(scaler, graph, at, row).enumerate() {
             let (Some(deviation), Some(observed)) = (deviation, row[column]) else { continue };
-            let measure = &scaler.measures()[column];
+            let scale = &scaler.scales()[column];
             let residual = residual(encoded, reconstruction, at, column);
             let unexplained = match normal {
                 Some(normal) => (residual - normal.residual_centre[column]) / normal.residual_spread[column],
                 None => residual,
             };
-            let strength = strength(measure.trouble_in(deviation), measure.trouble_in(unexplained));
+            let strength = strength(scale.abnormal_part(deviation), scale.abnormal_part(unexplained));
             let centre = normal.map_or(0.0, |normal| normal.centre[column]);
-            found.push(Deviation { column, expected: measure.invert(centre), observed, strength });
+            found.push(Deviation { column, expected: scale.invert(centre), observed, strength });
         }
         let score = combine(found.iter().map(|deviation| deviation.strength));
         found.retain(|deviation| deviation.strength >= WORTH_TELLING);

@@ -71,11 +71,12 @@ pub struct HostGraph {
 }
 
 impl HostGraph {
-    /// Checks the snapshot.
+    /// Checks the snapshot, and gives columns of earlier versions their present names.
     ///
     /// # Errors
-    /// The first unsoundness that is found.
-    pub fn new(snapshot: GraphSnapshot) -> Result<Self, GraphError> {
+    /// The first problem that is found.
+    pub fn new(mut snapshot: GraphSnapshot) -> Result<Self, GraphError> {
+        use_present_names(&mut snapshot);
         check_nodes(&snapshot.nodes)?;
         check_columns(&snapshot)?;
         let mut graph = DiGraph::with_capacity(snapshot.nodes.len(), snapshot.edges.len());
@@ -122,6 +123,15 @@ impl HostGraph {
             let other = if direction == Direction::Outgoing { edge.target() } else { edge.source() };
             (&self.snapshot.edges[*edge.weight()], other.index())
         })
+    }
+}
+
+/// Recordings and producers of earlier versions have other names for some columns.
+fn use_present_names(snapshot: &mut GraphSnapshot) {
+    for column in &mut snapshot.columns {
+        if let Some(name) = signals::present_name(&column.name, &column.unit) {
+            name.clone_into(&mut column.name);
+        }
     }
 }
 

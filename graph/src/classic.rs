@@ -1,6 +1,7 @@
 //! The eleven features of the original design, encoded as it did.
 
 use schemas::{Edge, EdgeKind, GraphSnapshot, Node, NodeKind};
+use signals::{Class, Signal, WaitFor};
 
 use crate::{Encoded, HostGraph};
 
@@ -43,8 +44,17 @@ pub fn encode(graph: &HostGraph) -> Encoded {
     }
 }
 
+/// What an abnormal value of a feature means to blame, where it means something.
+pub fn class(feature: &str) -> Option<Class> {
+    match feature {
+        "has_blocked" | "blocked_duration" => Some(Class::Wait(WaitFor::Lock)),
+        _ => None,
+    }
+}
+
 fn features(graph: &HostGraph, pressure: &Pressure, at: usize) -> [f32; 11] {
-    let value = |column: &str| graph.snapshot().column(column).and_then(|column| column.value(at)).unwrap_or(0.0);
+    let value =
+        |signal: Signal| graph.snapshot().column(signal.name()).and_then(|column| column.value(at)).unwrap_or(0.0);
     let incident = || graph.dependencies(at).chain(graph.dependants(at)).map(|(edge, _)| edge);
     // The original knew of waits for locks alone; that a pipe's reader waits is how pipes are.
     let is_wait =
@@ -56,8 +66,8 @@ fn features(graph: &HostGraph, pressure: &Pressure, at: usize) -> [f32; 11] {
     let (incoming, outgoing) = (incoming as f32, outgoing as f32);
     [
         node_type(&graph.nodes()[at]).unwrap_or(0.0),
-        (value("cpu_pct") / 100.0).min(1.0),
-        (value("memory_rss") / BYTES_PER_MB / 1000.0).min(1.0),
+        (value(Signal::CpuPct) / 100.0).min(1.0),
+        (value(Signal::MemoryRss) / BYTES_PER_MB / 1000.0).min(1.0),
         state(value),
         if incident().any(|edge| is_wait(&edge)) { 1.0 } else { 0.0 },
         (blocked / 1000.0).min(1.0),
@@ -81,9 +91,9 @@ fn node_type(node: &Node) -> Option<f32> {
 }
 
 /// S 0, R 1/3, D 2/3, Z 1, others 0.
-fn state(value: impl Fn(&str) -> f32) -> f32 {
-    let states = [("running", 1.0 / 3.0), ("disk_wait", 2.0 / 3.0), ("zombie", 1.0)];
-    states.into_iter().find(|(flag, _)| value(flag) > 0.5).map_or(0.0, |(_, state)| state)
+fn state(value: impl Fn(Signal) -> f32) -> f32 {
+    let states = [(Signal::Running, 1.0 / 3.0), (Signal::DiskWait, 2.0 / 3.0), (Signal::Zombie, 1.0)];
+    states.into_iter().find(|(flag, _)| value(*flag) > 0.5).map_or(0.0, |(_, state)| state)
 }
 
 /// The host's pressure, the same on every node.
@@ -94,12 +104,13 @@ struct Pressure {
 
 impl Pressure {
     fn of(snapshot: &GraphSnapshot) -> Self {
-        let most = |name: &str| {
-            let values = snapshot.column(name).map_or(&[][..], |column| &column.values);
+        let most = |signal: Signal| {
+            let values = snapshot.column(signal.name()).map_or(&[][..], |column| &column.values);
             values.iter().copied().fold(0.0, f32::max)
         };
-        let combined = 0.3 * most("psi_cpu_some") + 0.4 * most("psi_memory_some") + 0.3 * most("psi_io_some");
-        let critical = most("psi_memory_full").max(most("psi_io_full"));
+        let combined =
+            0.3 * most(Signal::PsiCpuSome) + 0.4 * most(Signal::PsiMemorySome) + 0.3 * most(Signal::PsiIoSome);
+        let critical = most(Signal::PsiMemoryFull).max(most(Signal::PsiIoFull));
         Pressure { combined: combined / 100.0, critical: critical / 100.0 }
     }
 }

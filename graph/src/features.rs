@@ -65,12 +65,12 @@ pub(crate) fn deviations(
     row: &[Option<f32>],
 ) -> impl Iterator<Item = Option<f32>> {
     let normal = scaler.normal(&graph.nodes()[at]);
-    row.iter().zip(scaler.measures()).enumerate().map(move |(column, (raw, measure))| {
-        let transformed = measure.transform((*raw)?);
+    row.iter().zip(scaler.scales()).enumerate().map(move |(column, (raw, scale))| {
+        let transformed = scale.transform((*raw)?);
         match normal.and_then(|normal| Some((*normal.centre.get(column)?, *normal.spread.get(column)?))) {
             Some((centre, spread)) => Some((transformed - centre) / spread),
-            // A kind that was never seen has no normal: its floor is the only measure.
-            None => Some(transformed / measure.floor),
+            // A kind without a baseline has nothing but the floor to compare with.
+            None => Some(transformed / scale.floor()),
         }
     })
 }

@@ -7,7 +7,7 @@ use schemas::{Calibration, Node, NodeKind, RoleCalibration};
 use crate::{
     HostGraph,
     features::ColumnValues,
-    recipe::{Measure, Recipe},
+    recipe::{ColumnScale, Recipe},
 };
 
 /// Median absolute deviation to standard deviation of a normal distribution.
@@ -24,7 +24,7 @@ const UNKNOWN_LEVEL: f32 = 4.0;
 /// Centre and spread of every column for each role, and for each kind as the fallback.
 #[derive(Clone, Debug, Default)]
 pub struct Scaler {
-    measures: Vec<Measure>,
+    scales: Vec<ColumnScale>,
     by_role: HashMap<NodeKind, HashMap<String, Normal>>,
 }
 
@@ -57,7 +57,7 @@ impl Scaler {
             };
             by_role.entry(role.kind.clone()).or_default().insert(role.role.clone(), normal);
         }
-        Scaler { measures: measures(recipe), by_role }
+        Scaler { scales: column_scales(recipe), by_role }
     }
 
     /// What is normal for this node: for its role, else for its kind.
@@ -67,39 +67,39 @@ impl Scaler {
     }
 
     /// How each column is compared.
-    pub fn measures(&self) -> &[Measure] {
-        &self.measures
+    pub fn scales(&self) -> &[ColumnScale] {
+        &self.scales
     }
 }
 
 /// Fits centre and spread of each column for every role that the graphs show, and for every kind as the fallback. The residual
 /// figures are those of a model that explains nothing; [`crate::anomaly::fit_residuals`] sets them.
 pub fn fit(recipe: &Recipe, graphs: &[HostGraph]) -> Vec<RoleCalibration> {
-    let measures = measures(recipe);
+    let scales = column_scales(recipe);
     let mut samples: HashMap<(&NodeKind, &str), Samples> = HashMap::new();
     for graph in graphs {
         let values = ColumnValues::of(recipe, graph);
         for (at, node) in graph.nodes().iter().enumerate() {
             let key = (&node.kind, node.role.as_str());
-            samples.entry(key).or_insert_with(|| Samples::new(measures.len())).add(&measures, values.row(at));
+            samples.entry(key).or_insert_with(|| Samples::new(scales.len())).add(&scales, values.row(at));
         }
     }
     let mut votes: HashMap<&NodeKind, Votes> = HashMap::new();
     let mut roles = Vec::with_capacity(samples.len());
     for ((kind, role), samples) in samples {
-        let (has_values, fitted) = samples.finish(kind, role, &measures);
-        votes.entry(kind).or_insert_with(|| Votes::new(measures.len())).add(&has_values, &fitted);
+        let (has_values, fitted) = samples.finish(kind, role, &scales);
+        votes.entry(kind).or_insert_with(|| Votes::new(scales.len())).add(&has_values, &fitted);
         roles.push(fitted);
     }
-    let kinds: Vec<RoleCalibration> = votes.into_iter().map(|(kind, votes)| votes.finish(kind, &measures)).collect();
+    let kinds: Vec<RoleCalibration> = votes.into_iter().map(|(kind, votes)| votes.finish(kind, &scales)).collect();
     widen_rare_roles(&mut roles, &kinds);
     roles.extend(kinds);
     roles.sort_by(|a, b| (&a.kind, &a.role).cmp(&(&b.kind, &b.role)));
     roles
 }
 
-fn measures(recipe: &Recipe) -> Vec<Measure> {
-    recipe.columns.iter().map(Measure::of).collect()
+fn column_scales(recipe: &Recipe) -> Vec<ColumnScale> {
+    recipe.columns.iter().map(ColumnScale::for_column).collect()
 }
 
 /// The transformed values of one role, per column.
@@ -113,17 +113,17 @@ impl Samples {
         Samples { observations: 0, columns: vec![Vec::new(); n_columns] }
     }
 
-    fn add(&mut self, measures: &[Measure], row: &[Option<f32>]) {
+    fn add(&mut self, scales: &[ColumnScale], row: &[Option<f32>]) {
         self.observations += 1;
-        for ((values, measure), raw) in self.columns.iter_mut().zip(measures).zip(row) {
-            values.extend(raw.map(|raw| measure.transform(raw)));
+        for ((values, scale), raw) in self.columns.iter_mut().zip(scales).zip(row) {
+            values.extend(raw.map(|raw| scale.transform(raw)));
         }
     }
 
     /// What is normal for the role, and which columns it has values of.
-    fn finish(self, kind: &NodeKind, role: &str, measures: &[Measure]) -> (Vec<bool>, RoleCalibration) {
+    fn finish(self, kind: &NodeKind, role: &str, scales: &[ColumnScale]) -> (Vec<bool>, RoleCalibration) {
         let has_values = self.columns.iter().map(|values| !values.is_empty()).collect();
-        let fitted = self.columns.into_iter().zip(measures).map(|(values, measure)| centre_and_spread(values, measure));
+        let fitted = self.columns.into_iter().zip(scales).map(|(values, scale)| centre_and_spread(values, scale));
         (has_values, explains_nothing(kind, role, self.observations, fitted.unzip()))
     }
 }
@@ -147,12 +147,12 @@ impl Votes {
     }
 
     /// What a role that was never seen is compared with. One busy role among many does not make it normal to be busy.
-    fn finish(self, kind: &NodeKind, measures: &[Measure]) -> RoleCalibration {
-        let fitted = self.centres.into_iter().zip(measures).map(|(mut centres, measure)| {
+    fn finish(self, kind: &NodeKind, scales: &[ColumnScale]) -> RoleCalibration {
+        let fitted = self.centres.into_iter().zip(scales).map(|(mut centres, scale)| {
             let centre = quantile(&mut centres, 0.5).unwrap_or(0.0);
             let upper = quantile(&mut centres, 0.75).unwrap_or(centre);
-            let widening = if measure.is_level { UNKNOWN_LEVEL } else { 1.0 };
-            let floor = measure.floor.max(measure.relative_floor * centre.abs()) * widening;
+            let widening = if scale.is_level { UNKNOWN_LEVEL } else { 1.0 };
+            let floor = scale.floor_at(centre) * widening;
             (centre, ((upper - centre) / P75_IN_SIGMA).max(floor))
         });
         explains_nothing(kind, "", self.observations, fitted.unzip())
@@ -180,13 +180,12 @@ fn explains_nothing(
 
 /// Median, and the larger of the two robust spreads: around the middle, and out to the 99th percentile, which sees the bursts
 /// that the middle does not.
-fn centre_and_spread(mut values: Vec<f32>, measure: &Measure) -> (f32, f32) {
+fn centre_and_spread(mut values: Vec<f32>, scale: &ColumnScale) -> (f32, f32) {
     let centre = quantile(&mut values, 0.5).unwrap_or(0.0);
     let p99 = quantile(&mut values, 0.99).unwrap_or(centre);
     let mut deviations: Vec<f32> = values.iter().map(|value| (value - centre).abs()).collect();
     let middle = quantile(&mut deviations, 0.5).unwrap_or(0.0) * MAD_TO_SIGMA;
-    let floor = measure.floor.max(measure.relative_floor * centre.abs());
-    (centre, middle.max((p99 - centre) / P99_IN_SIGMA).max(floor))
+    (centre, middle.max((p99 - centre) / P99_IN_SIGMA).max(scale.floor_at(centre)))
 }
 
 /// A role that was seen a few times only is given at least the spread of its kind, so that its third second is no surprise.

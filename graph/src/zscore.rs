@@ -18,7 +18,7 @@ pub fn judge(recipe: &Recipe, scaler: &Scaler, threshold: f32, graph: &HostGraph
         let row = values.row(at);
         let found = deviations(scaler, graph, at, row).enumerate().filter_map(|(column, deviation)| {
             let centre = normal.map_or(0.0, |normal| normal.centre[column]);
-            let expected = scaler.measures()[column].invert(centre);
+            let expected = scaler.scales()[column].invert(centre);
             Some(Deviation { column, expected, observed: row[column]?, strength: deviation?.abs() })
         });
         let mut found: Vec<Deviation> = found.collect();

@@ -8,9 +8,10 @@ mod steps;
 use std::collections::BTreeMap;
 
 use schemas::{Edge, EdgeKind, NodeKind};
+use signals::{Class, Signal, WaitFor};
 
-use crate::score::Judged;
-use steps::{LATE, ONLY_SUFFERED, TAKES_FROM_OTHERS, WAITING, Walk, own_trouble, walk};
+use crate::score::{self, Judged};
+use steps::{TAKES_FROM_OTHERS, Walk, own_symptom, walk};
 
 /// One trouble in one sweep: its root and who suffers from it.
 #[derive(Clone, Debug, PartialEq)]
@@ -44,7 +45,8 @@ pub fn cases(judged: &Judged) -> Vec<Case> {
     let mut by_root: BTreeMap<usize, Case> = BTreeMap::new();
     for node in (0..judged.graph.nodes().len()).filter(|&node| judged.alarms(node)) {
         let walk = walk(judged, node);
-        if walk.end == node && own_trouble(judged, node).is_some_and(|trouble| ONLY_SUFFERED.contains(&trouble)) {
+        if walk.end == node && own_symptom(judged, node).is_some_and(|own| own.class.is_some_and(Class::is_effect_only))
+        {
             continue;
         }
         let case = by_root.entry(walk.end).or_insert_with(|| Case::new(judged, &walk));
@@ -63,7 +65,7 @@ pub fn without_blame(judged: &Judged) -> Vec<Case> {
     let of_its_own = |node: usize| Case {
         root: node,
         is_known: true,
-        trouble: judged.trouble(node).unwrap_or_default().to_owned(),
+        trouble: judged.symptom(node).map(|column| column.name.clone()).unwrap_or_default(),
         locked_file: None,
         score: judged.scores[node].score,
         victims: Vec::new(),
@@ -88,18 +90,20 @@ fn is_waited_for(judged: &Judged, walk: &Walk) -> bool {
 /// Whether others wait for the node to read what they write.
 fn keeps_writers(judged: &Judged, node: usize) -> bool {
     let waits = judged.graph.dependants(node).filter(|(edge, _)| edge.kind == EdgeKind::WaitsFor);
-    waits.into_iter().any(|(_, writer)| judged.trouble(writer) == Some("write_wait_ms"))
+    waits.into_iter().any(|(_, writer)| {
+        judged.symptom(writer).is_some_and(|column| column.class == Some(Class::Wait(WaitFor::Reader)))
+    })
 }
 
 impl Case {
     fn new(judged: &Judged, walk: &Walk) -> Case {
-        let trouble = match own_trouble(judged, walk.end) {
+        let trouble = match own_symptom(judged, walk.end) {
             // A stopped or starved holder is blamed for that; one that only holds, for holding.
             Some(own)
                 if judged.scores[walk.end].score > TAKES_FROM_OTHERS
-                    && !(WAITING.contains(&own) && is_waited_for(judged, walk)) =>
+                    && !(own.class.is_some_and(Class::is_blocking) && is_waited_for(judged, walk)) =>
             {
-                own.to_owned()
+                own.name.clone()
             }
             _ if keeps_writers(judged, walk.end) => DOES_NOT_READ.to_owned(),
             _ => HOLDS_LOCK.to_owned(),
@@ -129,11 +133,12 @@ impl Case {
 
     /// Adds those who wait for the root without being beyond the threshold themselves, and sorts.
     fn finish(&mut self, judged: &Judged) {
+        let is_late = score::class(&self.trouble).is_some_and(Class::is_late);
         let depends = |(edge, _): &(&Edge, usize)| match &edge.kind {
             EdgeKind::WaitsFor => edge.blocked_ms.is_some(),
             // Whoever talks to one that is stopped will wait for it.
             EdgeKind::Connects | EdgeKind::Pipes => {
-                self.trouble == "stopped" || (edge.blocked_ms.is_some() && LATE.contains(&self.trouble.as_str()))
+                self.trouble == Signal::Stopped.name() || (edge.blocked_ms.is_some() && is_late)
             }
             _ => false,
         };

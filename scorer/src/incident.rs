@@ -7,7 +7,7 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use schemas::{EventKind, GraphSnapshot, Incident, IncidentState, RootCauseEvent, Timestamp};
 
 use crate::{blame::Case, config::AlarmConfig, score::Judged};
-use active::{ActiveIncident, fingerprint};
+use active::{ActiveIncident, fingerprint, present_fingerprint};
 
 /// Number of sweeps that persistence looks at.
 const PERSISTENCE_SWEEPS: usize = 3;
@@ -37,7 +37,8 @@ impl IncidentTracker {
     pub fn new(config: AlarmConfig, known: impl IntoIterator<Item = Incident>) -> IncidentTracker {
         let mut active = Vec::new();
         let mut last_by_fingerprint = HashMap::new();
-        for incident in known {
+        for mut incident in known {
+            incident.fingerprint = present_fingerprint(&incident.fingerprint);
             last_by_fingerprint.insert(incident.fingerprint.clone(), incident.incident.clone());
             if incident.state != IncidentState::Resolved {
                 active.push(ActiveIncident::restore(incident));

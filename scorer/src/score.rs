@@ -1,7 +1,8 @@
 //! One snapshot judged: every node's score, by the model.
 
-use graph::{GraphError, HostGraph, NodeScore, anomaly, classic, features};
-use schemas::GraphSnapshot;
+use graph::{GraphError, HostGraph, NodeScore, Profile, Recipe, anomaly, classic, features};
+use schemas::{GraphSnapshot, Unit};
+use signals::{Class, Signal};
 use thiserror::Error;
 
 use crate::model::{Model, ModelError};
@@ -12,21 +13,43 @@ pub struct Judged {
     pub graph: HostGraph,
     /// A score for each node, in units of the alarm threshold.
     pub scores: Vec<NodeScore>,
-    /// The name and unit of each column that a deviation may point to.
-    pub columns: Vec<(String, String)>,
+    /// The columns that a deviation may point to.
+    pub columns: Vec<ScoredColumn>,
+}
+
+/// A column whose values were scored.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ScoredColumn {
+    /// The column's name.
+    pub name: String,
+    /// The unit of its values.
+    pub unit: Unit,
+    /// What an abnormal value means, if the column is known.
+    pub class: Option<Class>,
+}
+
+impl ScoredColumn {
+    /// A column with the class that its name has.
+    pub fn new(name: &str, unit: Unit) -> ScoredColumn {
+        ScoredColumn { name: name.to_owned(), unit, class: class(name) }
+    }
+}
+
+/// What an abnormal value of the column means, if it is known.
+pub fn class(column: &str) -> Option<Class> {
+    Signal::from_name(column).map(Signal::class).or_else(|| classic::class(column))
 }
 
 impl Judged {
     /// The column that deviates most at this node.
-    pub fn trouble(&self, node: usize) -> Option<&str> {
-        let column = self.scores[node].deviations.first()?.column;
-        self.columns.get(column).map(|(name, _)| name.as_str())
+    pub fn symptom(&self, node: usize) -> Option<&ScoredColumn> {
+        self.columns.get(self.scores[node].deviations.first()?.column)
     }
 
     /// The columns that deviate at this node and how much, in spreads, the strongest first.
-    pub fn troubles(&self, node: usize) -> impl Iterator<Item = (&str, f32)> {
+    pub fn symptoms(&self, node: usize) -> impl Iterator<Item = (&ScoredColumn, f32)> {
         let deviations = self.scores[node].deviations.iter();
-        deviations.filter_map(|deviation| Some((self.columns.get(deviation.column)?.0.as_str(), deviation.strength)))
+        deviations.filter_map(|deviation| Some((self.columns.get(deviation.column)?, deviation.strength)))
     }
 
     /// Whether the node is beyond the alarm threshold and may be a suspect.
@@ -56,14 +79,15 @@ pub fn judge(model: &Model, snapshot: GraphSnapshot) -> Result<Judged, ScoreErro
     let reconstruction = model.reconstruct(&encoded)?;
     let threshold = model.release().calibration.threshold;
     let scores = anomaly::judge(model.recipe(), model.scaler(), threshold, &graph, &encoded, &reconstruction);
-    Ok(Judged { graph, scores, columns: column_names(model) })
+    Ok(Judged { graph, scores, columns: scored_columns(model.recipe()) })
 }
 
-fn column_names(model: &Model) -> Vec<(String, String)> {
-    match model.recipe().profile {
-        graph::Profile::Classic => classic::FEATURES.iter().map(|name| ((*name).to_owned(), String::new())).collect(),
-        graph::Profile::Default => {
-            model.recipe().columns.iter().map(|column| (column.name.clone(), column.unit.to_string())).collect()
+/// The columns that deviations under this recipe point to.
+pub fn scored_columns(recipe: &Recipe) -> Vec<ScoredColumn> {
+    match recipe.profile {
+        Profile::Classic => classic::FEATURES.iter().map(|name| ScoredColumn::new(name, Unit::default())).collect(),
+        Profile::Default => {
+            recipe.columns.iter().map(|column| ScoredColumn::new(&column.name, column.unit.clone())).collect()
         }
     }
 }

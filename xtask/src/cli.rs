@@ -20,7 +20,7 @@ enum Task {
     Tidy(tidy::TidyArgs),
     /// Print random names and doc comments, for a reader who has not seen the project to explain.
     Sample(sample::SampleArgs),
-    /// Write the manual of all settings, `docs/configuration.md`.
+    /// Write the rendered pages, `docs/configuration.md` and `docs/signals.md`.
     Reference,
     /// Check on a Docker engine that the programs of `docker-compose.yml` find a root cause.
     ComposeCheck(compose_check::ComposeCheckArgs),

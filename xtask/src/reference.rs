@@ -1,4 +1,4 @@
-//! Renders the manual of all settings from their doc comments.
+//! Pages of `docs/` that are rendered from the code.
 
 use std::process::Command;
 
@@ -6,16 +6,22 @@ use anyhow::{Context, bail};
 
 use crate::repository::root;
 
-/// Writes `docs/configuration.md`. A test of `detective` checks that the page is up to date.
+/// Writes `docs/configuration.md` and `docs/signals.md`. Tests of `detective` and `signals` check that they are current.
 ///
 /// # Errors
-/// If the manual cannot be rendered or written.
+/// If a page cannot be rendered or written.
 pub fn run() -> anyhow::Result<()> {
-    let command = ["run", "--quiet", "--locked", "--package", "detective", "--", "manual"];
-    let output = Command::new("cargo").args(command).current_dir(root()).output().context("cannot run `cargo`")?;
+    render("docs/configuration.md", &["--package", "detective", "--", "manual"])?;
+    render("docs/signals.md", &["--package", "signals", "--example", "manual"])
+}
+
+/// Writes a page that a program of the workspace prints.
+fn render(page: &str, program: &[&str]) -> anyhow::Result<()> {
+    let command = [&["run", "--quiet", "--locked"], program].concat();
+    let output = Command::new("cargo").args(&command).current_dir(root()).output().context("cannot run `cargo`")?;
     if !output.status.success() {
         bail!("`cargo {}` failed: {}", command.join(" "), String::from_utf8_lossy(&output.stderr));
     }
-    let path = root().join("docs/configuration.md");
+    let path = root().join(page);
     std::fs::write(&path, output.stdout).with_context(|| format!("cannot write `{}`", path.display()))
 }

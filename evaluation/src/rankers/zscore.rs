@@ -3,7 +3,7 @@
 use graph::{HostGraph, Recipe, Scaler, anomaly::may_be_suspect, threshold, zscore};
 use schemas::{GraphSnapshot, ModelRelease};
 
-use scorer::score::{Judged, ScoreError};
+use scorer::score::{Judged, ScoreError, scored_columns};
 
 /// What is normal, and how far from it alarms.
 #[derive(Clone, Debug)]
@@ -28,8 +28,7 @@ impl ZScore {
     pub(super) fn judge(&self, snapshot: GraphSnapshot) -> Result<Judged, ScoreError> {
         let graph = HostGraph::new(snapshot)?;
         let scores = zscore::judge(&self.recipe, &self.scaler, self.threshold, &graph);
-        let columns = self.recipe.columns.iter().map(|column| (column.name.clone(), column.unit.to_string())).collect();
-        Ok(Judged { graph, scores, columns })
+        Ok(Judged { graph, scores, columns: scored_columns(&self.recipe) })
     }
 }
 

@@ -1,7 +1,8 @@
 //! Small hosts.
 
 use graph::HostGraph;
-use schemas::{Column, Edge, GraphSnapshot, Node};
+use schemas::{Column, Edge, Form, GraphSnapshot, Node, Unit};
+use signals::Signal;
 
 /// A host from lines: `kind name column=value ...` for nodes, `source > target kind [blocked_ms]` for edges between names.
 pub fn snapshot(text: &str) -> GraphSnapshot {
@@ -42,12 +43,7 @@ fn add_node(snapshot: &mut GraphSnapshot, words: &[&str]) {
             Some(column) => column,
             None => {
                 let (unit, form) = unit_and_form(name);
-                snapshot.columns.push(Column {
-                    name: name.into(),
-                    unit: unit.into(),
-                    form: form.into(),
-                    ..Column::default()
-                });
+                snapshot.columns.push(Column { name: name.into(), unit, form, ..Column::default() });
                 snapshot.columns.len() - 1
             }
         };
@@ -56,14 +52,10 @@ fn add_node(snapshot: &mut GraphSnapshot, words: &[&str]) {
     }
 }
 
-fn unit_and_form(name: &str) -> (&'static str, &'static str) {
-    match name {
-        "cpu_pct" => ("percent", "rate"),
-        "memory_rss" => ("B", "gauge"),
-        "memory_growth" => ("B/s", "rate"),
-        "blocked_ms" => ("ms", "gauge"),
-        "stopped" | "running" | "disk_wait" | "zombie" => ("flag", "flag"),
-        name if name.starts_with("psi_") => ("percent", "gauge"),
-        _ => ("", "gauge"),
+/// Of a signal its own; a column that is none has no unit.
+fn unit_and_form(name: &str) -> (Unit, Form) {
+    match Signal::from_name(name).map(Signal::definition) {
+        Some(signal) => (signal.unit.clone(), signal.form.clone()),
+        None => (Unit::default(), Form::Gauge),
     }
 }

@@ -1,6 +1,6 @@
 //! The robust z-score, and columns of which less is trouble.
 
-use graph::{HostGraph, NodeScore, Profile, Recipe, Scaler, recipe::Measure, scale, zscore};
+use graph::{HostGraph, NodeScore, Profile, Recipe, Scaler, recipe::ColumnScale, scale, zscore};
 use schemas::{Calibration, ColumnSpec};
 
 use crate::fixture::graph;
@@ -29,10 +29,10 @@ fn a_score_is_the_most_extreme_columns_distance_from_the_median_on_either_side()
 #[test]
 fn of_what_should_all_be_good_less_is_trouble_and_what_is_left_counts() {
     let column = ColumnSpec { name: "a".into(), unit: "percent-good".into(), form: "gauge".into() };
-    let measure = Measure::of(&column);
-    let spreads = |percent: f32| (measure.transform(percent) - measure.transform(100.0)) / measure.floor;
-    assert!(measure.trouble_in(spreads(99.0)) < 3.0, "one failure in a hundred is no alarm by itself");
-    assert!(measure.trouble_in(spreads(50.0)) > 7.5);
-    assert_eq!(measure.trouble_in(-spreads(50.0)), 0.0);
-    assert!((measure.invert(measure.transform(97.0)) - 97.0).abs() < 1e-3);
+    let scale = ColumnScale::for_column(&column);
+    let spreads = |percent: f32| (scale.transform(percent) - scale.transform(100.0)) / scale.floor();
+    assert!(scale.abnormal_part(spreads(99.0)) < 3.0, "one failure in a hundred is no alarm by itself");
+    assert!(scale.abnormal_part(spreads(50.0)) > 7.5);
+    assert_eq!(scale.abnormal_part(-spreads(50.0)), 0.0);
+    assert!((scale.invert(scale.transform(97.0)) - 97.0).abs() < 1e-3);
 }

@@ -3,56 +3,15 @@
 use std::collections::HashSet;
 
 use schemas::{Edge, EdgeBasis, EdgeKind, NodeKind};
+use signals::{Class, Resource};
 
-use crate::score::Judged;
-
-/// What a process lacks, and what the one uses who took it.
-const CONTENTION: [(&str, &[&str]); 4] = [
-    ("run_delay_pct", &["cpu_pct"]),
-    ("major_faults", &["memory_growth", "memory_rss"]),
-    ("disk_wait", &["write_bytes", "read_bytes"]),
-    ("block_delay_pct", &["write_bytes", "read_bytes"]),
-];
-
-/// What is nobody's own trouble: lacks, for without one who took the resource there is nobody to name, and what was added to a filesystem,
-/// which is told from the moment that this is nearly full and is trouble only for those who lack the room.
-pub(super) const ONLY_SUFFERED: [&str; 7] =
-    ["run_delay_pct", "major_faults", "block_delay_pct", "answer_wait_ms", "read_wait_ms", "write_wait_ms", "filled"];
+use crate::score::{Judged, ScoredColumn};
 
 /// A deviation of what it uses that is this part of the deviation of what it lacks says that a node has used it up itself.
 const USES_IT_UP: f32 = 0.5;
 
 /// One who takes a resource from others is blamed from this score on, below the alarm threshold: that others starve speaks too.
 pub(super) const TAKES_FROM_OTHERS: f32 = 0.5;
-
-/// The troubles of nodes that wait or are waited for, at a lock or to be read from.
-pub(super) const WAITING: [&str; 8] = [
-    "blocked_ms",
-    "blocks_ms",
-    "blocks_tasks",
-    "lock_wait_ms",
-    "lock_waiters",
-    "write_wait_ms",
-    "has_blocked",
-    "blocked_duration",
-];
-
-/// The troubles of those who keep others waiting, which they may do because they wait themselves.
-pub(super) const LATE: [&str; 6] =
-    ["owing_ms", "unread_ms", "answer_wait_ms", "read_wait_ms", "disk_wait", "futex_wait_ms"];
-
-/// What a control group does to the processes in it, and what the one of them uses that brought it about.
-const GROUP_LIMITS: [(&str, &[&str]); 6] = [
-    ("frozen", &[]),
-    ("throttled_pct", &["cpu_pct"]),
-    ("throttled_periods_pct", &["cpu_pct"]),
-    ("at_memory_limit", &["memory_growth", "memory_rss"]),
-    ("memory_limit_used_pct", &["memory_growth", "memory_rss"]),
-    ("group_oom_kills", &["memory_growth", "memory_rss"]),
-];
-
-/// What is wrong with a filesystem that cannot be written to.
-const FULL: [&str; 3] = ["space_used_pct", "inodes_used_pct", "read_only"];
 
 /// Relations along which a failure does not travel from the one depended on.
 const NOT_BLAMED: [EdgeKind; 6] = [
@@ -112,15 +71,18 @@ pub(super) fn walk(judged: &Judged, from: usize) -> Walk {
 }
 
 fn step(judged: &Judged, node: usize) -> Step {
-    let trouble = own_trouble(judged, node).unwrap_or_default();
-    let is_waiting = !judged.alarms(node) || WAITING.contains(&trouble) || LATE.contains(&trouble);
+    let symptom = own_symptom(judged, node).and_then(|column| column.class);
+    let is_waiting = !judged.alarms(node) || symptom.is_some_and(|class| class.is_blocking() || class.is_late());
     if is_waiting && let Some(step) = step_to_holder(judged, node) {
         return step;
     }
-    step_to_group(judged, node, trouble)
-        .or_else(|| step_to_filesystem(judged, node, trouble))
-        .or_else(|| step_to_member(judged, node, trouble))
-        .or_else(|| step_to_consumer(judged, node, trouble))
+    symptom
+        .and_then(|class| {
+            step_to_group(judged, node, class)
+                .or_else(|| step_to_filesystem(judged, node, class))
+                .or_else(|| step_to_member(judged, node, class))
+                .or_else(|| step_to_consumer(judged, node, class))
+        })
         .or_else(|| step_to_failed_dependency(judged, node))
         .unwrap_or(Step::End)
 }
@@ -153,9 +115,8 @@ fn holder_of(judged: &Judged, file: usize) -> Option<Step> {
 }
 
 /// A process that is held up blames the control group, its own or one around that, which holds it up.
-fn step_to_group(judged: &Judged, node: usize, trouble: &str) -> Option<Step> {
-    let is_held_up = LATE.contains(&trouble) || CONTENTION.iter().any(|(lacked, _)| *lacked == trouble);
-    if !is_held_up {
+fn step_to_group(judged: &Judged, node: usize, symptom: Class) -> Option<Step> {
+    if !symptom.is_late() && symptom.lacked_resource().is_none() {
         return None;
     }
     let (mut at, mut seen) = (node, HashSet::from([node]));
@@ -164,20 +125,25 @@ fn step_to_group(judged: &Judged, node: usize, trouble: &str) -> Option<Step> {
             .graph
             .dependencies(at)
             .find(|(edge, group)| edge.kind == EdgeKind::MemberOf && seen.insert(*group))?;
-        let limits = |trouble: &str| GROUP_LIMITS.iter().any(|(limit, _)| *limit == trouble);
-        if judged.alarms(group) && judged.trouble(group).is_some_and(limits) {
+        if judged.alarms(group) && judged.symptom(group).and_then(|column| column.class).is_some_and(holds_members_up) {
             return Some(Step::To { node: group, file: None, is_observed: true });
         }
         at = group;
     }
 }
 
+/// Whether a control group with this symptom keeps the processes in it from running.
+fn holds_members_up(symptom: Class) -> bool {
+    matches!(symptom, Class::Suspended | Class::Limit(Resource::Cpu | Resource::Memory))
+}
+
 /// Who cannot write blames the filesystem that is full.
-fn step_to_filesystem(judged: &Judged, node: usize, trouble: &str) -> Option<Step> {
-    if trouble != "failing_writes" {
+fn step_to_filesystem(judged: &Judged, node: usize, symptom: Class) -> Option<Step> {
+    if symptom != Class::Failure(Some(Resource::StorageSpace)) {
         return None;
     }
-    let is_full = |filesystem: usize| judged.trouble(filesystem).is_some_and(|trouble| FULL.contains(&trouble));
+    let full = Some(Class::Limit(Resource::StorageSpace));
+    let is_full = |filesystem: usize| judged.symptom(filesystem).is_some_and(|column| column.class == full);
     let filesystems =
         judged.graph.dependencies(node).filter(|(edge, _)| edge.kind == EdgeKind::Opens).map(|(_, other)| other);
     let filesystem = filesystems.filter(|other| judged.alarms(*other)).find(|other| is_full(*other))?;
@@ -185,43 +151,46 @@ fn step_to_filesystem(judged: &Judged, node: usize, trouble: &str) -> Option<Ste
 }
 
 /// A group at its limit, or a filesystem that is full, blames the one of those who use it that uses much more than is normal.
-fn step_to_member(judged: &Judged, node: usize, trouble: &str) -> Option<Step> {
-    let limit = GROUP_LIMITS.iter().find(|(limit, _)| *limit == trouble);
-    let (relation, consumed): (EdgeKind, &[&str]) = match limit {
-        Some((_, consumed)) => (EdgeKind::MemberOf, consumed),
-        None if FULL.contains(&trouble) => (EdgeKind::Opens, &["write_bytes", "written", "filled"]),
-        None => return None,
+fn step_to_member(judged: &Judged, node: usize, symptom: Class) -> Option<Step> {
+    let (relation, resource) = match symptom {
+        Class::Limit(resource @ (Resource::Cpu | Resource::Memory)) => (EdgeKind::MemberOf, resource),
+        Class::Limit(Resource::StorageSpace) => (EdgeKind::Opens, Resource::StorageSpace),
+        _ => return None,
     };
     let users = || judged.graph.dependants(node).filter(|(edge, _)| edge.kind == relation);
-    let user = worst(judged, users().map(|(_, user)| user), consumed)?;
+    let user = worst(judged, users().map(|(_, user)| user), resource)?;
     let is_observed = users().any(|(edge, other)| other == user && edge.basis == EdgeBasis::Observed);
     Some(Step::To { node: user, file: None, is_observed })
 }
 
 /// The one of them that deviates most, of those that use more of that.
-fn worst(judged: &Judged, nodes: impl Iterator<Item = usize>, consumed: &[&str]) -> Option<usize> {
+fn worst(judged: &Judged, nodes: impl Iterator<Item = usize>, resource: Resource) -> Option<usize> {
     nodes
         .filter(|&node| judged.scores[node].score > TAKES_FROM_OTHERS)
-        .filter(|&node| judged.troubles(node).any(|(column, _)| consumed.contains(&column)))
+        .filter(|&node| judged.symptoms(node).any(|(column, _)| consumes(column, resource)))
         .max_by(|&a, &b| judged.scores[a].score.total_cmp(&judged.scores[b].score))
 }
 
 /// The trouble that a node is in by itself. One that lacks a resource and uses much more of it than is normal lacks it for that:
 /// hogs starve each other, and a limit that is used up holds up the one that used it up.
-pub(super) fn own_trouble(judged: &Judged, node: usize) -> Option<&str> {
-    let trouble = judged.trouble(node)?;
-    let Some((_, consumed)) = CONTENTION.iter().find(|(lacked, _)| *lacked == trouble) else { return Some(trouble) };
+pub(super) fn own_symptom(judged: &Judged, node: usize) -> Option<&ScoredColumn> {
+    let symptom = judged.symptom(node)?;
+    let Some(resource) = symptom.class.and_then(Class::lacked_resource) else { return Some(symptom) };
     let lack = judged.scores[node].deviations.first().map_or(0.0, |deviation| deviation.strength);
     let uses =
-        judged.troubles(node).find(|(column, strength)| consumed.contains(column) && *strength >= lack * USES_IT_UP);
-    Some(uses.map_or(trouble, |(column, _)| column))
+        judged.symptoms(node).find(|(column, strength)| consumes(column, resource) && *strength >= lack * USES_IT_UP);
+    Some(uses.map_or(symptom, |(column, _)| column))
+}
+
+fn consumes(column: &ScoredColumn, resource: Resource) -> bool {
+    column.class.is_some_and(|class| class.consumes(resource))
 }
 
 /// Who starves for a resource blames the one that uses much more of it than is normal.
-fn step_to_consumer(judged: &Judged, node: usize, trouble: &str) -> Option<Step> {
-    let (_, consumed) = CONTENTION.iter().find(|(lacked, _)| *lacked == trouble)?;
+fn step_to_consumer(judged: &Judged, node: usize, symptom: Class) -> Option<Step> {
+    let resource = symptom.lacked_resource()?;
     let others = (0..judged.graph.nodes().len()).filter(|&other| other != node);
-    let consumer = worst(judged, others, consumed)?;
+    let consumer = worst(judged, others, resource)?;
     Some(Step::To { node: consumer, file: None, is_observed: false })
 }
 

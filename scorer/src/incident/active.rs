@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use schemas::{EventKind, Incident, IncidentState, RootCauseEvent, Stage, Suspect};
+use signals::Signal;
 
 use super::Change;
 use crate::{blame::Case, reasons, score::Judged, suspects};
@@ -125,6 +126,14 @@ impl ActiveIncident {
 pub(super) fn fingerprint(judged: &Judged, case: &Case) -> String {
     let node = &judged.graph.nodes()[case.root];
     format!("{}|{}|{}", node.kind, node.role, case.trouble)
+}
+
+/// The fingerprint with the present name of its signal: incidents of earlier versions may carry a former
+/// name.
+pub(super) fn present_fingerprint(fingerprint: &str) -> String {
+    let parts = fingerprint.rsplit_once('|');
+    let present = parts.and_then(|(node, symptom)| Some(format!("{node}|{}", Signal::from_name(symptom)?.name())));
+    present.unwrap_or_else(|| fingerprint.to_owned())
 }
 
 /// The affected node that has waited longest, as the first failure.

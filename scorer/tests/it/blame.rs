@@ -35,7 +35,7 @@ fn the_holder_of_a_lock_outranks_those_who_wait_for_it() {
     check(
         "process writer1 blocked_ms=1.3
          process writer2 blocked_ms=1.4
-         process rotator blocks_ms=1.2
+         process rotator blocks_others_ms=1.2
          file app.log lock_wait_ms=1.4
          writer1 > app.log waits-lock 2000
          writer2 > app.log waits-lock 3000
@@ -72,8 +72,8 @@ fn a_holder_that_is_quiet_itself_is_found_from_its_victims() {
 fn blame_goes_through_a_chain_of_waiters_to_its_end() {
     check(
         "process last blocked_ms=1.2
-         process middle blocked_ms=1.5 blocks_ms=1.6
-         process first blocks_ms=1.4
+         process middle blocked_ms=1.5 blocks_others_ms=1.6
+         process first blocks_others_ms=1.4
          file a
          file b
          last > middle waits-for 2000
@@ -207,7 +207,7 @@ fn pressure_is_felt_by_a_system_and_never_started_by_it() {
 fn who_does_not_read_is_blamed_by_those_who_write_to_it() {
     check(
         "process feeder write_wait_ms=1.4
-         process sink blocks_ms=1.3
+         process sink blocks_others_ms=1.3
          feeder > sink waits-for 4000",
         expect![[r#"
             sink (pid 101): does not read what is written to it; 1 process waits, the longest for 4.0 s
@@ -220,9 +220,9 @@ fn who_does_not_read_is_blamed_by_those_who_write_to_it() {
 #[test]
 fn a_server_that_owes_answers_because_it_waits_for_a_lock_is_not_the_cause() {
     check(
-        "process client answer_wait_ms=1.8
-         process server owing_ms=1.7 blocked_ms=1.6
-         process rotator blocks_ms=1.2
+        "process client response_wait_ms=1.8
+         process server request_pending_ms=1.7 blocked_ms=1.6
+         process rotator blocks_others_ms=1.2
          file app.log lock_wait_ms=1.4
          client > server connects 5000
          server > app.log waits-lock 5000
@@ -241,9 +241,9 @@ fn a_server_that_owes_answers_because_it_waits_for_a_lock_is_not_the_cause() {
 #[test]
 fn clients_that_wait_for_an_answer_blame_the_server_that_stands_still() {
     check(
-        "process client1 answer_wait_ms=1.6
-         process client2 answer_wait_ms=0.4
-         process db stopped=1.3 owing_ms=1.2
+        "process client1 response_wait_ms=1.6
+         process client2 response_wait_ms=0.4
+         process db stopped=1.3 request_pending_ms=1.2
          process cache
          client1 > db connects 3000
          client2 > db connects 2000
@@ -260,7 +260,7 @@ fn clients_that_wait_for_an_answer_blame_the_server_that_stands_still() {
 #[test]
 fn a_client_whose_server_is_as_always_names_nobody() {
     check(
-        "process client answer_wait_ms=1.6\nprocess db\nclient > db connects 3000",
+        "process client response_wait_ms=1.6\nprocess db\nclient > db connects 3000",
         expect![[r#"
         1.60 client initiating
     "#]],
@@ -285,7 +285,7 @@ fn who_is_held_up_by_its_group_blames_the_group_and_that_the_one_that_used_it_up
         "#]],
     );
     check(
-        "process web owing_ms=1.6
+        "process web request_pending_ms=1.6
          cgroup pod frozen=1.5
          web > pod member-of",
         expect![[r#"
@@ -299,7 +299,7 @@ fn who_is_held_up_by_its_group_blames_the_group_and_that_the_one_that_used_it_up
 #[test]
 fn who_cannot_write_blames_the_full_filesystem_and_that_the_one_that_fills_it() {
     check(
-        "process app failing_writes=1.6
+        "process app failed_writes=1.6
          process filler write_bytes=0.9
          process other write_bytes=0.8
          file disk space_used_pct=1.4
@@ -314,8 +314,8 @@ fn who_cannot_write_blames_the_full_filesystem_and_that_the_one_that_fills_it() 
         "#]],
     );
     check(
-        "process app failing_writes=1.6
-         process filler filled=0.9
+        "process app failed_writes=1.6
+         process filler filesystem_growth=0.9
          file disk space_used_pct=1.4
          app > disk opens
          filler >? disk opens",
@@ -327,7 +327,7 @@ fn who_cannot_write_blames_the_full_filesystem_and_that_the_one_that_fills_it() 
         "#]],
     );
     check(
-        "process app failing_writes=1.6\nfile disk space_used_pct=1.4\napp > disk opens",
+        "process app failed_writes=1.6\nfile disk space_used_pct=1.4\napp > disk opens",
         expect![[r#"
             file `disk`: space in use: 140 %, normally 0 %; 1 other suffers
             1.76 disk initiating
@@ -339,7 +339,8 @@ fn who_cannot_write_blames_the_full_filesystem_and_that_the_one_that_fills_it() 
 #[test]
 fn who_is_found_by_an_inferred_edge_is_inferred() {
     for (edge, is_observed) in [(">", true), (">?", false)] {
-        let sweep = format!("process filler filled=0.9\nfile disk space_used_pct=1.4\nfiller {edge} disk opens");
+        let sweep =
+            format!("process filler filesystem_growth=0.9\nfile disk space_used_pct=1.4\nfiller {edge} disk opens");
         let cases = blame::cases(&judged(0, &sweep));
         assert_eq!(cases.iter().map(|case| case.is_observed).collect::<Vec<_>>(), [is_observed], "{edge}");
     }
@@ -347,14 +348,16 @@ fn who_is_found_by_an_inferred_edge_is_inferred() {
 
 #[test]
 fn who_writes_to_a_filesystem_that_troubles_nobody_is_not_named() {
-    assert!(blame::cases(&judged(0, "process writer filled=1.4\nfile disk\nwriter > disk opens")).is_empty());
+    assert!(
+        blame::cases(&judged(0, "process writer filesystem_growth=1.4\nfile disk\nwriter > disk opens")).is_empty()
+    );
 }
 
 #[test]
 fn a_reader_that_is_waited_for_does_not_fail_because_of_its_writer() {
     check(
         "process feed write_wait_ms=1.6
-         process sink blocks_ms=1.6
+         process sink blocks_others_ms=1.6
          feed > sink waits-for 4000
          sink > feed pipes",
         expect![[r#"

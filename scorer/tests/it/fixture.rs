@@ -2,31 +2,16 @@
 
 use graph::{Deviation, HostGraph, NodeScore};
 use schemas::{Edge, GraphSnapshot, Node, Timestamp};
-use scorer::score::Judged;
+use scorer::score::{Judged, ScoredColumn};
+use signals::Signal;
 
-/// The columns that deviations may name.
-const COLUMNS: [(&str, &str); 20] = [
-    ("unread_ms", "ms"),
-    ("answer_wait_ms", "ms"),
-    ("at_memory_limit", "1/s"),
-    ("failing_writes", "1/s"),
-    ("filled", "B"),
-    ("frozen", "flag"),
-    ("owing_ms", "ms"),
-    ("space_used_pct", "percent"),
-    ("throttled_pct", "percent"),
-    ("write_bytes", "B/s"),
-    ("write_wait_ms", "ms"),
-    ("blocked_ms", "ms"),
-    ("blocks_ms", "ms"),
-    ("cpu_pct", "percent"),
-    ("error_rate", "percent"),
-    ("lock_wait_ms", "ms"),
-    ("memory_growth", "B/s"),
-    ("run_delay_pct", "percent"),
-    ("stopped", "flag"),
-    ("latency", "s"),
-];
+/// The columns that deviations may name: all signals, and two of a foreign graph.
+fn columns() -> Vec<ScoredColumn> {
+    let signals = Signal::ALL.iter().map(|signal| signal.definition());
+    let foreign =
+        [("error_rate", "percent"), ("latency", "s")].map(|(name, unit)| ScoredColumn::new(name, unit.into()));
+    signals.map(|signal| ScoredColumn::new(signal.name, signal.unit.clone())).chain(foreign).collect()
+}
 
 /// A sweep from lines: `kind name [column=score ...]` is a node whose columns deviate so far (1 is the threshold), and
 /// `source > target kind [blocked_ms]` an edge; `>?` is an inferred one.
@@ -51,8 +36,7 @@ pub fn judged(sequence: i64, text: &str) -> Judged {
             }
         }
     }
-    let columns = COLUMNS.iter().map(|(name, unit)| ((*name).to_owned(), (*unit).to_owned())).collect();
-    Judged { graph: HostGraph::new(snapshot).unwrap(), scores, columns }
+    Judged { graph: HostGraph::new(snapshot).unwrap(), scores, columns: columns() }
 }
 
 fn add_node(snapshot: &mut GraphSnapshot, words: &[&str]) {
@@ -86,11 +70,12 @@ fn add_edge(snapshot: &mut GraphSnapshot, words: &[&str]) {
 }
 
 fn score(words: &[&str]) -> NodeScore {
+    let columns = columns();
     let mut deviations: Vec<Deviation> = words
         .iter()
         .map(|word| {
             let (name, strength) = word.split_once('=').unwrap();
-            let column = COLUMNS.iter().position(|(column, _)| *column == name).unwrap();
+            let column = columns.iter().position(|column| column.name == name).unwrap();
             let strength = strength.parse::<f32>().unwrap();
             Deviation { column, expected: 0.0, observed: strength * 100.0, strength }
         })

@@ -101,7 +101,7 @@ fn the_root_cause_is_updated_when_the_lock_holder_becomes_visible() {
 
 #[test]
 fn an_affected_node_that_catches_up_is_not_blamed() {
-    let held = "process writer blocked_ms=1.3\nprocess rotator blocks_ms=1.3\nfile log\nwriter > rotator waits-for 2000\nwriter > log waits-lock 2000\nrotator > log holds-lock";
+    let held = "process writer blocked_ms=1.3\nprocess rotator blocks_others_ms=1.3\nfile log\nwriter > rotator waits-for 2000\nwriter > log waits-lock 2000\nrotator > log holds-lock";
     let burst = "process writer cpu_pct=1.5\nprocess rotator\nfile log";
     let mut host = Host::new();
     assert_eq!(host.sweeps(2, held), [EventKind::Opened]);

@@ -3,20 +3,21 @@
 use crate::repository::{manifest, read, root};
 
 /// The crates of the workspace that each crate may depend on, `dev-dependencies` included.
-const ALLOWED: [(&str, &[&str]); 12] = [
+const ALLOWED: [(&str, &[&str]); 13] = [
     ("schemas", &[]),
-    ("graph", &["schemas"]),
+    ("signals", &["schemas"]),
+    ("graph", &["schemas", "signals"]),
     ("bus", &["schemas"]),
     ("service", &[]),
     ("hostread", &["schemas"]),
-    ("producer", &["schemas", "bus", "service", "hostread"]),
-    ("trainer", &["schemas", "graph", "bus", "service"]),
-    ("scorer", &["schemas", "graph", "bus", "service"]),
+    ("producer", &["schemas", "signals", "bus", "service", "hostread"]),
+    ("trainer", &["schemas", "signals", "graph", "bus", "service"]),
+    ("scorer", &["schemas", "signals", "graph", "bus", "service"]),
     ("faults", &["schemas", "service"]),
-    ("evaluation", &["schemas", "graph", "service", "hostread", "producer", "trainer", "scorer", "faults"]),
+    ("evaluation", &["schemas", "signals", "graph", "service", "hostread", "producer", "trainer", "scorer", "faults"]),
     (
         "detective",
-        &["schemas", "graph", "bus", "service", "hostread", "producer", "trainer", "scorer", "faults", "evaluation"],
+        &["schemas", "signals", "graph", "bus", "service", "hostread", "producer", "trainer", "scorer", "faults", "evaluation"],
     ),
     ("xtask", &[]),
 ];

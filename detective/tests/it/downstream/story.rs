@@ -5,7 +5,7 @@ use schemas::{Edge, GraphSnapshot, Node, Timestamp};
 use scorer::{
     AlarmConfig, blame,
     incident::{Change, IncidentTracker},
-    score::Judged,
+    score::{Judged, ScoredColumn},
 };
 
 pub const HOST: &str = "web-1";
@@ -134,7 +134,7 @@ impl Sweep {
     }
 
     fn judged(self) -> Judged {
-        let columns = ["blocked_ms", "blocks_ms"].map(|name| (name.to_owned(), "ms".to_owned())).to_vec();
+        let columns = ["blocked_ms", "blocks_others_ms"].map(|name| ScoredColumn::new(name, "ms".into())).to_vec();
         Judged { graph: HostGraph::new(self.snapshot).unwrap(), scores: self.scores, columns }
     }
 }

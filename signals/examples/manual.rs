@@ -1,0 +1,5 @@
+//! Prints `docs/signals.md`.
+
+fn main() {
+    print!("{}", signals::manual::render());
+}
