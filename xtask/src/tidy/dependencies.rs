@@ -17,7 +17,19 @@ const ALLOWED: [(&str, &[&str]); 13] = [
     ("evaluation", &["schemas", "signals", "graph", "service", "hostread", "producer", "trainer", "scorer", "faults"]),
     (
         "detective",
-        &["schemas", "signals", "graph", "bus", "service", "hostread", "producer", "trainer", "scorer", "faults", "evaluation"],
+        &[
+            "schemas",
+            "signals",
+            "graph",
+            "bus",
+            "service",
+            "hostread",
+            "producer",
+            "trainer",
+            "scorer",
+            "faults",
+            "evaluation",
+        ],
     ),
     ("xtask", &[]),
 ];
