@@ -306,7 +306,7 @@ fn who_cannot_write_blames_the_full_filesystem_and_that_the_one_that_fills_it() 
          app > disk opens
          filler > disk opens",
         expect![[r#"
-            filler (pid 101): writing: 90 B/s, normally 0 B/s; 1 other suffers
+            filler (pid 101): writes to storage: 90 B/s, normally 0 B/s; 1 other suffers
             1.76 filler initiating
             0.80 app first_failure
             0.80 other initiating
@@ -320,7 +320,7 @@ fn who_cannot_write_blames_the_full_filesystem_and_that_the_one_that_fills_it() 
          app > disk opens
          filler >? disk opens",
         expect![[r#"
-            filler (pid 101): what it has added to a nearly full filesystem: 90 B, normally 0 B; 1 other suffers
+            filler (pid 101): bytes added to a nearly full filesystem: 90 B, normally 0 B; 1 other suffers
             1.76 filler initiating
             0.80 app first_failure
             0.70 disk impact
@@ -329,7 +329,7 @@ fn who_cannot_write_blames_the_full_filesystem_and_that_the_one_that_fills_it() 
     check(
         "process app failed_writes=1.6\nfile disk space_used_pct=1.4\napp > disk opens",
         expect![[r#"
-            file `disk`: space in use: 140 %, normally 0 %; 1 other suffers
+            file `disk`: space used: 140 %, normally 0 %; 1 other suffers
             1.76 disk initiating
             0.80 app first_failure
         "#]],
@@ -392,7 +392,7 @@ fn who_used_up_the_quota_of_its_group_is_blamed_though_it_is_held_up_itself() {
          worker1 > workers member-of
          worker2 > workers member-of",
         expect![[r#"
-            worker1 (pid 100): leaving unread what it received: 170 ms, normally 0 ms; 2 others suffer
+            worker1 (pid 100): received data left unread: 170 ms, normally 0 ms; 2 others suffer
             1.87 worker1 initiating
             0.75 worker2 first_failure
             0.70 workers impact

@@ -39,7 +39,7 @@ fn a_wrong_checksum_is_rejected() {
 
 #[test]
 fn another_recipe_or_profile_is_rejected() {
-    check(|release| release.recipe += 1, "expected recipe 3, found recipe 4 with profile `default`");
+    check(|release| release.recipe += 1, "expected recipe 4, found recipe 5 with profile `default`");
     check(|release| release.profile = "fancy".into(), "profile `fancy`");
 }
 
