@@ -97,14 +97,7 @@ Examples:
   detective replay night.avro --speed 60    an hour in a minute
   detective replay night.avro --speed max --hosts 100")]
     Replay(ReplayArgs),
-    /// Tell how good the detective is, over cases whose answers are known.
-    #[command(after_help = "\
-Examples:
-  detective evaluate cases                  a table for each way to rank
-  detective evaluate cases --hint           those who rank are told which node shows the symptom
-  detective evaluate cases --json --pictures pictures
-  detective evaluate trial --plan deploy/demo/plan.toml
-                                            start a shop, learn, play every fault once, and judge that")]
+    /// Measure how well root causes are found, on cases with a known answer.
     Evaluate(EvaluateArgs),
     /// Print the manual of all settings.
     #[command(hide = true)]

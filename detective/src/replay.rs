@@ -64,11 +64,11 @@ pub async fn run(config: Config, args: &ReplayArgs) -> anyhow::Result<()> {
     player.tell_end();
     bus.close().await;
     let Some(Ok(())) = played else { return played.unwrap_or(Ok(())) };
-    if let Recording::Raw(raw) = &recording {
-        raw.tell_cut();
+    if let Recording::RawReads(reads) = &recording {
+        reads.print_cut_warning();
     }
     let whole = format!("all {} whole snapshots of `{}` are published", recording.len(), args.file.display());
-    recording.take_broken().map_or(Ok(()), |broken| Err(broken.context(whole)))
+    recording.take_read_error().map_or(Ok(()), |broken| Err(broken.context(whole)))
 }
 
 struct Player {
@@ -91,7 +91,7 @@ struct Player {
 
 impl Player {
     fn new(args: &ReplayArgs, recording: &Recording, bus: Arc<dyn Bus>) -> Player {
-        let (first, last) = recording.times();
+        let (first, last) = recording.time_range();
         let pace = Pace::new(args.speed, first, last);
         let takes = match args.speed {
             Speed::Max => "as fast as the bus takes them".to_owned(),
@@ -102,7 +102,7 @@ impl Player {
         eprintln!(
             "replaying {} snapshots of {} over {}, {takes}",
             recording.len(),
-            hosts(recording.hosts()),
+            hosts(recording.host_count()),
             span(last.millis_since(first))
         );
         Player {

@@ -1,16 +1,16 @@
-//! From marks to figures.
+//! The figures of a ranker over many cases.
 
 use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::{
-    intervals::{interval, quantile, repeats},
-    judge::{MOST_PLACES, Mark},
-    lesson::Quiet,
+use crate::{
+    bootstrap::{clusters, confidence_interval, quantile},
+    false_alarms::FalseAlarmCount,
+    judge::{MAX_K, Outcome},
 };
 
-/// What a ranker is worth over some cases. What they cannot give is none.
+/// The figures of a ranker. `None`: the cases cannot give the figure.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 #[expect(missing_docs, reason = "`docs/quality.md` defines them")]
 pub struct Figures {
@@ -34,61 +34,66 @@ pub struct Figures {
     pub false_alarms: Option<usize>,
     pub false_alarm_episodes: Option<usize>,
     pub healthy_host_days: Option<f64>,
-    /// The 95 % interval of each figure that has one.
+    /// The 95 % interval of each figure that has one, by the key of the figure.
     pub intervals: BTreeMap<&'static str, [f64; 2]>,
 }
 
-/// From a fault to its alarm, of the faults that had one.
+/// Seconds from a fault to its alarm, over the faults that have one.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-#[expect(missing_docs, reason = "seconds")]
+#[expect(missing_docs, reason = "the names say it")]
 pub struct TimeToAlarm {
     pub median: f64,
     pub p95: f64,
 }
 
-/// None were counted: the upper end of the 95 % interval of a Poisson rate, in counts (Garwood, Biometrika 1936), -ln .025. What is drawn
-/// anew of nothing is nothing.
-const MOST_OF_NONE: f64 = 3.689;
+/// Upper end of the 95 % interval of a Poisson count of zero, -ln 0.025 (Garwood, Biometrika 1936).
+/// Resampling would give an interval of width zero.
+const UPPER_BOUND_OF_ZERO: f64 = 3.689;
 
 /// A figure of one case.
-type Of = fn(&Mark) -> Option<f64>;
+type FigureOfCase = fn(&Outcome) -> Option<f64>;
 
-/// Means over cases.
-const MEANS: [(&str, Of); 8] = [
-    ("AC@1", |mark| Some(mark.accuracy[0])),
-    ("AC@3", |mark| Some(mark.accuracy[2])),
-    ("AC@5", |mark| Some(mark.accuracy[4])),
-    ("Avg@5", |mark| Some(mark.accuracy.iter().sum::<f64>() / MOST_PLACES as f64)),
-    ("MRR", |mark| Some(mark.reciprocal)),
-    ("strict@5", |mark| mark.strict),
-    ("alarm_recall", |mark| mark.alarmed.map(as_number)),
-    ("first_incident_names_it", |mark| mark.named.map(as_number)),
+/// Figures that are means over cases.
+const MEANS: [(&str, FigureOfCase); 8] = [
+    ("AC@1", |outcome| Some(outcome.accuracy[0])),
+    ("AC@3", |outcome| Some(outcome.accuracy[2])),
+    ("AC@5", |outcome| Some(outcome.accuracy[4])),
+    ("Avg@5", |outcome| Some(outcome.accuracy.iter().sum::<f64>() / MAX_K as f64)),
+    ("MRR", |outcome| Some(outcome.reciprocal_rank)),
+    ("strict@5", |outcome| outcome.strict),
+    ("alarm_recall", |outcome| outcome.alarmed.map(to_number)),
+    ("first_incident_names_it", |outcome| outcome.first_incident_names_it.map(to_number)),
 ];
 
 impl Figures {
-    /// The figures over these cases and healthy stretches, each with its interval. Beside each is what it repeats.
-    pub fn of(marks: &[(String, &Mark)], quiet: &[(String, Quiet)]) -> Figures {
+    /// Computes the figures and their intervals. Cases and spans of healthy time come with a key:
+    /// those with the same key repeat each other.
+    pub fn compute(outcomes: &[(String, &Outcome)], healthy: &[(String, FalseAlarmCount)]) -> Figures {
         let mut intervals = BTreeMap::new();
-        let mut with_interval = |name, repeats: &[Vec<usize>], figure: &dyn Fn(&[usize]) -> Option<f64>| {
-            intervals.extend(interval(repeats, figure).map(|interval| (name, interval)));
-            figure(&repeats.concat())
+        let mut with_interval = |name, clusters: &[Vec<usize>], figure: &dyn Fn(&[usize]) -> Option<f64>| {
+            intervals.extend(confidence_interval(clusters, figure).map(|interval| (name, interval)));
+            figure(&clusters.concat())
         };
-        let (of_marks, of_quiet) =
-            (repeats(marks.iter().map(|(key, _)| key)), repeats(quiet.iter().map(|(key, _)| key)));
-        let [ac_1, ac_3, ac_5, avg_5, mrr, strict_5, alarm_recall, names_it] = MEANS.map(|(name, of)| {
-            with_interval(name, &of_marks, &|drawn| mean(drawn.iter().filter_map(|&at| of(marks[at].1))))
-        });
-        let mut time = |name, q| with_interval(name, &of_marks, &|drawn| time_to_alarm(marks, drawn, q));
-        let (median, p95) = (time("time_to_alarm_s.median", 0.5), time("time_to_alarm_s.p95", 0.95));
-        let per_day = with_interval("false_alarms_per_host_day", &of_quiet, &|drawn| per_host_day(quiet, drawn));
-        let counted =
-            |count: fn(&Quiet) -> usize| per_day.map(|_| quiet.iter().map(|(_, quiet)| count(quiet)).sum::<usize>());
-        let days = per_day.map(|_| quiet.iter().map(|(_, quiet)| quiet.days).sum::<f64>());
-        if let (Some(0), Some(days)) = (counted(|quiet| quiet.incidents), days) {
-            intervals.insert("false_alarms_per_host_day", [0.0, MOST_OF_NONE / days]);
+        let cases = clusters(outcomes.iter().map(|(key, _)| key));
+        let spans = clusters(healthy.iter().map(|(key, _)| key));
+        let [ac_1, ac_3, ac_5, avg_5, mrr, strict_5, alarm_recall, first_incident_names_it] =
+            MEANS.map(|(name, figure)| {
+                with_interval(name, &cases, &|drawn| mean(drawn.iter().filter_map(|&index| figure(outcomes[index].1))))
+            });
+        let mut delay = |name, q| with_interval(name, &cases, &|drawn| alarm_delay(outcomes, drawn, q));
+        let median = delay("time_to_alarm_s.median", 0.5);
+        let p95 = delay("time_to_alarm_s.p95", 0.95);
+        let rate = with_interval("false_alarms_per_host_day", &spans, &|drawn| per_host_day(healthy, drawn));
+        // Without healthy time there is no rate, and no count either.
+        let total = |count: fn(&FalseAlarmCount) -> usize| rate.map(|_| healthy.iter().map(|(_, it)| count(it)).sum());
+        let false_alarms = total(|count| count.incidents);
+        let false_alarm_episodes = total(|count| count.episodes);
+        let healthy_host_days = rate.map(|_| healthy.iter().map(|(_, count)| count.host_days).sum::<f64>());
+        if let (Some(0), Some(days)) = (false_alarms, healthy_host_days) {
+            intervals.insert("false_alarms_per_host_day", [0.0, UPPER_BOUND_OF_ZERO / days]);
         }
         Figures {
-            n: marks.len(),
+            n: outcomes.len(),
             ac_1,
             ac_3,
             ac_5,
@@ -96,18 +101,18 @@ impl Figures {
             mrr,
             strict_5,
             alarm_recall,
-            false_alarms_per_host_day: per_day,
-            first_incident_names_it: names_it,
+            false_alarms_per_host_day: rate,
+            first_incident_names_it,
             time_to_alarm_s: median.zip(p95).map(|(median, p95)| TimeToAlarm { median, p95 }),
-            false_alarms: counted(|quiet| quiet.incidents),
-            false_alarm_episodes: counted(|quiet| quiet.episodes),
-            healthy_host_days: days,
+            false_alarms,
+            false_alarm_episodes,
+            healthy_host_days,
             intervals,
         }
     }
 }
 
-fn as_number(yes: bool) -> f64 {
+fn to_number(yes: bool) -> f64 {
     f64::from(u8::from(yes))
 }
 
@@ -116,14 +121,14 @@ fn mean(values: impl Iterator<Item = f64>) -> Option<f64> {
     (count > 0).then(|| sum / count as f64)
 }
 
-fn time_to_alarm(marks: &[(String, &Mark)], drawn: &[usize], q: f64) -> Option<f64> {
-    let mut times: Vec<f64> = drawn.iter().filter_map(|&at| marks[at].1.alarmed_after_s).collect();
-    quantile(&mut times, q)
+fn alarm_delay(outcomes: &[(String, &Outcome)], drawn: &[usize], q: f64) -> Option<f64> {
+    let mut delays: Vec<f64> = drawn.iter().filter_map(|&index| outcomes[index].1.alarm_delay_s).collect();
+    quantile(&mut delays, q)
 }
 
-/// Pooled: all incidents over all of the time.
-fn per_host_day(quiet: &[(String, Quiet)], drawn: &[usize]) -> Option<f64> {
-    let days: f64 = drawn.iter().map(|&at| quiet[at].1.days).sum();
-    let incidents: usize = drawn.iter().map(|&at| quiet[at].1.incidents).sum();
+/// All incidents over all healthy time.
+fn per_host_day(healthy: &[(String, FalseAlarmCount)], drawn: &[usize]) -> Option<f64> {
+    let days: f64 = drawn.iter().map(|&index| healthy[index].1.host_days).sum();
+    let incidents: usize = drawn.iter().map(|&index| healthy[index].1.incidents).sum();
     (days > 0.0).then(|| incidents as f64 / days)
 }

@@ -1,4 +1,4 @@
-//! Pictures of what was found out, as SVG files.
+//! The results of an evaluation as SVG files.
 
 mod bars;
 mod svg;
@@ -9,52 +9,54 @@ use std::path::PathBuf;
 use anyhow::Context;
 use service::Hint;
 
-use super::{cases::Case, exam::Answers, report::Results};
+use crate::{case::Case, case_run::CaseRun, results::Results};
 
-/// So many timelines are drawn; more would not be looked at.
-const MOST_TIMELINES: usize = 200;
+/// Maximum number of timelines. A directory of cases can hold far more than anyone looks at.
+const MAX_TIMELINES: usize = 200;
 
-/// Where the pictures go.
+/// The folder that pictures are written to.
 pub struct Folder {
     path: PathBuf,
-    timelines: std::cell::Cell<usize>,
+    timelines: usize,
 }
 
 impl Folder {
-    /// Makes the folder, if it is not there.
+    /// Creates the folder, unless it exists.
     ///
     /// # Errors
-    /// If it cannot be made.
+    /// If it cannot be created.
     pub fn create(path: PathBuf) -> anyhow::Result<Folder> {
-        let cannot = || format!("cannot make the folder `{}`", path.display());
+        let cannot = || format!("cannot create the folder `{}`", path.display());
         std::fs::create_dir_all(&path).with_context(cannot).hint("name a folder that this user may write")?;
-        Ok(Folder { path, timelines: 0.into() })
+        Ok(Folder { path, timelines: 0 })
     }
 
-    /// `ac.svg`: AC@1, AC@3 and AC@5 of all rankers; where cases tell a symptom, `ac-hint.svg` of what they answer if they are told.
+    /// Writes `ac.svg`: AC@1, AC@3 and AC@5 of all rankers. If cases have a symptom, also
+    /// `ac-hint.svg`: the same, given the symptom.
     ///
     /// # Errors
     /// If a file cannot be written.
     pub fn draw_figures(&self, results: &Results) -> anyhow::Result<()> {
         self.write("ac.svg", &bars::draw(results, false))?;
-        match results.has_symptoms() {
-            true => self.write("ac-hint.svg", &bars::draw(results, true)),
-            false => Ok(()),
+        if results.has_symptoms() {
+            self.write("ac-hint.svg", &bars::draw(results, true))?;
         }
+        Ok(())
     }
 
-    /// `timeline-CASE.svg`: the scores around a fault or a harmless change whose time is known to the second.
+    /// Writes `timeline-CASE.svg`: the scores around a fault or benign change whose time is known to
+    /// the second. Other cases have no timeline.
     ///
     /// # Errors
     /// If the file cannot be written.
-    pub fn draw_timeline(&self, case: &Case, answers: &Answers) -> anyhow::Result<()> {
-        if self.timelines.get() == MOST_TIMELINES {
+    pub fn draw_timeline(&mut self, case: &Case, run: &CaseRun) -> anyhow::Result<()> {
+        if self.timelines == MAX_TIMELINES {
             return Ok(());
         }
-        let Some(picture) = timeline::draw(case, answers) else { return Ok(()) };
-        self.timelines.set(self.timelines.get() + 1);
-        let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "-_.".contains(letter);
-        let name: String = case.name.chars().map(|letter| if is_plain(letter) { letter } else { '_' }).collect();
+        let Some(picture) = timeline::draw(case, run) else { return Ok(()) };
+        self.timelines += 1;
+        let is_safe = |letter: char| letter.is_ascii_alphanumeric() || "-_.".contains(letter);
+        let name: String = case.name.chars().map(|letter| if is_safe(letter) { letter } else { '_' }).collect();
         self.write(&format!("timeline-{name}.svg"), &picture)
     }
 

@@ -1,18 +1,15 @@
-//! Rankers to be compared: what is at work, and others, over the same snapshots by the same machinery.
+//! The algorithms that are compared: the detective itself and others, on the same snapshots.
 //!
-//! Each judges a sweep's nodes in its own way; persistence, incidents and the ranking of a window are those of [`Host`] for all.
-//! Snapshots are all that any of them is given.
+//! Each ranker scores the nodes of a sweep in its own way. Persistence, incidents and the ranking of
+//! a window are the scorer's [`Host`] for all of them.
 
-mod chance;
 mod dependencies;
+mod random;
 mod zscore;
 
 use std::collections::HashSet;
 
 use schemas::{EventKind, GraphSnapshot, Incident, ModelRelease, Suspect, Timestamp};
-
-pub use chance::Chance;
-pub use dependencies::Dependencies;
 use scorer::{
     AlarmConfig, blame,
     host::Host,
@@ -20,103 +17,107 @@ use scorer::{
     model::{Model, ModelError},
     score::{self, Judged, ScoreError},
 };
+
+pub use dependencies::Dependencies;
+pub use random::RandomRanker;
 pub use zscore::ZScore;
 
-/// One way to score and to rank.
+/// Suspects, the most suspect first. Suspects with equal scores share a group.
+pub type Ranking = Vec<Vec<Suspect>>;
+
+/// An algorithm that scores and ranks the nodes of a sweep.
 pub struct Ranker {
-    judge: Judge,
-    blames: bool,
+    scoring: Scoring,
+    uses_blame: bool,
 }
 
-enum Judge {
+enum Scoring {
     Model(Box<Model>),
     ZScore(ZScore),
 }
 
 impl Ranker {
-    /// What is at work in a scorer that has this release.
+    /// The detective: scores by a model release, and blame, as in a scorer.
     ///
     /// # Errors
-    /// If the release is not sound.
-    pub fn at_work(release: ModelRelease) -> Result<Ranker, ModelError> {
-        Ok(Ranker { judge: Judge::Model(Box::new(Model::load(release)?)), blames: true })
+    /// If the release is invalid.
+    pub fn with_model_and_blame(release: ModelRelease) -> Result<Ranker, ModelError> {
+        Ok(Ranker { scoring: Scoring::Model(Box::new(Model::load(release)?)), uses_blame: true })
     }
 
-    /// A model's scores as they are, and no blame: with a release of the profile `classic`, the original's ranking by mean error.
+    /// Scores by a model release, without blame. A release of the profile `classic` ranks by mean
+    /// error, like the original proof of concept.
     ///
     /// # Errors
-    /// If the release is not sound.
-    pub fn without_blame(release: ModelRelease) -> Result<Ranker, ModelError> {
-        Ok(Ranker { judge: Judge::Model(Box::new(Model::load(release)?)), blames: false })
+    /// If the release is invalid.
+    pub fn with_model(release: ModelRelease) -> Result<Ranker, ModelError> {
+        Ok(Ranker { scoring: Scoring::Model(Box::new(Model::load(release)?)), uses_blame: false })
     }
 
-    /// No model and no blame.
-    pub fn of_zscore(zscore: ZScore) -> Ranker {
-        Ranker { judge: Judge::ZScore(zscore), blames: false }
+    /// Scores by robust z-scores, without a model and without blame.
+    pub fn with_zscore(zscore: ZScore) -> Ranker {
+        Ranker { scoring: Scoring::ZScore(zscore), uses_blame: false }
     }
 
-    /// Begins to watch a host, whose rankings are kept for so long, by snapshot time.
-    pub fn watch(&self, alarm: AlarmConfig, span_ms: i64) -> Watch<'_> {
-        Watch { ranker: self, host: Host::with_window(span_ms, IncidentTracker::new(alarm, []), "") }
+    /// Starts to rank the sweeps of a host. Sweeps are kept for `span_ms` of snapshot time.
+    pub fn start(&self, alarm: AlarmConfig, span_ms: i64) -> RankerState<'_> {
+        RankerState { ranker: self, host: Host::with_window(span_ms, IncidentTracker::new(alarm, []), "") }
     }
 
-    fn judge(&self, snapshot: GraphSnapshot) -> Result<Judged, ScoreError> {
-        match &self.judge {
-            Judge::Model(model) => score::judge(model, snapshot),
-            Judge::ZScore(zscore) => zscore.judge(snapshot),
+    fn score(&self, snapshot: GraphSnapshot) -> Result<Judged, ScoreError> {
+        match &self.scoring {
+            Scoring::Model(model) => score::judge(model, snapshot),
+            Scoring::ZScore(zscore) => zscore.score(snapshot),
         }
     }
 }
 
-/// A host as one ranker sees it.
-pub struct Watch<'a> {
+/// The state of a ranker for one host: its recent sweeps and open incidents.
+pub struct RankerState<'a> {
     ranker: &'a Ranker,
     host: Host,
 }
 
-/// What a ranker said at the end of a sweep.
+/// What a ranker reports about one sweep.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Sweep {
-    /// The end of the sweep.
+pub struct SweepReport {
+    /// End of the sweep.
     pub time: Timestamp,
-    /// Whether threshold and persistence were met.
+    /// Whether threshold and persistence are met.
     pub alarm: bool,
-    /// The incidents that it opened.
+    /// Incidents that opened in this sweep.
     pub opened: Vec<Incident>,
-    /// Whether it opened one while none was open.
-    pub ends_quiet: bool,
-    /// The sweep's own ranking, without the reasons.
+    /// Whether an incident opened while no other was open.
+    pub starts_episode: bool,
+    /// Ranking of this sweep alone, without reasons.
     pub suspects: Vec<Suspect>,
 }
 
-/// Suspects, the most suspect first; those that nothing tells apart stand together.
-pub type Ranking = Vec<Vec<Suspect>>;
-
-impl Watch<'_> {
-    /// Takes the next sweep in.
+impl RankerState<'_> {
+    /// Scores and ranks the next sweep.
     ///
     /// # Errors
-    /// If the snapshot is unsound or the model fails on it.
-    pub fn take(&mut self, snapshot: GraphSnapshot) -> Result<Sweep, ScoreError> {
+    /// If the snapshot is invalid, or the model fails on it.
+    pub fn push(&mut self, snapshot: GraphSnapshot) -> Result<SweepReport, ScoreError> {
         let time = snapshot.ended_at;
-        let judged = self.ranker.judge(snapshot)?;
-        let cases = if self.ranker.blames { blame::cases(&judged) } else { blame::without_blame(&judged) };
-        let was_quiet = !self.host.tracker.has_open();
+        let judged = self.ranker.score(snapshot)?;
+        let cases = if self.ranker.uses_blame { blame::cases(&judged) } else { blame::without_blame(&judged) };
+        let was_open = self.host.tracker.has_open();
         let (changes, _) = self.host.process_with_cases(judged, cases);
         let opened = changes.into_iter().filter(|change| change.event.event == EventKind::Opened);
         let opened: Vec<Incident> = opened.map(|change| change.incident).collect();
         let (alarm, mut suspects) = self.host.suspects(0);
         suspects.iter_mut().for_each(|suspect| suspect.why.clear());
-        Ok(Sweep { time, alarm, ends_quiet: was_quiet && !opened.is_empty(), opened, suspects })
+        Ok(SweepReport { time, alarm, starts_episode: !was_open && !opened.is_empty(), opened, suspects })
     }
 
-    /// The ranking of the sweeps that ended in the last while, as `GET /api/suspects` answers it.
+    /// Ranking of the sweeps in the last `window_ms`, as `GET /api/suspects` returns it.
     pub fn ranking(&self, window_ms: i64) -> Ranking {
-        stand_together(self.host.suspects(window_ms).1)
+        group_ties(self.host.suspects(window_ms).1)
     }
 }
 
-fn stand_together(suspects: Vec<Suspect>) -> Ranking {
+fn group_ties(suspects: Vec<Suspect>) -> Ranking {
     let mut ranking: Ranking = Vec::new();
     for suspect in suspects {
         match ranking.last_mut() {
@@ -127,12 +128,11 @@ fn stand_together(suspects: Vec<Suspect>) -> Ranking {
     ranking
 }
 
-/// A ranking by one who knows which node shows the symptom: what it depends on comes first, each part in its order. `reached`
-/// holds the roles of what the symptom depends on, and its own.
-pub fn from_symptom(ranking: &Ranking, reached: &HashSet<String>) -> Ranking {
-    let part = |wanted: bool| {
-        let is_of_part = move |suspect: &&Suspect| reached.contains(&suspect.role) == wanted;
-        ranking.iter().map(move |group| group.iter().filter(is_of_part).cloned().collect::<Vec<_>>())
+/// Moves the suspects with a role in `reachable` before all others. Both parts keep their order.
+pub fn prefer_reachable(ranking: &Ranking, reachable: &HashSet<String>) -> Ranking {
+    let part = |is_reachable: bool| {
+        let is_in_part = move |suspect: &&Suspect| reachable.contains(&suspect.role) == is_reachable;
+        ranking.iter().map(move |group| group.iter().filter(is_in_part).cloned().collect::<Vec<_>>())
     };
     part(true).chain(part(false)).filter(|group| !group.is_empty()).collect()
 }

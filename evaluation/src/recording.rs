@@ -1,8 +1,8 @@
-//! What is replayed: recorded snapshots, or those that recorded raw reads give.
+//! Recordings of hosts: files of snapshots, or of the raw reads that the snapshots are made from.
 
 mod file;
-mod raw;
-mod tape;
+mod raw_reads;
+mod snapshot_file;
 
 use std::path::Path;
 
@@ -14,112 +14,120 @@ use schemas::{
 };
 use service::Hint;
 
-use raw::Raw;
-pub use raw::{open_raw, tell_cut};
-use tape::Tape;
+use raw_reads::RawReads;
+pub use raw_reads::{open_playback, print_cut_warning};
+use snapshot_file::SnapshotFile;
 
-const HOW_TO_RECORD: &str = "make a recording with `detective record FILE`";
+const RECORD_HINT: &str = "make a recording with `detective record FILE`";
 
-/// The snapshots of a recording, by time.
+/// A recording, whose snapshots are read in the order of their times.
 pub enum Recording {
-    /// They are in the file.
-    Snapshots(Box<Tape>),
-    /// They are made of what is in the file.
-    Raw(Box<Raw>),
+    /// A file of snapshots.
+    Snapshots(Box<SnapshotFile>),
+    /// A file of raw reads, from which each snapshot is made when it is read.
+    RawReads(Box<RawReads>),
 }
 
 impl Recording {
-    /// Opens a file of either kind, as its schema says, and looks through it.
+    /// Opens a file and scans it once. Its schema tells of which kind it is.
     ///
     /// # Errors
-    /// If it is no recording, or holds nothing whole.
+    /// If the file is not a recording, or has no complete snapshot.
     pub fn open(path: &Path) -> anyhow::Result<Recording> {
-        let name = || format!("cannot read `{}`", path.display());
-        let recording = match Reader::open(file::open(path, HOW_TO_RECORD)?) {
-            Err(ContainerError::OtherSchema { found, .. }) if is_of_raw_reads(&found) => {
-                Recording::Raw(Box::new(Raw::open(path)?))
+        let cannot = || format!("cannot read `{}`", path.display());
+        let recording = match Reader::open(file::open(path, RECORD_HINT)?) {
+            Err(ContainerError::OtherSchema { found, .. }) if is_raw_read_schema(&found) => {
+                Recording::RawReads(Box::new(RawReads::open(path)?))
             }
             reader => {
-                let reader = reader.with_context(name).hint(HOW_TO_RECORD)?;
-                Recording::Snapshots(Box::new(Tape::open(reader).with_context(name)?))
+                let reader = reader.with_context(cannot).hint(RECORD_HINT)?;
+                Recording::Snapshots(Box::new(SnapshotFile::open(reader).with_context(cannot)?))
             }
         };
-        recording.unless_empty(path)
+        recording.check_not_empty(path)
     }
 
-    fn unless_empty(mut self, path: &Path) -> anyhow::Result<Recording> {
+    fn check_not_empty(mut self, path: &Path) -> anyhow::Result<Recording> {
         if self.len() > 0 {
             return Ok(self);
         }
-        match self.take_broken() {
-            Some(error) => Err(error.context(format!("`{}` holds no whole snapshot", path.display()))),
+        match self.take_read_error() {
+            Some(error) => Err(error.context(format!("`{}` holds no complete snapshot", path.display()))),
             None => Err(anyhow::anyhow!("`{}` holds no snapshots", path.display())),
         }
         .hint(match self {
             Recording::Snapshots(_) => "make another recording with `detective record FILE`",
-            Recording::Raw(_) => "make another recording with `detective record --proc FILE`",
+            Recording::RawReads(_) => "make another recording with `detective record --proc FILE`",
         })
     }
 
-    /// How many snapshots there are.
+    /// Number of snapshots.
     pub fn len(&self) -> usize {
         match self {
-            Recording::Snapshots(tape) => tape.entries().len(),
-            Recording::Raw(raw) => raw.times().len(),
+            Recording::Snapshots(file) => file.entries().len(),
+            Recording::RawReads(reads) => reads.times().len(),
         }
     }
 
-    /// How many hosts they are of.
-    pub fn hosts(&self) -> usize {
+    /// Whether there are no snapshots.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Number of hosts.
+    pub fn host_count(&self) -> usize {
         match self {
-            Recording::Snapshots(tape) => tape.hosts(),
-            Recording::Raw(_) => 1,
+            Recording::Snapshots(file) => file.host_count(),
+            Recording::RawReads(_) => 1,
         }
     }
 
-    /// When a snapshot's sweep was complete; of a host whose clock went back, when the one before it was.
-    pub fn time(&self, at: usize) -> Timestamp {
+    /// Time at which the sweep of snapshot `index` ended. Times never decrease within a host: if its
+    /// clock stepped back, the time is that of the snapshot before.
+    pub fn time(&self, index: usize) -> Timestamp {
         let time = match self {
-            Recording::Snapshots(tape) => tape.entries().get(at).map(|entry| entry.time),
-            Recording::Raw(raw) => raw.times().get(at).copied(),
+            Recording::Snapshots(file) => file.entries().get(index).map(|entry| entry.time),
+            Recording::RawReads(reads) => reads.times().get(index).copied(),
         };
         time.unwrap_or_default()
     }
 
-    /// From when to when the recording is.
-    pub fn times(&self) -> (Timestamp, Timestamp) {
+    /// Times of the first and the last snapshot.
+    pub fn time_range(&self) -> (Timestamp, Timestamp) {
         (self.time(0), self.time(self.len().saturating_sub(1)))
     }
 
-    /// A snapshot. They are asked for one after another.
+    /// Reads snapshot `index`. Raw reads can only be played in order, so callers count up from 0.
     ///
     /// # Errors
-    /// If the file has changed meanwhile.
-    pub fn snapshot(&mut self, at: usize) -> anyhow::Result<GraphSnapshot> {
-        const CHANGED: &str = "the recording changed while it was replayed";
+    /// If the file has changed since it was opened.
+    pub fn snapshot(&mut self, index: usize) -> anyhow::Result<GraphSnapshot> {
+        const CHANGED: &str = "the recording changed while it was read";
         match self {
-            Recording::Snapshots(tape) => {
-                let entry = *tape.entries().get(at).context(CHANGED)?;
-                tape.snapshot(entry).context(CHANGED)
+            Recording::Snapshots(file) => {
+                let entry = *file.entries().get(index).context(CHANGED)?;
+                file.snapshot(entry).context(CHANGED)
             }
-            Recording::Raw(raw) => raw.next().context(CHANGED),
+            Recording::RawReads(reads) => reads.next().context(CHANGED),
         }
     }
 
-    /// Why the file could not be read to its end, if so.
-    pub fn take_broken(&mut self) -> Option<anyhow::Error> {
-        const ENDED_BY_FORCE: &str = "the recording was ended by force, or the file was not copied whole";
-        let hinted = |error: anyhow::Error, hint: &str| Err::<(), _>(error).hint(hint).err();
+    /// The error that ended the scan before the end of the file, if there was one.
+    pub fn take_read_error(&mut self) -> Option<anyhow::Error> {
+        const TRUNCATED_HINT: &str = "the recording process was killed, or the file was copied incompletely";
+        let with_hint = |error: anyhow::Error, hint: &str| Err::<(), _>(error).hint(hint).err();
         match self {
-            Recording::Snapshots(tape) => tape.broken.take().and_then(|error| hinted(error.into(), ENDED_BY_FORCE)),
-            Recording::Raw(raw) => raw.broken.take().and_then(|error| {
-                let hint = error.hint().unwrap_or(ENDED_BY_FORCE);
-                hinted(error.into(), hint)
+            Recording::Snapshots(file) => {
+                file.read_error.take().and_then(|error| with_hint(error.into(), TRUNCATED_HINT))
+            }
+            Recording::RawReads(reads) => reads.read_error.take().and_then(|error| {
+                let hint = error.hint().unwrap_or(TRUNCATED_HINT);
+                with_hint(error.into(), hint)
             }),
         }
     }
 }
 
-fn is_of_raw_reads(schema: &str) -> bool {
-    schema.rsplit('.').next() == Some(RawRead::NAME)
+fn is_raw_read_schema(name: &str) -> bool {
+    name.rsplit('.').next() == Some(RawRead::NAME)
 }

@@ -1,41 +1,46 @@
-//! What was found out about the rankers, for people.
+//! The results of an evaluation as text.
 
-mod felt;
+mod client_impact;
 
 use std::{collections::BTreeMap, fmt::Write};
 
-use super::{
+use crate::{
     figures::Figures,
-    judge::{Judged, Mark},
-    report::{OfRanker, Results, names},
+    judge::{JudgedCase, Outcome},
+    results::{RankerReport, Results, ranker_names},
 };
 
-const FIRST: usize = 34;
-const COLUMN: usize = 21;
-/// A right answer that is expected at a later place was missed, for people.
-const FIRST_PLACE: f64 = 1.0;
+/// Width of the first column.
+const LABEL_WIDTH: usize = 34;
+/// Width of the column of each ranker.
+const RANKER_WIDTH: usize = 21;
+/// Shown for a figure that the cases cannot give.
+const ABSENT: &str = "-";
 
-/// The figures of all rankers side by side, each with its 95 % interval; by fault, family and system; and what was missed. Where
-/// cases tell a symptom, all of it without and with it, and the misses of what was asked for. Last what clients felt, and what was not
-/// played.
-pub fn render(results: &Results, is_hinted: bool) -> String {
+/// Renders the figures of all rankers side by side, each with its 95 % interval: over all cases, by
+/// fault, by family and by system. Then the cases that the detective did not rank first, its false
+/// alarms, the impact on clients, and skipped scenarios.
+///
+/// If cases have a symptom, the figures come without and given the symptom; `with_hint` chooses for
+/// which of the two the misses are listed.
+pub fn render(results: &Results, with_hint: bool) -> String {
     let mut text = String::new();
     if results.has_symptoms() {
-        text.push_str("Not told the symptom\n\n");
+        text.push_str("Without the symptom\n\n");
         push_figures(&mut text, results, false);
-        text.push_str("Told which node shows the symptom\n\n");
+        text.push_str("Given the node that shows the symptom\n\n");
     }
     push_figures(&mut text, results, results.has_symptoms());
-    push_misses(&mut text, results, is_hinted && results.has_symptoms());
+    push_misses(&mut text, results, with_hint && results.has_symptoms());
     push_false_alarms(&mut text, results);
-    felt::push(&mut text, &results.judged);
-    for left_out in &results.left_out {
-        let _ = writeln!(text, "not played: {}: {}", left_out.fault, left_out.reason);
+    client_impact::push(&mut text, &results.judged);
+    for skipped in &results.skipped {
+        let _ = writeln!(text, "skipped: {}: {}", skipped.fault, skipped.reason);
     }
     text
 }
 
-/// A row of the table: what it is called, the key of its interval, and the figure.
+/// A row of the table: its label, the key of its interval, and the figure.
 type Row = (&'static str, &'static str, fn(&Figures) -> Option<f64>);
 
 const ROWS: [Row; 11] = [
@@ -52,10 +57,11 @@ const ROWS: [Row; 11] = [
     ("false alarms per host-day", "false_alarms_per_host_day", |figures| figures.false_alarms_per_host_day),
 ];
 
-fn push_figures(text: &mut String, results: &Results, is_hinted: bool) {
-    let rankers: Vec<(&str, OfRanker)> = names().map(|(at, name)| (name, results.of_ranker(at, is_hinted))).collect();
+fn push_figures(text: &mut String, results: &Results, with_hint: bool) {
+    let rankers: Vec<(&str, RankerReport)> =
+        ranker_names().map(|(index, name)| (name, results.ranker_report(index, with_hint))).collect();
     let count = rankers.first().map_or(0, |(_, ranker)| ranker.all.n);
-    push_row(text, &cases(count), rankers.iter().map(|(name, _)| (*name).to_owned()));
+    push_row(text, &case_count(count), rankers.iter().map(|(name, _)| (*name).to_owned()));
     for (label, key, figure) in ROWS {
         let cells: Vec<String> = rankers.iter().map(|(_, ranker)| cell(&ranker.all, key, figure)).collect();
         if cells.iter().any(|cell| cell != ABSENT) {
@@ -65,7 +71,7 @@ fn push_figures(text: &mut String, results: &Results, is_hinted: bool) {
     let days = rankers.first().and_then(|(_, ranker)| ranker.all.healthy_host_days);
     if let Some(days) = days {
         let counts = rankers.iter().map(|(_, ranker)| ranker.all.false_alarms.map_or(ABSENT.into(), |n| n.to_string()));
-        push_row(text, &format!("false alarms in {}", time(days)), counts);
+        push_row(text, &format!("false alarms in {}", format_host_time(days)), counts);
         let episodes = rankers.iter().map(|(_, ranker)| ranker.all.false_alarm_episodes);
         push_row(text, "  while no other was open", episodes.map(|n| n.map_or(ABSENT.into(), |n| n.to_string())));
     }
@@ -75,14 +81,12 @@ fn push_figures(text: &mut String, results: &Results, is_hinted: bool) {
     push_groups(text, "by system", &rankers, |ranker| &ranker.by_system);
 }
 
-const ABSENT: &str = "-";
-
-/// So many cases, in words.
-pub fn cases(count: usize) -> String {
+/// Formats a number of cases.
+pub fn case_count(count: usize) -> String {
     if count == 1 { "1 case".to_owned() } else { format!("{count} cases") }
 }
 
-fn time(host_days: f64) -> String {
+fn format_host_time(host_days: f64) -> String {
     match host_days * 24.0 {
         hours if hours < 1.0 => format!("{:.0} host-minutes", hours * 60.0),
         hours if hours < 24.0 => format!("{hours:.1} host-hours"),
@@ -90,7 +94,7 @@ fn time(host_days: f64) -> String {
     }
 }
 
-fn number(value: f64) -> String {
+fn format_number(value: f64) -> String {
     match value {
         small if small < 10.0 => format!("{small:.2}"),
         medium if medium < 100.0 => format!("{medium:.1}"),
@@ -101,43 +105,43 @@ fn number(value: f64) -> String {
 fn cell(figures: &Figures, key: &str, figure: fn(&Figures) -> Option<f64>) -> String {
     let Some(value) = figure(figures) else { return ABSENT.to_owned() };
     match figures.intervals.get(key) {
-        Some([low, high]) => format!("{} ({}-{})", number(value), number(*low), number(*high)),
-        None => number(value),
+        Some([low, high]) => format!("{} ({}-{})", format_number(value), format_number(*low), format_number(*high)),
+        None => format_number(value),
     }
 }
 
-fn push_row(text: &mut String, first: &str, cells: impl Iterator<Item = String>) {
-    let mut row = format!("{first:FIRST$}");
+fn push_row(text: &mut String, label: &str, cells: impl Iterator<Item = String>) {
+    let mut row = format!("{label:LABEL_WIDTH$}");
     for cell in cells {
-        let _ = write!(row, "{cell:COLUMN$}");
+        let _ = write!(row, "{cell:RANKER_WIDTH$}");
     }
     let _ = writeln!(text, "{}", row.trim_end());
 }
 
-/// AC@1 and AC@5 of each group, and where they are known strict@5 and the median of seconds to the alarm; of harmless ones how many false
-/// alarms there were.
+/// A row for each group: AC@1 and AC@5, then strict@5 and the median seconds to the alarm if they
+/// are known. Groups of benign cases show their number of false alarms.
 fn push_groups(
     text: &mut String,
     title: &str,
-    rankers: &[(&str, OfRanker)],
-    groups: fn(&OfRanker) -> &BTreeMap<String, Figures>,
+    rankers: &[(&str, RankerReport)],
+    groups: fn(&RankerReport) -> &BTreeMap<String, Figures>,
 ) {
     let Some(first) = rankers.first().map(|(_, ranker)| groups(ranker)) else { return };
     if first.is_empty() {
         return;
     }
-    push_row(text, &format!("{title}: {SHORT}"), rankers.iter().map(|(name, _)| (*name).to_owned()));
-    for (name, of_first) in first {
-        let cells = rankers.iter().map(|(_, ranker)| groups(ranker).get(name).map_or(ABSENT.to_owned(), short));
-        push_row(text, &format!("  {name} ({})", of_first.n), cells);
+    push_row(text, &format!("{title}: {SHORT_FIGURES}"), rankers.iter().map(|(name, _)| (*name).to_owned()));
+    for (name, figures) in first {
+        let cells = rankers.iter().map(|(_, ranker)| groups(ranker).get(name).map_or(ABSENT.to_owned(), format_short));
+        push_row(text, &format!("  {name} ({})", figures.n), cells);
     }
     text.push('\n');
 }
 
-/// What [`short`] tells.
-const SHORT: &str = "AC@1 AC@5 strict s";
+/// The figures of [`format_short`].
+const SHORT_FIGURES: &str = "AC@1 AC@5 strict s";
 
-fn short(figures: &Figures) -> String {
+fn format_short(figures: &Figures) -> String {
     let Some(ac_1) = figures.ac_1 else {
         return match figures.false_alarms {
             Some(1) => "1 false alarm".to_owned(),
@@ -150,33 +154,34 @@ fn short(figures: &Figures) -> String {
     known.chain(seconds.map(|seconds| format!("{seconds:.1}"))).collect::<Vec<_>>().join(" ")
 }
 
-/// What the detective, the first of the rankers, did not put first.
-fn push_misses(text: &mut String, results: &Results, is_hinted: bool) {
-    let missed = |mark: &Mark| mark.rank > FIRST_PLACE;
-    let misses: Vec<_> = results.cases(0, is_hinted).filter(|(_, mark)| missed(mark)).collect();
+/// The cases whose root cause the detective, the first of the rankers, did not rank first.
+fn push_misses(text: &mut String, results: &Results, with_hint: bool) {
+    let misses: Vec<_> = results.outcomes(0, with_hint).filter(|(_, outcome)| outcome.rank > 1.0).collect();
     if misses.is_empty() {
         return;
     }
-    let width = misses.iter().map(|(judged, _)| judged.case.name.chars().count()).max().unwrap_or(0);
-    let _ = writeln!(text, "{:width$}  place  alarm  above it", "not first");
-    for (judged, mark) in misses {
-        let _ = writeln!(text, "{}", miss(judged, mark, width));
+    let title = "not ranked first";
+    let width = misses.iter().map(|(judged, _)| judged.case.name.chars().count()).max().unwrap_or(0).max(title.len());
+    let _ = writeln!(text, "{:width$}  {:>5}  alarm  ranked above it", title, "rank");
+    for (judged, outcome) in misses {
+        let _ = writeln!(text, "{}", format_miss(judged, outcome, width));
     }
 }
 
-/// Whom the detective, the first of the rankers, blamed where nothing was wrong.
+/// The root causes that false alarms of the detective, the first of the rankers, name.
 fn push_false_alarms(text: &mut String, results: &Results) {
-    let width = results.accused(0).map(|(judged, _)| judged.case.name.chars().count()).max().unwrap_or(0);
-    for (at, (judged, named)) in results.accused(0).enumerate() {
-        if at == 0 {
-            text.push_str("blamed where nothing was wrong\n");
+    let width = results.falsely_blamed(0).map(|(judged, _)| judged.case.name.chars().count()).max().unwrap_or(0);
+    for (index, (judged, named)) in results.falsely_blamed(0).enumerate() {
+        if index == 0 {
+            text.push_str("blamed without a fault\n");
         }
         let _ = writeln!(text, "{:width$}  {}", judged.case.name, named.join(", "));
     }
 }
 
-fn miss(judged: &Judged, mark: &Mark, width: usize) -> String {
-    let alarm = if mark.alarmed == Some(true) { "yes" } else { "no" };
-    let line = format!("{:width$}  {:>5.1}  {alarm:5}  {}", judged.case.name, mark.rank, mark.above.join(", "));
+fn format_miss(judged: &JudgedCase, outcome: &Outcome, width: usize) -> String {
+    let alarm = if outcome.alarmed == Some(true) { "yes" } else { "no" };
+    let line =
+        format!("{:width$}  {:>5.1}  {alarm:5}  {}", judged.case.name, outcome.rank, outcome.ranked_above.join(", "));
     line.trim_end().to_owned()
 }

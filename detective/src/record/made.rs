@@ -23,7 +23,7 @@ pub async fn run(from: &Path, args: &RecordArgs, shutdown: &CancellationToken) -
 
 fn write(from: &Path, to: &Path, force: bool, shutdown: &CancellationToken) -> anyhow::Result<()> {
     // Nothing is overwritten before there is something to read.
-    let playback = recording::open_raw(from)?;
+    let playback = recording::open_playback(from)?;
     if file::are_same(from, to) {
         return Err(anyhow::anyhow!("`{}` is what is to be read", to.display())).hint("name another file");
     }
@@ -35,7 +35,7 @@ fn write(from: &Path, to: &Path, force: bool, shutdown: &CancellationToken) -> a
             Ok(snapshot) => {
                 writer.append(&snapshot).and_then(|()| writer.finish_block()).with_context(cannot)?;
             }
-            Err(ProducerError::Host(HostReadError::TruncatedTape)) => recording::tell_cut(from),
+            Err(ProducerError::Host(HostReadError::TruncatedTape)) => recording::print_cut_warning(from),
             Err(error) => outcome = Err(error).hint_from(ProducerError::hint),
         }
     }

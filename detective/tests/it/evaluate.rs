@@ -1,10 +1,10 @@
-//! Cases whose answers are known, judged: the figures, the pictures, and what is said of cases that cannot be.
+//! Tests of `detective evaluate`.
 
 mod corpus;
-mod lines;
-mod played;
+mod experiment;
+mod invalid_cases;
+mod json_lines;
 mod recordings;
-mod refused;
 
 use std::{path::Path, process::Output};
 
@@ -12,15 +12,15 @@ use serde_json::Value;
 
 use crate::running::detective;
 
-/// `detective evaluate`, with models that are trained for a moment only.
+/// Runs `detective evaluate`, with few training epochs.
 fn evaluate(folder: &Path, args: &[&str]) -> Output {
     let mut command = detective(&["evaluate", folder.to_str().unwrap()]);
     command.args(args).env("DETECTIVE__TRAINING__EPOCHS", "5").output().unwrap()
 }
 
-/// What it prints with `--json`: one object, and nothing else.
+/// Runs `detective evaluate --json`, and parses standard output: one object, and nothing else.
 #[track_caller]
-fn judged(folder: &Path, args: &[&str]) -> Value {
+fn evaluate_json(folder: &Path, args: &[&str]) -> Value {
     let output = evaluate(folder, &[&["--json"], args].concat());
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     serde_json::from_slice(&output.stdout).unwrap()
@@ -32,8 +32,8 @@ fn check_close(found: &Value, expected: f64) {
     assert!((found - expected).abs() < 1e-9, "expected {expected}, found {found}");
 }
 
-/// Whether a text is one element with what belongs into it closed: all that a picture's reader asks for first.
-fn is_well_formed(picture: &str) -> bool {
+/// Whether a text is one SVG element with a title and a description, and all its tags are closed.
+fn is_well_formed_svg(picture: &str) -> bool {
     let mut open = Vec::new();
     for tag in picture.split('<').skip(1) {
         let (tag, _) = tag.split_once('>').unwrap_or((tag, ""));

@@ -1,8 +1,8 @@
-//! A picture as text.
+//! Writes SVG.
 
 use std::fmt::{Display, Write};
 
-/// What a picture is drawn on: black on white in whatever surroundings.
+/// A picture. Its background is white, so that it is readable in a dark page too.
 pub struct Canvas {
     width: f64,
     height: f64,
@@ -11,18 +11,18 @@ pub struct Canvas {
     body: String,
 }
 
-/// How a line is drawn.
+/// Style of a line.
 #[derive(Clone, Copy)]
 pub struct Pen {
-    /// Its colour.
+    /// Colour, as in CSS.
     pub colour: &'static str,
-    /// Its width.
+    /// Width in pixels.
     pub width: f64,
-    /// Lengths of dashes and gaps; empty for a line without.
+    /// Lengths of dashes and gaps. Empty: a solid line.
     pub dashes: &'static str,
 }
 
-/// Which point of a text is at its place.
+/// Point of a text that its position refers to.
 #[derive(Clone, Copy)]
 pub enum Anchor {
     Start,
@@ -31,17 +31,17 @@ pub enum Anchor {
 }
 
 impl Canvas {
-    /// An empty picture; title and description are read to those who do not see it.
+    /// An empty picture. Screen readers read its title and description.
     pub fn new(width: f64, height: f64, title: &str, description: &str) -> Canvas {
         Canvas { width, height, title: title.to_owned(), description: description.to_owned(), body: String::new() }
     }
 
-    /// A straight line.
+    /// Draws a straight line.
     pub fn line(&mut self, from: (f64, f64), to: (f64, f64), pen: Pen) {
         self.path(&[from, to], pen);
     }
 
-    /// A line through points.
+    /// Draws a line through points.
     pub fn path(&mut self, points: &[(f64, f64)], pen: Pen) {
         let points: Vec<String> = points.iter().map(|(x, y)| format!("{x:.1},{y:.1}")).collect();
         let Pen { colour, width, dashes } = pen;
@@ -52,31 +52,31 @@ impl Canvas {
         ));
     }
 
-    /// A filled area with corners there.
+    /// Draws a filled polygon.
     pub fn area(&mut self, corners: &[(f64, f64)], colour: &str) {
         let corners: Vec<String> = corners.iter().map(|(x, y)| format!("{x:.1},{y:.1}")).collect();
         self.push(format_args!(r#"<polygon points="{}" fill="{colour}"/>"#, corners.join(" ")));
     }
 
-    /// A filled rectangle.
+    /// Draws a filled rectangle.
     pub fn rectangle(&mut self, (x, y): (f64, f64), (width, height): (f64, f64), colour: &str) {
         self.area(&[(x, y), (x + width, y), (x + width, y + height), (x, y + height)], colour);
     }
 
-    /// A line of text.
+    /// Draws a line of text.
     pub fn text(&mut self, (x, y): (f64, f64), anchor: Anchor, size: u32, text: impl Display) {
         let anchor = match anchor {
             Anchor::Start => "start",
             Anchor::Middle => "middle",
             Anchor::End => "end",
         };
-        let text = escaped(&text.to_string());
+        let text = escape(&text.to_string());
         self.push(format_args!(
             r#"<text x="{x:.1}" y="{y:.1}" text-anchor="{anchor}" font-size="{size}">{text}</text>"#
         ));
     }
 
-    /// The whole file.
+    /// The content of the SVG file.
     pub fn finish(self) -> String {
         let Canvas { width, height, body, .. } = &self;
         format!(
@@ -86,8 +86,8 @@ impl Canvas {
 <rect width="{width}" height="{height}" fill="#fff"/>
 {body}</svg>
 "##,
-            escaped(&self.title),
-            escaped(&self.description)
+            escape(&self.title),
+            escape(&self.description)
         )
     }
 
@@ -96,8 +96,8 @@ impl Canvas {
     }
 }
 
-/// Text as it may stand in XML; what may not stand in any is left out.
-fn escaped(text: &str) -> String {
+/// Escapes text for XML. Drops characters that XML does not allow.
+fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for letter in text.chars() {
         match letter {
@@ -116,7 +116,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_cannot_break_a_picture() {
+    fn text_is_escaped() {
         let mut canvas = Canvas::new(10.0, 10.0, "a & b", "x < y");
         canvas.text((1.0, 2.0), Anchor::End, 12, "</text><script>\u{1}\u{ffff}");
         let picture = canvas.finish();

@@ -1,13 +1,14 @@
-//! The scores around one fault, sweep by sweep: of who started it, of who suffers most, and of the most suspect of all others.
+//! A timeline of the scores around one fault: of the root cause, the most affected node, and the most
+//! suspect of all others.
 
 use schemas::{Suspect, Timestamp};
 
 use super::svg::{Anchor, Canvas, Pen};
 use crate::{
-    cases::{Case, Label},
-    exam::Answers,
-    judge::{first_alarm, name},
-    rankers::Sweep,
+    case::{Case, NodeLabel},
+    case_run::CaseRun,
+    judge::{display_name, first_alarm},
+    rankers::SweepReport,
 };
 
 const LEFT: f64 = 50.0;
@@ -15,75 +16,77 @@ const TOP: f64 = 80.0;
 const WIDTH: f64 = 700.0;
 const HEIGHT: f64 = 240.0;
 
-const CULPRIT: Pen = Pen { colour: "#0072b2", width: 2.5, dashes: "" };
-const VICTIM: Pen = Pen { colour: "#d55e00", width: 2.0, dashes: "7 4" };
+const ROOT_CAUSE: Pen = Pen { colour: "#0072b2", width: 2.5, dashes: "" };
+const AFFECTED: Pen = Pen { colour: "#d55e00", width: 2.0, dashes: "7 4" };
 const OTHER: Pen = Pen { colour: "#767676", width: 2.0, dashes: "2 3" };
-const MARK: Pen = Pen { colour: "#222", width: 1.0, dashes: "" };
+const AXIS: Pen = Pen { colour: "#222", width: 1.0, dashes: "" };
 
-/// The scores of one sweep, those of whom it tells.
+/// The highest scores of one sweep. `None`: no such node is a suspect.
 #[derive(Clone, Copy, Default)]
 struct Scores {
-    culprit: Option<f64>,
-    victim: Option<f64>,
+    root_cause: Option<f64>,
+    affected: Option<f64>,
     other: Option<f64>,
 }
 
-/// The picture, if something happens in the case that has a beginning and an end.
-pub fn draw(case: &Case, answers: &Answers) -> Option<String> {
+/// Draws the timeline. `None`: the case has no fault, or its time is not known to the second.
+pub fn draw(case: &Case, run: &CaseRun) -> Option<String> {
     case.truth.fault.as_ref()?;
-    let (from, until) = case.truth.lasted?;
-    let sweeps = answers.of.first()?.sweeps.as_ref()?;
-    let scores: Vec<Scores> = sweeps.iter().map(|sweep| scores(case, sweep)).collect();
-    let frame = Frame::around(sweeps, &scores, from)?;
+    let (begin, end) = case.truth.fault_interval?;
+    let sweeps = run.rankers.first()?.sweeps.as_ref()?;
+    let scores: Vec<Scores> = sweeps.iter().map(|sweep| highest_scores(case, sweep)).collect();
+    let chart = Chart::new(sweeps, &scores, begin)?;
     let alarm = first_alarm(&case.truth, sweeps);
     let title = format!("{}: scores of the detective", case.name);
-    let mut canvas = Canvas::new(LEFT + WIDTH + 30.0, TOP + HEIGHT + 60.0, &title, &description(case, alarm, from));
+    let mut canvas = Canvas::new(LEFT + WIDTH + 30.0, TOP + HEIGHT + 60.0, &title, &describe(case, alarm, begin));
     canvas.text((LEFT, 24.0), Anchor::Start, 15, &title);
     draw_legend(&mut canvas, case);
-    frame.draw(&mut canvas, until);
-    let mut draw_line = |pen, of: fn(&Scores) -> Option<f64>| {
-        let points: Vec<_> = sweeps.iter().zip(&scores).map(|(sweep, scores)| (sweep.time, of(scores))).collect();
-        frame.draw_line(&mut canvas, &points, pen);
+    chart.draw_axes(&mut canvas, end);
+    let mut draw_line = |pen, score: fn(&Scores) -> Option<f64>| {
+        let points: Vec<_> = sweeps.iter().zip(&scores).map(|(sweep, scores)| (sweep.time, score(scores))).collect();
+        chart.draw_line(&mut canvas, &points, pen);
     };
     draw_line(OTHER, |scores| scores.other);
-    draw_line(VICTIM, |scores| scores.victim);
-    draw_line(CULPRIT, |scores| scores.culprit);
+    draw_line(AFFECTED, |scores| scores.affected);
+    draw_line(ROOT_CAUSE, |scores| scores.root_cause);
     if let Some(alarm) = alarm {
-        frame.draw_alarm(&mut canvas, alarm.time);
+        chart.draw_alarm(&mut canvas, alarm.time);
     }
     Some(canvas.finish())
 }
 
-fn scores(case: &Case, sweep: &Sweep) -> Scores {
-    let victims = case.truth.victims.as_deref().unwrap_or_default();
+fn highest_scores(case: &Case, sweep: &SweepReport) -> Scores {
+    let affected = case.truth.affected.as_deref().unwrap_or_default();
     let mut scores = Scores::default();
     for suspect in &sweep.suspects {
-        let held = match (case.truth.is_cause(suspect), victims.iter().any(|label| label.is(suspect))) {
-            (true, _) => &mut scores.culprit,
-            (false, true) => &mut scores.victim,
-            (false, false) => &mut scores.other,
+        let highest = if case.truth.is_root_cause(suspect) {
+            &mut scores.root_cause
+        } else if affected.iter().any(|label| label.matches(suspect)) {
+            &mut scores.affected
+        } else {
+            &mut scores.other
         };
-        *held = Some(held.map_or(suspect.score, |most: f64| most.max(suspect.score)));
+        *highest = Some(highest.map_or(suspect.score, |score: f64| score.max(suspect.score)));
     }
     scores
 }
 
-fn description(case: &Case, alarm: Option<&Sweep>, from: Timestamp) -> String {
-    let what = case.truth.fault.as_deref().unwrap_or("nothing");
+fn describe(case: &Case, alarm: Option<&SweepReport>, begin: Timestamp) -> String {
+    let fault = case.truth.fault.as_deref().unwrap_or("no fault");
     match alarm {
         Some(alarm) => {
-            let after = alarm.time.millis_since(from) as f64 / 1000.0;
-            format!("Of {what}; the first alarm came {after:.1} s after it began.")
+            let delay = alarm.time.millis_since(begin) as f64 / 1000.0;
+            format!("Fault: {fault}. The first alarm came {delay:.1} s after it began.")
         }
-        None => format!("Of {what}; there was no alarm while it lasted."),
+        None => format!("Fault: {fault}. There was no alarm during it."),
     }
 }
 
 fn draw_legend(canvas: &mut Canvas, case: &Case) {
-    let culprit = case.truth.causes.first().and_then(|cause| cause.first()).map(label);
+    let root_cause = case.truth.root_causes.first().and_then(|cause| cause.first()).map(label_name);
     let entries = [
-        (CULPRIT, culprit.map_or("culprit: none".to_owned(), |name| format!("culprit: {name}"))),
-        (VICTIM, "worst victim".to_owned()),
+        (ROOT_CAUSE, format!("root cause: {}", root_cause.as_deref().unwrap_or("none"))),
+        (AFFECTED, "most affected node".to_owned()),
         (OTHER, "most suspect of all others".to_owned()),
     ];
     let mut left = LEFT;
@@ -94,32 +97,33 @@ fn draw_legend(canvas: &mut Canvas, case: &Case) {
     }
 }
 
-fn label(label: &Label) -> String {
+fn label_name(label: &NodeLabel) -> String {
     match label {
-        Label::Id(id) => id.clone(),
-        Label::Form(form) => name(&Suspect {
-            pid: form.pid.map(i64::from),
-            path: form.path.clone(),
-            endpoint: form.endpoint.clone(),
-            ..Suspect::unjudged(form.kind.as_str().into(), &form.name, "")
+        NodeLabel::Id(id) => id.clone(),
+        NodeLabel::HostNode(node) => display_name(&Suspect {
+            pid: node.pid.map(i64::from),
+            path: node.path.clone(),
+            endpoint: node.endpoint.clone(),
+            ..Suspect::unjudged(node.kind.as_str().into(), &node.name, "")
         }),
     }
 }
 
-/// From times and scores to places.
-struct Frame {
-    began: Timestamp,
+/// Converts times and scores to coordinates.
+struct Chart {
+    fault_begin: Timestamp,
     first: Timestamp,
     span_ms: f64,
-    most: f64,
+    max_score: f64,
 }
 
-impl Frame {
-    fn around(sweeps: &[Sweep], scores: &[Scores], began: Timestamp) -> Option<Frame> {
-        let (first, last) = (sweeps.first()?.time, sweeps.last()?.time);
-        let all = scores.iter().flat_map(|scores| [scores.culprit, scores.victim, scores.other]).flatten();
-        let most = all.fold(1.2, f64::max) * 1.05;
-        Some(Frame { began, first, span_ms: last.millis_since(first).max(1) as f64, most })
+impl Chart {
+    fn new(sweeps: &[SweepReport], scores: &[Scores], fault_begin: Timestamp) -> Option<Chart> {
+        let first = sweeps.first()?.time;
+        let last = sweeps.last()?.time;
+        let all = scores.iter().flat_map(|scores| [scores.root_cause, scores.affected, scores.other]).flatten();
+        let max_score = all.fold(1.2, f64::max) * 1.05;
+        Some(Chart { fault_begin, first, span_ms: last.millis_since(first).max(1) as f64, max_score })
     }
 
     fn x(&self, time: Timestamp) -> f64 {
@@ -127,48 +131,49 @@ impl Frame {
     }
 
     fn y(&self, score: f64) -> f64 {
-        TOP + HEIGHT * (1.0 - score / self.most)
+        TOP + HEIGHT * (1.0 - score / self.max_score)
     }
 
-    fn draw(&self, canvas: &mut Canvas, until: Timestamp) {
-        let (from, until) = (self.x(self.began), self.x(until));
-        canvas.rectangle((from, TOP), (until - from, HEIGHT), "#f1f1f1");
+    fn draw_axes(&self, canvas: &mut Canvas, fault_end: Timestamp) {
+        let begin = self.x(self.fault_begin);
+        let end = self.x(fault_end);
+        canvas.rectangle((begin, TOP), (end - begin, HEIGHT), "#f1f1f1");
         let bottom = TOP + HEIGHT;
-        canvas.line((LEFT, bottom), (LEFT + WIDTH, bottom), MARK);
-        canvas.line((LEFT, TOP), (LEFT, bottom), MARK);
-        for (x, text) in [(from, "it begins"), (until, "it ends")] {
-            canvas.line((x, TOP), (x, bottom), MARK);
+        canvas.line((LEFT, bottom), (LEFT + WIDTH, bottom), AXIS);
+        canvas.line((LEFT, TOP), (LEFT, bottom), AXIS);
+        for (x, text) in [(begin, "fault begins"), (end, "fault ends")] {
+            canvas.line((x, TOP), (x, bottom), AXIS);
             canvas.text((x, TOP - 5.0), Anchor::Middle, 11, text);
         }
-        canvas.line((LEFT, self.y(1.0)), (LEFT + WIDTH, self.y(1.0)), Pen { dashes: "10 3 2 3", ..MARK });
+        canvas.line((LEFT, self.y(1.0)), (LEFT + WIDTH, self.y(1.0)), Pen { dashes: "10 3 2 3", ..AXIS });
         canvas.text((LEFT + WIDTH, self.y(1.0) - 5.0), Anchor::End, 11, "alarm threshold");
-        for score in [0.0, 1.0, self.most / 1.05] {
+        for score in [0.0, 1.0, self.max_score / 1.05] {
             canvas.text((LEFT - 8.0, self.y(score) + 4.0), Anchor::End, 12, format_args!("{score:.1}"));
         }
         self.draw_seconds(canvas);
     }
 
-    /// About ten ticks, a round number of seconds apart, counted from the beginning of the fault.
+    /// Draws about ten ticks, a round number of seconds apart, counted from the begin of the fault.
     fn draw_seconds(&self, canvas: &mut Canvas) {
         let steps = [1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 3600];
         let step = steps.into_iter().find(|step| self.span_ms / 1000.0 <= f64::from(*step) * 12.0).unwrap_or(7200);
-        let before = self.began.millis_since(self.first) / 1000 / i64::from(step);
+        let before = self.fault_begin.millis_since(self.first) / 1000 / i64::from(step);
         let mut second = -before * i64::from(step);
-        while self.began.0 + second * 1000 <= self.first.0 + self.span_ms as i64 {
-            let x = self.x(Timestamp(self.began.0 + second * 1000));
-            canvas.line((x, TOP + HEIGHT), (x, TOP + HEIGHT + 5.0), MARK);
+        while self.fault_begin.0 + second * 1000 <= self.first.0 + self.span_ms as i64 {
+            let x = self.x(Timestamp(self.fault_begin.0 + second * 1000));
+            canvas.line((x, TOP + HEIGHT), (x, TOP + HEIGHT + 5.0), AXIS);
             canvas.text((x, TOP + HEIGHT + 20.0), Anchor::Middle, 12, format_args!("{second} s"));
             second += i64::from(step);
         }
     }
 
-    /// Where a score is not told, the line is interrupted.
+    /// Draws a line of scores. It is interrupted where there is no score.
     fn draw_line(&self, canvas: &mut Canvas, points: &[(Timestamp, Option<f64>)], pen: Pen) {
-        for part in points.split(|(_, score)| score.is_none()) {
-            let part: Vec<(f64, f64)> =
-                part.iter().filter_map(|(time, score)| Some((self.x(*time), self.y((*score)?)))).collect();
-            if !part.is_empty() {
-                canvas.path(&part, pen);
+        for segment in points.split(|(_, score)| score.is_none()) {
+            let segment: Vec<(f64, f64)> =
+                segment.iter().filter_map(|(time, score)| Some((self.x(*time), self.y((*score)?)))).collect();
+            if !segment.is_empty() {
+                canvas.path(&segment, pen);
             }
         }
     }
@@ -176,7 +181,7 @@ impl Frame {
     fn draw_alarm(&self, canvas: &mut Canvas, time: Timestamp) {
         let (x, y) = (self.x(time), TOP + HEIGHT);
         canvas.area(&[(x, y - 12.0), (x - 6.0, y), (x + 6.0, y)], "#222");
-        let seconds = time.millis_since(self.began) as f64 / 1000.0;
+        let seconds = time.millis_since(self.fault_begin) as f64 / 1000.0;
         canvas.text((x, y + 38.0), Anchor::Middle, 12, format_args!("first alarm after {seconds:.1} s"));
     }
 }

@@ -1,4 +1,4 @@
-//! Rankers beside each other.
+//! Tests of the rankers.
 #![allow(missing_docs)]
 
 mod rankers;

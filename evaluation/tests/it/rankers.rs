@@ -1,12 +1,12 @@
-//! What other rankers share with the one at work.
+//! What the rankers besides the detective have in common.
 
 use std::collections::HashSet;
 
-use evaluation::rankers::{Chance, Dependencies, Ranking, from_symptom};
-use schemas::{Edge, GraphSnapshot, Node};
+use evaluation::rankers::{Dependencies, RandomRanker, Ranking, prefer_reachable};
+use schemas::{Edge, GraphSnapshot, Node, Suspect};
 
-/// A web server that calls a shop, which calls a database and is called by it, on a host.
-fn shop() -> GraphSnapshot {
+/// A web server that calls a shop, which calls a database and is called back by it, on a host.
+fn snapshot() -> GraphSnapshot {
     let node = |kind: &str, name: &str| Node {
         id: format!("{kind}:{name}"),
         kind: kind.into(),
@@ -14,39 +14,38 @@ fn shop() -> GraphSnapshot {
         name: name.to_owned(),
         ..Node::default()
     };
-    let calls = |source, target| Edge { source, target, kind: "calls".into(), ..Edge::default() };
+    let call = |source, target| Edge { source, target, kind: "calls".into(), ..Edge::default() };
     GraphSnapshot {
         nodes: vec![node("process", "web"), node("process", "shop"), node("process", "db"), node("system", "host")],
-        edges: vec![calls(0, 1), calls(1, 2), calls(2, 1)],
+        edges: vec![call(0, 1), call(1, 2), call(2, 1)],
         ..GraphSnapshot::default()
     }
 }
 
 #[test]
-fn what_a_symptom_depends_on_is_found_however_far_away_and_through_rings() {
+fn dependencies_are_transitive_and_may_be_circular() {
     let mut dependencies = Dependencies::default();
-    dependencies.take(&shop());
-    let reached = |role: &str| {
-        let mut reached: Vec<String> = dependencies.reached_from(role).into_iter().collect();
-        reached.sort();
-        reached.join(" ")
+    dependencies.push(&snapshot());
+    let reachable = |role: &str| {
+        let mut reachable: Vec<String> = dependencies.reachable_from(role).into_iter().collect();
+        reachable.sort();
+        reachable.join(" ")
     };
-    assert_eq!([reached("web"), reached("db"), reached("host")], ["db shop web", "db shop", "host"]);
+    assert_eq!([reachable("web"), reachable("db"), reachable("host")], ["db shop web", "db shop", "host"]);
 }
 
 #[test]
-fn who_is_told_the_symptom_keeps_the_order_and_the_ties_within_each_part() {
-    let mut chance = Chance::new(0);
-    chance.take(&shop());
-    let everyone = chance.everyone(0);
-    let named = |name: &str| everyone.iter().find(|suspect| suspect.name == name).unwrap().clone();
+fn reachable_suspects_come_first_and_order_and_ties_stay() {
+    let mut random = RandomRanker::new(0);
+    random.push(&snapshot());
+    let suspects = random.suspects(0);
+    let named = |name: &str| suspects.iter().find(|suspect| suspect.name == name).unwrap().clone();
     let names = |ranking: &Ranking| {
-        let group =
-            |group: &Vec<schemas::Suspect>| group.iter().map(|it| it.name.clone()).collect::<Vec<_>>().join("=");
+        let group = |group: &Vec<Suspect>| group.iter().map(|it| it.name.clone()).collect::<Vec<_>>().join("=");
         ranking.iter().map(group).collect::<Vec<_>>().join(" > ")
     };
-    assert_eq!(names(&vec![everyone.clone()]), "db=shop=web", "the host itself is no suspect");
-    let reached = HashSet::from(["db".to_owned(), "shop".to_owned()]);
-    let told = from_symptom(&vec![vec![named("web"), named("shop")], vec![named("db")]], &reached);
-    assert_eq!(names(&told), "shop > db > web");
+    assert_eq!(names(&vec![suspects.clone()]), "db=shop=web", "the host itself is not a suspect");
+    let reachable = HashSet::from(["db".to_owned(), "shop".to_owned()]);
+    let ranking = vec![vec![named("web"), named("shop")], vec![named("db")]];
+    assert_eq!(names(&prefer_reachable(&ranking, &reachable)), "shop > db > web");
 }

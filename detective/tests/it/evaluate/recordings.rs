@@ -1,4 +1,4 @@
-//! Cases of a host of our own: a hog that starves two workers, and a change that does no harm.
+//! Recorded cases: a CPU hog that starves two workers, and a benign change.
 
 use std::{fs::File, path::Path};
 
@@ -6,14 +6,14 @@ use schemas::{Column, GraphSnapshot, Node, Timestamp, container::Writer};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use super::{check_close, is_well_formed, judged};
+use super::{check_close, evaluate_json, is_well_formed_svg};
 
 const FIRST: i64 = 1_767_225_600_000;
 const NAMES: [&str; 5] = ["hog", "worker-a", "worker-b", "clock", "mail"];
 const HOG: usize = 0;
 
-/// A sweep at that second; the hog runs, or does not.
-fn snapshot(second: i64, is_running: bool) -> GraphSnapshot {
+/// The sweep at a second.
+fn snapshot(second: i64, is_hog_running: bool) -> GraphSnapshot {
     let node = |(at, name): (usize, &&str)| Node {
         id: format!("p:{at}"),
         kind: "process".into(),
@@ -24,9 +24,9 @@ fn snapshot(second: i64, is_running: bool) -> GraphSnapshot {
         ..Node::default()
     };
     let usual = |at: usize| 3.0 + ((second + at as i64) % 4) as f32;
-    let cpu = (0..NAMES.len()).map(|at| if is_running && at == HOG { 99.0 } else { usual(at) }).collect();
+    let cpu = (0..NAMES.len()).map(|at| if is_hog_running && at == HOG { 99.0 } else { usual(at) }).collect();
     let is_worker = |at: usize| (1..=2).contains(&at);
-    let delay = (0..NAMES.len()).map(|at| if is_running && is_worker(at) { 100.0 } else { usual(at) }).collect();
+    let delay = (0..NAMES.len()).map(|at| if is_hog_running && is_worker(at) { 100.0 } else { usual(at) }).collect();
     GraphSnapshot {
         host: "h".to_owned(),
         cohort: "h".to_owned(),
@@ -69,26 +69,26 @@ pub fn host() -> TempDir {
     let cases = json!([
         {"case": "01-hog-1", "system": "shop", "fault": "hog", "family": "cpu", "harmless": false, "healthy": "healthy",
          "t_inject": seconds(110), "t_end": seconds(139), "root_cause": [process(HOG)],
-         "victims": [process(1), process(2)], "hurt": null},
+         "victims": [process(1), process(2)], "client_impact": null},
         {"case": "02-deploy-1", "system": "shop", "fault": "deploy", "family": "benign", "harmless": true,
          "healthy": "healthy", "t_inject": seconds(210), "t_end": seconds(240), "root_cause": [], "victims": [],
-         "hurt": null},
+         "client_impact": null},
     ]);
     std::fs::write(path("cases.json"), cases.to_string()).unwrap();
     folder
 }
 
 #[test]
-fn the_hog_is_named_before_those_whom_it_starves_and_the_harmless_change_raises_nothing() {
+fn the_hog_ranks_above_the_workers_that_it_starves_and_the_benign_change_opens_no_incident() {
     let folder = host();
     let pictures = folder.path().join("pictures");
-    let found = judged(folder.path(), &["--pictures", pictures.to_str().unwrap()]);
+    let found = evaluate_json(folder.path(), &["--pictures", pictures.to_str().unwrap()]);
     let detective = &found["rankers"]["detective"];
-    assert_eq!(detective["n"], 1, "a harmless change is no case to find a cause in");
+    assert_eq!(detective["n"], 1, "a benign change has no root cause");
     for figure in ["AC@1", "strict@5", "alarm_recall", "first_incident_names_it"] {
         check_close(&detective[figure], 1.0);
     }
-    // The second of three sweeps that alarm is that of the second after the first.
+    // An incident needs alarms in two of three sweeps.
     check_close(&detective["time_to_alarm_s"]["median"], 1.0);
     check_close(&detective["false_alarms_per_host_day"], 0.0);
     check_close(&detective["healthy_host_days"], 60.0 / 86_400.0);
@@ -96,20 +96,20 @@ fn the_hog_is_named_before_those_whom_it_starves_and_the_harmless_change_raises_
     assert_eq!(detective["per_fault"]["deploy"]["n"], 0);
     assert_eq!(detective["per_fault"]["deploy"]["AC@1"], Value::Null);
     check_close(&detective["per_fault"]["deploy"]["false_alarms_per_host_day"], 0.0);
-    // Of five processes the hog comes before the workers with chance 1/3, and is always among the first five.
+    // The hog is before both workers in a third of all orders, and always among the first five.
     check_close(&found["rankers"]["random"]["strict@5"], 1.0 / 3.0);
     check_close(&found["rankers"]["random"]["AC@1"], 0.2);
     let timeline = std::fs::read_to_string(pictures.join("timeline-01-hog-1.svg")).unwrap();
-    assert!(is_well_formed(&timeline), "{timeline}");
-    for wanted in ["culprit: hog[100]", "alarm threshold", "it begins", "it ends", "first alarm after 1.0 s"] {
+    assert!(is_well_formed_svg(&timeline), "{timeline}");
+    for wanted in ["root cause: hog[100]", "alarm threshold", "fault begins", "fault ends", "first alarm after 1.0 s"] {
         assert!(timeline.contains(wanted), "expected `{wanted}` in:\n{timeline}");
     }
 }
 
 #[test]
-fn an_alarm_that_goes_on_in_the_next_recording_is_one_false_alarm() {
+fn an_alarm_that_continues_in_the_next_recording_is_one_false_alarm() {
     let folder = host();
-    let harmless = |name: &str, from: i64, until: i64| {
+    let benign_case = |name: &str, from: i64, until: i64| {
         record(
             &folder.path().join(format!("{name}.avro")),
             (from..until).map(|second| snapshot(second, second >= 215)),
@@ -117,20 +117,20 @@ fn an_alarm_that_goes_on_in_the_next_recording_is_one_false_alarm() {
         json!({"case": name, "system": "shop", "fault": null, "harmless": true, "healthy": "healthy",
                "t_inject": seconds(from), "t_end": seconds(until), "root_cause": [], "victims": []})
     };
-    let cases = json!([harmless("01-nothing", 200, 230), harmless("02-nothing", 230, 260)]);
+    let cases = json!([benign_case("01-no-fault", 200, 230), benign_case("02-no-fault", 230, 260)]);
     std::fs::write(folder.path().join("cases.json"), cases.to_string()).unwrap();
-    let detective = &judged(folder.path(), &[])["rankers"]["detective"];
+    let detective = &evaluate_json(folder.path(), &[])["rankers"]["detective"];
     assert_eq!((&detective["false_alarms"], &detective["false_alarm_episodes"]), (&1.into(), &1.into()));
-    assert_eq!(detective["false_alarm_cases"], json!([{"case": "01-nothing", "named": ["hog[100]"]}]));
+    assert_eq!(detective["false_alarm_cases"], json!([{"case": "01-no-fault", "named": ["hog[100]"]}]));
 }
 
 #[test]
 fn the_ranking_is_that_of_the_last_twelve_seconds_of_the_fault() {
     let folder = host();
-    // The recording goes on, and by its end all is well again; the file that is asked about is the same.
+    // The recording goes on until the host is healthy again.
     record(
         &folder.path().join("01-hog-1.avro"),
         (100..200).map(|second| snapshot(second, (110..140).contains(&second))),
     );
-    check_close(&judged(folder.path(), &["--only", "01-hog-1"])["rankers"]["detective"]["AC@1"], 1.0);
+    check_close(&evaluate_json(folder.path(), &["--only", "01-hog-1"])["rankers"]["detective"]["AC@1"], 1.0);
 }

@@ -1,30 +1,32 @@
-//! What a foreign graph's columns are in, guessed from how people name metrics.
+//! Units and forms of the metrics of foreign graphs, inferred from their names.
 //!
-//! The rules are general and come before any result: units in parentheses first, then words. None is fitted to a case.
+//! The rules are general and were written before any result was known: units in parentheses first,
+//! then words. No rule is fitted to a case.
 
 use schemas::{Form, NodeKind, Unit};
 
-/// How one column is declared, and by what its values are multiplied to be in that unit.
+/// Unit and form of a metric as a column of a snapshot.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Declared {
-    /// The unit, as in a snapshot.
+pub struct MetricDeclaration {
+    /// Unit of the column.
     pub unit: Unit,
-    /// As in a snapshot.
+    /// Form of the column.
     pub form: Form,
-    /// Values are multiplied by it.
+    /// Factor from the metric's own unit to `unit`.
     pub factor: f64,
 }
 
-const fn gauge(unit: Unit, factor: f64) -> Declared {
-    Declared { unit, form: Form::Gauge, factor }
+const fn gauge(unit: Unit, factor: f64) -> MetricDeclaration {
+    MetricDeclaration { unit, form: Form::Gauge, factor }
 }
 
-const fn rate(unit: Unit) -> Declared {
-    Declared { unit, form: Form::Rate, factor: 1.0 }
+const fn rate(unit: Unit) -> MetricDeclaration {
+    MetricDeclaration { unit, form: Form::Rate, factor: 1.0 }
 }
 
-/// The first rule all of whose parts are in the name, in small letters, is taken.
-const RULES: &[(&[&str], Declared)] = &[
+/// Substrings of lower-case names, and what they declare. The first rule whose substrings are all in
+/// the name applies.
+const RULES: &[(&[&str], MetricDeclaration)] = &[
     (&["success", "%"], gauge(Unit::PercentGood, 1.0)),
     (&["availability"], gauge(Unit::PercentGood, 1.0)),
     (&["(%)"], gauge(Unit::Percent, 1.0)),
@@ -35,10 +37,10 @@ const RULES: &[(&[&str], Declared)] = &[
     (&["cpu", "(m)"], gauge(Unit::Percent, 0.1)),
     (&["(mi)"], gauge(Unit::Bytes, 1_048_576.0)),
     (&["(ops)"], rate(Unit::PerSecond)),
-    // Where nothing else is said, time is in its base unit.
+    // Without a unit in the name, times are in seconds.
     (&["latency"], gauge(Unit::Milliseconds, 1000.0)),
     (&["duration"], gauge(Unit::Milliseconds, 1000.0)),
-    // What goes over a network is counted from one look to the next.
+    // Network traffic is counted per interval.
     (&["network", "bytes"], rate(Unit::BytesPerSecond)),
     (&["receive", "bytes"], rate(Unit::BytesPerSecond)),
     (&["transmit", "bytes"], rate(Unit::BytesPerSecond)),
@@ -49,26 +51,28 @@ const RULES: &[(&[&str], Declared)] = &[
     (&["count"], gauge(Unit::Count, 1.0)),
 ];
 
-/// How a column of that name is declared; one that no rule knows has no unit.
-pub fn declared(name: &str) -> Declared {
+/// Infers the declaration of a metric from its name. Without a matching rule it is a gauge without
+/// a unit.
+pub fn declare(name: &str) -> MetricDeclaration {
     let name = name.to_lowercase();
-    let rule = RULES.iter().find(|(parts, _)| parts.iter().all(|part| name.contains(part)));
-    rule.map_or_else(|| gauge(Unit::default(), 1.0), |(_, declared)| declared.clone())
+    let rule = RULES.iter().find(|(substrings, _)| substrings.iter().all(|substring| name.contains(substring)));
+    rule.map_or_else(|| gauge(Unit::default(), 1.0), |(_, declaration)| declaration.clone())
 }
 
-/// The kind of a node of that type: what carries others and only feels their load is a `system`, all else keeps its name.
-pub fn kind(of_type: &str) -> NodeKind {
-    match of_type {
+/// Kind of a foreign node. A machine, which only carries the load of other nodes, is a `system`;
+/// every other type is its own kind.
+pub fn node_kind(node_type: &str) -> NodeKind {
+    match node_type {
         "host" | "node" | "machine" | "vm" => NodeKind::System,
         other => other.into(),
     }
 }
 
-/// The name that the original design has for a column, where it reads such a thing.
-pub fn original_name(name: &str) -> Option<&'static str> {
-    let declared = declared(name);
+/// Name of the feature of the profile `classic` that a metric corresponds to, if any.
+pub fn classic_feature(name: &str) -> Option<&'static str> {
+    let declaration = declare(name);
     let name = name.to_lowercase();
-    match declared.unit {
+    match declaration.unit {
         Unit::Percent if name.contains("cpu") && name.contains("(%)") => Some("cpu_pct"),
         Unit::Bytes if name.contains("memory") => Some("memory_rss"),
         _ => None,
@@ -80,7 +84,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn units_are_guessed_from_names() {
+    fn units_are_inferred_from_names() {
         let cases = [
             ("CpuUsageRate(%)", "percent", 1.0),
             ("CpuUsage(m)", "percent", 0.1),
@@ -97,14 +101,14 @@ mod tests {
             ("phase of the moon", "", 1.0),
         ];
         for (name, unit, factor) in cases {
-            let declared = declared(name);
-            assert_eq!((declared.unit.as_str(), declared.factor), (unit, factor), "{name}");
+            let declaration = declare(name);
+            assert_eq!((declaration.unit.as_str(), declaration.factor), (unit, factor), "{name}");
         }
     }
 
     #[test]
-    fn the_original_reads_what_it_would_know() {
+    fn only_cpu_percent_and_memory_bytes_are_classic_features() {
         let names = ["CpuUsageRate(%)", "MemoryUsage(Mi)", "CpuUsage(m)", "MemoryUsageRate(%)", "latency_p95"];
-        assert_eq!(names.map(original_name), [Some("cpu_pct"), Some("memory_rss"), None, None, None]);
+        assert_eq!(names.map(classic_feature), [Some("cpu_pct"), Some("memory_rss"), None, None, None]);
     }
 }

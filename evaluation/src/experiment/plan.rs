@@ -1,4 +1,4 @@
-//! What is played, as a person writes it.
+//! The plan of an experiment, as a user writes it in TOML.
 
 use std::{
     path::{Path, PathBuf},
@@ -9,113 +9,127 @@ use anyhow::{Context, bail};
 use serde::Deserialize;
 use service::Hint;
 
-/// Sweeps that may come late, or not be sound.
+/// Sweeps beyond the minimum for training, because some may be late or invalid.
 const SPARE_SWEEPS: u32 = 5;
+/// Faults last at most this long.
+const MAX_DURATION: Duration = Duration::from_secs(600);
 
 /// A plan.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Plan {
-    /// What the workload is called among the cases.
+    /// Name of the system in the cases.
     pub system: String,
     /// The workload.
     pub workload: Workload,
-    /// How long all is well.
+    /// Times of healthy operation.
     pub healthy: Healthy,
-    /// The changes that are none of anybody's business.
+    /// Benign changes.
     #[serde(default)]
-    pub harmless: Changes,
-    /// The faults.
+    pub benign: ScenarioGroup,
+    /// Faults.
     #[serde(default)]
-    pub faults: Changes,
+    pub faults: ScenarioGroup,
 }
 
-/// How a workload is started and stopped.
+/// How the workload starts and stops.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Workload {
-    /// The command that starts it and ends once it works, and prints what is wrong on standard error. A program with a `/` in its name
-    /// is looked for from the plan's folder on.
+    /// Command that starts the workload and exits once it works. A program with a `/` in its name is
+    /// relative to the folder of the plan.
     pub start: Vec<String>,
-    /// The command that ends it.
+    /// Command that stops the workload.
     pub stop: Vec<String>,
-    /// The file to which its clients write a line of JSON for each request: `{"t", "ms", "status"}`, in seconds since 1970,
-    /// milliseconds, and the status of HTTP or 0 for none. `{uid}` stands for the user's id.
+    /// File to which clients append a JSON line for each request: `t` in seconds since 1970, `ms`,
+    /// and the HTTP `status`, 0 without an answer. `{uid}` stands for the user id.
     pub latencies: Option<PathBuf>,
-    /// From its start to anything else.
+    /// Pause after the start.
     #[serde(with = "humantime_serde")]
-    pub settles: Duration,
+    pub settle: Duration,
 }
 
-/// How long all is well.
+/// Times of healthy operation.
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Healthy {
-    /// What is learned from.
+    /// Time to learn from.
     #[serde(with = "humantime_serde")]
     pub learn: Duration,
-    /// What is judged, before, between and after the harmless changes.
+    /// Time to evaluate, in which every alarm is false: before, between and after benign changes.
     #[serde(with = "humantime_serde")]
-    pub judged: Duration,
+    pub evaluate: Duration,
 }
 
-/// Faults, or harmless changes.
+/// Faults or benign changes, and how they are recorded.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct Changes {
-    /// Which; none named: all that there are.
+pub struct ScenarioGroup {
+    /// Names of the scenarios. Empty: all that exist.
     pub only: Vec<String>,
-    /// How often each is played; 0: never.
+    /// How often each one is executed; 0: never.
     pub repeats: u32,
-    /// How long one lasts.
+    /// How long each one lasts.
     #[serde(with = "humantime_serde")]
-    pub lasts: Duration,
-    /// How long is recorded before each.
+    pub duration: Duration,
+    /// How long is recorded before each one.
     #[serde(with = "humantime_serde")]
     pub before: Duration,
-    /// How long is recorded after each, before anything else.
+    /// How long is recorded after each one.
     #[serde(with = "humantime_serde")]
     pub after: Duration,
 }
 
-impl Default for Changes {
+impl Default for ScenarioGroup {
     fn default() -> Self {
         let seconds = Duration::from_secs;
-        Changes { only: Vec::new(), repeats: 1, lasts: seconds(30), before: seconds(20), after: seconds(30) }
+        ScenarioGroup { only: Vec::new(), repeats: 1, duration: seconds(30), before: seconds(20), after: seconds(30) }
+    }
+}
+
+impl ScenarioGroup {
+    /// Whether a scenario of this name belongs to the group.
+    pub fn includes(&self, name: &str) -> bool {
+        self.only.is_empty() || self.only.iter().any(|only| only == name)
     }
 }
 
 impl Plan {
-    /// Reads a plan.
+    /// Reads a plan from a file.
     ///
     /// # Errors
-    /// If there is none, or it is not one; the message tells the line.
+    /// If the file is missing or not a plan; the message names the line.
     pub fn read(path: &Path) -> anyhow::Result<Plan> {
         let text = std::fs::read_to_string(path)
             .with_context(|| format!("cannot read the plan `{}`", path.display()))
-            .hint("one for the shop of `deploy/demo` is `deploy/demo/plan.toml`")?;
-        let mut plan: Plan =
-            toml::from_str(&text).with_context(|| format!("`{}` is no plan that can be played", path.display()))?;
-        plan.check().with_context(|| format!("`{}` is no plan that can be played", path.display()))?;
+            .hint("`deploy/demo/plan.toml` is the plan for the shop of `deploy/demo`")?;
+        let invalid = || format!("invalid plan `{}`", path.display());
+        let mut plan: Plan = toml::from_str(&text).with_context(invalid)?;
+        plan.check().with_context(invalid)?;
         let folder = std::path::absolute(path)?.parent().map(Path::to_owned).unwrap_or_default();
         for command in [&mut plan.workload.start, &mut plan.workload.stop] {
-            from_folder(&folder, command);
+            resolve_program(&folder, command);
         }
         Ok(plan)
     }
 
-    /// Sees to it that health lasts for as many sweeps as a model is learned from at least.
+    /// The benign changes, or the faults.
+    pub fn group(&self, is_benign: bool) -> &ScenarioGroup {
+        if is_benign { &self.benign } else { &self.faults }
+    }
+
+    /// Checks that the time to learn from has enough sweeps for a model.
     ///
     /// # Errors
     /// If it does not.
-    pub fn check_learned(&self, interval: Duration) -> anyhow::Result<()> {
+    pub fn check_learn_time(&self, interval: Duration) -> anyhow::Result<()> {
         let least = interval * (trainer::dataset::MIN_SNAPSHOTS as u32 + SPARE_SWEEPS);
         if self.healthy.learn >= least {
             return Ok(());
         }
         let [least, found] = [least, self.healthy.learn].map(humantime::format_duration);
         Err(anyhow::anyhow!("`healthy.learn` of the plan must be at least {least}, found {found}"))
-            .hint("what is seldom alarms if it was never learned: minutes are better")
+            .hint("learn for minutes: rare events alarm if they were not learned")
     }
 
     fn check(&self) -> anyhow::Result<()> {
@@ -124,17 +138,17 @@ impl Plan {
                 bail!("`workload.{name}` must name a program, found nothing");
             }
         }
-        for (name, changes) in [("harmless", &self.harmless), ("faults", &self.faults)] {
-            if changes.lasts.is_zero() || changes.lasts > Duration::from_secs(600) {
-                let found = humantime::format_duration(changes.lasts);
-                bail!("`{name}.lasts` must be more than 0s and at most 10m, found {found}");
+        for (name, group) in [("benign", &self.benign), ("faults", &self.faults)] {
+            if group.duration.is_zero() || group.duration > MAX_DURATION {
+                let found = humantime::format_duration(group.duration);
+                bail!("`{name}.duration` must be more than 0s and at most 10m, found {found}");
             }
         }
         Ok(())
     }
 }
 
-fn from_folder(folder: &Path, command: &mut [String]) {
+fn resolve_program(folder: &Path, command: &mut [String]) {
     if let Some(program) = command.first_mut().filter(|program| program.contains('/')) {
         *program = folder.join(&*program).to_string_lossy().into_owned();
     }
@@ -149,10 +163,10 @@ mod tests {
         [workload]
         start = ["./shop", "start"]
         stop = ["true"]
-        settles = "5s"
+        settle = "5s"
         [healthy]
         learn = "2m"
-        judged = "1m"
+        evaluate = "1m"
     "#;
 
     fn read(text: &str) -> anyhow::Result<Plan> {
@@ -163,26 +177,26 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_said_has_defaults_and_programs_are_found_from_the_plan_on() {
+    fn missing_keys_have_defaults_and_programs_are_relative_to_the_plan() {
         let plan = read(SHORT).unwrap();
-        assert_eq!((plan.faults.repeats, plan.faults.lasts), (1, Duration::from_secs(30)));
+        assert_eq!((plan.faults.repeats, plan.faults.duration), (1, Duration::from_secs(30)));
         assert!(plan.workload.start[0].starts_with('/') && plan.workload.start[0].ends_with("/./shop"));
         assert_eq!(plan.workload.stop, ["true"]);
     }
 
     #[test]
-    fn too_little_to_learn_from_is_told_before_anything_is_played() {
+    fn too_little_time_to_learn_from_is_refused() {
         let plan = read(&SHORT.replace("2m", "14s")).unwrap();
-        let error = format!("{:#}", plan.check_learned(Duration::from_secs(1)).unwrap_err());
+        let error = format!("{:#}", plan.check_learn_time(Duration::from_secs(1)).unwrap_err());
         assert!(error.contains("`healthy.learn` of the plan must be at least 15s, found 14s"), "{error}");
-        assert!(plan.check_learned(Duration::from_millis(500)).is_ok());
+        assert!(plan.check_learn_time(Duration::from_millis(500)).is_ok());
     }
 
     #[test]
-    fn what_cannot_be_played_is_refused_with_what_was_expected() {
+    fn an_invalid_plan_is_refused_with_what_was_expected() {
         for (from, to, expected) in [
             ("[\"true\"]", "[]", "`workload.stop` must name a program, found nothing"),
-            ("judged = \"1m\"", "judged = \"1m\"\n[faults]\nlasts = \"0s\"", "`faults.lasts` must be more than 0s"),
+            ("evaluate = \"1m\"", "evaluate = \"1m\"\n[faults]\nduration = \"0s\"", "`faults.duration` must be more"),
             ("learn", "lern", "unknown field `lern`"),
         ] {
             let error = format!("{:#}", read(&SHORT.replace(from, to)).unwrap_err());

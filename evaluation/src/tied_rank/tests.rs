@@ -1,24 +1,25 @@
 use super::*;
 
-/// A ranking's groups, `|` between them: `r` and `s` are right, each for a cause of its own, `v` only suffers, `.` is anybody.
-fn places(text: &str) -> Places {
+/// A ranking as text: groups are separated by `|`; `r` and `s` are right answers of two root causes,
+/// `v` is only affected, `.` is any other suspect.
+fn ranking(text: &str) -> TiedRanking {
     let has_second = text.contains('s');
     let count = |group: &str, wanted: char| group.chars().filter(|letter| *letter == wanted).count();
-    let group = |group: &str| Group {
+    let group = |group: &str| TieGroup {
         size: group.len(),
         right: if has_second { vec![count(group, 'r'), count(group, 's')] } else { vec![count(group, 'r')] },
-        victims: count(group, 'v'),
+        affected: count(group, 'v'),
     };
-    Places { groups: text.split('|').map(group).collect() }
+    TiedRanking { groups: text.split('|').map(group).collect() }
 }
 
-/// All orders of a text's letters within its groups, each once for every way to come by it.
+/// All orders of the letters within each group, with duplicates.
 fn orders(text: &str) -> Vec<Vec<char>> {
     let mut orders = vec![Vec::new()];
     for group in text.split('|') {
-        let of_group = permutations(&group.chars().collect::<Vec<_>>());
+        let permuted = permutations(&group.chars().collect::<Vec<_>>());
         orders =
-            orders.iter().flat_map(|before: &Vec<char>| of_group.iter().map(|it| [&before[..], it].concat())).collect();
+            orders.iter().flat_map(|before: &Vec<char>| permuted.iter().map(|it| [&before[..], it].concat())).collect();
     }
     orders
 }
@@ -39,10 +40,11 @@ fn check_close(found: f64, expected: f64, what: &str) {
     assert!((found - expected).abs() < 1e-12, "{what}: found {found}, expected {expected}");
 }
 
-/// Holds every figure against the mean over all orders in which those who stand together can come.
+/// Compares every figure with its mean over all orders of the ties.
 #[track_caller]
 fn check(text: &str) {
-    let (places, orders) = (places(text), orders(text));
+    let ranking = ranking(text);
+    let orders = orders(text);
     let mean = |figure: &dyn Fn(&[char]) -> f64| orders.iter().map(|it| figure(it)).sum::<f64>() / orders.len() as f64;
     let is_right = |letter: &char| "rs".contains(*letter);
     let first = |order: &[char]| order.iter().position(is_right).unwrap() + 1;
@@ -52,19 +54,19 @@ fn check(text: &str) {
             let among = &order[..k.min(order.len())];
             causes.chars().filter(|cause| among.contains(cause)).count() as f64 / causes.len().min(k) as f64
         });
-        check_close(places.accuracy(k), accuracy, &format!("AC@{k} of {text}"));
+        check_close(ranking.accuracy(k), accuracy, &format!("AC@{k} of {text}"));
         let strict = mean(&|order| {
             let special = order.iter().position(|letter| is_right(letter) || *letter == 'v').unwrap();
             if is_right(&order[special]) && special < k { 1.0 } else { 0.0 }
         });
-        check_close(places.before_victims(k), strict, &format!("strict@{k} of {text}"));
+        check_close(ranking.strict_accuracy(k), strict, &format!("strict@{k} of {text}"));
     }
-    check_close(places.reciprocal(), mean(&|order| 1.0 / first(order) as f64), &format!("reciprocal of {text}"));
-    check_close(places.rank(), mean(&|order| first(order) as f64), &format!("rank of {text}"));
+    check_close(ranking.reciprocal_rank(), mean(&|order| 1.0 / first(order) as f64), &format!("reciprocal of {text}"));
+    check_close(ranking.rank(), mean(&|order| first(order) as f64), &format!("rank of {text}"));
 }
 
 #[test]
-fn figures_are_the_mean_over_all_orders_of_those_who_stand_together() {
+fn figures_are_the_mean_over_all_orders_of_ties() {
     let rankings = [
         "r", ".|r", "r|v", "v|r", ".r", "..r.", ".|.r.v|.", "rv", "rvv", "r.|v", ".v|r", "......|r", "..|....r", "r|s",
         "rs", ".r|.s", ".rs.", "s|.|v|r", ".|s.v|r.", "rr..", ".rr|v",
@@ -73,15 +75,15 @@ fn figures_are_the_mean_over_all_orders_of_those_who_stand_together() {
 }
 
 #[test]
-fn chance_gives_what_is_expected_of_it() {
-    let all_together = places("r.........");
-    assert!((1..=5).all(|k| (all_together.accuracy(k) - k as f64 / 10.0).abs() < 1e-12));
-    check_close(all_together.rank(), 5.5, "rank");
+fn a_ranking_of_ties_alone_has_the_expected_values_of_a_random_order() {
+    let all_tied = ranking("r.........");
+    assert!((1..=5).all(|k| (all_tied.accuracy(k) - k as f64 / 10.0).abs() < 1e-12));
+    check_close(all_tied.rank(), 5.5, "rank");
 }
 
 #[test]
-fn more_places_never_find_less_and_no_figure_leaves_0_to_1() {
-    // Every ranking of up to five with one right answer, one victim and up to two borders.
+fn accuracy_grows_with_k_and_figures_stay_between_0_and_1() {
+    // Every ranking of up to five suspects with one right answer and at most one affected node.
     for length in 1..=5_usize {
         for right in 0..length {
             for borders in 0..1_usize << (length - 1) {
@@ -98,14 +100,14 @@ fn more_places_never_find_less_and_no_figure_leaves_0_to_1() {
                         text.push('|');
                     }
                 }
-                let places = places(&text);
-                let accuracy: Vec<f64> = (1..=5).map(|k| places.accuracy(k)).collect();
+                let ranking = ranking(&text);
+                let accuracy: Vec<f64> = (1..=5).map(|k| ranking.accuracy(k)).collect();
                 assert!(accuracy.windows(2).all(|pair| pair[0] <= pair[1] + 1e-12), "{text}: {accuracy:?}");
                 assert!(accuracy.iter().all(|it| (0.0..=1.0 + 1e-12).contains(it)), "{text}: {accuracy:?}");
-                let reciprocal = places.reciprocal();
+                let reciprocal = ranking.reciprocal_rank();
                 assert!(accuracy[0] <= reciprocal + 1e-12 && reciprocal <= 1.0 + 1e-12, "{text}: {reciprocal}");
-                assert!(1.0 / places.rank() <= reciprocal + 1e-12, "{text}: by Jensen's inequality");
-                assert!(places.before_victims(5) <= places.accuracy(5) + 1e-12, "{text}");
+                assert!(1.0 / ranking.rank() <= reciprocal + 1e-12, "{text}: by Jensen's inequality");
+                assert!(ranking.strict_accuracy(5) <= ranking.accuracy(5) + 1e-12, "{text}");
             }
         }
     }
@@ -116,30 +118,31 @@ fn suspect(role: &str, score: f64) -> Suspect {
 }
 
 #[test]
-fn who_was_never_ranked_stands_behind_all_who_were() {
-    let members: Vec<Suspect> = ["a", "b", "c", "d"].map(|role| suspect(role, 0.0)).into();
+fn unranked_candidates_tie_behind_all_that_are_ranked() {
+    let candidates: Vec<Suspect> = ["a", "b", "c", "d"].map(|role| suspect(role, 0.0)).into();
     let ranking = vec![vec![suspect("a", 2.0)], vec![suspect("b", 1.0)]];
-    let rank = |cause: &str| Places::of(&ranking, &members, &[vec![Label::Id(cause.to_owned())]], &[]).rank();
+    let rank =
+        |cause: &str| TiedRanking::new(&ranking, &candidates, &[vec![NodeLabel::Id(cause.to_owned())]], &[]).rank();
     assert_eq!([rank("a"), rank("b"), rank("c"), rank("d")], [1.0, 2.0, 3.5, 3.5]);
-    assert_eq!(rank("nowhere to be seen"), 4.0, "with c and d");
+    assert_eq!(rank("unseen"), 4.0, "ties with c and d");
 }
 
 #[test]
-fn who_is_called_otherwise_by_now_is_not_ranked_twice() {
+fn a_renamed_process_is_not_ranked_twice() {
     let worker = |name: &str| Suspect { pid: Some(7), start_time: Some(1), ..suspect(name, 1.0) };
-    let (ranking, members) =
-        (vec![vec![worker("python3")], vec![suspect("b", 0.5)]], [worker("web"), suspect("b", 0.0)]);
-    let places = Places::of(&ranking, &members, &[vec![Label::Id("web".to_owned())]], &[]);
-    assert_eq!(places.groups.iter().map(|group| group.size).collect::<Vec<_>>(), [1, 1, 1]);
-    assert_eq!(places.rank(), 3.0, "it was ranked by the name that it had then");
+    let ranking = vec![vec![worker("python3")], vec![suspect("b", 0.5)]];
+    let candidates = [worker("web"), suspect("b", 0.0)];
+    let ranking = TiedRanking::new(&ranking, &candidates, &[vec![NodeLabel::Id("web".to_owned())]], &[]);
+    assert_eq!(ranking.groups.iter().map(|group| group.size).collect::<Vec<_>>(), [1, 1, 1]);
+    assert_eq!(ranking.rank(), 3.0, "it was ranked under its earlier name");
 }
 
 #[test]
-fn a_victim_that_is_a_right_answer_too_is_no_mere_victim() {
-    let members = [suspect("a", 0.0), suspect("b", 0.0)];
-    let label = |role: &str| Label::Id(role.to_owned());
+fn an_affected_node_that_is_a_right_answer_is_not_only_affected() {
+    let candidates = [suspect("a", 0.0), suspect("b", 0.0)];
+    let label = |role: &str| NodeLabel::Id(role.to_owned());
     let ranking = vec![vec![suspect("a", 2.0)], vec![suspect("b", 1.0)]];
-    let places = Places::of(&ranking, &members, &[vec![label("a")]], &[label("a"), label("b")]);
-    assert_eq!(places.groups.iter().map(|group| group.victims).collect::<Vec<_>>(), [0, 1]);
-    assert_eq!(places.before_victims(5), 1.0);
+    let ranking = TiedRanking::new(&ranking, &candidates, &[vec![label("a")]], &[label("a"), label("b")]);
+    assert_eq!(ranking.groups.iter().map(|group| group.affected).collect::<Vec<_>>(), [0, 1]);
+    assert_eq!(ranking.strict_accuracy(5), 1.0);
 }

@@ -1,4 +1,4 @@
-//! What is said of cases that cannot be judged.
+//! Errors of cases that cannot be judged.
 
 use std::path::Path;
 
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::{
     evaluate,
-    lines::shop,
+    json_lines::shop,
     recordings::{host, seconds},
 };
 
@@ -41,7 +41,7 @@ fn a_directory_without_cases() {
 }
 
 #[test]
-fn a_case_in_no_form() {
+fn a_case_in_neither_format() {
     let folder = shop();
     change(folder.path(), |cases| cases[1] = json!({"case": "b", "system": "shop"}));
     check(
@@ -64,7 +64,7 @@ fn a_case_in_no_form() {
 }
 
 #[test]
-fn cases_of_both_forms() {
+fn cases_of_both_formats() {
     let (folder, other) = (shop(), host());
     let of_host = std::fs::read_to_string(other.path().join("cases.json")).unwrap();
     let of_host: Vec<Value> = serde_json::from_str(&of_host).unwrap();
@@ -80,7 +80,7 @@ fn cases_of_both_forms() {
 }
 
 #[test]
-fn a_root_cause_that_may_not_be_named() {
+fn a_root_cause_that_is_not_a_candidate() {
     let folder = shop();
     change(folder.path(), |cases| cases[0]["root_cause"] = json!(["elsewhere"]));
     check(
@@ -94,7 +94,7 @@ fn a_root_cause_that_may_not_be_named() {
 }
 
 #[test]
-fn a_candidate_that_is_nowhere() {
+fn a_candidate_that_is_in_no_snapshot() {
     let folder = shop();
     change(folder.path(), |cases| cases[0]["candidates"] = json!(["database", "elsewhere"]));
     check(
@@ -114,20 +114,20 @@ fn a_case_that_is_not_listed() {
         &["--only", "plain,plane"],
         expect![[r#"
         error: `FOLDER/cases.json` has no case `plane`
-        hint: name cases as the list does, with commas between them
+        hint: use names of the list, separated by commas
     "#]],
     );
 }
 
 #[test]
-fn a_file_that_is_missing() {
+fn a_missing_file() {
     let folder = shop();
-    std::fs::remove_file(folder.path().join("well.jsonl")).unwrap();
+    std::fs::remove_file(folder.path().join("healthy.jsonl")).unwrap();
     check(
         folder.path(),
         &[],
         expect![[r#"
-        error: cannot learn from the healthy stream `well`: cannot read `FOLDER/well.jsonl`: No such file or directory (os error 2)
+        error: cannot learn from the healthy stream `healthy`: cannot read `FOLDER/healthy.jsonl`: No such file or directory (os error 2)
         hint: expected `NAME.jsonl.gz` or `NAME.jsonl` beside the list
     "#]],
     );
@@ -144,7 +144,7 @@ fn a_file_that_is_missing() {
 }
 
 #[test]
-fn a_line_that_is_none() {
+fn a_malformed_line() {
     let folder = shop();
     let file = folder.path().join("plain.jsonl");
     let whole = std::fs::read_to_string(&file).unwrap();
@@ -173,15 +173,15 @@ fn a_line_that_is_none() {
 }
 
 #[test]
-fn a_case_in_which_nothing_is_wrong() {
+fn a_case_without_faulty_snapshots() {
     let folder = shop();
-    std::fs::copy(folder.path().join("well.jsonl"), folder.path().join("plain.jsonl")).unwrap();
+    std::fs::copy(folder.path().join("healthy.jsonl"), folder.path().join("plain.jsonl")).unwrap();
     check(
         folder.path(),
         &[],
         expect![[r#"
         error: `plain` has no snapshots of the phase `faulty`
-        hint: the rankers need something to look at
+        hint: rankers need at least one
     "#]],
     );
 }
@@ -210,8 +210,8 @@ fn a_recording_that_begins_after_its_fault() {
         folder.path(),
         &[],
         expect![[r#"
-        error: `01-hog-1` shows nobody who may be suspected before `t_end`
-        hint: a recording begins before its fault and ends behind it, and times are seconds after 1970
+        error: `01-hog-1` has no suspects before `t_end`
+        hint: a recording begins before its fault and ends after it, and times are seconds since 1970
     "#]],
     );
 }
@@ -225,13 +225,13 @@ fn a_recording_that_ends_before_its_fault() {
         &[],
         expect![[r#"
         error: `01-hog-1` ends 3600 s before `t_end`
-        hint: a recording begins before its fault and ends behind it, and times are seconds after 1970
+        hint: a recording begins before its fault and ends after it, and times are seconds since 1970
     "#]],
     );
 }
 
 #[test]
-fn what_is_listed_twice() {
+fn duplicates() {
     let folder = shop();
     change(folder.path(), |cases| cases[0]["candidates"] = json!(["database", "cache", "database"]));
     check(
@@ -265,17 +265,17 @@ fn what_is_listed_twice() {
 }
 
 #[test]
-fn a_healthy_stream_that_is_too_short() {
+fn a_healthy_file_that_is_too_short() {
     let folder = shop();
-    let lines = std::fs::read_to_string(folder.path().join("well.jsonl")).unwrap();
+    let lines = std::fs::read_to_string(folder.path().join("healthy.jsonl")).unwrap();
     let few: String = lines.lines().take(7).map(|line| format!("{line}\n")).collect();
-    std::fs::write(folder.path().join("well.jsonl"), few).unwrap();
+    std::fs::write(folder.path().join("healthy.jsonl"), few).unwrap();
     check(
         folder.path(),
         &[],
         expect![[r#"
-        error: cannot learn from the healthy stream `well`: cohort `well`: expected at least 10 valid healthy snapshots, found 7
-        hint: give it more snapshots that are healthy
+        error: cannot learn from the healthy stream `healthy`: cohort `healthy`: expected at least 10 valid healthy snapshots, found 7
+        hint: give it more healthy snapshots
     "#]],
     );
 }
