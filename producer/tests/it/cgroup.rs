@@ -1,4 +1,4 @@
-//! Real control groups of the test's own, in whatever hierarchy this host has the controller.
+//! Real control groups, created by the test in whichever hierarchy of this host has the controller.
 
 use std::{
     fs,
@@ -15,21 +15,22 @@ use crate::children::*;
 const MOUNTED: &str = "/sys/fs/cgroup";
 const UNIFIED: &str = "/sys/fs/cgroup/unified";
 
-/// A group in one hierarchy that ends with the test, and so do the processes in it.
+/// A control group in one hierarchy. It and the processes in it end with the test.
 struct Group {
     directory: PathBuf,
     is_old: bool,
 }
 
 impl Group {
-    /// In the old hierarchy of that controller, else in the unified one.
+    /// Creates the group in the controller's v1 hierarchy if there is one, else in the unified
+    /// hierarchy.
     fn of(controller: &str, path: &str) -> Group {
         let old = Path::new(MOUNTED).join(controller);
         let is_old = old.join("cgroup.procs").exists();
         if is_old {
             return Group::make(&old, path, true);
         }
-        // In the unified one every group can be frozen, by no controller.
+        // In the unified hierarchy every group can be frozen; that takes no controller.
         let controllers = if controller == "freezer" { String::new() } else { format!("+{controller}") };
         Group::unified(&controllers, path)
     }
@@ -54,7 +55,7 @@ impl Group {
         fs::write(self.directory.join(file), text).unwrap();
     }
 
-    fn take(&self, child: &Kept) {
+    fn move_process(&self, child: &ChildGuard) {
         fs::write(self.directory.join("cgroup.procs"), child.pid().to_string()).unwrap();
     }
 
@@ -64,7 +65,7 @@ impl Group {
     }
 }
 
-/// What is frozen does not end, so it thaws first whatever happens.
+/// Thaws the group when dropped: frozen processes can't be killed.
 struct Frozen<'g>(&'g Group);
 
 impl Drop for Frozen<'_> {
@@ -89,7 +90,7 @@ impl Drop for Group {
     }
 }
 
-/// A name that no other test has.
+/// A name that no other test uses.
 fn unique(name: &str) -> String {
     format!("detective-test-{name}-{}", std::process::id())
 }
@@ -99,8 +100,8 @@ fn group(snapshot: &GraphSnapshot, path: &str) -> Option<usize> {
     snapshot.nodes.iter().position(|node| node.id == id)
 }
 
-fn busy() -> Kept {
-    Kept::start(Command::new("sh").args(["-c", "while :; do :; done"]))
+fn busy() -> ChildGuard {
+    ChildGuard::start(Command::new("sh").args(["-c", "while :; do :; done"]))
 }
 
 #[test]
@@ -110,15 +111,16 @@ fn a_busy_child_is_throttled_by_the_group_around_its_own() {
     let inner_name = format!("{name}/inner");
     let outer = Group::of("cpu", &name);
     outer.set(("cpu.cfs_quota_us", "10000"), ("cpu.max", "10000 100000"));
-    // Where CPU use is counted in a hierarchy of its own the group is there too, as every container manager makes it.
+    // If CPU use is counted in a hierarchy of its own, create the group there too, as container
+    // managers do.
     let counting =
         (outer.is_old && !outer.directory.join("cpuacct.usage").exists()).then(|| Group::of("cpuacct", &name));
     let inner = Group::make(outer.directory.parent().unwrap(), &inner_name, outer.is_old);
     let child = busy();
-    inner.take(&child);
+    inner.move_process(&child);
     let counted =
         counting.as_ref().map(|counting| Group::make(counting.directory.parent().unwrap(), &inner_name, true));
-    counted.iter().for_each(|counted| counted.take(&child));
+    counted.iter().for_each(|counted| counted.move_process(&child));
     let mut sweeper = sweeper();
     let (snapshot, outer_at) = sweep_until(&mut sweeper, |snapshot| {
         let at = group(snapshot, &name)?;
@@ -138,9 +140,9 @@ fn a_busy_child_is_throttled_by_the_group_around_its_own() {
     assert!((30.0..160.0).contains(&used), "{used}");
 }
 
-fn a_frozen_child_is_seen_in(group_of_test: &Group, name: &str) {
-    let child = Kept::start(Command::new("sleep").arg("60"));
-    group_of_test.take(&child);
+fn a_frozen_child_is_reported_in(group_of_test: &Group, name: &str) {
+    let child = ChildGuard::start(Command::new("sleep").arg("60"));
+    group_of_test.move_process(&child);
     let mut sweeper = sweeper();
     let frozen_is = |wanted: f32| {
         move |snapshot: &GraphSnapshot| {
@@ -159,33 +161,33 @@ fn a_frozen_child_is_seen_in(group_of_test: &Group, name: &str) {
 
 #[test]
 #[ignore = "needs root"]
-fn a_frozen_group_is_frozen_and_thaws() {
+fn a_group_is_shown_as_frozen_until_it_thaws() {
     let name = unique("frozen");
     let group = Group::of("freezer", &name);
-    a_frozen_child_is_seen_in(&group, &name);
+    a_frozen_child_is_reported_in(&group, &name);
 }
 
 #[test]
 #[ignore = "needs root"]
-fn a_group_that_the_unified_hierarchy_froze_is_frozen() {
+fn a_group_frozen_by_the_unified_hierarchy_is_shown_as_frozen() {
     let name = unique("frozen-unified");
     let group = Group::unified("", &name);
-    a_frozen_child_is_seen_in(&group, &name);
+    a_frozen_child_is_reported_in(&group, &name);
 }
 
 #[test]
 #[ignore = "needs root"]
-fn memory_in_use_is_told_in_percent_of_its_limit() {
+fn memory_use_is_reported_in_percent_of_the_limit() {
     let name = unique("memory");
     let limited = Group::of("memory", &name);
     limited.set(("memory.limit_in_bytes", "67108864"), ("memory.max", "67108864"));
     let hold = "echo ready; read line; { head -c 33554432 /dev/zero; exec sleep 60; } | tail -c 33554432";
-    let (child, mut input) = Kept::ready(hold);
-    limited.take(&child);
-    go_on(&mut input);
+    let (child, mut input) = ChildGuard::ready(hold);
+    limited.move_process(&child);
+    send_line(&mut input);
     let (snapshot, at) = sweep_until(&mut sweeper(), |snapshot| {
         let at = group(snapshot, &name)?;
-        // The shell, and those that it started once they are no longer young.
+        // The shell, and its children once they are no longer new.
         (value(snapshot, "memory_limit_used_pct", at)? > 45.0 && value(snapshot, "processes", at)? > 2.0).then_some(at)
     });
     let used = value(&snapshot, "memory_limit_used_pct", at).unwrap();
@@ -195,16 +197,16 @@ fn memory_in_use_is_told_in_percent_of_its_limit() {
 
 #[test]
 #[ignore = "needs root"]
-fn a_process_that_outgrows_its_group_is_counted_as_killed() {
+fn an_oom_kill_by_a_groups_limit_is_counted() {
     let name = unique("oom");
     let limited = Group::of("memory", &name);
     limited.set(("memory.limit_in_bytes", "33554432"), ("memory.max", "33554432"));
-    let (child, mut input) = Kept::ready("echo ready; read line; tail /dev/zero; read line");
-    limited.take(&child);
+    let (child, mut input) = ChildGuard::ready("echo ready; read line; tail /dev/zero; read line");
+    limited.move_process(&child);
     let mut sweeper = sweeper();
     let before = sweeper.sweep().unwrap();
     assert_eq!(missing(&before, "group_oom_kills", group(&before, &name).unwrap()), Some("first-sweep"));
-    go_on(&mut input);
+    send_line(&mut input);
     let (snapshot, at) = sweep_until(&mut sweeper, |snapshot| {
         let at = group(snapshot, &name)?;
         (value(snapshot, "group_oom_kills", at)? > 0.0).then_some(at)
@@ -219,9 +221,9 @@ fn a_process_that_outgrows_its_group_is_counted_as_killed() {
 fn two_children_on_one_cpu_are_under_pressure() {
     let name = unique("pressure");
     let group_of_test = Group::unified("", &name);
-    let children =
-        [(); 2].map(|()| Kept::start(Command::new("taskset").args(["-c", "0", "sh", "-c", "while :; do :; done"])));
-    children.iter().for_each(|child| group_of_test.take(child));
+    let children = [(); 2]
+        .map(|()| ChildGuard::start(Command::new("taskset").args(["-c", "0", "sh", "-c", "while :; do :; done"])));
+    children.iter().for_each(|child| group_of_test.move_process(child));
     let (snapshot, at) = sweep_until(&mut sweeper(), |snapshot| {
         let at = group(snapshot, &name)?;
         (value(snapshot, "group_psi_cpu_some", at)? > 1.0).then_some(at)
@@ -231,14 +233,14 @@ fn two_children_on_one_cpu_are_under_pressure() {
 
 #[test]
 #[ignore = "needs root"]
-fn a_process_in_a_container_is_called_by_its_host_name_and_tells_nothing_else() {
+fn a_container_is_named_by_its_host_name_and_nothing_else_is_sent() {
     let (name, id) = (unique("container"), "0123456789abcdef".repeat(4));
     let outer = Group::of("pids", &name);
     let container = Group::make(outer.directory.parent().unwrap(), &format!("{name}/docker-{id}.scope"), outer.is_old);
     let mut command = Command::new("sh");
     command.args(["-c", "kill -STOP $$; exec sleep 60"]).env("HOSTNAME", "orders-2").env("API_KEY", "hunter2");
-    let child = Kept::start(&mut command);
-    container.take(&child);
+    let child = ChildGuard::start(&mut command);
+    container.move_process(&child);
     let (snapshot, at) = sweep_until(&mut sweeper(), |snapshot| {
         let at = process(snapshot, child.pid())?;
         node(snapshot, at).role.starts_with("[orders-#] /").then_some(at)
@@ -252,17 +254,18 @@ fn a_process_in_a_container_is_called_by_its_host_name_and_tells_nothing_else() 
     assert!(!format!("{snapshot:?}").contains("hunter2"));
 }
 
-/// The environment variable that names, within a namespace of control groups, the group of another process, and one beside the own.
+/// Environment variable that names, inside the cgroup namespace, another process's group and one
+/// beside this process's own.
 const INSIDE: &str = "PRODUCER_TEST_IN_A_CGROUP_NAMESPACE";
 
 #[test]
 #[ignore = "needs root"]
-fn from_within_a_namespace_groups_are_found_from_the_top_of_what_is_mounted() {
+fn in_a_cgroup_namespace_groups_are_found_from_the_mounts_root() {
     if let Some(elsewhere) = std::env::var_os(INSIDE) {
         let snapshot = sweeper().sweep().unwrap();
         let at = group(&snapshot, &format!("../../{}", elsewhere.to_str().unwrap())).unwrap();
         assert_eq!(value(&snapshot, "frozen", at), Some(0.0));
-        // The name of what is above both is not to be known from here.
+        // The name of the group above both is not known inside the namespace.
         let beside = group(&snapshot, "../beside").unwrap();
         assert_eq!(missing(&snapshot, "frozen", beside), Some("denied"));
         return;
@@ -272,11 +275,11 @@ fn from_within_a_namespace_groups_are_found_from_the_top_of_what_is_mounted() {
     let within = |inner: &str| Group::make(outer.directory.parent().unwrap(), &format!("{name}/{inner}"), false);
     let (own, beside) = (within("own"), within("beside"));
     let children = [&elsewhere, &beside].map(|group| {
-        let child = Kept::start(Command::new("sleep").arg("60"));
-        group.take(&child);
+        let child = ChildGuard::start(Command::new("sleep").arg("60"));
+        group.move_process(&child);
         child
     });
-    let test = "cgroup::from_within_a_namespace_groups_are_found_from_the_top_of_what_is_mounted";
+    let test = "cgroup::in_a_cgroup_namespace_groups_are_found_from_the_mounts_root";
     let script = format!("echo $$ > {}; exec unshare --cgroup \"$@\"", own.directory.join("cgroup.procs").display());
     let mut shell = Command::new("sh");
     shell.args(["-c", &script, "sh"]).arg(std::env::current_exe().unwrap()).args([test, "--exact", "--ignored"]);

@@ -1,4 +1,4 @@
-//! Trees of control groups of the test's own: the hierarchies and paths that this host does not have.
+//! Control-group hierarchies that this host does not have, as trees of files.
 
 use std::path::Path;
 
@@ -15,7 +15,7 @@ use crate::{
 const POD: &str =
     "/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod0a1b2c3d_0000_4000_8000_0123456789ab.slice";
 
-/// A host with one process, 17, in these groups.
+/// A host with one process, pid 17, in the given groups.
 struct Host {
     proc: TempDir,
     cgroup: TempDir,
@@ -31,7 +31,7 @@ impl Host {
         host
     }
 
-    fn says(self, environ: &str) -> Host {
+    fn with_environ(self, environ: &str) -> Host {
         write(self.proc.path(), "17/environ", environ.as_bytes());
         self
     }
@@ -63,13 +63,13 @@ fn group(snapshot: &schemas::GraphSnapshot, path: &str) -> usize {
     snapshot.nodes.iter().position(|node| node.id == id).unwrap_or_else(|| panic!("no {id}"))
 }
 
-/// A moment in which files change; what they say is then divided by its true length.
-fn moment() {
+/// Lets time pass between two reads, so that rates have a length to be divided by.
+fn let_time_pass() {
     std::thread::sleep(std::time::Duration::from_millis(20));
 }
 
 #[test]
-fn a_throttled_pod_is_seen_above_its_container_and_both_are_called_by_its_owner() {
+fn a_throttled_pod_is_shown_above_its_container_and_both_are_named_after_the_owner() {
     let container = format!("{POD}/cri-containerd-{}.scope", id());
     let (pod_file, file) = (|name: &str| format!("{POD}/{name}"), |name: &str| format!("{container}/{name}"));
     let host = Host::with(
@@ -93,7 +93,7 @@ fn a_throttled_pod_is_seen_above_its_container_and_both_are_called_by_its_owner(
             ),
         ],
     );
-    let host = host.says("TOKEN=hunter2\0HOSTNAME=api-558bd4d5db-x7xqz\0POD_NAMESPACE=pay\0");
+    let host = host.with_environ("TOKEN=hunter2\0HOSTNAME=api-558bd4d5db-x7xqz\0POD_NAMESPACE=pay\0");
     let mut sweeper = host.sweeper();
     let first = sweeper.sweep().unwrap();
     assert_eq!(missing(&first, "throttled_pct", group(&first, POD)), Some("first-sweep"));
@@ -102,7 +102,7 @@ fn a_throttled_pod_is_seen_above_its_container_and_both_are_called_by_its_owner(
         (&file("memory.events"), "low 0\nhigh 3\nmax 4\noom 1\noom_kill 1\n"),
         (&file("io.stat"), "8:0 rbytes=10 wbytes=20 rios=0 wios=0\n"),
     ]);
-    moment();
+    let_time_pass();
     let second = sweeper.sweep().unwrap();
     let (pod, inner) = (group(&second, POD), group(&second, &container));
     assert_eq!(value(&second, "throttled_periods_pct", pod), Some(40.0));
@@ -143,7 +143,7 @@ fn a_throttled_pod_is_seen_above_its_container_and_both_are_called_by_its_owner(
 }
 
 #[test]
-fn each_old_controller_is_read_where_its_own_hierarchy_has_the_group() {
+fn each_v1_controller_is_read_in_its_own_hierarchy() {
     let docker = format!("/docker/{}", id());
     let at = |hierarchy: &str, name: &str| format!("{hierarchy}{docker}/{name}");
     let memberships = format!("4:cpu,cpuacct:{docker}\n3:memory:/other\n2:pids,freezer:/\n1:blkio:{docker}\n");
@@ -176,7 +176,7 @@ fn each_old_controller_is_read_where_its_own_hierarchy_has_the_group() {
         ("memory/other/memory.oom_control", "oom_kill_disable 0\nunder_oom 0\noom_kill 1\n"),
         ("memory/other/memory.failcnt", "7\n"),
     ]);
-    moment();
+    let_time_pass();
     let second = sweeper.sweep().unwrap();
     let (docker, other) = (group(&second, &docker), group(&second, "/other"));
     assert_eq!(value(&second, "throttled_periods_pct", docker), Some(50.0));
@@ -204,7 +204,7 @@ fn each_old_controller_is_read_where_its_own_hierarchy_has_the_group() {
 }
 
 #[test]
-fn beside_old_controllers_the_unified_hierarchy_tells_the_rest() {
+fn beside_v1_controllers_the_unified_hierarchy_provides_the_rest() {
     let unit = "/system.slice/nginx.service";
     let host = Host::with(
         &format!("5:memory:{unit}\n1:name=systemd:{unit}\n0::{unit}\n"),
@@ -238,7 +238,7 @@ fn beside_old_controllers_the_unified_hierarchy_tells_the_rest() {
 }
 
 #[test]
-fn what_is_beyond_this_namespace_is_denied_unless_it_is_mounted_from_above() {
+fn groups_outside_the_namespace_are_denied_unless_mounted_from_above() {
     let path = format!("/../../system.slice/docker-{}.scope", id());
     let file = format!("system.slice/docker-{}.scope/memory.current", id());
     let host = Host::with(&format!("0::{path}\n"), &[("cgroup.controllers", "memory"), (&file, "1024\n")]);
@@ -253,7 +253,7 @@ fn what_is_beyond_this_namespace_is_denied_unless_it_is_mounted_from_above() {
 }
 
 #[test]
-fn the_top_of_a_namespace_is_a_group_and_that_of_a_host_is_none() {
+fn a_namespaces_root_group_is_shown_and_the_hosts_is_not() {
     let host = Host::with("0::/\n", &[("cgroup.controllers", "memory"), ("memory.current", "1024\n")]);
     let snapshot = host.sweeper().sweep().unwrap();
     assert!(!snapshot.nodes.iter().any(|node| node.kind == "cgroup"));
@@ -263,7 +263,7 @@ fn the_top_of_a_namespace_is_a_group_and_that_of_a_host_is_none() {
 }
 
 #[test]
-fn without_any_hierarchy_the_groups_are_there_and_their_figures_are_not() {
+fn without_any_mounted_hierarchy_groups_have_no_figures() {
     let host = Host::with("0::/user.slice\n", &[]);
     let snapshot = host.sweeper().sweep().unwrap();
     assert_eq!(missing(&snapshot, "group_memory", group(&snapshot, "/user.slice")), Some("unsupported"));
@@ -271,7 +271,7 @@ fn without_any_hierarchy_the_groups_are_there_and_their_figures_are_not() {
 }
 
 #[test]
-fn a_process_that_is_moved_is_seen_where_it_is() {
+fn a_moved_process_is_shown_in_its_new_group() {
     let host = Host::with("0::/before\n", &[("cgroup.controllers", "")]);
     let mut sweeper = host.sweeper();
     group(&sweeper.sweep().unwrap(), "/before");
@@ -284,10 +284,11 @@ fn a_process_that_is_moved_is_seen_where_it_is() {
 }
 
 #[test]
-fn a_process_that_overwrote_its_environment_is_told_by_its_neighbours() {
+fn a_process_without_environment_gets_its_container_name_from_a_sibling() {
     let path = format!("/docker/{}", id());
-    let host = Host::with(&format!("0::{path}\n"), &[("cgroup.controllers", "")]).says("api: idle in transaction");
-    neighbour(host.proc.path(), &path);
+    let host =
+        Host::with(&format!("0::{path}\n"), &[("cgroup.controllers", "")]).with_environ("api: idle in transaction");
+    add_sibling(host.proc.path(), &path);
     let mut sweeper = host.sweeper();
     sweeper.sweep().unwrap();
     let snapshot = sweeper.sweep().unwrap();
@@ -297,10 +298,10 @@ fn a_process_that_overwrote_its_environment_is_told_by_its_neighbours() {
 }
 
 #[test]
-fn of_an_environment_a_recording_has_the_names_alone() {
+fn a_recording_contains_only_container_names_of_an_environment() {
     let path = format!("/docker/{}", id());
-    let host =
-        Host::with(&format!("0::{path}\n"), &[("cgroup.controllers", "")]).says("TOKEN=hunter2\0HOSTNAME=api-0\0");
+    let host = Host::with(&format!("0::{path}\n"), &[("cgroup.controllers", "")])
+        .with_environ("TOKEN=hunter2\0HOSTNAME=api-0\0");
     let file = host.proc.path().join("recording");
     let tape = Tape::record_to(Box::new(std::fs::File::create(&file).unwrap())).unwrap();
     Sweeper::with_tape(host.producer(), tape).unwrap().sweep().unwrap();
@@ -313,7 +314,7 @@ fn of_an_environment_a_recording_has_the_names_alone() {
     assert!(!kept.iter().any(|bytes| String::from_utf8_lossy(bytes).contains("hunter2")));
 }
 
-fn neighbour(proc: &Path, group: &str) {
+fn add_sibling(proc: &Path, group: &str) {
     write(proc, "18/stat", &stat(18, b"main", 0, 0));
     write(proc, "18/cgroup", format!("0::{group}\n").as_bytes());
     write(proc, "18/environ", b"HOSTNAME=orders-2\0");

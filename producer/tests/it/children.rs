@@ -1,4 +1,4 @@
-//! Children to look at, and ways to look.
+//! Child processes, and helpers to inspect snapshots.
 
 use std::{
     io::{BufRead, BufReader, Write},
@@ -9,25 +9,25 @@ use std::{
 use producer::{Producer, SweepConfig, Sweeper};
 use schemas::{Edge, GraphSnapshot, Node};
 
-/// A child that ends with the test, however that ends.
-pub struct Kept(pub Child);
+/// A child process that is killed when dropped.
+pub struct ChildGuard(pub Child);
 
-impl Drop for Kept {
+impl Drop for ChildGuard {
     fn drop(&mut self) {
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
 }
 
-impl Kept {
-    /// Starts a command that waits for nothing.
-    pub fn start(command: &mut Command) -> Kept {
-        Kept(command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap())
+impl ChildGuard {
+    /// Starts a command without input and output.
+    pub fn start(command: &mut Command) -> ChildGuard {
+        ChildGuard(command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap())
     }
 
-    /// Starts a shell script that prints a line when it is ready, and waits for that line. A script that needs to be
-    /// told to go on reads from its standard input.
-    pub fn ready(script: &str) -> (Kept, ChildStdin) {
+    /// Starts a shell script and waits until it prints `ready`. The script can wait for
+    /// [`send_line`] on its standard input.
+    pub fn ready(script: &str) -> (ChildGuard, ChildStdin) {
         let mut shell = Command::new("sh");
         shell.args(["-c", script]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::inherit());
         let mut child = shell.spawn().unwrap();
@@ -35,7 +35,7 @@ impl Kept {
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         assert_eq!(line.trim(), "ready");
         let input = child.stdin.take().unwrap();
-        (Kept(child), input)
+        (ChildGuard(child), input)
     }
 
     pub fn pid(&self) -> i64 {
@@ -43,8 +43,8 @@ impl Kept {
     }
 }
 
-/// Tells a script that waits for its input to go on.
-pub fn go_on(input: &mut ChildStdin) {
+/// Sends a line to a script that waits for its input.
+pub fn send_line(input: &mut ChildStdin) {
     input.write_all(b"\n").unwrap();
 }
 
@@ -56,16 +56,16 @@ pub fn sweeper() -> Sweeper {
     Sweeper::new(producer()).unwrap()
 }
 
-/// Sweeps until what is looked for is there, at most about ten seconds: a child takes its time to begin.
-pub fn sweep_until<T>(sweeper: &mut Sweeper, mut look: impl FnMut(&GraphSnapshot) -> Option<T>) -> (GraphSnapshot, T) {
+/// Sweeps until `find` returns a value, for about ten seconds at most.
+pub fn sweep_until<T>(sweeper: &mut Sweeper, mut find: impl FnMut(&GraphSnapshot) -> Option<T>) -> (GraphSnapshot, T) {
     for _ in 0..200 {
         let snapshot = sweeper.sweep().unwrap();
-        if let Some(found) = look(&snapshot) {
+        if let Some(found) = find(&snapshot) {
             return (snapshot, found);
         }
         std::thread::sleep(Duration::from_millis(50));
     }
-    panic!("what was looked for did not appear");
+    panic!("the expected state did not appear");
 }
 
 pub fn process(snapshot: &GraphSnapshot, pid: i64) -> Option<usize> {
@@ -91,7 +91,7 @@ pub fn edge<'s>(snapshot: &'s GraphSnapshot, source: usize, kind: &str, target: 
         .find(|edge| edge.source as usize == source && edge.target as usize == target && edge.kind == kind)
 }
 
-/// Why a node's value is missing, if it is.
+/// Reason why the value of a node is missing, if it is.
 pub fn missing<'s>(snapshot: &'s GraphSnapshot, column: &str, at: usize) -> Option<&'s str> {
     let missing = &snapshot.column(column).unwrap().missing;
     missing.iter().find(|missing| missing.nodes.contains(&(at as i32))).map(|missing| missing.reason.as_str())

@@ -1,4 +1,5 @@
-//! The host as a producer in a container sees it: everything of the host's is behind process 1 of another root.
+//! The host as a producer in a container sees it: the host's files are reachable only through the
+//! root directory of process 1.
 
 use std::{fs, os::unix::fs::MetadataExt, path::Path};
 
@@ -30,7 +31,7 @@ impl Host {
         host
     }
 
-    /// Mounts what the tree is on, whatever that is, at `/data`.
+    /// Mounts the tree's own filesystem at `/data`.
     fn mounts(&self, filesystem: &str) {
         let device = fs::metadata(self.root.path()).unwrap().dev();
         let (major, minor) = (rustix::fs::major(device), rustix::fs::minor(device));
@@ -50,7 +51,7 @@ impl Host {
     }
 }
 
-fn counted(snapshot: &GraphSnapshot, signal: &str, reason: &str) -> Option<i64> {
+fn missing_count(snapshot: &GraphSnapshot, signal: &str, reason: &str) -> Option<i64> {
     let gap = snapshot.coverage.iter().find(|gap| gap.signal == signal && gap.reason == reason);
     gap.map(|gap| gap.count)
 }
@@ -67,13 +68,16 @@ fn a_filesystem_is_reached_below_the_host_s_root_directory() {
     assert_eq!((node(&snapshot, at).name.as_str(), node(&snapshot, at).role.as_str()), ("/data", "filesystem /data"));
     assert!(value(&snapshot, "space_free", at).unwrap() > 0.0);
     assert!(edge(&snapshot, process(&snapshot, 17).unwrap(), "opens", at).is_some());
-    // It is listed, but not there.
+    // It is listed, but does not exist.
     assert_eq!(node_with_path(&snapshot, "/gone"), None);
-    assert_eq!((counted(&snapshot, "filesystem", "gone"), counted(&snapshot, "filesystems", "gone")), (Some(1), None));
+    assert_eq!(
+        (missing_count(&snapshot, "filesystem", "gone"), missing_count(&snapshot, "filesystems", "gone")),
+        (Some(1), None)
+    );
 }
 
 #[test]
-fn a_root_directory_that_is_out_of_reach_is_told_and_its_filesystems_are_missing() {
+fn filesystems_below_an_unreachable_root_directory_are_missing() {
     let mut host = Host::new();
     fs::rename(host.root.path().join("1/root"), host.root.path().join("elsewhere")).unwrap();
     let fd = host.root.path().join("17/fd/3");
@@ -85,38 +89,38 @@ fn a_root_directory_that_is_out_of_reach_is_told_and_its_filesystems_are_missing
         (value(&snapshot, "space_used_pct", at), missing(&snapshot, "space_used_pct", at)),
         (None, Some("gone"))
     );
-    assert_eq!(counted(&snapshot, "filesystems", "gone"), Some(1));
+    assert_eq!(missing_count(&snapshot, "filesystems", "gone"), Some(1));
 }
 
 #[test]
-fn mounts_that_cannot_be_read_are_told_in_every_sweep() {
+fn unreadable_mounts_are_reported_in_every_sweep() {
     let mut host = Host::new();
     fs::remove_file(host.root.path().join("1/mountinfo")).unwrap();
     for _ in 0..3 {
         let snapshot = host.sweep();
-        assert_eq!(counted(&snapshot, "filesystems", "gone"), Some(1));
-        assert_eq!(counted(&snapshot, "filesystems-elsewhere", "unsupported"), Some(1));
+        assert_eq!(missing_count(&snapshot, "filesystems", "gone"), Some(1));
+        assert_eq!(missing_count(&snapshot, "filesystems-elsewhere", "unsupported"), Some(1));
     }
 }
 
 #[test]
-fn a_filesystem_that_becomes_read_only_is_shown_as_such_before_long() {
+fn a_filesystem_that_becomes_read_only_is_soon_shown_as_read_only() {
     let mut host = Host::new();
     let snapshot = host.sweep();
     assert_eq!(value(&snapshot, "read_only", node_with_path(&snapshot, "/data").unwrap()), Some(0.0));
     host.mounts("ro");
-    let told = (0..10).find_map(|_| {
+    let found = (0..10).find_map(|_| {
         let snapshot = host.sweep();
         let at = node_with_path(&snapshot, "/data")?;
         (value(&snapshot, "read_only", at)? == 1.0).then_some((snapshot, at))
     });
-    let (snapshot, at) = told.unwrap();
+    let (snapshot, at) = found.unwrap();
     let proof = snapshot.evidence.iter().find(|evidence| evidence.nodes.contains(&(at as i32))).unwrap();
     assert!(proof.source.ends_with("/1/mountinfo") && proof.text.ends_with(" ro"), "{proof:?}");
 }
 
 #[test]
-fn the_network_is_that_of_process_1_and_what_an_older_kernel_lacks_is_missing() {
+fn network_counters_are_those_of_process_1_and_counters_of_newer_kernels_are_missing() {
     let mut host = Host::new();
     host.write("1/net/snmp", "Tcp: MaxConn RetransSegs\nTcp: -1 50\n");
     host.write("1/net/netstat", "TcpExt: SyncookiesSent ListenDrops\nTcpExt: 1 2\n");
@@ -130,12 +134,12 @@ fn the_network_is_that_of_process_1_and_what_an_older_kernel_lacks_is_missing() 
     assert!(value(&second, "segments_resent", at).unwrap() > 10.0);
     assert_eq!(value(&second, "listen_drops", at), Some(0.0));
     assert_eq!(missing(&second, "listen_overflows", at), Some("unsupported"));
-    // That is the count of the producer's own namespace, not the host's.
+    // This is the count of the producer's own namespace, not the host's.
     assert_eq!(missing(&second, "conntrack_pct", at), Some("unsupported"));
 }
 
 #[test]
-fn disks_and_what_the_kernel_counts_have_the_names_that_they_are_known_by() {
+fn disks_and_kernel_counters_have_their_usual_names() {
     let mut host = Host::new();
     let disk = |completed: u32, sectors: u32| {
         format!("8 0 sda {completed} 0 {sectors} 40 0 0 0 0 3 7 0\n8 1 sda1 1 0 0 0 0 0 0 0 0 0 0\n")
@@ -167,9 +171,9 @@ fn disks_and_what_the_kernel_counts_have_the_names_that_they_are_known_by() {
     );
 }
 
-/// A disk whose name now belongs to another that has done less.
+/// A disk whose name now belongs to another disk with lower counters.
 #[test]
-fn a_disk_that_was_exchanged_has_no_rates_at_first() {
+fn a_replaced_disk_has_no_rates_at_first() {
     let mut host = Host::new();
     host.write("diskstats", "8 0 sda 9 0 2 40 0 0 0 0 0 7 0\n");
     host.sweep();
@@ -196,7 +200,7 @@ fn a_recording_of_a_host_with_filesystems_plays_back_without_it() {
 }
 
 #[test]
-fn a_pod_is_told_its_namespace_in_a_file_of_its_own() {
+fn a_pods_namespace_is_read_from_its_service_account_file() {
     let root = fixture::tree();
     for (pid, id) in [(17, "a"), (18, "b")] {
         fixture::write(root.path(), &format!("{pid}/stat"), &fixture::stat(pid, b"api", 0, 0));
@@ -204,7 +208,7 @@ fn a_pod_is_told_its_namespace_in_a_file_of_its_own() {
         fixture::write(root.path(), &format!("{pid}/cgroup"), group.as_bytes());
         let environment = b"KUBERNETES_SERVICE_HOST=10.0.0.1\0HOSTNAME=api-558bd4d5db-x7xqz\0";
         fixture::write(root.path(), &format!("{pid}/environ"), environment);
-        // Which is that of the container, and not of whoever looks.
+        // The container's root, not the observer's.
         fs::create_dir_all(root.path().join(format!("{pid}/root/var"))).unwrap();
         std::os::unix::fs::symlink("/run", root.path().join(format!("{pid}/root/var/run"))).unwrap();
     }
@@ -212,5 +216,5 @@ fn a_pod_is_told_its_namespace_in_a_file_of_its_own() {
     let snapshot = fixture::sweeper_of(&root).sweep().unwrap();
     let role = |pid| node(&snapshot, process(&snapshot, pid).unwrap()).role.as_str();
     assert_eq!((role(17), role(18)), ("[pay/api] - api", "[api] - api"));
-    assert_eq!(counted(&snapshot, "environ", "late"), None);
+    assert_eq!(missing_count(&snapshot, "environ", "late"), None);
 }

@@ -1,4 +1,4 @@
-//! Filesystems that cannot be written to, and who suffers from it.
+//! Filesystems that can't be written to, and the processes that are affected.
 
 use rustix::{
     fs::{Mode, OFlags},
@@ -6,12 +6,12 @@ use rustix::{
 };
 use schemas::GraphSnapshot;
 
-use crate::{children::*, mounts::Mounted, parts::play};
+use crate::{children::*, helpers::start_helper, mounts::Mounted};
 
-/// A shell that has files open there, one for writing, and does something when it is told to.
-fn shell(mounted: &Mounted, action: &str) -> (Kept, std::process::ChildStdin) {
+/// A shell with files open there, one of them for writing; it runs `action` on request.
+fn shell(mounted: &Mounted, action: &str) -> (ChildGuard, std::process::ChildStdin) {
     let path = mounted.path();
-    Kept::ready(&format!("cd {path}; : >quiet; exec 8<quiet 9>>log; echo ready; read line; {action}; read line"))
+    ChildGuard::ready(&format!("cd {path}; : >quiet; exec 8<quiet 9>>log; echo ready; read line; {action}; read line"))
 }
 
 /// The filesystem's node.
@@ -25,7 +25,7 @@ fn file(snapshot: &GraphSnapshot, mounted: &Mounted, name: &str) -> Option<usize
     node_with_path(snapshot, &format!("{}/{name}", mounted.path()))
 }
 
-fn proven(snapshot: &GraphSnapshot, source: &str, text: &str, at: usize) -> bool {
+fn has_evidence(snapshot: &GraphSnapshot, source: &str, text: &str, at: usize) -> bool {
     let speaks = |evidence: &&schemas::Evidence| evidence.source.ends_with(source) && evidence.text.contains(text);
     snapshot.evidence.iter().filter(speaks).any(|evidence| evidence.nodes.contains(&(at as i32)))
 }
@@ -43,7 +43,7 @@ fn a_full_filesystem_shows_who_writes_to_it_and_every_file_on_it() {
     assert_eq!((value(&before, "read_only", at), value(&before, "writes_frozen", at)), (Some(0.0), Some(0.0)));
     assert!(node(&before, at).role.starts_with("filesystem /") && node(&before, at).kind == "file");
     assert_eq!(file(&before, &mounted, "quiet"), None);
-    go_on(&mut input);
+    send_line(&mut input);
     let (after, at) = sweep_until(&mut sweeper, |snapshot| {
         let at = filesystem(snapshot, &mounted)?;
         (value(snapshot, "space_used_pct", at)? == 100.0).then_some(at)
@@ -53,32 +53,33 @@ fn a_full_filesystem_shows_who_writes_to_it_and_every_file_on_it() {
         let file = file(&after, &mounted, name).unwrap();
         assert!(edge(&after, file, "member-of", at).is_some(), "{name}");
     }
-    assert!(proven(&after, &mounted.path(), "0 of 1024 blocks of 4096 bytes available", at));
+    assert!(has_evidence(&after, &mounted.path(), "0 of 1024 blocks of 4096 bytes available", at));
 }
 
 #[test]
 #[ignore = "needs root"]
-fn who_filled_a_filesystem_is_told_and_remembered() {
+fn the_process_that_filled_a_filesystem_is_reported_and_remembered() {
     let mounted = Mounted::tmpfs("size=4M");
     std::fs::write(format!("{}/old", mounted.path()), vec![1; 1 << 20]).unwrap();
     let (little, mut input_of_little) = shell(&mounted, "printf %102400s x >&9");
     let (rests, _input_of_rests) =
-        Kept::ready(&format!("cd {}; exec 8>>log 9>>new; echo ready; read line", mounted.path()));
+        ChildGuard::ready(&format!("cd {}; exec 8>>log 9>>new; echo ready; read line", mounted.path()));
     let (opens, mut input_of_opens) =
-        Kept::ready(&format!("cd {}; exec 9>>new; echo ready; while read line; do :; done", mounted.path()));
-    // A write that is not over yet is not counted by the kernel: so many small ones, all by the shell itself.
+        ChildGuard::ready(&format!("cd {}; exec 9>>new; echo ready; while read line; do :; done", mounted.path()));
+    // The kernel counts a write when it completes, so the shell itself makes many small ones.
     let write = "for i in $(seq 290); do printf %10240s x >&8; done";
     let script = format!("exec 7>>old 8>>new; {write}; read line; exec 7>&- 8>&- 9>&-; read line");
     let (filler, mut input) = shell(&mounted, &script);
     let mut sweeper = sweeper();
     let (before, at) = sweep_until(&mut sweeper, |snapshot| filesystem(snapshot, &mounted));
-    let filled = |snapshot: &GraphSnapshot, shell: &Kept| value(snapshot, "filled", process(snapshot, shell.pid())?);
+    let filled =
+        |snapshot: &GraphSnapshot, shell: &ChildGuard| value(snapshot, "filled", process(snapshot, shell.pid())?);
     assert_eq!(missing(&before, "filled", process(&before, filler.pid()).unwrap()), Some("first-sweep"));
     assert_eq!(filled(&sweeper.sweep().unwrap(), &filler), Some(0.0));
     assert!(value(&before, "space_used_pct", at).unwrap() < 50.0);
-    go_on(&mut input_of_little);
-    go_on(&mut input_of_opens);
-    go_on(&mut input);
+    send_line(&mut input_of_little);
+    send_line(&mut input_of_opens);
+    send_line(&mut input);
     let (full, ()) = sweep_until(&mut sweeper, |snapshot| (filled(snapshot, &filler)? > 2.8e6).then_some(()));
     assert!(filled(&full, &filler).unwrap() <= 3.08e6, "what was there before is not its own");
     for (innocent, why) in [(&little, "wrote a little"), (&rests, "did not run"), (&opens, "wrote nothing")] {
@@ -89,7 +90,7 @@ fn who_filled_a_filesystem_is_told_and_remembered() {
         Some(edge(snapshot, filler, "opens", at)?.basis.clone())
     };
     assert_eq!(link(&full), Some("observed".into()));
-    go_on(&mut input);
+    send_line(&mut input);
     let (closed, ()) = sweep_until(&mut sweeper, |snapshot| {
         let fds = |snapshot| value(snapshot, "fds", process(snapshot, filler.pid())?);
         (fds(snapshot)? < fds(&full)?).then_some(())
@@ -100,10 +101,10 @@ fn who_filled_a_filesystem_is_told_and_remembered() {
 
 #[test]
 #[ignore = "needs root"]
-fn a_file_that_is_kept_from_root_hides_no_other_of_its_process() {
+fn a_file_denied_to_root_hides_no_other_file_of_the_process() {
     const NOBODY: u32 = 65534;
     let (memory, private) = (Mounted::tmpfs("size=4M"), Mounted::fuse(NOBODY));
-    // Inherited by the shell. To open it in more than name would ask the program.
+    // Inherited by the shell; opening it other than by name would query the server.
     let held = rustix::fs::open(private.path(), OFlags::PATH | OFlags::DIRECTORY, Mode::empty()).unwrap();
     assert_eq!(rustix::fs::fstat(&held).err(), Some(Errno::ACCESS), "root is refused");
     let (shell, _input) = shell(&memory, "true");
@@ -119,7 +120,7 @@ fn a_file_that_is_kept_from_root_hides_no_other_of_its_process() {
 fn a_filesystem_without_inodes_is_full_however_much_space_it_has() {
     let mounted = Mounted::tmpfs("size=4M,nr_inodes=9");
     let (shell, mut input) = shell(&mounted, "touch 1 2 3 4 5 6 7 8 9 2>/dev/null");
-    go_on(&mut input);
+    send_line(&mut input);
     let (snapshot, at) = sweep_until(&mut sweeper(), |snapshot| {
         let at = filesystem(snapshot, &mounted)?;
         (value(snapshot, "inodes_used_pct", at)? == 100.0).then_some(at)
@@ -131,7 +132,7 @@ fn a_filesystem_without_inodes_is_full_however_much_space_it_has() {
 
 #[test]
 #[ignore = "needs root"]
-fn a_file_in_layers_is_on_the_filesystem_that_shows_them_though_its_device_is_another() {
+fn a_file_of_an_overlay_belongs_to_the_overlay_despite_its_device() {
     let memory = Mounted::tmpfs("size=4M");
     let mounted = Mounted::overlay(&memory);
     let (shell, _input) = shell(&mounted, "true");
@@ -145,18 +146,18 @@ fn a_file_in_layers_is_on_the_filesystem_that_shows_them_though_its_device_is_an
 
 #[test]
 #[ignore = "needs root"]
-fn who_writes_to_a_frozen_filesystem_waits_for_it() {
+fn a_writer_to_a_frozen_filesystem_waits_for_it() {
     let mounted = Mounted::ext4("rw");
-    let (by_file, mut told) = shell(&mounted, "echo more >&9");
-    let (by_path, mut told_too) = shell(&mounted, ": >new");
-    let (mut thread, _) = play(&format!("write {}/of-a-thread", mounted.path()));
+    let (by_file, mut file_input) = shell(&mounted, "echo more >&9");
+    let (by_path, mut path_input) = shell(&mounted, ": >new");
+    let (mut thread, _) = start_helper(&format!("write {}/of-a-thread", mounted.path()));
     let mut sweeper = sweeper();
     let (before, at) = sweep_until(&mut sweeper, |snapshot| filesystem(snapshot, &mounted));
     assert_eq!((value(&before, "writes_frozen", at), value(&before, "stuck_writers", at)), (Some(0.0), Some(0.0)));
     let frozen = mounted.freeze();
-    go_on(&mut told);
-    go_on(&mut told_too);
-    go_on(thread.0.stdin.as_mut().unwrap());
+    send_line(&mut file_input);
+    send_line(&mut path_input);
+    send_line(thread.0.stdin.as_mut().unwrap());
     let (first, at) = sweep_until(&mut sweeper, |snapshot| {
         let at = filesystem(snapshot, &mounted)?;
         (value(snapshot, "stuck_writers", at)? == 3.0).then_some(at)
@@ -170,7 +171,7 @@ fn who_writes_to_a_frozen_filesystem_waits_for_it() {
         let waiter = process(snapshot, pid).unwrap();
         let wait = edge(snapshot, waiter, "waits-for", at).unwrap().clone();
         assert_eq!((wait.basis.as_str(), wait.blocked_ms), ("inferred", value(snapshot, "blocked_ms", waiter)));
-        assert!(proven(snapshot, "/wchan", "", waiter) && proven(snapshot, "/wchan", "", at));
+        assert!(has_evidence(snapshot, "/wchan", "", waiter) && has_evidence(snapshot, "/wchan", "", at));
         wait.blocked_ms.unwrap()
     };
     for pid in [by_file.pid(), by_path.pid(), thread.pid()] {
@@ -187,24 +188,25 @@ fn who_writes_to_a_frozen_filesystem_waits_for_it() {
 
 #[test]
 #[ignore = "needs root"]
-fn a_filesystem_that_gave_up_is_read_only_although_nobody_wanted_that() {
+fn a_filesystem_with_errors_is_shown_as_read_only() {
     let mounted = Mounted::ext4("errors=remount-ro");
     let mut sweeper = sweeper();
-    // Nobody writes to it and nothing is wrong with it.
+    // No process writes to it and nothing is wrong with it.
     assert_eq!(filesystem(&sweeper.sweep().unwrap(), &mounted), None);
     std::fs::write(format!("/sys/fs/ext4/{}/trigger_fs_error", mounted.device()), "a test").unwrap();
     let (snapshot, at) = sweep_until(&mut sweeper, |snapshot| filesystem(snapshot, &mounted));
     assert_eq!(value(&snapshot, "read_only", at), Some(1.0));
-    let is_listed = proven(&snapshot, "/self/mountinfo", &mounted.path(), at);
-    assert!(is_listed || proven(&snapshot, "/errors_count", "errors: 1, when", at), "{:?}", snapshot.evidence);
+    let is_listed = has_evidence(&snapshot, "/self/mountinfo", &mounted.path(), at);
+    assert!(is_listed || has_evidence(&snapshot, "/errors_count", "errors: 1, when", at), "{:?}", snapshot.evidence);
 }
 
 #[test]
 #[ignore = "needs root"]
-fn the_disk_below_a_filesystem_tells_what_is_written_to_it() {
+fn writes_to_a_filesystem_are_counted_at_its_disk() {
     let mounted = Mounted::ext4("rw");
     let id = format!("s:disk:{}", mounted.device());
-    // So little would take less than the kernel's clock tells; a fast disk gets more of it until that has ticked.
+    // A small write can take less than a tick of the kernel's clock. A fast disk gets more until
+    // the clock has ticked.
     let write = "dd if=/dev/zero of=big bs=256k count=16 conv=notrunc,fsync 2>/dev/null";
     let (_shell, mut input) = shell(&mounted, &format!("while {write}; do :; done"));
     let disk = |snapshot: &GraphSnapshot| snapshot.nodes.iter().position(|node| node.id == id);
@@ -213,7 +215,7 @@ fn the_disk_below_a_filesystem_tells_what_is_written_to_it() {
     let at = disk(&before).unwrap();
     assert_eq!((node(&before, at).role.as_str(), node(&before, at).kind.as_str()), ("disk", "system"));
     assert_eq!(missing(&before, "disk_written", at), Some("first-sweep"));
-    go_on(&mut input);
+    send_line(&mut input);
     let (after, at) = sweep_until(&mut sweeper, |snapshot| {
         let at = disk(snapshot)?;
         let tells = |column, least| value(snapshot, column, at).is_some_and(|value| value > least);

@@ -1,4 +1,4 @@
-//! A `proc` tree of the test's own, with what no real host shows on demand.
+//! A `proc` tree made by the test, for states that no real host shows on demand.
 
 use std::{fs, path::Path};
 
@@ -8,14 +8,14 @@ use tempfile::TempDir;
 
 use crate::children::*;
 
-/// Writes a file of a tree, and makes the directories above it.
+/// Writes a file of a tree and creates its parent directories.
 pub fn write(root: &Path, name: &str, text: &[u8]) {
     let path = root.join(name);
     fs::create_dir_all(path.parent().unwrap()).unwrap();
     fs::write(path, text).unwrap();
 }
 
-/// The one line of `stat`, of a process that was born 12.34 seconds after boot.
+/// The line of `stat` for a process started 12.34 seconds after boot.
 pub fn stat(pid: u32, comm: &[u8], parent: u32, flags: u32) -> Vec<u8> {
     let rest = format!(") S {parent} 1 1 0 -1 {flags} 5 0 0 0 7 8 0 0 20 0 1 0 1234 1 1\n");
     [format!("{pid} (").as_bytes(), comm, rest.as_bytes()].concat()
@@ -30,7 +30,7 @@ pub fn tree() -> TempDir {
     root
 }
 
-/// A sweeper of such a tree.
+/// A sweeper over such a tree.
 pub fn sweeper_of(root: &TempDir) -> Sweeper {
     let mut producer = producer();
     producer.sweep.proc = root.path().to_owned();
@@ -38,7 +38,7 @@ pub fn sweeper_of(root: &TempDir) -> Sweeper {
 }
 
 #[test]
-fn a_name_may_be_anything() {
+fn a_process_name_can_contain_anything() {
     let root = tree();
     let comm = b") R 1 (\n\xff x";
     write(root.path(), "17/stat", &stat(17, comm, 0, 0));
@@ -53,7 +53,7 @@ fn a_name_may_be_anything() {
 }
 
 #[test]
-fn kernel_threads_are_left_out_and_what_is_no_process_is_counted() {
+fn kernel_threads_are_excluded_and_unreadable_processes_are_counted() {
     let root = tree();
     write(root.path(), "2/stat", &stat(2, b"kthreadd", 0, 0x0020_0000));
     write(root.path(), "17/stat", &stat(17, b"real", 2, 0));
@@ -63,15 +63,15 @@ fn kernel_threads_are_left_out_and_what_is_no_process_is_counted() {
     let names: Vec<_> =
         snapshot.nodes.iter().filter(|node| node.kind == "process").map(|node| &node.name[..]).collect();
     assert_eq!(names, ["real"]);
-    let counted = |reason: &str| {
+    let missing_count = |reason: &str| {
         let entry = snapshot.coverage.iter().find(|entry| entry.signal == "process" && entry.reason == reason);
         entry.map(|entry| entry.count)
     };
-    assert_eq!((counted("gone"), counted("unsupported")), (Some(1), Some(1)));
+    assert_eq!((missing_count("gone"), missing_count("unsupported")), (Some(1), Some(1)));
 }
 
 #[test]
-fn the_numbers_of_the_host_have_the_names_that_they_are_known_by() {
+fn host_counters_have_their_usual_names() {
     let root = tree();
     write(root.path(), "17/stat", &stat(17, b"real", 0, 0));
     write(root.path(), "pressure/cpu", b"some avg10=1.50 avg60=0.12 avg300=0.00 total=391926\n");
@@ -90,7 +90,7 @@ fn the_numbers_of_the_host_have_the_names_that_they_are_known_by() {
 }
 
 #[test]
-fn a_root_that_is_no_proc_is_refused_with_what_was_expected() {
+fn a_root_that_is_not_a_proc_filesystem_is_refused() {
     let root = TempDir::new().unwrap();
     let mut producer = producer();
     producer.sweep.proc = root.path().to_owned();
@@ -111,7 +111,7 @@ fn a_fixture_shows_nothing_of_the_real_host() {
 }
 
 #[test]
-fn what_a_process_is_is_asked_again_however_old_it_is() {
+fn process_facts_are_read_again_at_any_age() {
     let root = tree();
     write(root.path(), "uptime", b"900.00 10.00\n");
     write(root.path(), "17/stat", &stat(17, b"python3", 0, 0));

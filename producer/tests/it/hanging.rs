@@ -1,4 +1,4 @@
-//! Processes whose arguments cannot be read: the read hangs, and the sweep does not.
+//! Processes whose arguments can't be read: the read hangs, the sweep does not.
 
 use std::{
     fs::{self, File},
@@ -22,7 +22,7 @@ use tempfile::TempDir;
 use crate::{
     children::*,
     fixture::{stat, tree, write},
-    parts,
+    helpers,
     tape::Shared,
 };
 
@@ -31,13 +31,13 @@ fn late(snapshot: &GraphSnapshot) -> Option<i64> {
     gap.map(|gap| gap.count)
 }
 
-/// A file whose opening waits for a writer that there is not.
+/// Creates a file whose `open` blocks until a writer appears.
 pub fn never_opens(path: &Path) {
     rustix::fs::mknodat(CWD, path, FileType::Fifo, Mode::RWXU, 0).unwrap();
 }
 
 #[test]
-fn a_role_is_made_without_the_arguments_that_do_not_come_and_anew_when_they_do() {
+fn a_role_is_made_without_late_arguments_and_again_once_they_arrive() {
     let root = tree();
     for pid in [17, 18] {
         write(root.path(), &format!("{pid}/stat"), &stat(pid, b"python3", 0, 0));
@@ -53,7 +53,7 @@ fn a_role_is_made_without_the_arguments_that_do_not_come_and_anew_when_they_do()
 
     let first = sweeper.sweep().unwrap();
     assert_eq!((role(&first, 17), late(&first)), ("- python#".to_owned(), Some(2)));
-    // The patience of the first sweep was used up by the one before.
+    // The first sweep has used up the time that it may wait.
     let (second, ()) = sweep_until(&mut sweeper, |snapshot| (role(snapshot, 18) == "- worker.py").then_some(()));
     assert_eq!((role(&second, 17), late(&second)), ("- python#".to_owned(), Some(1)));
 
@@ -65,7 +65,7 @@ fn a_role_is_made_without_the_arguments_that_do_not_come_and_anew_when_they_do()
 }
 
 #[test]
-fn what_came_late_comes_late_again_when_it_is_played_back() {
+fn late_reads_are_late_again_on_playback() {
     let root = tree();
     write(root.path(), "17/stat", &stat(17, b"python3", 0, 0));
     never_opens(&root.path().join("17/cmdline"));
@@ -82,7 +82,7 @@ fn what_came_late_comes_late_again_when_it_is_played_back() {
     }
 }
 
-/// A file system of one file, whose server is dead until it is told to answer.
+/// A filesystem with one file, whose server does not respond until it is asked to.
 struct DeadServer {
     file: PathBuf,
     answer: Sender<()>,
@@ -112,14 +112,15 @@ impl Drop for DeadServer {
 
 const SIZE: usize = 4096;
 
-/// Speaks as much of the kernel's FUSE protocol as one file takes.
+/// Implements as much of the FUSE protocol as one file needs.
 fn serve(mut device: File, answers: &Receiver<()>) {
     const GETATTR: u32 = 3;
     const OPEN: u32 = 14;
     const READ: u32 = 15;
     const INIT: u32 = 26;
     let mut request = vec![0; 1 << 20];
-    // Once the file system is gone, reading fails. Once this ends, so does every wait for it.
+    // Reading fails once the filesystem is unmounted. When this returns, every pending request
+    // fails too.
     while let Ok(length) = device.read(&mut request) {
         let request = &request[..length];
         let number = |at: usize| u32::from_ne_bytes(request[at..at + 4].try_into().unwrap());
@@ -130,7 +131,7 @@ fn serve(mut device: File, answers: &Receiver<()>) {
             GETATTR => attributes(),
             OPEN => vec![0; 16],
             READ => {
-                // A sweep that waits for the answer is not to wait for ever.
+                // A sweep that does wait for the answer must not wait for ever.
                 let Ok(()) = answers.recv_timeout(Duration::from_secs(60)) else { return };
                 vec![0; SIZE]
             }
@@ -143,7 +144,7 @@ fn serve(mut device: File, answers: &Receiver<()>) {
     }
 }
 
-/// Those of a file that anybody may read.
+/// Attributes of a world-readable file.
 fn attributes() -> Vec<u8> {
     let valid = [0_u64, 0];
     let longs = [1, SIZE as u64, 8, 0, 0, 0];
@@ -154,12 +155,12 @@ fn attributes() -> Vec<u8> {
 
 #[test]
 #[ignore = "needs root"]
-fn a_process_whose_memory_is_locked_holds_nobody_up() {
+fn a_process_with_locked_memory_does_not_block_the_sweep() {
     let server = DeadServer::mount();
-    let (child, _) = parts::play(&format!("lock-memory {}", server.file.display()));
-    // Ends before the child, which otherwise could not.
+    let (child, _) = helpers::start_helper(&format!("lock-memory {}", server.file.display()));
+    // Dropped before the child, which could not end otherwise.
     let server = server;
-    let other = Kept::start(Command::new("sleep").arg("60"));
+    let other = ChildGuard::start(Command::new("sleep").arg("60"));
     let mut producer = producer();
     producer.sweep.arguments = true;
     let arguments = |snapshot: &GraphSnapshot, pid: i64| {
@@ -174,7 +175,8 @@ fn a_process_whose_memory_is_locked_holds_nobody_up() {
             && arguments(&snapshot, child.pid()).is_none()
             && late(&snapshot) >= Some(1)
     };
-    // Until the memory is locked the arguments can be read; who has them does not ask again, so each of these is new.
+    // Arguments are readable until the memory is locked, and a sweeper that has them does not read
+    // them again; so each of these sweepers is new.
     let mut sweepers = (0..200).map(|_| Sweeper::new(producer.clone()).unwrap());
     let mut sweeper =
         sweepers.find_map(|mut sweeper| (0..4).all(|_| is_silent(&mut sweeper)).then_some(sweeper)).unwrap();
@@ -183,5 +185,5 @@ fn a_process_whose_memory_is_locked_holds_nobody_up() {
 
     server.answer.send(()).unwrap();
     let (_, shown) = sweep_until(&mut sweeper, |snapshot| arguments(snapshot, child.pid()));
-    assert!(shown.ends_with("parts::a_part_is_played_for_other_tests --exact --nocapture"), "{shown}");
+    assert!(shown.ends_with("helpers::run_as_helper --exact --nocapture"), "{shown}");
 }

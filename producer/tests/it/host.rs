@@ -1,11 +1,11 @@
-//! What holds of every snapshot of this host.
+//! Properties of every snapshot of this host.
 
 use std::collections::HashSet;
 
 use crate::children::*;
 
 #[test]
-fn every_snapshot_is_well_formed_and_travels() {
+fn every_snapshot_is_valid_and_survives_encoding() {
     let mut sweeper = sweeper();
     for sequence in 0..3 {
         let snapshot = sweeper.sweep().unwrap();
@@ -31,8 +31,8 @@ fn every_snapshot_is_well_formed_and_travels() {
 }
 
 #[test]
-fn a_thing_keeps_its_id_from_sweep_to_sweep() {
-    let child = Kept::start(std::process::Command::new("sleep").arg("60"));
+fn node_ids_are_stable_between_sweeps() {
+    let child = ChildGuard::start(std::process::Command::new("sleep").arg("60"));
     let mut sweeper = sweeper();
     let ids = [(); 2].map(|()| {
         let snapshot = sweeper.sweep().unwrap();

@@ -1,14 +1,14 @@
-//! Who waits for whom.
+//! File locks: holders and waiters.
 
 use std::process::Command;
 
 use tempfile::TempDir;
 
-use crate::{children::*, parts::play};
+use crate::{children::*, helpers::start_helper};
 
-/// A shell that waits for an exclusive lock on the file; `flock` itself is in the call, so that there is one process.
-fn waiter(path: &str) -> Kept {
-    Kept::start(Command::new("flock").args([path, "true"]))
+/// A shell that waits for an exclusive lock on the file. `--no-fork` makes it one process.
+fn waiter(path: &str) -> ChildGuard {
+    ChildGuard::start(Command::new("flock").args([path, "true"]))
 }
 
 fn locked_file() -> (TempDir, String) {
@@ -23,7 +23,7 @@ fn locked_file() -> (TempDir, String) {
 fn two_waiters_point_at_the_holder_and_their_wait_grows() {
     let (_directory, path) = locked_file();
     // `exec` keeps one process: flock(1) opens, locks, and becomes the sleeper.
-    let (holder, _input) = Kept::ready(&format!("exec flock --no-fork {path} sh -c 'echo ready; read line'"));
+    let (holder, _input) = ChildGuard::ready(&format!("exec flock --no-fork {path} sh -c 'echo ready; read line'"));
     let (one, two) = (waiter(&path), waiter(&path));
     let mut sweeper = sweeper();
     let (first, (at, file)) = sweep_until(&mut sweeper, |snapshot| {
@@ -48,22 +48,23 @@ fn two_waiters_point_at_the_holder_and_their_wait_grows() {
         assert!(edge(&second, at, "waits-lock", file).is_some());
     }
     assert_eq!(value(&second, "blocked_ms", holder), Some(0.0));
-    let proven = |source: &str, node: usize| {
+    let has_evidence = |source: &str, node: usize| {
         second.evidence.iter().any(|proof| proof.source.contains(source) && proof.nodes.contains(&(node as i32)))
     };
-    assert!(proven("/proc/locks", holder));
-    assert!(proven("/fdinfo/", holder));
-    assert!(proven("/syscall", process(&second, one.pid()).unwrap()));
+    assert!(has_evidence("/proc/locks", holder));
+    assert!(has_evidence("/fdinfo/", holder));
+    assert!(has_evidence("/syscall", process(&second, one.pid()).unwrap()));
 }
 
 #[test]
-fn a_lock_whose_taker_died_belongs_to_the_one_that_still_has_the_file_open() {
+fn a_lock_of_a_dead_owner_belongs_to_the_process_that_still_has_the_file_open() {
     a_lock_of_a_dead_owner_is_found();
 }
 
 pub fn a_lock_of_a_dead_owner_is_found() {
     let (_directory, path) = locked_file();
-    let (shell, _input) = Kept::ready(&format!("exec 9>{path}; flock 9; echo ready; sleep 60 & read line; kill $!"));
+    let (shell, _input) =
+        ChildGuard::ready(&format!("exec 9>{path}; flock 9; echo ready; sleep 60 & read line; kill $!"));
     let waiter = waiter(&path);
     let mut sweeper = sweeper();
     let (snapshot, (shell, waiter, sleeper)) = sweep_until(&mut sweeper, |snapshot| {
@@ -75,17 +76,18 @@ pub fn a_lock_of_a_dead_owner_is_found() {
     });
     assert_eq!(edge(&snapshot, waiter, "waits-for", shell).unwrap().basis, "observed");
     assert_eq!(value(&snapshot, "blocks_tasks", shell), Some(1.0));
-    // The sleeper inherited the open file and with it the lock: it is named, but marked as not the one.
+    // The sleeper inherited the open file and with it the lock. It is listed as a holder, but not
+    // as the main one.
     assert_eq!(edge(&snapshot, waiter, "waits-for", sleeper).unwrap().basis, "inferred");
     assert_eq!(value(&snapshot, "blocks_tasks", sleeper), Some(0.0));
 }
 
 #[test]
-fn a_thread_that_waits_for_a_range_is_found_behind_its_main_thread() {
+fn a_thread_that_waits_for_a_byte_range_is_found() {
     let (_directory, path) = locked_file();
     std::fs::write(&path, "x").unwrap();
-    let (holder, _) = play(&format!("lock {path}"));
-    let (waiter, _) = play(&format!("wait-in-a-thread {path}"));
+    let (holder, _) = start_helper(&format!("lock {path}"));
+    let (waiter, _) = start_helper(&format!("wait-in-a-thread {path}"));
     let mut sweeper = sweeper();
     let (snapshot, (waiter, holder)) = sweep_until(&mut sweeper, |snapshot| {
         let waiter = process(snapshot, waiter.pid())?;
@@ -100,16 +102,16 @@ fn a_thread_that_waits_for_a_range_is_found_behind_its_main_thread() {
 }
 
 #[test]
-fn a_wait_that_ended_is_forgotten() {
+fn an_ended_wait_is_forgotten() {
     let (_directory, path) = locked_file();
     let (holder, mut input) =
-        Kept::ready(&format!("exec flock --no-fork {path} sh -c 'echo ready; read line; exec sleep 60 9<&-'"));
-    let waiter = Kept::start(Command::new("flock").args(["-o", &path, "sleep", "60"]));
+        ChildGuard::ready(&format!("exec flock --no-fork {path} sh -c 'echo ready; read line; exec sleep 60 9<&-'"));
+    let waiter = ChildGuard::start(Command::new("flock").args(["-o", &path, "sleep", "60"]));
     let mut sweeper = sweeper();
     sweep_until(&mut sweeper, |snapshot| {
         value(snapshot, "blocked_ms", process(snapshot, waiter.pid())?).filter(|millis| *millis > 0.0)
     });
-    go_on(&mut input);
+    send_line(&mut input);
     drop(holder);
     let (_, blocked) = sweep_until(&mut sweeper, |snapshot| {
         let at = process(snapshot, waiter.pid())?;
@@ -120,9 +122,9 @@ fn a_wait_that_ended_is_forgotten() {
 }
 
 #[test]
-fn files_below_own_paths_are_never_shown() {
+fn files_below_own_paths_are_excluded() {
     let (directory, path) = locked_file();
-    let (_shell, _input) = Kept::ready(&format!("exec 9>{path}; flock 9; echo ready; read line"));
+    let (_shell, _input) = ChildGuard::ready(&format!("exec 9>{path}; flock 9; echo ready; read line"));
     let mut watched = producer();
     let seen = producer::Sweeper::new(watched.clone()).unwrap().sweep().unwrap();
     assert!(node_with_path(&seen, &path).is_some());
@@ -135,8 +137,8 @@ fn files_below_own_paths_are_never_shown() {
 fn a_chain_of_three_leads_to_its_first_holder() {
     let (_one, first) = locked_file();
     let (_two, second) = locked_file();
-    let (holder, _input) = Kept::ready(&format!("exec flock --no-fork {first} sh -c 'echo ready; read line'"));
-    let middle = Kept::start(std::process::Command::new("flock").args(["--no-fork", &second]).args([
+    let (holder, _input) = ChildGuard::ready(&format!("exec flock --no-fork {first} sh -c 'echo ready; read line'"));
+    let middle = ChildGuard::start(std::process::Command::new("flock").args(["--no-fork", &second]).args([
         "flock",
         "--no-fork",
         &first,
@@ -160,11 +162,11 @@ fn a_chain_of_three_leads_to_its_first_holder() {
 }
 
 #[test]
-fn a_lock_of_an_open_file_has_its_holder() {
+fn an_open_file_description_lock_has_a_holder() {
     let (_directory, path) = locked_file();
     std::fs::write(&path, "").unwrap();
-    let (holder, _) = play(&format!("lock-open-file {path}"));
-    let (waiter, _) = play(&format!("wait-for-open-file {path}"));
+    let (holder, _) = start_helper(&format!("lock-open-file {path}"));
+    let (waiter, _) = start_helper(&format!("wait-for-open-file {path}"));
     let (snapshot, (waiter, holder)) = sweep_until(&mut sweeper(), |snapshot| {
         let (waiter, holder) = (process(snapshot, waiter.pid())?, process(snapshot, holder.pid())?);
         edge(snapshot, waiter, "waits-for", holder)?;

@@ -1,4 +1,4 @@
-//! The producer on real processes of this very host.
+//! Tests of the producer on real processes of this host.
 
 #![allow(clippy::unwrap_used)]
 #![allow(clippy::disallowed_methods, reason = "what children do and what the kernel counts takes true time")]
@@ -7,23 +7,23 @@ mod cgroup;
 mod cgroup_trees;
 mod children;
 mod container;
+mod faulty_bus;
 mod filesystems;
 mod fixture;
 mod hanging;
+mod helpers;
 mod host;
 mod locks;
-mod moody;
 mod mounts;
 mod namespace;
 mod network;
+mod network_faults;
+mod new_processes;
 mod oddities;
-mod own;
-mod parts;
+mod own_processes;
 mod rights;
 mod run;
 mod signals;
 mod stalls;
 mod states;
 mod tape;
-mod trouble;
-mod young;

@@ -1,27 +1,27 @@
-//! Filesystems of a test's own. All of it takes root.
+//! Filesystems mounted by a test. All of them need root.
 
 use std::{ffi::CString, fs::File, os::fd::AsRawFd, path::Path, process::Command};
 
 use rustix::mount::MountFlags;
 use tempfile::TempDir;
 
-/// A filesystem that is mounted until it is dropped.
+/// A filesystem that is unmounted when dropped.
 pub struct Mounted {
-    // Holds the mount point, and the image of one that lies on a loop device.
+    // Contains the mount point, and the image of a filesystem on a loop device.
     directory: TempDir,
-    // The kernel's end of the program of one in user space, which is gone when this is closed.
+    // The server's end of a FUSE filesystem; closing it aborts the filesystem.
     _device: Option<File>,
 }
 
 impl Mounted {
-    /// One in memory.
+    /// A filesystem in memory.
     pub fn tmpfs(options: &str) -> Mounted {
         let mounted = Mounted::new();
         run("mount", &["-t", "tmpfs", "-o", options, "none", &mounted.path()]);
         mounted
     }
 
-    /// One whose changes are kept on that one, over a directory that is elsewhere.
+    /// An overlay with its upper layer on `upper`.
     pub fn overlay(upper: &Mounted) -> Mounted {
         let mounted = Mounted::new();
         let lower = mounted.directory.path().join("lower");
@@ -36,7 +36,7 @@ impl Mounted {
         mounted
     }
 
-    /// One on a loop device.
+    /// An ext4 filesystem on a loop device.
     pub fn ext4(options: &str) -> Mounted {
         let mounted = Mounted::new();
         let image = mounted.directory.path().join("image");
@@ -47,7 +47,8 @@ impl Mounted {
         mounted
     }
 
-    /// One of a program of that user, which answers nothing; the kernel refuses it to everyone else without asking.
+    /// A FUSE filesystem of that user whose server never answers. The kernel denies access to all
+    /// other users by itself.
     pub fn fuse(user: u32) -> Mounted {
         let mut mounted = Mounted::new();
         let device = File::options().read(true).write(true).open("/dev/fuse").unwrap();
@@ -64,20 +65,20 @@ impl Mounted {
         Mounted { directory, _device: None }
     }
 
-    /// Where it is mounted.
+    /// The mount point.
     pub fn path(&self) -> String {
         self.directory.path().canonicalize().unwrap().join("mounted").to_str().unwrap().to_owned()
     }
 
-    /// The name of the loop device that it lies on.
+    /// Name of the loop device.
     pub fn device(&self) -> String {
         let output = Command::new("findmnt").args(["-n", "-o", "SOURCE", &self.path()]).output().unwrap();
         let source = String::from_utf8(output.stdout).unwrap();
         Path::new(source.trim()).file_name().unwrap().to_str().unwrap().to_owned()
     }
 
-    /// Keeps whoever writes to it waiting, until what this returns is dropped. To be dropped before the waiting are
-    /// awaited: nothing else ends them.
+    /// Freezes the filesystem until the returned guard is dropped. Drop the guard before waiting
+    /// for blocked writers: nothing else ends their wait.
     pub fn freeze(&self) -> Frozen {
         run("fsfreeze", &["-f", &self.path()]);
         Frozen { path: self.path() }
@@ -86,12 +87,13 @@ impl Mounted {
 
 impl Drop for Mounted {
     fn drop(&mut self) {
-        // A child that was just killed may take a moment to close its files; then it goes when they do.
+        // A child that was just killed may take a moment to close its files; a lazy unmount
+        // completes when it has.
         let _ = Command::new("umount").args(["--lazy", &self.path()]).status();
     }
 }
 
-/// A frozen filesystem that is thawed when this is dropped.
+/// A frozen filesystem; thawed when dropped.
 pub struct Frozen {
     path: String,
 }

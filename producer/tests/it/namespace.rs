@@ -1,5 +1,5 @@
-//! Namespaces: one of PIDs, whose list of locks leaves out those of dead owners, one of mounts, where the host's filesystems are not,
-//! and others of networks, each with sockets of its own.
+//! Namespaces: PID namespaces, whose `/proc/locks` omits locks of dead owners; mount namespaces
+//! without the host's filesystems; network namespaces with sockets of their own.
 
 use std::{
     net::Ipv4Addr,
@@ -8,10 +8,10 @@ use std::{
 
 use crate::{
     children::*,
-    parts::{self, Play},
+    helpers::{self, HelperProcess},
 };
 
-/// The environment variable that says that this process is in the namespace already.
+/// Environment variable that is set once this process runs inside the namespace.
 const INSIDE: &str = "PRODUCER_TEST_INSIDE";
 
 #[test]
@@ -31,13 +31,13 @@ fn in_a_pid_namespace_waiters_still_point_at_the_holder() {
     super::locks::a_lock_of_a_dead_owner_is_found();
 }
 
-/// A network namespace, held by a process that sleeps in it.
-struct Network(Kept);
+/// A network namespace, kept alive by a process that sleeps in it.
+struct Network(ChildGuard);
 
 impl Network {
     fn new() -> Network {
-        let network = Network(Kept::start(Command::new("unshare").args(["--net", "sleep", "60"])));
-        // It is another one once `unshare` has become the sleeper.
+        let network = Network(ChildGuard::start(Command::new("unshare").args(["--net", "sleep", "60"])));
+        // The namespace is the new one once `unshare` has become the sleeper.
         while !std::fs::read_to_string(format!("/proc/{}/comm", network.0.pid())).unwrap().starts_with("sleep") {
             std::thread::sleep(std::time::Duration::from_millis(5));
         }
@@ -55,8 +55,8 @@ impl Network {
         assert!(self.enter(command[0]).args(&command[1..]).status().unwrap().success(), "{command:?}");
     }
 
-    fn play(&self, part: &str) -> Play {
-        parts::play_by(self.enter(std::env::current_exe().unwrap()), part)
+    fn start_helper(&self, part: &str) -> HelperProcess {
+        helpers::start_helper_with(self.enter(std::env::current_exe().unwrap()), part)
     }
 }
 
@@ -65,16 +65,18 @@ impl Network {
 fn in_two_networks_with_the_same_addresses_each_client_has_its_own_server() {
     let networks = [Network::new(), Network::new()];
     let pairs = [&networks[0], &networks[1]].map(|network| {
-        let (server, address) = network.play("serve 127.0.0.1:7070");
-        let (client, _) = network.play(&format!("ask {address}"));
+        let (server, address) = network.start_helper("serve 127.0.0.1:7070");
+        let (client, _) = network.start_helper(&format!("ask {address}"));
         (client, server)
     });
     let (snapshot, _) = sweep_until(&mut sweeper(), |snapshot| {
-        let at = |kept: &Kept| process(snapshot, kept.pid());
-        let is_tied = |(client, server): &(Kept, Kept)| edge(snapshot, at(client)?, "connects", at(server)?).map(drop);
+        let at = |kept: &ChildGuard| process(snapshot, kept.pid());
+        let is_tied = |(client, server): &(ChildGuard, ChildGuard)| {
+            edge(snapshot, at(client)?, "connects", at(server)?).map(drop)
+        };
         pairs.iter().map(is_tied).collect::<Option<()>>()
     });
-    let at = |kept: &Kept| process(&snapshot, kept.pid()).unwrap();
+    let at = |kept: &ChildGuard| process(&snapshot, kept.pid()).unwrap();
     for (one, other) in [(&pairs[0], &pairs[1]), (&pairs[1], &pairs[0])] {
         assert!(edge(&snapshot, at(&one.0), "connects", at(&other.1)).is_none());
         assert_eq!(missing(&snapshot, "answer_wait_ms", at(&one.0)), None);
@@ -94,8 +96,8 @@ fn a_client_in_one_network_depends_on_its_server_in_another() {
         network.run(&["ip", "address", "add", &format!("{}/24", address(end)), "dev", "veth0"]);
         network.run(&["ip", "link", "set", "veth0", "up"]);
     }
-    let (server, listening) = servers.play(&format!("serve {}:7070", address(2)));
-    let (client, _) = clients.play(&format!("ask {listening}"));
+    let (server, listening) = servers.start_helper(&format!("serve {}:7070", address(2)));
+    let (client, _) = clients.start_helper(&format!("ask {listening}"));
     let (snapshot, (client, server)) = sweep_until(&mut sweeper(), |snapshot| {
         let (client, server) = (process(snapshot, client.pid())?, process(snapshot, server.pid())?);
         edge(snapshot, client, "connects", server)?.blocked_ms?;
@@ -107,13 +109,13 @@ fn a_client_in_one_network_depends_on_its_server_in_another() {
 
 #[test]
 #[ignore = "needs root"]
-fn who_asks_over_a_path_waits_for_a_server_in_another_network() {
+fn a_client_of_a_unix_path_waits_for_a_server_in_another_network_namespace() {
     let directory = tempfile::TempDir::new().unwrap();
     let (clients, servers) = (Network::new(), Network::new());
     for part in ["serve-unix", "ignore-unix"] {
         let path = directory.path().join(part).to_str().unwrap().to_owned();
-        let (server, _) = servers.play(&format!("{part} {path}"));
-        let (client, _) = clients.play(&format!("poll-unix {path}"));
+        let (server, _) = servers.start_helper(&format!("{part} {path}"));
+        let (client, _) = clients.start_helper(&format!("poll-unix {path}"));
         let (snapshot, server) = sweep_until(&mut sweeper(), |snapshot| {
             let (client, server) = (process(snapshot, client.pid())?, process(snapshot, server.pid())?);
             (edge(snapshot, client, "connects", server)?.blocked_ms? > 200.0).then_some(server)
@@ -124,22 +126,22 @@ fn who_asks_over_a_path_waits_for_a_server_in_another_network() {
 
 #[test]
 #[ignore = "needs root"]
-fn what_is_mounted_for_process_1_is_seen_by_a_producer_with_mounts_of_its_own() {
+fn mounts_of_process_1_are_visible_to_a_producer_in_another_mount_namespace() {
     let directory = match std::env::var(INSIDE) {
         Ok(directory) => directory,
-        Err(_) => return assert!(again_beside_process_1().success()),
+        Err(_) => return assert!(run_again_beside_process_1().success()),
     };
-    // The shell that is process 1 there has a file open on it.
+    // The shell, process 1 of the namespace, has a file open on it.
     let (snapshot, at) = sweep_until(&mut sweeper(), |snapshot| node_with_path(snapshot, &directory));
     assert_eq!(value(&snapshot, "space_free", at), Some(4194304.0));
     assert!(edge(&snapshot, process(&snapshot, 1).unwrap(), "opens", at).is_some());
 }
 
-fn again_beside_process_1() -> std::process::ExitStatus {
+fn run_again_beside_process_1() -> std::process::ExitStatus {
     const SCRIPT: &str = r#"
         mount -t tmpfs -o size=4M none "$2" && exec 9>"$2/log" || exit 1
         unshare --mount sh -c 'exec 9>&-; umount "$2" && exec "$1" "$3" --exact --ignored' sh "$@""#;
-    const TEST: &str = "namespace::what_is_mounted_for_process_1_is_seen_by_a_producer_with_mounts_of_its_own";
+    const TEST: &str = "namespace::mounts_of_process_1_are_visible_to_a_producer_in_another_mount_namespace";
     let directory = tempfile::TempDir::new().unwrap();
     let path = directory.path().canonicalize().unwrap();
     let mut shell = Command::new("unshare");

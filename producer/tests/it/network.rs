@@ -1,13 +1,14 @@
-//! Who is connected to whom. The ends are children: this process itself is never shown.
+//! Connections between processes. Both ends are children: the test process itself is excluded from
+//! snapshots.
 
 use std::net::TcpListener;
 
-use crate::{children::*, parts::play};
+use crate::{children::*, helpers::start_helper};
 
 #[test]
 fn a_client_depends_on_its_server_and_the_server_on_its_endpoint() {
-    let (server, address) = play("serve -");
-    let (client, _) = play(&format!("connect {address}"));
+    let (server, address) = start_helper("serve -");
+    let (client, _) = start_helper(&format!("connect {address}"));
     let mut sweeper = sweeper();
     let (snapshot, (client, server)) = sweep_until(&mut sweeper, |snapshot| {
         let (client, server) = (process(snapshot, client.pid())?, process(snapshot, server.pid())?);
@@ -28,8 +29,8 @@ fn a_client_depends_on_its_server_and_the_server_on_its_endpoint() {
 
 #[test]
 fn a_server_that_does_not_accept_still_has_its_client() {
-    let (server, address) = play("ignore -");
-    let (client, _) = play(&format!("connect {address}"));
+    let (server, address) = start_helper("ignore -");
+    let (client, _) = start_helper(&format!("connect {address}"));
     let (snapshot, endpoint) = sweep_until(&mut sweeper(), |snapshot| {
         let endpoint = snapshot.nodes.iter().position(|node| node.endpoint.as_deref() == Some(&address))?;
         (value(snapshot, "accept_queue", endpoint) == Some(1.0)).then_some(endpoint)
@@ -41,9 +42,9 @@ fn a_server_that_does_not_accept_still_has_its_client() {
 
 #[test]
 fn connections_of_a_pair_are_counted_accepted_or_not() {
-    let (server, address) = play("serve -");
-    let (often, _) = play(&format!("connect-three-times {address}"));
-    let (once, _) = play(&format!("connect {address}"));
+    let (server, address) = start_helper("serve -");
+    let (often, _) = start_helper(&format!("connect-three-times {address}"));
+    let (once, _) = start_helper(&format!("connect {address}"));
     let (snapshot, [server, often, once]) = sweep_until(&mut sweeper(), |snapshot| {
         let [Some(server), Some(often), Some(once)] =
             [&server, &often, &once].map(|kept| process(snapshot, kept.pid()))
@@ -61,10 +62,10 @@ fn connections_of_a_pair_are_counted_accepted_or_not() {
 }
 
 #[test]
-fn what_is_connected_to_this_process_itself_is_left_out() {
+fn connections_of_the_producer_itself_are_excluded() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();
-    let (client, _) = play(&format!("connect {address}"));
+    let (client, _) = start_helper(&format!("connect {address}"));
     let snapshot = sweeper().sweep().unwrap();
     assert!(process(&snapshot, client.pid()).is_some());
     assert_eq!(process(&snapshot, i64::from(std::process::id())), None);
@@ -75,8 +76,8 @@ fn what_is_connected_to_this_process_itself_is_left_out() {
 fn a_unix_client_depends_on_its_server() {
     let directory = tempfile::TempDir::new().unwrap();
     let path = directory.path().join("service.sock").to_str().unwrap().to_owned();
-    let (server, _) = play(&format!("serve-unix {path}"));
-    let (client, _) = play(&format!("connect-unix {path}"));
+    let (server, _) = start_helper(&format!("serve-unix {path}"));
+    let (client, _) = start_helper(&format!("connect-unix {path}"));
     let (snapshot, (client, server)) = sweep_until(&mut sweeper(), |snapshot| {
         let (client, server) = (process(snapshot, client.pid())?, process(snapshot, server.pid())?);
         edge(snapshot, client, "connects", server)?;

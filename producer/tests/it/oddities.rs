@@ -1,4 +1,5 @@
-//! Forms that the kernel's files can have and this host's have not: what names may hold, and how older kernels wrote.
+//! Forms of kernel files that this host does not show: unusual names, and the formats of older
+//! kernels.
 
 use std::{
     fs,
@@ -13,13 +14,13 @@ use schemas::GraphSnapshot;
 
 use crate::{children::*, fixture::*};
 
-/// A process that has nothing but its `stat`.
+/// A process that has only a `stat` file.
 fn start(root: &Path, pid: u32, comm: &[u8]) {
     write(root, &format!("{pid}/stat"), &stat(pid, comm, 0, 0));
 }
 
 #[test]
-fn a_process_may_have_the_highest_number_that_there_is() {
+fn a_process_can_have_the_highest_pid() {
     let root = tree();
     start(root.path(), 4_194_304, b"last");
     let snapshot = sweeper_of(&root).sweep().unwrap();
@@ -27,7 +28,7 @@ fn a_process_may_have_the_highest_number_that_there_is() {
 }
 
 #[test]
-fn a_control_group_may_be_called_anything_and_lie_outside_of_the_root() {
+fn a_control_group_can_have_any_name_and_lie_outside_the_root() {
     let root = tree();
     for (pid, cgroup) in [
         (17, &b"0::/a:b:c\n"[..]),
@@ -56,7 +57,7 @@ fn a_control_group_may_be_called_anything_and_lie_outside_of_the_root() {
 }
 
 #[test]
-fn a_stat_may_end_where_older_kernels_ended_it() {
+fn a_stat_line_can_end_where_older_kernels_ended_it() {
     let root = tree();
     // Field 22, the start time, is the last that is needed.
     write(root.path(), "17/stat", b"17 (old) S 4 17 17 0 -1 256 9 0 3 0 7 8 0 0 20 0 2 0 1234\n");
@@ -68,9 +69,9 @@ fn a_stat_may_end_where_older_kernels_ended_it() {
 }
 
 #[test]
-fn what_a_kernel_was_built_without_is_missing_and_not_zero() {
+fn features_that_a_kernel_lacks_are_missing_and_not_zero() {
     let root = tree();
-    // Without accounting of I/O there is no `io`, without that of delays there are zeros in `schedstat`.
+    // Without I/O accounting there is no `io`; without delay accounting `schedstat` contains zeros.
     for (pid, schedstat) in [(17, "0 0 0\n"), (18, "5000 0 3\n")] {
         start(root.path(), pid, b"x");
         write(root.path(), &format!("{pid}/schedstat"), schedstat.as_bytes());
@@ -84,12 +85,12 @@ fn what_a_kernel_was_built_without_is_missing_and_not_zero() {
     assert_eq!(value(&snapshot, "run_delay_pct", with), Some(0.0));
     assert_eq!(missing(&snapshot, "read_bytes", with), Some("unsupported"));
     assert_eq!(value(&snapshot, "memory_rss", with), Some(0.0));
-    let counted = |signal: &str| snapshot.coverage.iter().find(|gap| gap.signal == signal).map(|gap| gap.count);
-    assert_eq!((counted("run-delay"), counted("io"), counted("memory")), (Some(1), Some(2), None));
+    let missing_count = |signal: &str| snapshot.coverage.iter().find(|gap| gap.signal == signal).map(|gap| gap.count);
+    assert_eq!((missing_count("run-delay"), missing_count("io"), missing_count("memory")), (Some(1), Some(2), None));
 }
 
 #[test]
-fn pressure_may_have_no_full_or_not_be_there_at_all() {
+fn pressure_files_can_lack_full_or_be_absent() {
     let root = tree();
     start(root.path(), 17, b"x");
     write(root.path(), "pressure/io", b"some avg10=3.25 avg60=0.12 avg300=0.00 total=391926\n");
@@ -101,7 +102,8 @@ fn pressure_may_have_no_full_or_not_be_there_at_all() {
     assert_eq!(missing(&snapshot, "psi_memory_some", memory), Some("unsupported"));
 }
 
-/// Processes that all have one file open as descriptor 3; returns what `/proc/locks` calls that file.
+/// Creates processes that all have one file open as descriptor 3. Returns the file's id in
+/// `/proc/locks`.
 fn share_a_file(root: &Path, pids: &[u32]) -> String {
     let path = root.join("data");
     fs::write(&path, "").unwrap();
@@ -114,14 +116,14 @@ fn share_a_file(root: &Path, pids: &[u32]) -> String {
     format!("fe:00:{inode}")
 }
 
-/// Whether one process waits for another, as the kernel says itself.
+/// Whether there is an observed `waits-for` edge between the two processes.
 fn waits(snapshot: &GraphSnapshot, waiter: i64, holder: i64) -> bool {
     let [waiter, holder] = [waiter, holder].map(|pid| process(snapshot, pid).unwrap());
     edge(snapshot, waiter, "waits-for", holder).is_some_and(|edge| edge.basis == "observed")
 }
 
 #[test]
-fn waiters_may_be_three_deep_among_locks_of_every_kind() {
+fn waiters_can_be_nested_three_deep_among_locks_of_every_kind() {
     let root = tree();
     let file = share_a_file(root.path(), &[17, 18, 19, 20]);
     let locks = format!(
@@ -148,16 +150,16 @@ fn waiters_may_be_three_deep_among_locks_of_every_kind() {
 }
 
 #[test]
-fn an_open_file_tells_its_lock_without_telling_its_inode() {
+fn fdinfo_shows_the_lock_of_a_file_with_another_inode() {
     let root = tree();
     let file = share_a_file(root.path(), &[18, 19]);
-    // The one who took it, 17, has died.
+    // Process 17, which took the lock, has exited.
     let locks = format!("1: FLOCK  ADVISORY  WRITE 17 {file} 0 EOF\n1: -> FLOCK  ADVISORY  WRITE 19 {file} 0 EOF\n");
     write(root.path(), "locks", locks.as_bytes());
     let before_ino =
         format!("pos:\t0\nflags:\t0100002\nmnt_id:\t28\nlock:\t1: FLOCK  ADVISORY  WRITE 17 {file} 0 EOF\n");
     write(root.path(), "18/fdinfo/3", before_ino.as_bytes());
-    // Nor do older kernels count how often a task gave up its CPU.
+    // Older kernels do not count context switches per task either.
     write(root.path(), "19/task/19/status", b"Name:\tx\nState:\tS (sleeping)\nPid:\t19\n");
     let mut sweeper = sweeper_of(&root);
     assert!(waits(&sweeper.sweep().unwrap(), 19, 18));
@@ -166,7 +168,7 @@ fn an_open_file_tells_its_lock_without_telling_its_inode() {
 }
 
 #[test]
-fn a_path_may_hold_what_is_no_text() {
+fn a_path_can_contain_bytes_that_are_not_utf_8() {
     let root = tree();
     let path = root.path().join(std::ffi::OsStr::from_bytes(b"a\xff\nb"));
     fs::write(&path, "").unwrap();

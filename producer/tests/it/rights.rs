@@ -1,4 +1,4 @@
-//! What is seen with few rights: what may not be read is missing with the reason, and never zero.
+//! Sweeps with few rights: unreadable values are missing with a reason, never zero.
 
 use std::{
     os::unix::fs::PermissionsExt,
@@ -9,8 +9,8 @@ use schemas::GraphSnapshot;
 
 use crate::children::*;
 
-/// The environment variable that says that the rights are gone already, who holds and who waits, and what is closed even to root: a
-/// sandbox can be such.
+/// Environment variable that is set once the rights are dropped. It carries the pids of holder and
+/// waiter, and the signals that are denied even to root, as in some sandboxes.
 const INSIDE: &str = "PRODUCER_TEST_WITHOUT_RIGHTS";
 
 const NOBODY: &[&str] = &["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--inh-caps=-all"];
@@ -23,31 +23,32 @@ const CAPABLE: &[&str] = &[
     "--ambient-caps=-all,+sys_ptrace,+dac_read_search",
 ];
 
-/// A shell that has a lock, its child that waits for it, and the signals of which something is denied to root.
-struct Scene {
+/// A shell with a lock, its child that waits for the lock, and the signals that are denied to root.
+struct LockProcesses {
     holder: i64,
     waiter: i64,
     denied_to_root: Vec<String>,
 }
 
-/// Runs the test once more by way of `wrapper`, with a `proc` of its own if options are given, and there returns the scene.
-fn with_rights(test: &str, wrapper: &[&str], proc_options: Option<&str>) -> Option<Scene> {
-    if let Ok(told) = std::env::var(INSIDE) {
-        let mut words = told.split(' ').map(str::to_owned);
+/// Runs the test again through `wrapper`, with a `proc` mount of its own if options are given, and
+/// returns the lock's processes there.
+fn with_rights(test: &str, wrapper: &[&str], proc_options: Option<&str>) -> Option<LockProcesses> {
+    if let Ok(words) = std::env::var(INSIDE) {
+        let mut words = words.split(' ').map(str::to_owned);
         let mut pid = || words.next().unwrap().parse().unwrap();
-        return Some(Scene { holder: pid(), waiter: pid(), denied_to_root: words.collect() });
+        return Some(LockProcesses { holder: pid(), waiter: pid(), denied_to_root: words.collect() });
     }
     let folder = tempfile::Builder::new().permissions(PermissionsExt::from_mode(0o755)).tempdir().unwrap();
     let lock = folder.path().join("lock");
-    // Once the shell is killed the waiter has the lock, and ends.
+    // Once the shell is killed, the waiter gets the lock and ends.
     let script = format!("exec 9>{0}; flock 9; flock {0} true 9>&- & echo ready; read line", lock.display());
-    let (shell, _input) = Kept::ready(&script);
+    let (shell, _input) = ChildGuard::ready(&script);
     let (snapshot, waiter) = sweep_until(&mut sweeper(), |snapshot| {
         let at = process(snapshot, shell.pid())?;
         let wait = snapshot.edges.iter().find(|edge| edge.kind == "waits-for" && edge.target as usize == at)?;
         node(snapshot, wait.source as usize).pid
     });
-    // Nobody may not enter every directory that a build can be in.
+    // The user `nobody` may not enter every directory that a build can be in.
     let program = folder.path().join("it");
     std::fs::copy(std::env::current_exe().unwrap(), &program).unwrap();
     let mount = proc_options.map_or("true".to_owned(), |options| format!("mount -t proc -o {options} proc /proc"));
@@ -64,13 +65,13 @@ fn with_rights(test: &str, wrapper: &[&str], proc_options: Option<&str>) -> Opti
     None
 }
 
-fn look() -> GraphSnapshot {
+fn second_snapshot() -> GraphSnapshot {
     let mut sweeper = sweeper();
     sweeper.sweep().unwrap();
     sweeper.sweep().unwrap()
 }
 
-/// What is denied for as long as rights are; locks of other tests come and go.
+/// Signals denied by rights alone; locks of concurrent tests come and go.
 fn all_denied(snapshot: &GraphSnapshot) -> Vec<String> {
     let denied = snapshot.coverage.iter().filter(|gap| gap.reason == "denied" && !gap.signal.starts_with("lock-"));
     denied.map(|gap| gap.signal.clone()).collect()
@@ -83,49 +84,49 @@ fn denied(snapshot: &GraphSnapshot, signal: &str) -> i64 {
 }
 
 #[track_caller]
-fn assert_sees_all(scene: &Scene) {
-    let snapshot = look();
-    let (holder, waiter) = (process(&snapshot, scene.holder).unwrap(), process(&snapshot, scene.waiter).unwrap());
+fn assert_sees_all(lock: &LockProcesses) {
+    let snapshot = second_snapshot();
+    let (holder, waiter) = (process(&snapshot, lock.holder).unwrap(), process(&snapshot, lock.waiter).unwrap());
     for column in ["fds", "sockets", "read_bytes", "write_bytes", "blocked_ms"] {
         assert!(value(&snapshot, column, holder).is_some(), "{column}");
     }
     assert_eq!(value(&snapshot, "blocks_tasks", holder), Some(1.0));
     assert!(edge(&snapshot, waiter, "waits-for", holder).is_some());
     let denied = all_denied(&snapshot);
-    assert!(denied.iter().all(|signal| scene.denied_to_root.contains(signal)), "{denied:?}");
+    assert!(denied.iter().all(|signal| lock.denied_to_root.contains(signal)), "{denied:?}");
 }
 
 #[test]
 #[ignore = "needs root"]
-fn root_sees_all() {
-    if let Some(scene) = with_rights("root_sees_all", &[], None) {
-        assert_sees_all(&scene);
+fn root_can_read_everything() {
+    if let Some(lock) = with_rights("root_can_read_everything", &[], None) {
+        assert_sees_all(&lock);
     }
 }
 
 #[test]
 #[ignore = "needs root"]
-fn two_capabilities_show_all_that_root_sees() {
-    if let Some(scene) = with_rights("two_capabilities_show_all_that_root_sees", CAPABLE, None) {
-        assert_sees_all(&scene);
+fn two_capabilities_show_everything_that_root_can_read() {
+    if let Some(lock) = with_rights("two_capabilities_show_everything_that_root_can_read", CAPABLE, None) {
+        assert_sees_all(&lock);
     }
 }
 
 #[test]
 #[ignore = "needs root"]
-fn two_capabilities_see_through_a_proc_that_hides_processes() {
-    let test = "two_capabilities_see_through_a_proc_that_hides_processes";
-    if let Some(scene) = with_rights(test, CAPABLE, Some("hidepid=2")) {
-        assert_sees_all(&scene);
+fn two_capabilities_suffice_for_a_proc_mounted_with_hidepid() {
+    let test = "two_capabilities_suffice_for_a_proc_mounted_with_hidepid";
+    if let Some(lock) = with_rights(test, CAPABLE, Some("hidepid=2")) {
+        assert_sees_all(&lock);
     }
 }
 
 #[test]
 #[ignore = "needs root"]
-fn what_may_not_be_read_is_denied_and_not_zero() {
-    let Some(scene) = with_rights("what_may_not_be_read_is_denied_and_not_zero", NOBODY, None) else { return };
-    let snapshot = look();
-    for pid in [scene.holder, scene.waiter] {
+fn unreadable_values_are_denied_and_not_zero() {
+    let Some(lock) = with_rights("unreadable_values_are_denied_and_not_zero", NOBODY, None) else { return };
+    let snapshot = second_snapshot();
+    for pid in [lock.holder, lock.waiter] {
         let at = process(&snapshot, pid).unwrap();
         let columns = ["fds", "sockets", "read_bytes", "write_bytes", "blocked_ms", "blocks_ms", "blocks_tasks"];
         for column in columns {
@@ -133,7 +134,7 @@ fn what_may_not_be_read_is_denied_and_not_zero() {
             assert_eq!(seen, (None, Some("denied")), "{column} of {}", node(&snapshot, at).name);
         }
         assert!(node(&snapshot, at).role.starts_with("- "), "{}", node(&snapshot, at).role);
-        // What everybody may read is there.
+        // World-readable values are present.
         for column in ["cpu_pct", "memory_rss", "run_delay_pct", "threads"] {
             assert!(value(&snapshot, column, at).is_some(), "{column}");
         }
@@ -141,7 +142,7 @@ fn what_may_not_be_read_is_denied_and_not_zero() {
     for signal in ["executable", "network-namespace", "fd", "io", "syscall", "lock-waiter"] {
         assert!(denied(&snapshot, signal) > 0, "{signal}: {:?}", snapshot.coverage);
     }
-    // Of others the kernel tells the limits in their files alone.
+    // For other users' processes, limits are readable only from their files.
     for signal in ["process", "process-hidden", "limits"] {
         assert_eq!(denied(&snapshot, signal), 0, "{signal}");
     }
@@ -149,21 +150,21 @@ fn what_may_not_be_read_is_denied_and_not_zero() {
 
 #[test]
 #[ignore = "needs root"]
-fn processes_that_are_hidden_are_counted() {
-    let test = "processes_that_are_hidden_are_counted";
-    let Some(scene) = with_rights(test, NOBODY, Some("hidepid=2")) else { return };
-    let snapshot = look();
-    assert_eq!(process(&snapshot, scene.holder), None);
+fn hidden_processes_are_counted() {
+    let test = "hidden_processes_are_counted";
+    let Some(lock) = with_rights(test, NOBODY, Some("hidepid=2")) else { return };
+    let snapshot = second_snapshot();
+    assert_eq!(process(&snapshot, lock.holder), None);
     assert!(denied(&snapshot, "process-hidden") > 2, "{:?}", snapshot.coverage);
 }
 
 #[test]
 #[ignore = "needs root"]
-fn processes_that_are_listed_and_closed_are_denied() {
-    let test = "processes_that_are_listed_and_closed_are_denied";
-    let Some(scene) = with_rights(test, NOBODY, Some("hidepid=1")) else { return };
-    let snapshot = look();
-    assert_eq!(process(&snapshot, scene.holder), None);
+fn listed_but_unreadable_processes_are_denied() {
+    let test = "listed_but_unreadable_processes_are_denied";
+    let Some(lock) = with_rights(test, NOBODY, Some("hidepid=1")) else { return };
+    let snapshot = second_snapshot();
+    assert_eq!(process(&snapshot, lock.holder), None);
     assert!(denied(&snapshot, "process") > 2, "{:?}", snapshot.coverage);
     assert_eq!(denied(&snapshot, "process-hidden"), 0);
 }

@@ -1,19 +1,19 @@
-//! Each signal that can be missing is explained.
+//! Every signal that can be missing has an explanation.
 
 use std::{collections::BTreeSet, fs, path::Path};
 
 use producer::signals::{SIGNALS, Signal};
 
-/// The signals that the sources beneath `folder` name where they say that one is missing.
-fn named_in(folder: &Path, signals: &mut BTreeSet<String>) {
+/// Collects the signals that the sources below `folder` report as missing.
+fn collect_signals(folder: &Path, signals: &mut BTreeSet<String>) {
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         if path.is_dir() {
-            named_in(&path, signals);
+            collect_signals(&path, signals);
             continue;
         }
         let text = fs::read_to_string(&path).unwrap();
-        // Written over several lines too.
+        // Calls can span several lines.
         let text = text.split_whitespace().collect::<Vec<_>>().join(" ").replace("( ", "(");
         for call in ["gaps.add(\"", "gaps.add_seen(\"", "self.add(\"", "self.add_seen(\"", "noted(\""] {
             signals.extend(text.split(call).skip(1).filter_map(|rest| rest.split('"').next()).map(str::to_owned));
@@ -22,9 +22,9 @@ fn named_in(folder: &Path, signals: &mut BTreeSet<String>) {
 }
 
 #[test]
-fn every_signal_that_can_be_missing_is_explained_once() {
+fn every_signal_that_can_be_missing_is_explained_exactly_once() {
     let mut signals = BTreeSet::from(["snapshot".to_owned()]);
-    named_in(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut signals);
+    collect_signals(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut signals);
     assert!(signals.len() > 15, "{signals:?}");
     let unexplained: Vec<&String> = signals.iter().filter(|signal| Signal::named(signal).is_none()).collect();
     assert!(unexplained.is_empty(), "`signals.rs` does not explain {unexplained:?}");
@@ -34,7 +34,7 @@ fn every_signal_that_can_be_missing_is_explained_once() {
 }
 
 #[test]
-fn what_is_missing_on_this_host_has_a_remedy() {
+fn every_signal_missing_on_this_host_has_a_remedy() {
     let mut sweeper = crate::children::sweeper();
     let snapshot = [sweeper.sweep().unwrap(), sweeper.sweep().unwrap()].into_iter().next_back().unwrap();
     for gap in &snapshot.coverage {

@@ -1,4 +1,4 @@
-//! Who waits at a pipe or a socket, and for whom.
+//! Stalls at pipes and sockets.
 
 use std::{
     os::unix::process::CommandExt,
@@ -11,11 +11,11 @@ use schemas::GraphSnapshot;
 
 use crate::{
     children::*,
-    parts::{self, play},
+    helpers::{self, start_helper},
 };
 
-/// Sweeps until `waiter` is seen to have waited for a while, as that column tells.
-fn waits(column: &str, waiter: &Kept) -> (GraphSnapshot, usize) {
+/// Sweeps until `waiter` has waited for a while, according to that column.
+fn waits(column: &str, waiter: &ChildGuard) -> (GraphSnapshot, usize) {
     sweep_until(&mut sweeper(), |snapshot| {
         let waiter = process(snapshot, waiter.pid())?;
         (value(snapshot, column, waiter)? > 200.0).then_some(waiter)
@@ -25,8 +25,8 @@ fn waits(column: &str, waiter: &Kept) -> (GraphSnapshot, usize) {
 #[test]
 fn a_writer_to_a_full_pipe_waits_for_its_reader() {
     let (reader, writer) = std::io::pipe().unwrap();
-    let reader = Kept(Command::new("sleep").arg("60").stdin(reader).stdout(Stdio::null()).spawn().unwrap());
-    let writer = Kept(Command::new("yes").stdin(Stdio::null()).stdout(writer).spawn().unwrap());
+    let reader = ChildGuard(Command::new("sleep").arg("60").stdin(reader).stdout(Stdio::null()).spawn().unwrap());
+    let writer = ChildGuard(Command::new("yes").stdin(Stdio::null()).stdout(writer).spawn().unwrap());
     let (snapshot, waiter) = waits("write_wait_ms", &writer);
     let reader = process(&snapshot, reader.pid()).unwrap();
     let wait = edge(&snapshot, waiter, "waits-for", reader).unwrap();
@@ -39,10 +39,10 @@ fn a_writer_to_a_full_pipe_waits_for_its_reader() {
 }
 
 #[test]
-fn a_reader_of_an_empty_pipe_waits_for_its_writer_and_that_is_nobodys_fault() {
+fn a_reader_of_an_empty_pipe_waits_and_its_writer_is_not_blamed() {
     let (reader, writer) = std::io::pipe().unwrap();
-    let writer = Kept(Command::new("sleep").arg("60").stdin(Stdio::null()).stdout(writer).spawn().unwrap());
-    let reader = Kept(Command::new("cat").stdin(reader).stdout(Stdio::null()).spawn().unwrap());
+    let writer = ChildGuard(Command::new("sleep").arg("60").stdin(Stdio::null()).stdout(writer).spawn().unwrap());
+    let reader = ChildGuard(Command::new("cat").stdin(reader).stdout(Stdio::null()).spawn().unwrap());
     let (snapshot, waiter) = waits("read_wait_ms", &reader);
     let writer = process(&snapshot, writer.pid()).unwrap();
     assert_eq!(edge(&snapshot, waiter, "pipes", writer).unwrap().blocked_ms, value(&snapshot, "read_wait_ms", waiter));
@@ -54,8 +54,8 @@ fn a_reader_of_an_empty_pipe_waits_for_its_writer_and_that_is_nobodys_fault() {
 fn a_writer_to_a_full_unix_socket_waits_for_its_server() {
     let directory = tempfile::TempDir::new().unwrap();
     let path = directory.path().join("service.sock").to_str().unwrap().to_owned();
-    let (server, _) = play(&format!("serve-unix {path}"));
-    let (client, _) = play(&format!("fill-unix {path}"));
+    let (server, _) = start_helper(&format!("serve-unix {path}"));
+    let (client, _) = start_helper(&format!("fill-unix {path}"));
     let (snapshot, client) = waits("write_wait_ms", &client);
     let server = process(&snapshot, server.pid()).unwrap();
     assert!(edge(&snapshot, client, "waits-for", server).is_some());
@@ -63,12 +63,12 @@ fn a_writer_to_a_full_unix_socket_waits_for_its_server() {
 }
 
 #[test]
-fn who_polls_for_an_answer_over_a_unix_socket_waits_for_a_server_that_does_not_read() {
+fn a_client_that_polls_a_unix_socket_waits_for_a_server_that_does_not_read() {
     let directory = tempfile::TempDir::new().unwrap();
     for part in ["serve-unix", "ignore-unix"] {
         let path = directory.path().join(part).to_str().unwrap().to_owned();
-        let (server, _) = play(&format!("{part} {path}"));
-        let (client, _) = play(&format!("poll-unix {path}"));
+        let (server, _) = start_helper(&format!("{part} {path}"));
+        let (client, _) = start_helper(&format!("poll-unix {path}"));
         let (snapshot, waiter) = waits("answer_wait_ms", &client);
         let server = process(&snapshot, server.pid()).unwrap();
         let wait = edge(&snapshot, waiter, "connects", server).unwrap();
@@ -83,11 +83,11 @@ fn who_polls_for_an_answer_over_a_unix_socket_waits_for_a_server_that_does_not_r
 }
 
 #[test]
-fn who_keeps_a_listener_for_its_child_owes_nothing_to_those_who_wait_there() {
+fn a_parent_that_keeps_a_listener_for_its_child_has_no_pending_requests() {
     let directory = tempfile::TempDir::new().unwrap();
     let path = directory.path().join("service.sock").to_str().unwrap().to_owned();
-    let (keeper, server) = play(&format!("keep-unix {path}"));
-    let (client, _) = play(&format!("poll-unix {path}"));
+    let (keeper, server) = start_helper(&format!("keep-unix {path}"));
+    let (client, _) = start_helper(&format!("poll-unix {path}"));
     let (snapshot, (waiter, server)) = sweep_until(&mut sweeper(), |snapshot| {
         let (waiter, server) = (process(snapshot, client.pid())?, process(snapshot, server.parse().unwrap())?);
         (edge(snapshot, waiter, "connects", server)?.blocked_ms? > 200.0).then_some((waiter, server))
@@ -99,17 +99,17 @@ fn who_keeps_a_listener_for_its_child_owes_nothing_to_those_who_wait_there() {
 }
 
 #[test]
-fn of_what_flows_through_a_unix_socket_nothing_is_unread_for_long() {
+fn data_that_flows_through_a_unix_socket_is_not_unread_for_long() {
     let directory = tempfile::TempDir::new().unwrap();
     let path = directory.path().join("service.sock").to_str().unwrap().to_owned();
-    let (reader, _) = play(&format!("drain-unix {path}"));
-    let (writer, _) = play(&format!("fill-unix {path}"));
+    let (reader, _) = start_helper(&format!("drain-unix {path}"));
+    let (writer, _) = start_helper(&format!("fill-unix {path}"));
     let mut sweeper = sweeper();
     for _ in 0..8 {
         std::thread::sleep(std::time::Duration::from_millis(200));
         let snapshot = sweeper.sweep().unwrap();
         let (reader, writer) = (process(&snapshot, reader.pid()), process(&snapshot, writer.pid()));
-        // On a crowded host both may rest from one sweep to the next.
+        // On a busy host both may be idle between two sweeps.
         assert!(value(&snapshot, "unread_ms", reader.unwrap()).unwrap() < 1000.0);
         assert!(value(&snapshot, "answer_wait_ms", writer.unwrap()).unwrap() < 1000.0);
     }
@@ -117,9 +117,9 @@ fn of_what_flows_through_a_unix_socket_nothing_is_unread_for_long() {
 
 #[test]
 fn a_stopped_server_is_found_from_its_waiting_clients() {
-    let (server, address) = play("ignore -");
+    let (server, address) = start_helper("ignore -");
     kill_process(Pid::from_raw(server.0.id() as i32).unwrap(), Signal::STOP).unwrap();
-    let clients: Vec<_> = (0..3).map(|_| play(&format!("ask {address}")).0).collect();
+    let clients: Vec<_> = (0..3).map(|_| start_helper(&format!("ask {address}")).0).collect();
     let (snapshot, client) = waits("answer_wait_ms", &clients[2]);
     let server = process(&snapshot, server.pid()).unwrap();
     assert_eq!(value(&snapshot, "stopped", server), Some(1.0));
@@ -132,24 +132,24 @@ fn a_stopped_server_is_found_from_its_waiting_clients() {
 }
 
 #[test]
-fn a_server_that_does_not_read_is_told_for_how_long() {
-    let (server, address) = play("serve -");
-    let (_client, _) = play(&format!("ask {address}"));
+fn a_server_that_does_not_read_reports_how_long() {
+    let (server, address) = start_helper("serve -");
+    let (_client, _) = start_helper(&format!("ask {address}"));
     let (snapshot, server) = waits("unread_ms", &server);
     assert!(value(&snapshot, "owing_ms", server).unwrap() >= value(&snapshot, "unread_ms", server).unwrap());
 }
 
 #[test]
-fn threads_that_wait_for_one_another_are_told_once_an_answer_is_owed() {
-    let (server, address) = play("stuck -");
-    // Threads wait at a futex for these too, but nobody has asked for anything.
-    let _quiet: Vec<_> = (0..2).map(|_| play(&format!("connect {address}")).0).collect();
+fn contended_futexes_are_reported_once_a_request_is_pending() {
+    let (server, address) = start_helper("stuck -");
+    // Their threads wait at a futex too, but have no pending request.
+    let _quiet: Vec<_> = (0..2).map(|_| start_helper(&format!("connect {address}")).0).collect();
     let mut sweeper = sweeper();
     let threads = |snapshot: &GraphSnapshot| value(snapshot, "threads", process(snapshot, server.pid())?);
     sweep_until(&mut sweeper, |snapshot| (threads(snapshot)? >= 4.0).then_some(()));
     let snapshot = sweeper.sweep().unwrap();
     assert_eq!(value(&snapshot, "futex_wait_ms", process(&snapshot, server.pid()).unwrap()), Some(0.0));
-    let (client, _) = play(&format!("ask {address}"));
+    let (client, _) = start_helper(&format!("ask {address}"));
     let (snapshot, server) = waits("futex_wait_ms", &server);
     assert!(value(&snapshot, "owing_ms", server) >= value(&snapshot, "futex_wait_ms", server));
     assert_eq!(value(&snapshot, "futex_wait_ms", process(&snapshot, client.pid()).unwrap()), Some(0.0));
@@ -158,12 +158,12 @@ fn threads_that_wait_for_one_another_are_told_once_an_answer_is_owed() {
 }
 
 #[test]
-fn threads_that_wait_for_one_another_are_told_while_more_of_them_come() {
-    let (server, address) = play("stuck -");
+fn contended_futexes_are_reported_while_more_threads_arrive() {
+    let (server, address) = start_helper("stuck -");
     let mut sweeper = sweeper();
     let (mut clients, mut threads) = (Vec::new(), Vec::new());
     for _ in 0..10 {
-        clients.push(play(&format!("ask {address}")).0);
+        clients.push(start_helper(&format!("ask {address}")).0);
         std::thread::sleep(std::time::Duration::from_millis(100));
         let snapshot = sweeper.sweep().unwrap();
         let Some(server) = process(&snapshot, server.pid()) else { continue };
@@ -174,9 +174,9 @@ fn threads_that_wait_for_one_another_are_told_while_more_of_them_come() {
 }
 
 #[test]
-fn where_threads_were_not_looked_at_it_is_not_said_that_none_waits() {
-    let (server, address) = play("stuck -");
-    let _clients: Vec<_> = (0..2).map(|_| play(&format!("ask {address}")).0).collect();
+fn without_inspected_threads_zero_waits_are_not_claimed() {
+    let (server, address) = start_helper("stuck -");
+    let _clients: Vec<_> = (0..2).map(|_| start_helper(&format!("ask {address}")).0).collect();
     let mut producer = producer();
     producer.sweep.deep_cpu_percent = 0;
     let mut sweeper = Sweeper::new(producer).unwrap();
@@ -194,9 +194,9 @@ fn where_threads_were_not_looked_at_it_is_not_said_that_none_waits() {
 }
 
 #[test]
-fn an_idle_connection_owes_nothing() {
-    let (server, address) = play("serve -");
-    let (client, _) = play(&format!("connect {address}"));
+fn an_idle_connection_has_no_pending_request() {
+    let (server, address) = start_helper("serve -");
+    let (client, _) = start_helper(&format!("connect {address}"));
     std::thread::sleep(std::time::Duration::from_millis(300));
     let snapshot = sweeper().sweep().unwrap();
     let (client, server) = (process(&snapshot, client.pid()).unwrap(), process(&snapshot, server.pid()).unwrap());
@@ -207,16 +207,16 @@ fn an_idle_connection_owes_nothing() {
 }
 
 #[test]
-fn who_says_that_it_waits_waits_for_the_one_that_is_idle_in_a_transaction() {
+fn a_waiting_title_waits_for_the_one_idle_in_transaction() {
     let titled = |title: &str| {
         let mut command = Command::new(std::env::current_exe().unwrap());
         command.arg0(title);
-        parts::play_by(command, "serve -")
+        helpers::start_helper_with(command, "serve -")
     };
     let (waiting, address) = titled("postgres: app shop 127.0.0.1(4711) UPDATE waiting");
     let (idle, _) = titled("postgres: secret shop 127.0.0.1(4712) idle in transaction");
     let (_resting, _) = titled("postgres: app shop 127.0.0.1(4713) idle");
-    let (_client, _) = play(&format!("ask {address}"));
+    let (_client, _) = start_helper(&format!("ask {address}"));
     let (snapshot, (waiter, holder)) = sweep_until(&mut sweeper(), |snapshot| {
         let (waiter, holder) = (process(snapshot, waiting.pid())?, process(snapshot, idle.pid())?);
         edge(snapshot, waiter, "waits-for", holder)?;

@@ -1,12 +1,12 @@
-//! What a process is doing.
+//! States and resource use of processes.
 
 use std::{process::Command, time::Duration};
 
-use crate::{children::*, parts::play};
+use crate::{children::*, helpers::start_helper};
 
 #[test]
 fn a_stopped_child_is_stopped_and_not_traced() {
-    let child = Kept::start(Command::new("sleep").arg("60"));
+    let child = ChildGuard::start(Command::new("sleep").arg("60"));
     let mut sweeper = sweeper();
     let running = sweeper.sweep().unwrap();
     assert_eq!(value(&running, "stopped", process(&running, child.pid()).unwrap()), Some(0.0));
@@ -21,14 +21,14 @@ fn a_stopped_child_is_stopped_and_not_traced() {
 }
 
 #[test]
-fn a_busy_child_uses_a_core_and_a_resting_one_none() {
-    let busy = Kept::start(Command::new("sh").args(["-c", "while :; do :; done"]));
-    let resting = Kept::start(Command::new("sleep").arg("60"));
+fn a_busy_child_uses_a_core_and_an_idle_one_none() {
+    let busy = ChildGuard::start(Command::new("sh").args(["-c", "while :; do :; done"]));
+    let resting = ChildGuard::start(Command::new("sleep").arg("60"));
     let mut sweeper = sweeper();
     let first = sweeper.sweep().unwrap();
     let at = process(&first, busy.pid()).unwrap();
     assert_eq!((value(&first, "cpu_pct", at), missing(&first, "cpu_pct", at)), (None, Some("first-sweep")));
-    // On a crowded host the child waits for its turn; what it lacks it must then have waited for.
+    // On a busy host the child waits for a CPU; then run delay accounts for the rest.
     std::thread::sleep(Duration::from_millis(600));
     let second = sweeper.sweep().unwrap();
     let at = process(&second, busy.pid()).unwrap();
@@ -40,11 +40,11 @@ fn a_busy_child_uses_a_core_and_a_resting_one_none() {
 }
 
 #[test]
-fn a_child_that_has_just_begun_is_counted_and_one_that_stays_is_shown_with_its_rates() {
-    let (parent, mut input) = Kept::ready("echo ready; read line; sh -c 'while :; do :; done' & wait");
+fn a_new_child_is_counted_and_shown_with_rates_once_it_stays() {
+    let (parent, mut input) = ChildGuard::ready("echo ready; read line; sh -c 'while :; do :; done' & wait");
     let mut sweeper = sweeper();
     sweeper.sweep().unwrap();
-    go_on(&mut input);
+    send_line(&mut input);
     let (first, at) = sweep_until(&mut sweeper, |snapshot| {
         let at = process(snapshot, parent.pid())?;
         (value(snapshot, "forks", at)? > 0.0).then_some(at)
@@ -63,9 +63,9 @@ fn a_child_that_has_just_begun_is_counted_and_one_that_stays_is_shown_with_its_r
 }
 
 #[test]
-fn commands_that_are_over_in_a_moment_are_no_nodes() {
+fn short_lived_commands_are_not_nodes() {
     let mut sweeper = sweeper();
-    let (shell, _input) = Kept::ready("echo ready; while :; do sleep 0.2; done");
+    let (shell, _input) = ChildGuard::ready("echo ready; while :; do sleep 0.2; done");
     let mut seen = (0.0, 0.0);
     for _ in 0..6 {
         std::thread::sleep(Duration::from_millis(400));
@@ -75,13 +75,13 @@ fn commands_that_are_over_in_a_moment_are_no_nodes() {
         seen.1 += value(&snapshot, "children", at).unwrap();
     }
     let (forks, shown) = seen;
-    // On a crowded host one may live on until the next sweep.
+    // On a busy host a child may live until the next sweep.
     assert!(forks > 1.0 && shown <= 2.0, "{seen:?}");
 }
 
 #[test]
-fn children_that_nobody_waits_for_are_zombies_of_their_parent() {
-    let (parent, _input) = Kept::ready("sleep 0.05 & sleep 0.05 & echo ready; exec sleep 60");
+fn unreaped_children_are_zombies_of_their_parent() {
+    let (parent, _input) = ChildGuard::ready("sleep 0.05 & sleep 0.05 & echo ready; exec sleep 60");
     let (_, at) = sweep_until(&mut sweeper(), |snapshot| {
         let at = process(snapshot, parent.pid())?;
         (value(snapshot, "zombies", at) == Some(2.0)).then_some(at)
@@ -91,15 +91,15 @@ fn children_that_nobody_waits_for_are_zombies_of_their_parent() {
 
 #[test]
 fn three_hundred_threads_are_counted() {
-    let (child, _) = play("threads 300");
+    let (child, _) = start_helper("threads 300");
     let snapshot = sweeper().sweep().unwrap();
     let at = process(&snapshot, child.pid()).unwrap();
     assert!(value(&snapshot, "threads", at).unwrap() >= 300.0);
 }
 
 #[test]
-fn open_files_are_counted_against_what_the_process_may_have() {
-    let (child, _) = play("leak-files 200");
+fn open_files_are_compared_with_the_limit() {
+    let (child, _) = start_helper("leak-files 200");
     let snapshot = sweeper().sweep().unwrap();
     let at = process(&snapshot, child.pid()).unwrap();
     let (fds, part) = (value(&snapshot, "fds", at).unwrap(), value(&snapshot, "fds_pct", at).unwrap());
@@ -109,8 +109,8 @@ fn open_files_are_counted_against_what_the_process_may_have() {
 }
 
 #[test]
-fn writes_that_all_fail_are_told() {
-    let (child, _input) = Kept::ready("echo ready; exec >/dev/full 2>&1; while :; do echo more; done");
+fn writes_that_all_fail_are_reported() {
+    let (child, _input) = ChildGuard::ready("echo ready; exec >/dev/full 2>&1; while :; do echo more; done");
     let (snapshot, at) = sweep_until(&mut sweeper(), |snapshot| {
         let at = process(snapshot, child.pid())?;
         (value(snapshot, "failing_writes", at)? > 100.0).then_some(at)
@@ -119,38 +119,38 @@ fn writes_that_all_fail_are_told() {
 }
 
 #[test]
-fn what_a_child_used_is_its_parents_once_it_has_exited() {
+fn cpu_time_of_an_exited_child_is_counted_at_its_parent() {
     let spin = "i=0; while [ $i -lt 200000 ]; do i=$((i+1)); done";
-    let (parent, mut input) = Kept::ready(&format!("echo ready; read line; sh -c '{spin}'; read line"));
+    let (parent, mut input) = ChildGuard::ready(&format!("echo ready; read line; sh -c '{spin}'; read line"));
     let mut sweeper = sweeper();
     sweeper.sweep().unwrap();
-    go_on(&mut input);
+    send_line(&mut input);
     sweep_until(&mut sweeper, |snapshot| {
         (value(snapshot, "children_cpu_pct", process(snapshot, parent.pid())?)? > 5.0).then_some(())
     });
 }
 
 #[test]
-fn a_process_that_has_not_run_is_not_read_again_and_one_that_has_is() {
-    let (child, mut input) = Kept::ready("echo ready; read line; exec 7</etc/passwd; read line");
+fn idle_processes_are_not_read_again_and_active_ones_are() {
+    let (child, mut input) = ChildGuard::ready("echo ready; read line; exec 7</etc/passwd; read line");
     let mut sweeper = sweeper();
     let fds = |snapshot: &schemas::GraphSnapshot| value(snapshot, "fds", process(snapshot, child.pid()).unwrap());
     let before = fds(&sweeper.sweep().unwrap());
     assert_eq!(fds(&sweeper.sweep().unwrap()), before);
-    go_on(&mut input);
+    send_line(&mut input);
     sweep_until(&mut sweeper, |snapshot| (fds(snapshot) == before.map(|fds| fds + 1.0)).then_some(()));
 }
 
 #[test]
-fn a_child_that_grows_is_seen_to_grow() {
-    // Each doubling makes the string a new private one.
+fn growing_memory_of_a_child_is_measured() {
+    // Each doubling allocates a new private string.
     let grow = "v=xxxxxxxxxxxxxxxx; for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do v=$v$v; done";
-    let (child, mut input) = Kept::ready(&format!("echo ready; read line; {grow}; read line"));
+    let (child, mut input) = ChildGuard::ready(&format!("echo ready; read line; {grow}; read line"));
     let mut sweeper = sweeper();
     let before = sweeper.sweep().unwrap();
     let at = process(&before, child.pid()).unwrap();
     assert_eq!(missing(&before, "memory_growth", at), Some("first-sweep"));
-    go_on(&mut input);
+    send_line(&mut input);
     let (after, at) = sweep_until(&mut sweeper, |snapshot| {
         let at = process(snapshot, child.pid())?;
         (value(snapshot, "memory_growth", at)? > 1e6).then_some(at)
@@ -159,8 +159,8 @@ fn a_child_that_grows_is_seen_to_grow() {
 }
 
 #[test]
-fn a_child_that_ended_is_gone_and_a_zombie_is_one_until_it_is_awaited() {
-    let mut child = Kept::start(&mut Command::new("true"));
+fn an_exited_child_disappears_and_a_zombie_stays_until_it_is_reaped() {
+    let mut child = ChildGuard::start(&mut Command::new("true"));
     let mut sweeper = sweeper();
     let (zombie, at) = sweep_until(&mut sweeper, |snapshot| {
         let at = process(snapshot, child.pid())?;
@@ -173,11 +173,11 @@ fn a_child_that_ended_is_gone_and_a_zombie_is_one_until_it_is_awaited() {
 }
 
 #[test]
-fn a_script_is_told_by_its_name_and_its_arguments_stay_here() {
+fn a_script_is_named_and_its_arguments_are_not_sent() {
     let directory = tempfile::TempDir::new().unwrap();
     let script = directory.path().join("nightly-job.sh");
     std::fs::write(&script, "read line < /dev/zero\nsleep 60\n").unwrap();
-    let child = Kept::start(Command::new("sh").arg("-u").arg(&script).arg("--password=hunter2"));
+    let child = ChildGuard::start(Command::new("sh").arg("-u").arg(&script).arg("--password=hunter2"));
     let (snapshot, at) = sweep_until(&mut sweeper(), |snapshot| {
         let at = process(snapshot, child.pid())?;
         node(snapshot, at).role.ends_with(" nightly-job.sh").then_some(at)
@@ -188,7 +188,7 @@ fn a_script_is_told_by_its_name_and_its_arguments_stay_here() {
 
 #[test]
 fn a_reader_depends_on_the_writer_of_its_pipe_and_a_child_on_its_parent() {
-    let (shell, _input) = Kept::ready("sleep 60 | cat & echo ready; read line; kill $!");
+    let (shell, _input) = ChildGuard::ready("sleep 60 | cat & echo ready; read line; kill $!");
     let (snapshot, (reader, writer)) = sweep_until(&mut sweeper(), |snapshot| {
         let shell = process(snapshot, shell.pid())?;
         let child = |name: &str| {
@@ -202,10 +202,10 @@ fn a_reader_depends_on_the_writer_of_its_pipe_and_a_child_on_its_parent() {
 }
 
 #[test]
-fn descriptors_are_found_wherever_they_move() {
+fn descriptors_are_found_under_any_number() {
     let folder = tempfile::tempdir().unwrap();
     let script = "exec 5>a 9>b; echo ready; read line; exec 9>&- 7>c; read line; exec 6>d; read line";
-    let (shell, mut input) = Kept::ready(&format!("cd {}; {script}", folder.path().display()));
+    let (shell, mut input) = ChildGuard::ready(&format!("cd {}; {script}", folder.path().display()));
     let mut sweeper = sweeper();
     let opened = |snapshot: &schemas::GraphSnapshot, name: &str| {
         let file = node_with_path(snapshot, folder.path().join(name).to_str()?)?;
@@ -213,10 +213,10 @@ fn descriptors_are_found_wherever_they_move() {
     };
     let (before, ()) = sweep_until(&mut sweeper, |snapshot| opened(snapshot, "a").and_then(|()| opened(snapshot, "b")));
     let fds = |snapshot: &schemas::GraphSnapshot| value(snapshot, "fds", process(snapshot, shell.pid()).unwrap());
-    go_on(&mut input);
+    send_line(&mut input);
     let (moved, ()) = sweep_until(&mut sweeper, |snapshot| opened(snapshot, "c"));
     assert_eq!((fds(&moved), opened(&moved, "a"), opened(&moved, "b")), (fds(&before), Some(()), None));
-    go_on(&mut input);
+    send_line(&mut input);
     let (more, ()) = sweep_until(&mut sweeper, |snapshot| opened(snapshot, "d"));
     assert_eq!(fds(&more), fds(&before).map(|fds| fds + 1.0));
     assert_eq!((opened(&more, "a"), opened(&more, "c")), (Some(()), Some(())));

@@ -1,4 +1,4 @@
-//! What is recorded of a host gives the same snapshots again, with no host at all.
+//! A recording gives the same snapshots again without the host.
 
 use std::{
     io::{Cursor, Write},
@@ -21,7 +21,7 @@ use crate::children::*;
 pub struct Shared(Arc<Mutex<Vec<u8>>>);
 
 impl Shared {
-    /// What is in it by now.
+    /// Its content so far.
     pub fn bytes(&self) -> Vec<u8> {
         self.0.lock().unwrap().clone()
     }
@@ -37,7 +37,7 @@ impl Write for Shared {
     }
 }
 
-/// Makes so many sweeps, and records them.
+/// Makes that many sweeps and records them.
 fn record(producer: Producer, sweeps: usize) -> (Vec<GraphSnapshot>, Vec<u8>) {
     let file = Shared::default();
     let tape = Tape::record_to(Box::new(file.clone())).unwrap();
@@ -48,7 +48,7 @@ fn record(producer: Producer, sweeps: usize) -> (Vec<GraphSnapshot>, Vec<u8>) {
     (snapshots, bytes)
 }
 
-fn play(recording: Vec<u8>) -> Result<Playback, ProducerError> {
+fn play_back(recording: Vec<u8>) -> Result<Playback, ProducerError> {
     Playback::from_tape(Tape::play_from(Cursor::new(recording))?)
 }
 
@@ -71,7 +71,7 @@ fn written(reads: &[RawRead]) -> Vec<u8> {
 
 #[track_caller]
 fn assert_same(recorded: &[GraphSnapshot], recording: Vec<u8>) {
-    let mut played = play(recording).unwrap();
+    let mut played = play_back(recording).unwrap();
     for snapshot in recorded {
         let again = played.next().unwrap().unwrap();
         assert!(schemas::encode(&again).unwrap() == schemas::encode(snapshot).unwrap(), "sweep {}", snapshot.sequence);
@@ -80,18 +80,18 @@ fn assert_same(recorded: &[GraphSnapshot], recording: Vec<u8>) {
 }
 
 #[test]
-fn what_was_read_gives_the_same_snapshots_to_the_byte() {
-    let (_child, _input) = Kept::ready("exec flock --no-fork /tmp sh -c 'echo ready; read line'");
+fn playback_gives_the_same_snapshots_byte_for_byte() {
+    let (_child, _input) = ChildGuard::ready("exec flock --no-fork /tmp sh -c 'echo ready; read line'");
     let (snapshots, recording) = record(producer(), 3);
     assert_same(&snapshots, recording);
 }
 
 #[test]
-fn processes_that_come_and_go_are_no_matter() {
+fn short_lived_processes_do_not_disturb_a_sweep() {
     let script = "echo ready; while :; do sh -c 'sleep .01 | flock /tmp cat' & flock -n /tmp true; wait; done";
-    let (_child, _input) = Kept::ready(script);
+    let (_child, _input) = ChildGuard::ready(script);
     let (snapshots, recording) = record(producer(), 40);
-    // Most were over before they were shown.
+    // Most ended before they were shown.
     let looked_at: std::collections::HashSet<_> = reads(&recording)
         .into_iter()
         .filter(|read| matches!(read.question.as_str(), "open" | "enter"))
@@ -102,15 +102,15 @@ fn processes_that_come_and_go_are_no_matter() {
 }
 
 #[test]
-fn a_recording_brings_its_settings_along() {
+fn a_recording_carries_its_settings() {
     let mut producer = producer();
     producer.sweep.interval = Duration::from_millis(70);
     let own = tempfile::tempdir().unwrap();
     let path = own.path().join("data");
     producer.own_paths = vec![path.clone()];
-    let (_child, _input) = Kept::ready(&format!("exec 9>{}; echo ready; read line", path.display()));
+    let (_child, _input) = ChildGuard::ready(&format!("exec 9>{}; echo ready; read line", path.display()));
     let (snapshots, recording) = record(producer, 2);
-    // What is not there any more would have no real path.
+    // Deleted files would have no real path.
     drop(own);
     assert_eq!((snapshots[0].interval_ms, snapshots[0].cohort.as_str()), (70, "cohort"));
     assert_eq!(node_with_path(&snapshots[0], path.to_str().unwrap()), None);
@@ -118,31 +118,31 @@ fn a_recording_brings_its_settings_along() {
 }
 
 #[test]
-fn a_recording_that_is_cut_off_gives_what_is_whole() {
+fn a_truncated_recording_gives_its_complete_sweeps() {
     let (snapshots, recording) = record(producer(), 3);
     let reads = reads(&recording);
     let last = reads
         .iter()
         .rposition(|read| matches!(read.question.as_str(), "open" | "enter") && read.name == "/proc/1")
         .unwrap();
-    let mut played = play(written(&reads[..last])).unwrap();
+    let mut played = play_back(written(&reads[..last])).unwrap();
     for snapshot in &snapshots[..2] {
         assert!(played.next().unwrap().unwrap() == *snapshot);
     }
     assert!(matches!(played.next(), Some(Err(ProducerError::Host(HostReadError::TruncatedTape)))));
     assert!(played.next().is_none());
-    assert!(matches!(play(written(&reads[..2])).err(), Some(ProducerError::Host(HostReadError::TruncatedTape))));
-    assert!(matches!(play(written(&[])).err(), Some(ProducerError::Host(HostReadError::EndOfTape))));
+    assert!(matches!(play_back(written(&reads[..2])).err(), Some(ProducerError::Host(HostReadError::TruncatedTape))));
+    assert!(matches!(play_back(written(&[])).err(), Some(ProducerError::Host(HostReadError::EndOfTape))));
 }
 
 #[test]
-fn a_recording_of_another_version_is_told() {
+fn a_recording_of_another_version_is_reported() {
     let (_, recording) = record(producer(), 1);
     let mut reads = reads(&recording);
     let at = reads.iter().position(|read| read.name.ends_with("/statm")).unwrap();
     let asked = reads[at].name.clone();
     reads[at].name = asked.replace("statm", "smaps");
-    let error = play(written(&reads)).unwrap().next().unwrap().unwrap_err();
+    let error = play_back(written(&reads)).unwrap().next().unwrap().unwrap_err();
     let version = env!("CARGO_PKG_VERSION");
     let expected = format!(
         "the file of raw reads, made by version {version}, does not fit version {version}: expected the answer to `read {asked}`, found that to `read {}`",
@@ -150,12 +150,12 @@ fn a_recording_of_another_version_is_told() {
     );
     assert_eq!(error.to_string(), expected);
     assert!(error.hint().unwrap().contains("version"));
-    let without_settings = play(written(&reads[1..])).err().unwrap();
+    let without_settings = play_back(written(&reads[1..])).err().unwrap();
     assert!(
         matches!(&without_settings, ProducerError::Host(HostReadError::TapeMismatch { expected, .. }) if expected == "producer")
     );
     reads[0].bytes = b"{\"version\":\"9\"}".to_vec();
-    let unknown_settings = play(written(&reads)).err().unwrap();
+    let unknown_settings = play_back(written(&reads)).err().unwrap();
     assert!(matches!(&unknown_settings, ProducerError::NoSettings { reason } if reason.contains("host")));
     assert!(unknown_settings.hint().is_some());
 }
@@ -169,19 +169,20 @@ fn a_recording_holds_no_arguments_and_no_environment() {
     std::fs::write(&script, "kill -STOP $$\n").unwrap();
     let mut shell = Command::new("sh");
     shell.arg(&script).args(["sesame-argument", "--password=sesame-option"]).env("TOKEN", "sesame-environment");
-    let shell = Kept::start(&mut shell);
+    let shell = ChildGuard::start(&mut shell);
     let stopped = |snapshot: &GraphSnapshot| {
         let at = process(snapshot, shell.pid())?;
         (value(snapshot, "stopped", at) == Some(1.0)).then_some(at)
     };
-    // The shell has its script open, whose path is shown as that of any file; the words of the command line are not.
+    // The shell has its script open, so that path is shown as for any file; the words of its
+    // command line are not.
     sweep_until(&mut sweeper(), stopped);
     let (snapshots, recording) = record(producer(), 2);
     let at = process(&snapshots[1], shell.pid()).unwrap();
     assert!(node(&snapshots[1], at).role.ends_with(" job.sh"), "{}", node(&snapshots[1], at).role);
     for read in reads(&recording).iter().filter(|read| read.question != "link") {
         let text = format!("{}{}", read.name, String::from_utf8_lossy(&read.bytes));
-        let told: Vec<_> = SECRETS.iter().filter(|secret| text.contains(**secret)).collect();
-        assert!(told.is_empty(), "`{} {}` holds {told:?}", read.question, read.name);
+        let leaked: Vec<_> = SECRETS.iter().filter(|secret| text.contains(**secret)).collect();
+        assert!(leaked.is_empty(), "`{} {}` contains {leaked:?}", read.question, read.name);
     }
 }

@@ -1,4 +1,5 @@
-//! This test binary, started again to play a part: a server, a client, one that locks, one that waits.
+//! Helper processes: this test binary, started again as a server, a client, a lock holder or a
+//! waiter.
 
 use std::{
     io::{BufRead, BufReader, Read, Write},
@@ -17,35 +18,35 @@ use rustix::{
     mm::{MapFlags, ProtFlags, mmap, mmap_anonymous, munmap},
 };
 
-use crate::children::Kept;
+use crate::children::ChildGuard;
 
-/// The environment variable that makes a test of this binary play a part for another.
-const PART: &str = "PRODUCER_TEST_PART";
+/// Environment variable that turns a test of this binary into a helper.
+const HELPER: &str = "PRODUCER_TEST_HELPER";
 
-/// A process that plays a part, and the line that it says.
-pub type Play = (Kept, String);
+/// A helper process and the first line that it printed.
+pub type HelperProcess = (ChildGuard, String);
 
-/// Starts this test binary again to play a part.
-pub fn play(part: &str) -> Play {
-    play_by(Command::new(std::env::current_exe().unwrap()), part)
+/// Starts this test binary again as a helper.
+pub fn start_helper(part: &str) -> HelperProcess {
+    start_helper_with(Command::new(std::env::current_exe().unwrap()), part)
 }
 
-/// Has this test binary, which is what the command runs, play a part.
-pub fn play_by(mut command: Command, part: &str) -> Play {
-    command.args(["parts::a_part_is_played_for_other_tests", "--exact", "--nocapture"]).env(PART, part);
+/// Starts `command`, which runs this test binary, as a helper.
+pub fn start_helper_with(mut command: Command, part: &str) -> HelperProcess {
+    command.args(["helpers::run_as_helper", "--exact", "--nocapture"]).env(HELPER, part);
     let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
     let mut said = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
-    let line = said.find_map(|line| line.split_once("says ").map(|(_, said)| said.to_owned())).unwrap();
-    (Kept(child), line)
+    let line = said.find_map(|line| line.split_once("helper: ").map(|(_, said)| said.to_owned())).unwrap();
+    (ChildGuard(child), line)
 }
 
 #[test]
-fn a_part_is_played_for_other_tests() {
-    let Ok(part) = std::env::var(PART) else { return };
+fn run_as_helper() {
+    let Ok(part) = std::env::var(HELPER) else { return };
     let (role, address) = part.split_once(' ').unwrap();
     let wait = || std::io::stdin().read(&mut [0]);
     let say = |said: &str| {
-        println!("\nsays {said}");
+        println!("\nhelper: {said}");
         std::io::stdout().flush().unwrap();
     };
     match role {
@@ -79,8 +80,8 @@ fn a_part_is_played_for_other_tests() {
         "keep-unix" => {
             let listener = UnixListener::bind(address).unwrap();
             rustix::io::fcntl_setfd(&listener, rustix::io::FdFlags::empty()).unwrap();
-            // It ends when this process does, for then nobody can write to it any more.
-            let child = Kept(Command::new("cat").stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap());
+            // It ends with this process, which closes its standard input.
+            let child = ChildGuard(Command::new("cat").stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap());
             say(&child.pid().to_string());
             let _ = wait();
         }
@@ -183,7 +184,7 @@ fn a_part_is_played_for_other_tests() {
             let _ = std::io::copy(&mut connection, &mut std::io::sink());
         }
         "lock-memory" => {
-            // After that it may not come to say anything.
+            // Printed before, because it may not get that far afterwards.
             say("locks");
             lock_memory(Path::new(address));
             let _ = wait();
@@ -192,7 +193,7 @@ fn a_part_is_played_for_other_tests() {
     }
 }
 
-/// Locks all of a file, owned by the open file and not by the process.
+/// Takes an open-file-description lock on the whole file.
 fn open_file_lock(file: &std::fs::File, command: libc::c_int) {
     let whole = libc::flock { l_type: libc::F_WRLCK as i16, l_whence: 0, l_start: 0, l_len: 0, l_pid: 0 };
     // SAFETY: the descriptor is open, and the lock outlives the call.
@@ -200,21 +201,21 @@ fn open_file_lock(file: &std::fs::File, command: libc::c_int) {
     assert_eq!(locked, 0, "{}", std::io::Error::last_os_error());
 }
 
-/// Keeps this process's memory map locked for as long as a page of a file does not come.
+/// Keeps this process's memory map locked while a page of a file does not arrive.
 fn lock_memory(path: &Path) {
     const PAGE: usize = 4096;
     let file = std::fs::File::open(path).unwrap();
-    // Before it is asked, the kernel takes a file for empty.
+    // Until its attributes are requested, the kernel assumes that the file is empty.
     assert_eq!(file.metadata().unwrap().len(), PAGE as u64);
-    // SAFETY: a mapping of its own, which nobody looks at from here.
+    // SAFETY: a new mapping, which is not accessed here.
     let page = unsafe { mmap(null_mut(), PAGE, ProtFlags::READ, MapFlags::PRIVATE, &file, 0) }.unwrap() as u64;
-    // Who reads memory as a file holds the lock while the page is on its way.
+    // Reading memory through the file holds the lock until the page arrives.
     let memory = std::fs::File::open("/proc/self/mem").unwrap();
     std::thread::spawn(move || memory.read_at(&mut [0], page));
-    // And who wants to change the map, and has to wait, lets nobody past.
+    // A writer that waits for the map's lock blocks all later readers.
     std::thread::spawn(|| {
         loop {
-            // SAFETY: a mapping of its own again.
+            // SAFETY: a new mapping again.
             unsafe {
                 let page = mmap_anonymous(null_mut(), PAGE, ProtFlags::READ, MapFlags::PRIVATE).unwrap();
                 munmap(page, PAGE).unwrap();

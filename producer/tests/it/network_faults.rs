@@ -1,15 +1,16 @@
-//! A network in trouble. It is one of the test's own, and goes with the process that is in it.
+//! A network with packet loss and full queues, in a namespace of the test's own.
 
 use std::{net::TcpStream, process::Command, time::Duration};
 
 use schemas::GraphSnapshot;
 
-use crate::{children::*, mounts::run, parts::play};
+use crate::{children::*, helpers::start_helper, mounts::run};
 
-/// The environment variable that says that this process is in the namespace already.
+/// Environment variable that is set once this process runs inside the namespace.
 const INSIDE: &str = "PRODUCER_TEST_IN_OWN_NETWORK";
 
-/// Whether this process has a network of its own; if not, the test is run again in one, and must pass there.
+/// Whether this process has a network namespace of its own. If not, runs the test again in one and
+/// asserts that it passes.
 fn is_inside(test: &str) -> bool {
     if std::env::var_os(INSIDE).is_some() {
         run("ip", &["link", "set", "lo", "up"]);
@@ -17,7 +18,7 @@ fn is_inside(test: &str) -> bool {
     }
     let mut again = Command::new("unshare");
     again.arg("--net").arg(std::env::current_exe().unwrap());
-    again.args([&format!("trouble::{test}"), "--exact", "--ignored"]).env(INSIDE, "1");
+    again.args([&format!("network_faults::{test}"), "--exact", "--ignored"]).env(INSIDE, "1");
     assert!(again.status().unwrap().success());
     false
 }
@@ -32,13 +33,13 @@ fn endpoint(snapshot: &GraphSnapshot, address: &str) -> Option<usize> {
 
 #[test]
 #[ignore = "needs root"]
-fn what_is_lost_is_seen_to_be_sent_again_by_the_host_and_at_the_endpoint() {
-    if !is_inside("what_is_lost_is_seen_to_be_sent_again_by_the_host_and_at_the_endpoint") {
+fn retransmits_after_packet_loss_are_counted_for_host_and_endpoint() {
+    if !is_inside("retransmits_after_packet_loss_are_counted_for_host_and_endpoint") {
         return;
     }
-    let (server, address) = play("pour -");
+    let (server, address) = start_helper("pour -");
     let (_, port) = address.rsplit_once(':').unwrap();
-    // Tracked as well, in this network alone.
+    // Connection tracking, in this namespace alone.
     let rule = "-A INPUT -p tcp --sport PORT -m conntrack --ctstate ESTABLISHED -m statistic --mode random --probability 0.12 -j DROP";
     let rule: Vec<&str> = rule.split(' ').map(|word| if word == "PORT" { port } else { word }).collect();
     let mut sweeper = sweeper();
@@ -46,7 +47,7 @@ fn what_is_lost_is_seen_to_be_sent_again_by_the_host_and_at_the_endpoint() {
     let before = sweeper.sweep().unwrap();
     assert_eq!(value(&before, "segments_resent", network(&before)), Some(0.0));
     run("iptables", &rule);
-    let (client, _) = play(&format!("drain {address}"));
+    let (client, _) = start_helper(&format!("drain {address}"));
     let (snapshot, (endpoint, client, server)) = sweep_until(&mut sweeper, |snapshot| {
         let endpoint = endpoint(snapshot, &address)?;
         let (client, server) = (process(snapshot, client.pid())?, process(snapshot, server.pid())?);
@@ -61,12 +62,12 @@ fn what_is_lost_is_seen_to_be_sent_again_by_the_host_and_at_the_endpoint() {
 
 #[test]
 #[ignore = "needs root"]
-fn connections_that_a_full_listener_does_not_take_are_counted_for_the_host() {
-    if !is_inside("connections_that_a_full_listener_does_not_take_are_counted_for_the_host") {
+fn listen_drops_are_counted_for_the_host() {
+    if !is_inside("listen_drops_are_counted_for_the_host") {
         return;
     }
     std::fs::write("/proc/sys/net/core/somaxconn", "1").unwrap();
-    let (_server, address) = play("ignore -");
+    let (_server, address) = start_helper("ignore -");
     let mut sweeper = sweeper();
     sweeper.sweep().unwrap();
     let connect = || TcpStream::connect_timeout(&address.parse().unwrap(), Duration::from_millis(200));

@@ -1,4 +1,4 @@
-//! What a process is, is read again while it is young.
+//! Facts about a process are read again while it is new.
 
 use std::{os::unix::fs::symlink, path::Path};
 
@@ -6,7 +6,7 @@ use producer::Sweeper;
 
 use crate::{children::*, fixture::*};
 
-/// The role at so many seconds since boot, of which the process was not there for the first 12.34.
+/// The process's role at `seconds` since boot; the process started at 12.34.
 fn role(sweeper: &mut Sweeper, root: &Path, seconds: &str) -> String {
     write(root, "uptime", format!("{seconds} 0.00\n").as_bytes());
     let snapshot = sweeper.sweep().unwrap();
@@ -14,7 +14,7 @@ fn role(sweeper: &mut Sweeper, root: &Path, seconds: &str) -> String {
 }
 
 #[test]
-fn a_title_that_is_set_after_the_first_look_is_seen_and_one_that_changes_late_is_not_asked_for() {
+fn a_title_set_after_the_first_sweep_is_read_and_later_changes_are_not() {
     let root = tree();
     let path = root.path();
     write(path, "17/stat", &stat(17, b"nginx", 0, 0));
@@ -30,7 +30,7 @@ fn a_title_that_is_set_after_the_first_look_is_seen_and_one_that_changes_late_is
 }
 
 #[test]
-fn one_that_ends_young_stays_what_it_was() {
+fn a_process_that_ends_while_new_keeps_its_role() {
     let root = tree();
     let path = root.path();
     let line = stat(17, b"python3", 0, 0);

@@ -1,4 +1,4 @@
-//! A real bus that fails or hangs when it is told to.
+//! A real bus that fails or hangs on request.
 
 use std::{sync::Arc, time::Duration};
 
@@ -9,52 +9,55 @@ use tempfile::TempDir;
 use tokio::{sync::watch, time::timeout};
 
 /// Longer than anything here takes on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_secs(60);
 
-/// What the bus does with records.
+/// How the bus treats publications.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mood {
-    Takes,
-    Fails,
-    Hangs,
-    Stops,
+pub enum Mode {
+    Accept,
+    Fail,
+    Hang,
+    Stop,
 }
 
-/// An embedded bus in a directory of its own, with a mood.
-pub struct Moody {
+/// An embedded bus in a directory of its own, with injectable faults.
+pub struct FaultyBus {
     inner: EmbeddedBus,
-    mood: watch::Sender<Mood>,
-    /// How often it was asked to take something.
-    asked: watch::Sender<usize>,
+    mode: watch::Sender<Mode>,
+    /// Number of publications attempted so far.
+    attempts: watch::Sender<usize>,
     _directory: TempDir,
 }
 
-impl Moody {
-    pub async fn open(mood: Mood, max_record_bytes: u64) -> Arc<Moody> {
+impl FaultyBus {
+    pub async fn open(mode: Mode, max_record_bytes: u64) -> Arc<FaultyBus> {
         let directory = TempDir::new().unwrap();
         let config = BusConfig { path: directory.path().to_owned(), max_record_bytes, ..BusConfig::default() };
-        Arc::new(Moody {
+        Arc::new(FaultyBus {
             inner: EmbeddedBus::open(&config).await.unwrap(),
-            mood: watch::Sender::new(mood),
-            asked: watch::Sender::new(0),
+            mode: watch::Sender::new(mode),
+            attempts: watch::Sender::new(0),
             _directory: directory,
         })
     }
 
-    pub fn turn(&self, mood: Mood) {
-        self.mood.send_replace(mood);
+    pub fn set_mode(&self, mode: Mode) {
+        self.mode.send_replace(mode);
     }
 
-    /// Waits until it has been asked so often, from now on, to take something.
-    pub async fn asked(&self, times: usize) {
-        let mut asked = self.asked.subscribe();
-        let wanted = *asked.borrow() + times;
-        timeout(PATIENCE, asked.wait_for(|asked| *asked >= wanted)).await.expect("it is asked in time").unwrap();
+    /// Waits for that many further attempts to publish.
+    pub async fn await_attempts(&self, times: usize) {
+        let mut attempts = self.attempts.subscribe();
+        let wanted = *attempts.borrow() + times;
+        timeout(TIMEOUT, attempts.wait_for(|attempts| *attempts >= wanted))
+            .await
+            .expect("publications are attempted in time")
+            .unwrap();
     }
 
-    /// All snapshots that have arrived, once there are at least so many.
+    /// Returns all snapshots on the bus, once there are at least `at_least`.
     pub async fn snapshots(&self, at_least: usize) -> Vec<GraphSnapshot> {
-        timeout(PATIENCE, self.find_snapshots(at_least)).await.expect("they arrive in time")
+        timeout(TIMEOUT, self.find_snapshots(at_least)).await.expect("snapshots arrive in time")
     }
 
     async fn find_snapshots(&self, at_least: usize) -> Vec<GraphSnapshot> {
@@ -74,15 +77,15 @@ impl Moody {
 }
 
 #[async_trait]
-impl Bus for Moody {
+impl Bus for FaultyBus {
     async fn publish(&self, records: Vec<Record>, positions: Option<Positions>) -> Result<(), BusError> {
-        self.asked.send_modify(|asked| *asked += 1);
-        let mut mood = self.mood.subscribe();
-        let mood = *mood.wait_for(|mood| *mood != Mood::Hangs).await.unwrap();
-        match mood {
-            Mood::Fails => Err(BusError::Unreachable { brokers: "nowhere:1".into(), reason: "a test".into() }),
-            Mood::Stops => Err(BusError::Stopped),
-            Mood::Takes | Mood::Hangs => self.inner.publish(records, positions).await,
+        self.attempts.send_modify(|attempts| *attempts += 1);
+        let mut mode = self.mode.subscribe();
+        let mode = *mode.wait_for(|mode| *mode != Mode::Hang).await.unwrap();
+        match mode {
+            Mode::Fail => Err(BusError::Unreachable { brokers: "nowhere:1".into(), reason: "a test".into() }),
+            Mode::Stop => Err(BusError::Stopped),
+            Mode::Accept | Mode::Hang => self.inner.publish(records, positions).await,
         }
     }
 
