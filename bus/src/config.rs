@@ -14,15 +14,15 @@ pub use kafka::{KafkaConfig, Mechanism, Security};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct BusConfig {
-    /// `embedded` stores records in a file on this machine and needs nothing else; `kafka` uses Apache
-    /// Kafka. `detective up` always uses `embedded`.
+    /// `embedded` stores records in a file on this machine and needs nothing else; `kafka` uses
+    /// Apache Kafka. `detective up` always uses `embedded`.
     pub kind: BusKind,
     /// Data directory, which all programs on the machine must share. Default: `local-detective` in
-    /// `$XDG_STATE_HOME` or `~/.local/state`. The embedded bus stores `bus.sqlite` in it, and creates the
-    /// directory with access for its owner only if it does not exist.
+    /// `$XDG_STATE_HOME` or `~/.local/state`. The embedded bus stores `bus.sqlite` in it, and
+    /// creates the directory with access for its owner only if it does not exist.
     pub path: PathBuf,
-    /// Partitions per topic of the embedded bus. Records keep their order within a partition. A change
-    /// sends later records of a key to another partition.
+    /// Partitions per topic of the embedded bus. Records keep their order within a partition. A
+    /// change sends later records of a key to another partition.
     pub partitions: u16,
     /// Size limit of each topic of the embedded bus, in bytes: beyond it, the oldest records are
     /// deleted. Compacted topics have no limit.
@@ -55,7 +55,8 @@ impl Default for BusConfig {
 }
 
 impl BusConfig {
-    /// Checks the values, without I/O. Returns pairs of a key, relative to this section, and a problem.
+    /// Checks the values, without I/O. Returns pairs of a key, relative to this section, and a
+    /// problem.
     pub fn problems(&self) -> Vec<(&'static str, String)> {
         let mut problems = Vec::new();
         if self.partitions == 0 {
@@ -95,8 +96,8 @@ pub enum BusKind {
     Kafka,
 }
 
-/// Time that records are kept after their arrival. Models and incidents are kept until a newer record
-/// replaces them.
+/// Time that records are kept after their arrival. Models and incidents are kept until a newer
+/// record replaces them.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct RetentionConfig {

@@ -6,6 +6,7 @@
 //! cannot publish what its successor has begun to process.
 //!
 //! - `client`: the configuration of the clients
+//! - `connection`: the state that they share
 //! - `broker_status`: whether the brokers respond
 //! - `publish`: writes records and positions
 //! - `subscription`: reads as a member of a group
@@ -17,6 +18,7 @@
 
 mod broker_status;
 mod client;
+mod connection;
 mod ends;
 mod failure;
 mod publish;
@@ -28,29 +30,22 @@ mod topic_settings;
 pub(crate) mod topics;
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::BTreeMap,
     sync::{Arc, Mutex, OnceLock, PoisonError},
-    thread::JoinHandle,
     time::Duration,
 };
 
 use async_trait::async_trait;
-use rdkafka::{ClientConfig, consumer::ConsumerGroupMetadata, producer::Producer};
+use rdkafka::producer::Producer;
 use schemas::Topic;
 
 use crate::{Bus, BusConfig, BusError, Cursor, Page, Positions, Record, Subscription};
 use broker_status::BrokerStatus;
+use connection::Connection;
 use ends::EndClients;
-use publish::RecordProducer;
+use publish::Publisher;
 use reader::Reader;
 use subscription::KafkaSubscription;
-
-/// Timeout of a request for the metadata of topics.
-const METADATA_TIMEOUT: Duration = Duration::from_secs(5);
-/// Timeout of other requests.
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
-/// Time that dropped subscriptions have to leave their groups when the bus is closed.
-const CLOSE_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// A handle on the topics of a Kafka cluster. Clones share it.
 #[derive(Clone)]
@@ -59,21 +54,10 @@ pub struct KafkaBus {
 }
 
 struct Shared {
-    config: BusConfig,
-    client: ClientConfig,
-    brokers: Arc<BrokerStatus>,
-    /// The number of partitions of each topic when the bus was opened.
-    partitions: BTreeMap<Topic, u16>,
-    /// Publishes single records.
-    producer: RecordProducer,
-    /// Publishes in transactions. Created on first use, because most programs never need it.
-    transactional_producer: Mutex<Option<RecordProducer>>,
-    /// The membership of this process in each group that it reads as.
-    memberships: Mutex<HashMap<String, Arc<ConsumerGroupMetadata>>>,
+    connection: Arc<Connection>,
+    publisher: Publisher,
     end_clients: OnceLock<EndClients>,
     readers: Mutex<BTreeMap<Topic, Arc<tokio::sync::Mutex<Reader>>>>,
-    /// The threads in which dropped subscriptions leave their groups.
-    leaving: Mutex<Vec<JoinHandle<()>>>,
 }
 
 impl KafkaBus {
@@ -87,37 +71,26 @@ impl KafkaBus {
     }
 
     fn open_blocking(config: BusConfig) -> Result<Self, BusError> {
-        let client = client::base_config(&config.kafka)?;
+        let base_config = client::base_config(&config.kafka)?;
         let brokers = BrokerStatus::new(&config.kafka.brokers);
-        let mut shared = Shared {
-            producer: client::create(&client::producer_config(&client, &config), &brokers)?,
-            config,
-            client,
-            brokers,
-            partitions: BTreeMap::new(),
-            transactional_producer: Mutex::default(),
-            memberships: Mutex::default(),
-            end_clients: OnceLock::new(),
-            readers: Mutex::default(),
-            leaving: Mutex::default(),
-        };
-        let layouts = topic_layout::fetch_layouts(&shared.config.kafka, shared.producer.client(), &shared.brokers)?;
-        shared.partitions = topic_layout::check_partitions(&shared.brokers, &layouts)?;
-        shared.brokers.start_logging();
+        let producer: publish::RecordProducer =
+            client::create(&client::producer_config(&base_config, &config), &brokers)?;
+        let layouts = topic_layout::fetch_layouts(&config.kafka, producer.client(), &brokers)?;
+        let partitions = topic_layout::check_partitions(&brokers, &layouts)?;
+        brokers.start_logging();
+        let connection = Arc::new(Connection::new(config, base_config, brokers, partitions));
+        let publisher = Publisher::new(Arc::clone(&connection), producer);
+        let shared = Shared { connection, publisher, end_clients: OnceLock::new(), readers: Mutex::default() };
         Ok(KafkaBus { shared: Arc::new(shared) })
     }
 }
 
 impl Shared {
-    fn partitions(&self, topic: Topic) -> u16 {
-        self.partitions.get(&topic).copied().unwrap_or(1)
-    }
-
     fn end_clients(&self) -> Result<EndClients, BusError> {
         if let Some(clients) = self.end_clients.get() {
             return Ok(clients.clone());
         }
-        let clients = EndClients::new(self)?;
+        let clients = EndClients::new(&self.connection)?;
         Ok(self.end_clients.get_or_init(|| clients).clone())
     }
 
@@ -126,7 +99,8 @@ impl Shared {
         if let Some(reader) = readers.get(&topic) {
             return Ok(Arc::clone(reader));
         }
-        let reader = Arc::new(tokio::sync::Mutex::new(Reader::new(self, topic)?));
+        let reader = Reader::new(&self.connection, self.end_clients()?, topic)?;
+        let reader = Arc::new(tokio::sync::Mutex::new(reader));
         readers.insert(topic, Arc::clone(&reader));
         Ok(reader)
     }
@@ -136,21 +110,21 @@ impl Shared {
 impl Bus for KafkaBus {
     async fn publish(&self, records: Vec<Record>, positions: Option<Positions>) -> Result<(), BusError> {
         let positions = positions.filter(|positions| !positions.next.is_empty());
-        let routed = self.shared.route(records)?;
+        let routed = self.shared.publisher.route(records)?;
         match (&routed[..], &positions) {
             ([], None) => Ok(()),
-            ([single], None) => self.shared.publish_single(single).await,
+            ([single], None) => self.shared.publisher.publish_single(single).await,
             _ => {
                 // If this call is dropped, the transaction still runs to its end.
                 let shared = Arc::clone(&self.shared);
-                let transaction = move || shared.publish_in_transaction(&routed, positions.as_ref());
+                let transaction = move || shared.publisher.publish_in_transaction(&routed, positions.as_ref());
                 tokio::task::spawn_blocking(transaction).await.map_err(|_| BusError::Stopped)?
             }
         }
     }
 
     async fn subscribe(&self, group: &str, topics: &[Topic]) -> Result<Box<dyn Subscription>, BusError> {
-        Ok(Box::new(KafkaSubscription::join(Arc::clone(&self.shared), group, topics)?))
+        Ok(Box::new(KafkaSubscription::join(Arc::clone(&self.shared.connection), group, topics)?))
     }
 
     async fn read(&self, from: &Cursor, max: usize, wait: Duration) -> Result<Page, BusError> {
@@ -165,9 +139,6 @@ impl Bus for KafkaBus {
     }
 
     async fn close(&self) {
-        let leaving: Vec<_> = self.shared.leaving.lock().unwrap_or_else(PoisonError::into_inner).drain(..).collect();
-        let wait = move || leaving.into_iter().for_each(|leaving| drop(leaving.join()));
-        // A timeout or a panic of the library does not matter to a program that ends.
-        let _ = tokio::time::timeout(CLOSE_TIMEOUT, tokio::task::spawn_blocking(wait)).await;
+        self.shared.connection.wait_for_leaving().await;
     }
 }

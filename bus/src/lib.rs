@@ -21,6 +21,7 @@ pub mod api;
 pub mod config;
 #[cfg(feature = "contract")]
 pub mod contract;
+mod difference;
 pub mod embedded;
 pub mod error;
 #[cfg(feature = "kafka")]

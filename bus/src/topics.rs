@@ -1,33 +1,7 @@
 //! Checks and creates the topics of a Kafka cluster, before programs open the bus.
 
-use std::fmt;
-
-use schemas::Topic;
-
+pub use crate::difference::Difference;
 use crate::{BusConfig, BusError, BusKind};
-
-/// A setting of a topic that differs from what [`BusConfig`] requires.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Difference {
-    /// The topic.
-    pub topic: Topic,
-    /// `topic` (it is missing), `partitions`, `replication` or the name of a topic setting.
-    pub setting: &'static str,
-    /// The required value.
-    pub expected: String,
-    /// The current value.
-    pub found: String,
-}
-
-impl fmt::Display for Difference {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Difference { topic, setting, expected, found } = self;
-        match *setting {
-            "topic" => write!(f, "{topic} is {found}"),
-            _ => write!(f, "{topic}: {setting} is {found}, expected {expected}"),
-        }
-    }
-}
 
 /// Compares the topics with `config` and changes nothing. The embedded bus has no differences.
 pub async fn check(config: &BusConfig) -> Result<Vec<Difference>, BusError> {

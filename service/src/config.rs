@@ -4,6 +4,7 @@
 //! programs can share one file: each checks the sections it owns, ignores those that other programs
 //! own, and rejects all others.
 //!
+//! - `settings`: the trait that settings implement
 //! - `keys`: the known keys, from the JSON schema of the settings
 //! - `sources`: the given values and their origins
 //! - `values`: text from the environment and flags as values
@@ -16,30 +17,21 @@ mod keys;
 mod messages;
 mod problems;
 mod reference;
+mod settings;
 mod sources;
 mod values;
 
 use std::collections::BTreeMap;
 
-use schemars::JsonSchema;
-use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
 pub use problems::{ConfigError, Problem, Problems};
 pub use reference::reference;
+pub use settings::Settings;
 pub use sources::Sources;
 
 use keys::Keys;
 use sources::GivenValue;
-
-/// The settings of a program: nested structs with defaults that reject unknown fields.
-pub trait Settings: Default + Serialize + DeserializeOwned + JsonSchema {
-    /// Top-level keys that only other programs use. Their contents are not checked.
-    const FOREIGN: &'static [&'static str] = &[];
-
-    /// Checks ranges, and fields against each other. Does no I/O.
-    fn check(&self, problems: &mut Problems);
-}
 
 /// Loads the settings: the defaults, overridden by the values of `sources`.
 ///

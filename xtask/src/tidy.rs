@@ -23,8 +23,6 @@ mod wording;
 const NOT_YET_CHECKED: &[&str] = &[
     "schemas",
     "graph",
-    "bus",
-    "service",
     "hostread",
     "producer",
     "scorer",

@@ -28,8 +28,8 @@ pub struct KafkaConfig {
     #[serde(with = "humantime_serde")]
     #[schemars(with = "String", extend("format" = "duration"))]
     pub delivery_timeout: Duration,
-    /// Security protocol: `plaintext`, `tls`, `sasl_plaintext` or `sasl_tls`. All but the first require a
-    /// build with the feature `tls`.
+    /// Security protocol: `plaintext`, `tls`, `sasl_plaintext` or `sasl_tls`. All but the first
+    /// require a build with the feature `tls`.
     pub security: Security,
     /// PEM file with the certificates of trusted authorities. Empty: those of the system.
     pub ca_file: PathBuf,

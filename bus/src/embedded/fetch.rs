@@ -5,11 +5,15 @@ use std::collections::BTreeMap;
 use rusqlite::{Connection, Row, Transaction, params};
 use schemas::{Timestamp, Topic};
 
-use super::{NextOffsets, failure::Failure, headers};
+use super::{failure::Failure, headers};
 use crate::Delivery;
 
 /// The most that one fetch returns, unless a single record is larger.
 const MAX_BYTES: i64 = 4 << 20;
+
+/// The next offset to read, per topic and partition. Missing partitions are read from their oldest
+/// record.
+pub type NextOffsets = BTreeMap<(Topic, i32), i64>;
 
 /// A partition of a topic: the row of `logs`.
 pub struct Log {
@@ -73,8 +77,8 @@ pub fn logs(transaction: &Transaction<'_>, is_wanted: impl Fn(Topic) -> bool) ->
     Ok(logs)
 }
 
-/// Returns the oldest records of a log with offset `from` or later: at most `max`, until their sizes
-/// reach `max_bytes`.
+/// Returns the oldest records of a log with offset `from` or later: at most `max`, until their
+/// sizes reach `max_bytes`.
 pub fn record_infos(
     transaction: &Transaction<'_>,
     log: i64,

@@ -8,7 +8,8 @@ use schemas::{Timestamp, Topic, topic::Retention};
 use super::{failure::Failure, headers};
 use crate::{BusConfig, BusError, Positions, Record};
 
-/// Approximate bytes that a record takes in the file beside its own, so that empty records count too.
+/// Approximate bytes that a record takes in the file beside its own, so that empty records count
+/// too.
 const RECORD_OVERHEAD: usize = 64;
 
 /// A checked record with its partition, encoded headers and size in bytes.

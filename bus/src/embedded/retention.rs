@@ -42,8 +42,8 @@ impl Trimmer {
         self.bytes = self.bytes.saturating_add(bytes);
     }
 
-    /// Deletes records beyond the limits of age and size, if a trim is due. A failure is only logged,
-    /// because the published records are safe.
+    /// Deletes records beyond the limits of age and size, if a trim is due. A failure is only
+    /// logged, because the published records are safe.
     pub fn trim_if_due(&mut self, connection: &mut Connection, config: &BusConfig, now: Timestamp) {
         // A topic exceeds its size limit by a sixteenth at most.
         let enough = i64::try_from(config.max_bytes_per_topic / 16).unwrap_or(i64::MAX);
@@ -136,8 +136,8 @@ fn oldest(transaction: &rusqlite::Transaction<'_>, logs: &[Log]) -> rusqlite::Re
     Ok(oldest)
 }
 
-/// The records at the start of `oldest` that are too old, or that make the topic, which holds `total`
-/// bytes, too large.
+/// The records at the start of `oldest` that are too old, or that make the topic, which holds
+/// `total` bytes, too large.
 fn expired<'a>(oldest: &'a [RecordInfo], mut total: i64, limits: &Limits) -> &'a [RecordInfo] {
     let mut count = 0;
     for record in oldest {

@@ -18,10 +18,10 @@ const APPLICATION_ID: i32 = 0x4c44_6273;
 const VERSION: i32 = 1;
 
 // `logs.next` and `logs.bytes` are stored, not computed: offsets must not be used again after a
-// deletion, and every trim needs the size of a topic. `records.id` increases in the order of arrival,
-// across all logs. `records.kind` is 0 in topics that delete by age; in compacted topics, 1 is the
-// newest record of a key and 2 a tombstone. The large columns come last, so that the small ones are
-// read without a walk through overflow pages.
+// deletion, and every trim needs the size of a topic. `records.id` increases in the order of
+// arrival, across all logs. `records.kind` is 0 in topics that delete by age; in compacted topics,
+// 1 is the newest record of a key and 2 a tombstone. The large columns come last, so that the small
+// ones are read without a walk through overflow pages.
 const TABLES: &str = "
     CREATE TABLE logs (
         id INTEGER PRIMARY KEY,
@@ -55,15 +55,15 @@ const TABLES: &str = "
     ) STRICT, WITHOUT ROWID;
 ";
 
-/// Returns a connection for writing and one for reading. Creates the directory and the file if they do
-/// not exist.
+/// Returns a connection for writing and one for reading. Creates the directory and the file if they
+/// do not exist.
 pub fn open(directory: &Path, file: &Path, lock_timeout: Duration) -> Result<(Connection, Connection), BusError> {
     let directory_error = |source: io::Error| BusError::DataDirectory { path: directory.to_owned(), source };
     DirBuilder::new().recursive(true).mode(0o700).create(directory).map_err(directory_error)?;
     let guard = File::open(directory).map_err(directory_error)?;
     // SQLite's lock timeout does not apply while a new file is switched to a write-ahead log, so
-    // processes that start at the same time open the file one after another. On a filesystem without
-    // such locks, one of them may fail.
+    // processes that start at the same time open the file one after another. On a filesystem
+    // without such locks, one of them may fail.
     let _ = guard.lock();
     let bus_error = |error: rusqlite::Error| Failure::from(error).into_bus_error(file, lock_timeout);
     let mut writer = connect(file, lock_timeout).map_err(bus_error)?;
@@ -116,7 +116,8 @@ fn create_tables(writer: &mut Connection) -> rusqlite::Result<()> {
     if tables == 0 {
         transaction.execute_batch(TABLES)?;
     }
-    // Write even if nothing changes: a file that is not writable fails here, not at the first record.
+    // Write even if nothing changes: a file that is not writable fails here, not at the first
+    // record.
     transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
     transaction.pragma_update(None, "user_version", VERSION)?;
     transaction.commit()

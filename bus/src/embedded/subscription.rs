@@ -6,27 +6,30 @@ use async_trait::async_trait;
 use schemas::Topic;
 use tokio::time::{Instant, timeout_at};
 
-use super::{NextOffsets, Shared, fetch};
+use super::{
+    fetch::{self, NextOffsets},
+    store::Store,
+};
 use crate::{BusError, Delivery, Subscription};
 
 /// Reads topics from the positions of a group on.
 pub struct EmbeddedSubscription {
-    bus: Arc<Shared>,
+    store: Arc<Store>,
     topics: Vec<Topic>,
     next: NextOffsets,
 }
 
 impl EmbeddedSubscription {
     /// A subscription that reads from `next` on.
-    pub fn new(bus: Arc<Shared>, topics: Vec<Topic>, next: NextOffsets) -> Self {
-        EmbeddedSubscription { bus, topics, next }
+    pub fn new(store: Arc<Store>, topics: Vec<Topic>, next: NextOffsets) -> Self {
+        EmbeddedSubscription { store, topics, next }
     }
 }
 
 #[async_trait]
 impl Subscription for EmbeddedSubscription {
     async fn next(&mut self, max: usize) -> Result<Vec<Delivery>, BusError> {
-        let deliveries = wait_for_records(&self.bus, &self.topics, &self.next, max, None).await?;
+        let deliveries = wait_for_records(&self.store, &self.topics, &self.next, max, None).await?;
         // No await from here on, so a call that is dropped does not move the offsets.
         for delivery in &deliveries {
             self.next.insert((delivery.topic, delivery.partition), delivery.offset.saturating_add(1));
@@ -38,7 +41,7 @@ impl Subscription for EmbeddedSubscription {
 /// Reads at most `max` records from `next` on. Waits for the first one until `deadline`, or without
 /// a limit if there is none.
 pub async fn wait_for_records(
-    bus: &Shared,
+    store: &Store,
     topics: &[Topic],
     next: &NextOffsets,
     max: usize,
@@ -46,11 +49,11 @@ pub async fn wait_for_records(
 ) -> Result<Vec<Delivery>, BusError> {
     loop {
         // Register for commits before the query, or a commit between the two would be missed.
-        let mut commit = Box::pin(bus.commits.notified());
+        let mut commit = Box::pin(store.commits.notified());
         commit.as_mut().enable();
         let topics = topics.to_vec();
         let from = next.clone();
-        let found = bus.query(move |connection| fetch::fetch(connection, &topics, &from, max)).await?;
+        let found = store.query(move |connection| fetch::fetch(connection, &topics, &from, max)).await?;
         if !found.is_empty() {
             return Ok(found);
         }

@@ -15,7 +15,7 @@ async fn open() -> (EmbeddedBus, TempDir) {
 
 /// Changes the file through the connection of the bus.
 async fn tamper(bus: &EmbeddedBus, work: impl FnOnce(&mut Connection) -> rusqlite::Result<()> + Send + 'static) {
-    bus.shared.writer.run(|connection, _| work(connection)).await.unwrap().unwrap();
+    bus.store.writer.run(|connection, _| work(connection)).await.unwrap().unwrap();
 }
 
 fn record(topic: Topic, bytes: usize) -> Record {

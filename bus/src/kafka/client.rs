@@ -1,6 +1,6 @@
 //! The configuration of the Kafka clients.
 
-use std::{fs, path::Path, sync::Arc};
+use std::{fs, path::Path, sync::Arc, time::Duration};
 
 use rdkafka::{
     ClientConfig, ClientContext,
@@ -15,6 +15,10 @@ use crate::{
     config::{Mechanism, Security},
 };
 
+/// Timeout of a request for the metadata of topics.
+pub const METADATA_TIMEOUT: Duration = Duration::from_secs(5);
+/// Timeout of other requests.
+pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 /// Timeout of a transaction. The broker aborts the open transaction of a dead process after it, and
 /// readers continue.
 const TRANSACTION_TIMEOUT_MS: u64 = 10_000;

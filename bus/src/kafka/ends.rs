@@ -13,15 +13,15 @@ use rdkafka::{
 };
 
 use super::{
-    REQUEST_TIMEOUT, Shared,
     broker_status::BrokerStatus,
-    client::{self, StatusContext},
+    client::{self, REQUEST_TIMEOUT, StatusContext},
+    connection::Connection,
     failure,
 };
 use crate::BusError;
 
-/// The longest time that a transaction stays open: its own timeout of 10 s, and the time between two
-/// checks of the broker for expired transactions.
+/// The longest time that a transaction stays open: its own timeout of 10 s, and the time between
+/// two checks of the broker for expired transactions.
 const MAX_OPEN_TRANSACTION: Duration = Duration::from_secs(25);
 
 /// An offset per partition.
@@ -29,8 +29,8 @@ pub type PartitionOffsets = BTreeMap<i32, i64>;
 
 /// Clients that find the ends of topics and never fetch.
 ///
-/// A broker handles the requests of a connection one after another, so behind a fetch that waits for
-/// records, other requests would wait too.
+/// A broker handles the requests of a connection one after another, so behind a fetch that waits
+/// for records, other requests would wait too.
 #[derive(Clone)]
 pub struct EndClients {
     /// Sees the records of open transactions too.
@@ -42,14 +42,14 @@ pub struct EndClients {
 
 impl EndClients {
     /// Creates the clients.
-    pub fn new(bus: &Shared) -> Result<EndClients, BusError> {
-        let committed = client::consumer_config(&bus.client);
+    pub fn new(connection: &Connection) -> Result<EndClients, BusError> {
+        let committed = client::consumer_config(&connection.base_config);
         let mut uncommitted = committed.clone();
         uncommitted.set("isolation.level", "read_uncommitted");
         Ok(EndClients {
-            uncommitted: Arc::new(client::create(&uncommitted, &bus.brokers)?),
-            committed: Arc::new(client::create(&committed, &bus.brokers)?),
-            brokers: Arc::clone(&bus.brokers),
+            uncommitted: Arc::new(connection.create_client(&uncommitted)?),
+            committed: Arc::new(connection.create_client(&committed)?),
+            brokers: Arc::clone(&connection.brokers),
         })
     }
 

@@ -1,7 +1,7 @@
 //! Writes records and positions.
 
 use std::{
-    sync::{Arc, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
@@ -16,8 +16,8 @@ use schemas::topic::Retention;
 use tokio::runtime::Handle;
 
 use super::{
-    Shared,
     client::{self, StatusContext},
+    connection::Connection,
     failure,
 };
 use crate::{BusError, Positions, Record};
@@ -35,12 +35,26 @@ pub struct RoutedRecord {
     partition: i32,
 }
 
-impl Shared {
+/// Publishes single records and transactions.
+pub struct Publisher {
+    connection: Arc<Connection>,
+    producer: RecordProducer,
+    /// Created on first use, because most programs need no transactions.
+    transactional_producer: Mutex<Option<RecordProducer>>,
+}
+
+impl Publisher {
+    /// A publisher with a producer of single records.
+    pub fn new(connection: Arc<Connection>, producer: RecordProducer) -> Publisher {
+        Publisher { connection, producer, transactional_producer: Mutex::default() }
+    }
+
     /// Checks the records against the limits and chooses their partitions. Does no I/O.
     pub fn route(&self, records: Vec<Record>) -> Result<Vec<RoutedRecord>, BusError> {
         let route = |record: Record| {
-            let partition = record.check(self.config.max_record_bytes, self.partitions(record.topic))?;
-            Ok(RoutedRecord { topic: self.config.kafka.topic_name(record.topic), record, partition })
+            let partition =
+                record.check(self.connection.config.max_record_bytes, self.connection.partitions(record.topic))?;
+            Ok(RoutedRecord { topic: self.connection.topic_name(record.topic), record, partition })
         };
         records.into_iter().map(route).collect()
     }
@@ -49,7 +63,7 @@ impl Shared {
     pub async fn publish_single(&self, routed: &RoutedRecord) -> Result<(), BusError> {
         match self.producer.send(routed.message(), STEP_TIMEOUT).await {
             Ok(_) => {
-                self.brokers.responded();
+                self.connection.brokers.responded();
                 Ok(())
             }
             Err((error, _)) => Err(self.delivery_error(routed, &error)),
@@ -66,8 +80,11 @@ impl Shared {
                 RDKafkaErrorCode::UnknownTopic
                 | RDKafkaErrorCode::UnknownTopicOrPartition
                 | RDKafkaErrorCode::UnknownPartition,
-            ) => BusError::TopicsMissing { brokers: self.brokers.addresses.clone(), topics: vec![record.topic] },
-            _ => failure::bus_error("publish", error, &self.brokers),
+            ) => BusError::TopicsMissing {
+                brokers: self.connection.brokers.addresses.clone(),
+                topics: vec![record.topic],
+            },
+            _ => failure::bus_error("publish", error, &self.connection.brokers),
         }
     }
 
@@ -78,7 +95,8 @@ impl Shared {
         positions: Option<&Positions>,
     ) -> Result<(), BusError> {
         let mut slot = self.transactional_producer.lock().unwrap_or_else(PoisonError::into_inner);
-        // Taken out of its slot meanwhile: a producer whose transaction cannot be aborted is dropped.
+        // Taken out of its slot meanwhile: a producer whose transaction cannot be aborted is
+        // dropped.
         let producer = match slot.take() {
             Some(producer) => producer,
             None => self.create_transactional_producer()?,
@@ -91,10 +109,10 @@ impl Shared {
     }
 
     fn create_transactional_producer(&self) -> Result<RecordProducer, BusError> {
-        let config = client::transactional_config(&self.client, &self.config);
-        let producer: RecordProducer = client::create(&config, &self.brokers)?;
+        let config = client::transactional_config(&self.connection.base_config, &self.connection.config);
+        let producer: RecordProducer = self.connection.create_client(&config)?;
         let initialized = retry_step(|| producer.init_transactions(STEP_TIMEOUT), Some(4));
-        initialized.map_err(|error| failure::bus_error("initialize transactions", &error, &self.brokers))?;
+        initialized.map_err(|error| failure::bus_error("initialize transactions", &error, &self.connection.brokers))?;
         Ok(producer)
     }
 
@@ -104,7 +122,8 @@ impl Shared {
         records: &[RoutedRecord],
         positions: Option<&Positions>,
     ) -> Result<(), BusError> {
-        let bus_error = |error: &KafkaError| failure::bus_error("publish in a transaction", error, &self.brokers);
+        let bus_error =
+            |error: &KafkaError| failure::bus_error("publish in a transaction", error, &self.connection.brokers);
         producer.begin_transaction().map_err(|error| bus_error(&error))?;
         let mut sent: Vec<(DeliveryFuture, &RoutedRecord)> = Vec::with_capacity(records.len());
         for routed in records {
@@ -127,16 +146,16 @@ impl Shared {
             Some(positions) if failure::is_superseded(error.rdkafka_error_code()) => superseded(positions),
             _ => bus_error(&error),
         })?;
-        self.brokers.responded();
+        self.connection.brokers.responded();
         Ok(())
     }
 
     fn send_positions(&self, producer: &RecordProducer, positions: &Positions) -> Result<(), BusError> {
-        let bus_error = |error: &KafkaError| failure::bus_error("publish positions", error, &self.brokers);
+        let bus_error = |error: &KafkaError| failure::bus_error("publish positions", error, &self.connection.brokers);
         let mut offsets = TopicPartitionList::with_capacity(positions.next.len());
         for (topic, partition, next) in &positions.next {
             offsets
-                .add_partition_offset(&self.config.kafka.topic_name(*topic), *partition, Offset::Offset(*next))
+                .add_partition_offset(&self.connection.topic_name(*topic), *partition, Offset::Offset(*next))
                 .map_err(|error| bus_error(&error))?;
         }
         let membership = self.membership(&positions.group)?;
@@ -147,15 +166,13 @@ impl Shared {
         })
     }
 
-    /// The membership of this process in the group when it last read. Kafka rejects positions of
-    /// partitions that were reassigned since.
+    /// The membership in the group when this process last read: Kafka rejects positions of
+    /// partitions that were reassigned since. Without a membership, that of an outsider.
     fn membership(&self, group: &str) -> Result<Arc<ConsumerGroupMetadata>, BusError> {
-        let memberships = self.memberships.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(membership) = memberships.get(group) {
-            return Ok(Arc::clone(membership));
+        if let Some(membership) = self.connection.membership(group) {
+            return Ok(membership);
         }
-        drop(memberships);
-        let config = client::member_config(&self.client, &self.config.kafka, group);
+        let config = client::member_config(&self.connection.base_config, &self.connection.config.kafka, group);
         let non_member: BaseConsumer = config.create().map_err(|error| client::invalid_client(&error))?;
         let membership = non_member.group_metadata().map(Arc::new);
         membership.ok_or_else(|| BusError::InvalidClient { reason: format!("no metadata of the group `{group}`") })

@@ -14,9 +14,9 @@ use rdkafka::{
 use schemas::Topic;
 
 use super::{
-    REQUEST_TIMEOUT, Shared,
     broker_status::BrokerStatus,
-    client::{self, StatusContext},
+    client::{self, REQUEST_TIMEOUT, StatusContext},
+    connection::Connection,
     ends::{EndClients, PartitionOffsets, has_reached},
     failure,
     subscription::{MAX_BYTES, to_delivery},
@@ -45,20 +45,20 @@ struct Assignment {
 
 impl Reader {
     /// A reader of the topic.
-    pub fn new(bus: &Shared, topic: Topic) -> Result<Reader, BusError> {
-        let mut config = client::consumer_config(&bus.client);
+    pub fn new(connection: &Connection, end_clients: EndClients, topic: Topic) -> Result<Reader, BusError> {
+        let mut config = client::consumer_config(&connection.base_config);
         // Compaction and transactions leave offsets without a record: only this event shows that a
         // partition was read to its end.
         config.set("enable.partition.eof", "true");
         // The library requires a group id, although the reader joins no group.
-        config.set("group.id", format!("{}detective-reader", bus.config.kafka.prefix));
+        config.set("group.id", format!("{}detective-reader", connection.config.kafka.prefix));
         Ok(Reader {
             topic,
-            topic_name: bus.config.kafka.topic_name(topic),
-            partitions: bus.partitions(topic),
-            brokers: Arc::clone(&bus.brokers),
-            consumer: client::create(&config, &bus.brokers)?,
-            end_clients: bus.end_clients()?,
+            topic_name: connection.topic_name(topic),
+            partitions: connection.partitions(topic),
+            brokers: Arc::clone(&connection.brokers),
+            consumer: connection.create_client(&config)?,
+            end_clients,
             assignment: None,
         })
     }

@@ -1,7 +1,7 @@
 //! Reads as a member of a group.
 
 use std::sync::{
-    Arc, PoisonError,
+    Arc,
     atomic::{AtomicU64, Ordering::Relaxed},
 };
 
@@ -17,8 +17,8 @@ use rdkafka::{
 use schemas::{Timestamp, Topic};
 
 use super::{
-    Shared,
     client::{self, StatusContext},
+    connection::Connection,
     failure,
 };
 use crate::{BusError, Delivery, Subscription};
@@ -28,7 +28,7 @@ pub const MAX_BYTES: usize = 4 << 20;
 
 /// A member of a group.
 pub struct KafkaSubscription {
-    bus: Arc<Shared>,
+    connection: Arc<Connection>,
     group: String,
     topics: Vec<Topic>,
     /// `None` only while the subscription is dropped.
@@ -65,17 +65,17 @@ impl ConsumerContext for MemberContext {
 
 impl KafkaSubscription {
     /// Joins the group.
-    pub fn join(bus: Arc<Shared>, group: &str, topics: &[Topic]) -> Result<KafkaSubscription, BusError> {
-        let status = StatusContext { brokers: Arc::clone(&bus.brokers) };
+    pub fn join(connection: Arc<Connection>, group: &str, topics: &[Topic]) -> Result<KafkaSubscription, BusError> {
+        let status = StatusContext { brokers: Arc::clone(&connection.brokers) };
         let context = MemberContext { status, rebalances: AtomicU64::new(0) };
-        let config = client::member_config(&bus.client, &bus.config.kafka, group);
+        let config = client::member_config(&connection.base_config, &connection.config.kafka, group);
         let consumer: StreamConsumer<MemberContext> =
             config.create_with_context(context).map_err(|error| client::invalid_client(&error))?;
-        let names: Vec<String> = topics.iter().map(|topic| bus.config.kafka.topic_name(*topic)).collect();
+        let names: Vec<String> = topics.iter().map(|topic| connection.topic_name(*topic)).collect();
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
-        consumer.subscribe(&names).map_err(|error| failure::bus_error("subscribe", &error, &bus.brokers))?;
+        consumer.subscribe(&names).map_err(|error| failure::bus_error("subscribe", &error, &connection.brokers))?;
         let consumer = Some(Arc::new(consumer));
-        Ok(KafkaSubscription { bus, group: group.to_owned(), topics: topics.to_vec(), consumer })
+        Ok(KafkaSubscription { connection, group: group.to_owned(), topics: topics.to_vec(), consumer })
     }
 
     async fn wait_for_record(&self, consumer: &StreamConsumer<MemberContext>) -> Result<Delivery, BusError> {
@@ -115,17 +115,9 @@ impl KafkaSubscription {
         Ok(deliveries)
     }
 
-    /// Stores the current membership, under which positions are published from now on.
-    fn store_membership(&self, consumer: &StreamConsumer<MemberContext>) {
-        if let Some(membership) = consumer.group_metadata() {
-            let mut memberships = self.bus.memberships.lock().unwrap_or_else(PoisonError::into_inner);
-            memberships.insert(self.group.clone(), Arc::new(membership));
-        }
-    }
-
     fn to_delivery(&self, message: &BorrowedMessage<'_>) -> Result<Delivery, BusError> {
         let name = message.topic();
-        let topic = self.bus.config.kafka.topic_with_name(name);
+        let topic = self.connection.config.kafka.topic_with_name(name);
         let topic = topic.ok_or_else(|| BusError::InvalidClient {
             reason: format!("received a record of the topic `{name}`, which is not subscribed"),
         })?;
@@ -135,10 +127,10 @@ impl KafkaSubscription {
     fn bus_error(&self, error: &KafkaError) -> BusError {
         match error.rdkafka_error_code() {
             Some(RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic) => {
-                let brokers = self.bus.brokers.addresses.clone();
+                let brokers = self.connection.brokers.addresses.clone();
                 BusError::TopicsMissing { brokers, topics: self.topics.clone() }
             }
-            _ => failure::bus_error("read", error, &self.bus.brokers),
+            _ => failure::bus_error("read", error, &self.connection.brokers),
         }
     }
 }
@@ -152,8 +144,10 @@ impl Subscription for KafkaSubscription {
             // No await from here on, so a call that is dropped loses no record.
             let deliveries = self.add_buffered(consumer, first, max)?;
             if !deliveries.is_empty() {
-                self.bus.brokers.responded();
-                self.store_membership(consumer);
+                self.connection.brokers.responded();
+                if let Some(membership) = consumer.group_metadata() {
+                    self.connection.store_membership(&self.group, membership);
+                }
                 return Ok(deliveries);
             }
         }
@@ -165,14 +159,8 @@ impl Subscription for KafkaSubscription {
 }
 
 impl Drop for KafkaSubscription {
-    /// Leaves the group in a thread of its own, because that takes a request to the broker.
     fn drop(&mut self) {
-        self.bus.memberships.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.group);
-        let consumer = self.consumer.take();
-        let leaving = std::thread::Builder::new().name("leave-group".to_owned()).spawn(move || drop(consumer));
-        if let Ok(leaving) = leaving {
-            self.bus.leaving.lock().unwrap_or_else(PoisonError::into_inner).push(leaving);
-        }
+        self.connection.leave_group(&self.group, self.consumer.take());
     }
 }
 

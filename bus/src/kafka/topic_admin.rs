@@ -12,14 +12,13 @@ use rdkafka::{
 use schemas::Topic;
 
 use super::{
-    REQUEST_TIMEOUT,
     broker_status::BrokerStatus,
-    client::{self, StatusContext},
+    client::{self, REQUEST_TIMEOUT, StatusContext},
     failure,
     topic_layout::{Layout, check_partitions, fetch_layouts},
     topic_settings::required_settings,
 };
-use crate::{BusConfig, BusError, topics::Difference};
+use crate::{BusConfig, BusError, difference::Difference};
 
 /// Reads and changes the topics of a cluster.
 pub struct TopicAdmin<'c> {
@@ -86,8 +85,8 @@ impl<'c> TopicAdmin<'c> {
         Ok(differences)
     }
 
-    /// The configured number of partitions, or the largest number that a topic already has: all topics
-    /// must have the same number.
+    /// The configured number of partitions, or the largest number that a topic already has: all
+    /// topics must have the same number.
     fn required_partitions(&self) -> usize {
         let largest = self.layouts.values().map(|layout| layout.partitions).max().unwrap_or(0);
         largest.max(usize::from(self.config.kafka.partitions))
@@ -133,7 +132,8 @@ impl<'c> TopicAdmin<'c> {
         }
     }
 
-    /// Adds partitions up to the required number. Returns whether it added any; extra partitions stay.
+    /// Adds partitions up to the required number. Returns whether it added any; extra partitions
+    /// stay.
     pub async fn add_partitions(&self, topic: Topic) -> Result<bool, BusError> {
         let required = self.required_partitions();
         if self.layouts.get(&topic).is_some_and(|layout| layout.partitions >= required) {

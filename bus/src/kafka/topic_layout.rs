@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use rdkafka::{ClientContext, client::Client};
 use schemas::Topic;
 
-use super::{METADATA_TIMEOUT, broker_status::BrokerStatus, failure};
+use super::{broker_status::BrokerStatus, client::METADATA_TIMEOUT, failure};
 use crate::{BusError, KafkaConfig};
 
 /// The number of partitions of a topic, and of replicas of each partition.

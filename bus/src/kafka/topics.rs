@@ -1,7 +1,7 @@
 //! Checks and creates the topics of a cluster.
 
 use super::topic_admin::TopicAdmin;
-use crate::{BusConfig, BusError, topics::Difference};
+use crate::{BusConfig, BusError, difference::Difference};
 
 /// Compares the topics with `config` and changes nothing.
 pub async fn check(config: &BusConfig) -> Result<Vec<Difference>, BusError> {

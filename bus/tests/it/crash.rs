@@ -56,7 +56,8 @@ async fn publish_forever(config: BusConfig) {
     }
 }
 
-/// Starts a child, kills it after `count` acknowledged records, and returns all acknowledged offsets.
+/// Starts a child, kills it after `count` acknowledged records, and returns all acknowledged
+/// offsets.
 fn acknowledged_until_killed(config: &BusConfig, count: usize) -> Vec<i64> {
     let mut child = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "crash::acknowledged_records_survive_kill_9", "--nocapture"])
@@ -69,7 +70,8 @@ fn acknowledged_until_killed(config: &BusConfig, count: usize) -> Vec<i64> {
         if let Some((_, offset)) = line.unwrap().split_once(ACKNOWLEDGED) {
             offsets.push(offset.parse().unwrap());
             if offsets.len() == count {
-                // SIGKILL. Lines that the child wrote before are still in the pipe and are read too.
+                // SIGKILL. Lines that the child wrote before are still in the pipe and are read
+                // too.
                 child.kill().unwrap();
             }
         }

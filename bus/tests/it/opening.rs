@@ -150,8 +150,8 @@ async fn a_read_only_filesystem_is_reported() {
     let _bus = EmbeddedBus::open(&directory.config()).await.unwrap();
     let config = BusConfig { path: mount.path().join("data"), ..BusConfig::default() };
     fs::create_dir(&config.path).unwrap();
-    // A dropped bus closes its file a moment later, which would prevent the read-only remount: make a
-    // copy with connections that close when they are dropped.
+    // A dropped bus closes its file a moment later, which would prevent the read-only remount: make
+    // a copy with connections that close when they are dropped.
     let original = Connection::open(file(&directory.config())).unwrap();
     original.execute("VACUUM INTO ?1", [file(&config).to_str().unwrap()]).unwrap();
     Connection::open(file(&config)).unwrap().pragma_update(None, "journal_mode", "WAL").unwrap();

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::generate::SchemaSettings;
 use serde_json::Value;
 
-use super::{Settings, edit_distance::edit_distance};
+use super::{edit_distance::edit_distance, settings::Settings};
 
 /// All keys of some settings, by dotted name. The root has the empty name.
 pub struct Keys(BTreeMap<String, Key>);

@@ -3,8 +3,8 @@
 use serde_json::Value;
 
 use super::{
-    Settings,
     keys::{Key, Keys},
+    settings::Settings,
 };
 
 /// Renders a Markdown manual of every key of `S`: its type, default and meaning.
