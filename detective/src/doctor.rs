@@ -33,7 +33,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     print(&format!(
         "{}\n\n{}\n{}\ndata in {}: {}\nhttp://{}: {}\n",
         described(&rights, &config.sweep.proc),
-        table::signals(&snapshot, &rights),
+        table::coverage(&snapshot, &rights),
         table::columns(&snapshot),
         config.bus.path.display(),
         data(&config).await,

@@ -22,14 +22,12 @@
 //! - `emit`: facts and relations as a snapshot, and its way to the bus
 //! - [`sweep`]: one sweep after another: collects, relates and emits; [`run`]: sweeps at an interval
 //! - [`playback`]: makes the sweeps of a recording once more; a recording begins with a `preamble`
-//! - [`signals`]: what is lost without each signal that a sweep may lack
 
 pub mod config;
 pub mod error;
 pub mod playback;
 pub mod run;
 pub mod settings;
-pub mod signals;
 pub mod sweep;
 
 mod collect;

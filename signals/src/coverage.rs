@@ -22,8 +22,8 @@ pub struct CoverageItem {
 const ALL_RIGHTS: &str = "CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH, or root";
 const PTRACE: &str = "CAP_SYS_PTRACE, or root";
 const HIDEPID: &str = "CAP_SYS_PTRACE, the group of the mount's `gid=`, or `mount -o remount,hidepid=off /proc`";
-const EXITED: &str = "nothing: they exited while they were read";
-const UNRESPONSIVE: &str = "nothing: reading their memory does not return; it is retried";
+const EXITED: &str = "none: they exited while they were read";
+const UNRESPONSIVE: &str = "none: reading their memory does not return; it is retried";
 const PROCESS_1: &str = "a `proc` that shows process 1";
 
 /// All items, the widest first.
@@ -184,7 +184,7 @@ pub const COVERAGE: &[CoverageItem] = &[
         loss: "the holder of the lock is unknown",
         remedies: &[
             (MissingReason::Denied, ALL_RIGHTS),
-            (MissingReason::Gone, "nothing: the lock was released during the search for its holder"),
+            (MissingReason::Gone, "none: the lock was released during the search for its holder"),
         ],
     },
     CoverageItem {
@@ -220,7 +220,7 @@ pub const COVERAGE: &[CoverageItem] = &[
         things: "network namespaces",
         total: |_, missing| missing,
         loss: "the connections in them are unknown",
-        remedies: &[(MissingReason::Off, "nothing: there are too many to list in one sweep")],
+        remedies: &[(MissingReason::Off, "none: there are too many to list in one sweep")],
     },
     CoverageItem {
         name: "filesystems",
@@ -240,8 +240,8 @@ pub const COVERAGE: &[CoverageItem] = &[
         loss: "it is unknown whether they are full",
         remedies: &[
             (MissingReason::Denied, "CAP_DAC_READ_SEARCH, or root"),
-            (MissingReason::Gone, "nothing: they were unmounted, or this process cannot reach their mount points"),
-            (MissingReason::Unsupported, "nothing: they do not report their size"),
+            (MissingReason::Gone, "none: they were unmounted, or this process cannot reach their mount points"),
+            (MissingReason::Unsupported, "none: they do not report their size"),
         ],
     },
     CoverageItem {
@@ -258,7 +258,7 @@ pub const COVERAGE: &[CoverageItem] = &[
         loss: "it is unknown which filesystem is frozen",
         remedies: &[
             (MissingReason::Denied, PTRACE),
-            (MissingReason::Unsupported, "nothing: their system calls do not name the filesystem"),
+            (MissingReason::Unsupported, "none: their system calls do not name the filesystem"),
         ],
     },
     CoverageItem {
@@ -266,14 +266,14 @@ pub const COVERAGE: &[CoverageItem] = &[
         things: "endpoints",
         total: |snapshot, missing| nodes(snapshot, &NodeKind::Endpoint) + missing,
         loss: "the remote endpoints with the fewest connections are left out",
-        remedies: &[(MissingReason::Off, "nothing: the number of endpoints in a snapshot is limited")],
+        remedies: &[(MissingReason::Off, "none: the number of endpoints in a snapshot is limited")],
     },
     CoverageItem {
         name: "pipes",
         things: "pairs of a reader and a writer",
         total: |snapshot, missing| edges(snapshot, &EdgeKind::Pipes) + missing,
         loss: "their `pipes` edges are left out",
-        remedies: &[(MissingReason::Off, "nothing: the pipe has too many readers and writers")],
+        remedies: &[(MissingReason::Off, "none: the pipe has too many readers and writers")],
     },
     CoverageItem {
         name: "snapshot",

@@ -1,54 +1,58 @@
-//! A snapshot's coverage as a table: of each signal what is seen, what is not and why, what that costs, and what would give it.
+//! The coverage of a snapshot as a table: what was read, what is missing and why, what is lost without
+//! it, and the remedy.
 
 use std::fmt::Write;
 
 use hostread::rights::{Capability, Rights};
-use producer::signals::{SIGNALS, Signal};
 use schemas::{Column, Coverage, GraphSnapshot, MissingReason};
+use signals::coverage::{COVERAGE, CoverageItem};
 
 /// Where the second column begins.
 const INDENT: usize = 23;
 /// No line is longer, unless a word is.
 const WIDTH: usize = 110;
 
-/// A row for each signal that is known, and for each other that is missing, as it is seen with these rights.
-pub fn signals(snapshot: &GraphSnapshot, rights: &Rights) -> String {
-    let mut text = format!("{:INDENT$}seen\n", "signal");
-    for signal in SIGNALS {
-        let gaps: Vec<&Coverage> = snapshot.coverage.iter().filter(|gap| gap.signal == signal.name).collect();
-        let _ = writeln!(text, "{:INDENT$}{}", signal.name, seen(signal, snapshot, &gaps));
+/// A row for each item of coverage, and for each unknown item that the snapshot lacks. Remedies are
+/// those for a process with these rights.
+pub fn coverage(snapshot: &GraphSnapshot, rights: &Rights) -> String {
+    let mut text = format!("{:INDENT$}read\n", "item");
+    for item in COVERAGE {
+        let gaps: Vec<&Coverage> = snapshot.coverage.iter().filter(|gap| gap.signal == item.name).collect();
+        let _ = writeln!(text, "{:INDENT$}{}", item.name, describe(item, snapshot, &gaps));
         for gap in gaps {
-            push_wrapped(&mut text, &format!("{} {}: {}", gap.count, gap.reason, signal.without));
-            push_wrapped(&mut text, &format!("given by {}", given_by(signal, &gap.reason, rights)));
+            push_wrapped(&mut text, &format!("{} {}: {}", gap.count, gap.reason, item.loss));
+            if let Some(remedy) = remedy(item, &gap.reason, rights) {
+                push_wrapped(&mut text, &format!("remedy: {remedy}"));
+            }
         }
     }
-    for gap in snapshot.coverage.iter().filter(|gap| Signal::named(&gap.signal).is_none()) {
+    for gap in snapshot.coverage.iter().filter(|gap| CoverageItem::from_name(&gap.signal).is_none()) {
         let _ = writeln!(text, "{:INDENT$}{} {}", gap.signal, gap.count, gap.reason);
     }
     text
 }
 
-fn seen(signal: &Signal, snapshot: &GraphSnapshot, gaps: &[&Coverage]) -> String {
+fn describe(item: &CoverageItem, snapshot: &GraphSnapshot, gaps: &[&Coverage]) -> String {
     let missing = gaps.iter().map(|gap| gap.count).sum();
-    let total = signal.total(snapshot, missing);
-    let things = signal.things;
+    let total = item.total(snapshot, missing);
+    let things = item.things;
     match (total - missing, missing) {
-        // What there is once on a host.
+        // Exists once per host.
         (_, 0) if things.starts_with("the ") => things.to_owned(),
         (0, _) if things.starts_with("the ") => format!("not {things}"),
         (0, 0) => format!("no {things} now"),
-        (seen, 0) => format!("all {seen} {things}"),
+        (read, 0) => format!("all {read} {things}"),
         (0, _) => format!("none of {total} {things}"),
-        (seen, _) => format!("{seen} of {total} {things}"),
+        (read, _) => format!("{read} of {total} {things}"),
     }
 }
 
-fn given_by(signal: &Signal, reason: &MissingReason, rights: &Rights) -> &'static str {
+fn remedy(item: &CoverageItem, reason: &MissingReason, rights: &Rights) -> Option<&'static str> {
     let has_all = rights.has(Capability::SysPtrace) && rights.has(Capability::DacReadSearch);
     if *reason == MissingReason::Denied && has_all {
-        return "no right that is missing here: a security module or a user namespace of their own keeps them closed";
+        return Some("none: a security module or a user namespace denies access");
     }
-    signal.remedy(reason).unwrap_or("what is not known here")
+    item.remedy(reason)
 }
 
 fn push_wrapped(text: &mut String, sentence: &str) {
@@ -114,11 +118,11 @@ mod tests {
     #[test]
     fn each_signal_has_a_row_that_says_what_is_not_seen_and_why() {
         let expected = expect![[r#"
-            signal                 seen
+            item                   read
             process-hidden         all 3 tasks
             process                3 of 4 processes
-                                     1 gone: they are in no graph: neither suspects nor victims
-                                     given by nothing: they ended while they were read
+                                     1 gone: they are not in the graph and can be neither suspects nor impact
+                                     remedy: none: they exited while they were read
             executable             all 3 processes
             cmdline                all 3 processes
             environ                all 3 processes in containers
@@ -126,9 +130,9 @@ mod tests {
             cgroup                 no control groups now
             network-namespace      all 3 processes
             fd                     1 of 3 processes
-                                     2 denied: their descriptors are not counted; no file, lock, pipe or socket is seen to
-                                       be theirs
-                                     given by CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH, or root
+                                     2 denied: their descriptors are not counted, and their files, locks, pipes and sockets
+                                       are unknown
+                                     remedy: CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH, or root
             fd-link                all 1 processes whose descriptors are counted
             syscall                all 3 processes
             io                     all 3 processes
@@ -152,10 +156,10 @@ mod tests {
             snapshot               the snapshots before
             moon                   4 off
         "#]];
-        expected.assert_eq(&signals(&snapshot(), &Rights::default()));
+        expected.assert_eq(&coverage(&snapshot(), &Rights::default()));
         let root = Rights::from_status(b"Uid: 0 0 0 0\nGid: 0 0 0 0\nCapEff: 1ffffffffff\n").unwrap();
-        let said = signals(&snapshot(), &root);
-        assert!(said.contains(" given by no right that is missing here: "), "{said}");
+        let said = coverage(&snapshot(), &root);
+        assert!(said.contains(" remedy: none: a security module "), "{said}");
     }
 
     #[test]

@@ -59,10 +59,10 @@ impl Said {
     }
 
     #[track_caller]
-    fn check_denied(&self, signal: &str, without: &str, given_by: &str) {
+    fn check_denied(&self, signal: &str, loss: &str, remedy: &str) {
         let row = self.row(signal);
-        assert!(row.contains(&format!(" denied: {without}")), "{signal}: {row}");
-        assert!(row.ends_with(&format!(" given by {given_by}")), "{signal}: {row}");
+        assert!(row.contains(&format!(" denied: {loss}")), "{signal}: {row}");
+        assert!(row.ends_with(&format!(" remedy: {remedy}")), "{signal}: {row}");
     }
 
     #[track_caller]
@@ -93,18 +93,22 @@ fn the_doctor_says_of_each_signal_why_it_is_missing_and_what_would_give_it() {
     ["process-hidden", "memory", "run-delay"].iter().for_each(|signal| nobody.check_all(signal));
     nobody.check_denied(
         "fd",
-        "their descriptors are not counted; no file, lock, pipe or socket is seen to be theirs",
+        "their descriptors are not counted, and their files, locks, pipes and sockets are unknown",
         BOTH,
     );
     nobody.check_denied("io", "none of them can be named as the one that reads or writes too much", BOTH);
-    nobody.check_denied("syscall", "what they wait for is seen only where the kernel's list of locks names them", BOTH);
+    nobody.check_denied("syscall", "their waits are known only where the kernel's list of locks names them", BOTH);
     nobody.check_denied("executable", "their roles are their names alone", "CAP_SYS_PTRACE, or root");
     assert!(nobody.row("fds").contains(" denied"), "{}", nobody.row("fds"));
 
     let blind = doctor.says(NOBODY, ",hidepid=2");
     assert!(blind.0.contains("; `/proc` is mounted with hidepid=invisible\n"), "{}", blind.0);
     let remedy = "CAP_SYS_PTRACE, the group of the mount's `gid=`, or `mount -o remount,hidepid=off /proc`";
-    blind.check_denied("process-hidden", "their processes are in no graph: neither suspects nor victims", remedy);
+    blind.check_denied(
+        "process-hidden",
+        "their processes are not in the graph and can be neither suspects nor impact",
+        remedy,
+    );
     let capable = doctor.says(CAPABLE, ",hidepid=2");
     ["process-hidden", "fd"].iter().for_each(|signal| capable.check_all(signal));
 }

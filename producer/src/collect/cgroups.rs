@@ -13,10 +13,11 @@ use hostread::{
     ProcRoot, Seen, Tape,
     cgroups::{CgroupLimits, CgroupMounts, CgroupUsage, Hierarchies, ancestors, parent},
 };
+use signals::Signal;
 
 use crate::collect::{
     container::{Container, Label},
-    measure::{Measure, Measured},
+    measure::Measured,
     process::Process,
 };
 
@@ -44,7 +45,7 @@ pub struct Group<'p> {
     /// What the container of its processes is called, if they are in one.
     pub label: Option<&'p Label>,
     /// What was measured.
-    pub figures: Vec<(Measure, Measured)>,
+    pub figures: Vec<(Signal, Measured)>,
     /// What proves that it holds its processes up: a file, and what it says.
     pub evidence: Vec<(String, String)>,
 }

@@ -1,4 +1,4 @@
-//! What a sweep could not see. Each signal that can be missing is explained in `signals`.
+//! What a sweep could not see. `signals::coverage` explains each item.
 
 use std::collections::{BTreeMap, HashSet};
 

@@ -17,11 +17,12 @@ use hostread::{
     mounts::{self, LocalMounts},
     parse::{self, mounts::Mount},
 };
+use signals::Signal;
 
 use crate::collect::{
     coverage::CoverageBuilder,
     files::{FileKey, FileTable},
-    measure::{Measure, Measured, Reason},
+    measure::{Measured, Reason},
     process::Process,
 };
 
@@ -37,7 +38,7 @@ pub struct Filesystem {
     /// Where it is mounted.
     pub path: String,
     /// What was measured.
-    pub figures: Vec<(Measure, Measured)>,
+    pub figures: Vec<(Signal, Measured)>,
     /// Whether writers fail or wait, so that every file on it matters.
     pub is_full_or_frozen: bool,
     /// Processes with a file open for writing on it, by index in the sweep.

@@ -9,13 +9,14 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use hostread::Seen;
 use schemas::{EdgeKind, Node, NodeKind};
+use signals::Signal;
 
 use crate::{
     collect::{
         self,
         cgroups::Groups,
         files::{FileKey, FileTable},
-        measure::{Measure, Measured, Reason},
+        measure::{Measured, Reason},
         process::Process,
         rates::Rates,
         role,
@@ -96,8 +97,8 @@ fn add_system(builder: &mut Builder, resources: &[Resource]) {
     for Resource { id, role, name, figures } in resources {
         let (kind, id, role, name) = (NodeKind::System, id.clone(), role.clone(), name.clone());
         let node = builder.node(Node { id, kind, role, name, ..Node::default() });
-        for (measure, measured) in figures {
-            builder.put(*measure, node, *measured);
+        for (signal, measured) in figures {
+            builder.put(*signal, node, *measured);
         }
     }
 }
@@ -120,8 +121,8 @@ fn add_families(builder: &mut Builder, processes: &[Process], nodes: &[i32], gro
         }
     }
     for (node, (children, zombies)) in offspring {
-        builder.put(Measure::Children, node, Ok(f64::from(children)));
-        builder.put(Measure::Zombies, node, Ok(f64::from(zombies)));
+        builder.put(Signal::Children, node, Ok(f64::from(children)));
+        builder.put(Signal::Zombies, node, Ok(f64::from(zombies)));
     }
 }
 
@@ -163,13 +164,13 @@ fn add_files(
             path: Some(file.path.clone()),
             ..Node::default()
         });
-        builder.put(Measure::OpenBy, node, Ok(by.len() as f64));
+        builder.put(Signal::OpenBy, node, Ok(by.len() as f64));
         let waits = || facts.locks.waits.iter().filter(|wait| wait.file == *key);
         let longest = waits().map(|wait| wait.blocked.as_secs_f64() * 1000.0).reduce(f64::max);
         let count = longest.map(|_| waits().count() as f64);
         let may_hide = facts.locks.may_hide_waits;
-        builder.put(Measure::LockWaiters, node, unless_hidden(count, may_hide));
-        builder.put(Measure::LockWaitMs, node, unless_hidden(longest, may_hide));
+        builder.put(Signal::LockWaiters, node, unless_hidden(count, may_hide));
+        builder.put(Signal::LockWaitMs, node, unless_hidden(longest, may_hide));
         for process in by.iter().filter_map(|at| nodes.get(*at)) {
             builder.edge(*process, node, EdgeKind::Opens, Relation::OBSERVED);
         }
@@ -277,18 +278,18 @@ fn add_endpoint(builder: &mut Builder, endpoint: &Endpoint) -> i32 {
         ..Node::default()
     });
     let figures = [
-        (Measure::Connections, Some(Ok(endpoint.connections as f64))),
-        (Measure::RttMs, endpoint.rtt_ms.map(|rtt| rtt.map(f64::from))),
-        (Measure::RecvQueue, Some(Ok(endpoint.recv_queue as f64))),
-        (Measure::SendQueue, endpoint.send_queue.map(|bytes| Ok(bytes as f64))),
-        (Measure::AcceptQueue, endpoint.accept_queue.map(|queue| Ok(queue as f64))),
-        (Measure::AcceptQueuePct, accept_queue_pct(endpoint).map(Ok)),
-        (Measure::Retransmits, endpoint.retransmits),
-        (Measure::OwingMs, endpoint.pending_request_ms),
+        (Signal::Connections, Some(Ok(endpoint.connections as f64))),
+        (Signal::RttMs, endpoint.rtt_ms.map(|rtt| rtt.map(f64::from))),
+        (Signal::RecvQueue, Some(Ok(endpoint.recv_queue as f64))),
+        (Signal::SendQueue, endpoint.send_queue.map(|bytes| Ok(bytes as f64))),
+        (Signal::AcceptQueue, endpoint.accept_queue.map(|queue| Ok(queue as f64))),
+        (Signal::AcceptQueuePct, accept_queue_pct(endpoint).map(Ok)),
+        (Signal::Retransmits, endpoint.retransmits),
+        (Signal::RequestPendingMs, endpoint.pending_request_ms),
     ];
-    for (measure, measured) in figures {
+    for (signal, measured) in figures {
         if let Some(measured) = measured {
-            builder.put(measure, node, measured);
+            builder.put(signal, node, measured);
         }
     }
     node

@@ -3,11 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use schemas::{Edge, EdgeBasis, EdgeKind, Evidence, Node};
+use signals::Signal;
 
-use crate::{
-    collect::measure::{Measure, Measured},
-    emit::columns::Table,
-};
+use crate::{collect::measure::Measured, emit::columns::Table};
 
 /// Attributes of an edge.
 #[derive(Clone, Copy, Debug)]
@@ -48,8 +46,8 @@ impl Builder {
     }
 
     /// Sets the value of a signal of a node, or the reason why it is missing.
-    pub fn put(&mut self, measure: Measure, node: i32, measured: Measured) {
-        self.table.put(measure, node, measured);
+    pub fn put(&mut self, signal: Signal, node: i32, measured: Measured) {
+        self.table.put(signal, node, measured);
     }
 
     /// Adds an edge from a dependent node to its dependency. Duplicates merge: the longer times,

@@ -123,7 +123,7 @@ fn a_throttled_pod_is_shown_above_its_container_and_both_are_named_after_the_own
         (value(&second, "group_psi_cpu_some", inner), value(&second, "group_psi_cpu_full", inner)),
         (Some(2.5), Some(1.5))
     );
-    for column in ["group_oom_kills", "at_memory_limit", "group_read_bytes", "group_write_bytes"] {
+    for column in ["group_oom_kills", "memory_limit_hits", "group_read_bytes", "group_write_bytes"] {
         assert!(value(&second, column, inner) > Some(0.0), "{column}");
         assert_eq!(missing(&second, column, pod), Some("unsupported"), "{column}");
     }
@@ -191,7 +191,7 @@ fn each_v1_controller_is_read_in_its_own_hierarchy() {
         (Some(1024.0), Some(25.0))
     );
     assert!(
-        value(&second, "group_oom_kills", other) > Some(0.0) && value(&second, "at_memory_limit", other) > Some(0.0)
+        value(&second, "group_oom_kills", other) > Some(0.0) && value(&second, "memory_limit_hits", other) > Some(0.0)
     );
     let process = process(&second, 17).unwrap();
     for group in [docker, other] {

@@ -128,10 +128,10 @@ fn network_counters_are_those_of_process_1_and_counters_of_newer_kernels_are_mis
     host.write("sys/net/netfilter/nf_conntrack_max", "10\n");
     let first = host.sweep();
     let at = system(&first, "s:network");
-    assert_eq!(missing(&first, "segments_resent", at), Some("first-sweep"));
+    assert_eq!(missing(&first, "tcp_retransmits", at), Some("first-sweep"));
     host.write("1/net/snmp", "Tcp: MaxConn RetransSegs\nTcp: -1 60\n");
     let second = host.sweep();
-    assert!(value(&second, "segments_resent", at).unwrap() > 10.0);
+    assert!(value(&second, "tcp_retransmits", at).unwrap() > 10.0);
     assert_eq!(value(&second, "listen_drops", at), Some(0.0));
     assert_eq!(missing(&second, "listen_overflows", at), Some("unsupported"));
     // This is the count of the producer's own namespace, not the host's.
@@ -149,24 +149,24 @@ fn disks_and_kernel_counters_have_their_usual_names() {
     host.write("stat", "cpu  10 0 5 100 0 0 0 0 0 0\nprocesses 100\nprocs_blocked 4\n");
     let first = host.sweep();
     let at = system(&first, "s:disk:sda");
-    assert_eq!(value(&first, "requests_in_flight", at), Some(3.0));
+    assert_eq!(value(&first, "disk_requests_in_flight", at), Some(3.0));
     assert_eq!(missing(&first, "disk_busy_pct", at), Some("first-sweep"));
     assert!(!first.nodes.iter().any(|node| node.id == "s:disk:sda1"));
     host.write("diskstats", &disk(5, 4));
     host.write("vmstat", "pswpin 1\noom_kill 4\n");
     let second = host.sweep();
-    assert!(value(&second, "disk_read", at).unwrap() > 1024.0);
-    assert_eq!((value(&second, "disk_busy_pct", at), value(&second, "request_ms", at)), (Some(0.0), Some(0.0)));
+    assert!(value(&second, "disk_read_bytes", at).unwrap() > 1024.0);
+    assert_eq!((value(&second, "disk_busy_pct", at), value(&second, "disk_request_ms", at)), (Some(0.0), Some(0.0)));
     let memory = system(&second, "s:memory");
     assert!(value(&second, "host_oom_kills", memory).unwrap() > 1.0);
-    assert_eq!(value(&second, "swapped_in", memory), Some(0.0));
-    assert_eq!(missing(&second, "swapped_out", memory), Some("unsupported"));
+    assert_eq!(value(&second, "swap_in_bytes", memory), Some(0.0));
+    assert_eq!(missing(&second, "swap_out_bytes", memory), Some("unsupported"));
     let cpu = system(&second, "s:cpu");
     assert_eq!((value(&second, "forks", cpu), value(&second, "tasks_blocked", cpu)), (Some(0.0), Some(4.0)));
-    assert_eq!(missing(&second, "host_switches", cpu), Some("unsupported"));
+    assert_eq!(missing(&second, "host_context_switches", cpu), Some("unsupported"));
     let clock = system(&second, "s:clock");
     assert_eq!(
-        (value(&second, "uptime_ms", clock), value(&second, "clock_parted_ms", clock)),
+        (value(&second, "uptime_ms", clock), value(&second, "clock_step_ms", clock)),
         (Some(20_000.0), Some(0.0))
     );
 }
@@ -179,7 +179,7 @@ fn a_replaced_disk_has_no_rates_at_first() {
     host.sweep();
     host.write("diskstats", "8 0 sda 2 0 2 40 0 0 0 0 0 7 0\n");
     let snapshot = host.sweep();
-    assert_eq!(missing(&snapshot, "disk_read", system(&snapshot, "s:disk:sda")), Some("first-sweep"));
+    assert_eq!(missing(&snapshot, "disk_read_bytes", system(&snapshot, "s:disk:sda")), Some("first-sweep"));
 }
 
 #[test]

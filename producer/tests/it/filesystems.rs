@@ -73,8 +73,8 @@ fn the_process_that_filled_a_filesystem_is_reported_and_remembered() {
     let mut sweeper = sweeper();
     let (before, at) = sweep_until(&mut sweeper, |snapshot| filesystem(snapshot, &mounted));
     let filled =
-        |snapshot: &GraphSnapshot, shell: &ChildGuard| value(snapshot, "filled", process(snapshot, shell.pid())?);
-    assert_eq!(missing(&before, "filled", process(&before, filler.pid()).unwrap()), Some("first-sweep"));
+        |snapshot: &GraphSnapshot, shell: &ChildGuard| value(snapshot, "filesystem_growth", process(snapshot, shell.pid())?);
+    assert_eq!(missing(&before, "filesystem_growth", process(&before, filler.pid()).unwrap()), Some("first-sweep"));
     assert_eq!(filled(&sweeper.sweep().unwrap(), &filler), Some(0.0));
     assert!(value(&before, "space_used_pct", at).unwrap() < 50.0);
     send_line(&mut input_of_little);
@@ -153,14 +153,14 @@ fn a_writer_to_a_frozen_filesystem_waits_for_it() {
     let (mut thread, _) = start_helper(&format!("write {}/of-a-thread", mounted.path()));
     let mut sweeper = sweeper();
     let (before, at) = sweep_until(&mut sweeper, |snapshot| filesystem(snapshot, &mounted));
-    assert_eq!((value(&before, "writes_frozen", at), value(&before, "stuck_writers", at)), (Some(0.0), Some(0.0)));
+    assert_eq!((value(&before, "writes_frozen", at), value(&before, "frozen_writers", at)), (Some(0.0), Some(0.0)));
     let frozen = mounted.freeze();
     send_line(&mut file_input);
     send_line(&mut path_input);
     send_line(thread.0.stdin.as_mut().unwrap());
     let (first, at) = sweep_until(&mut sweeper, |snapshot| {
         let at = filesystem(snapshot, &mounted)?;
-        (value(snapshot, "stuck_writers", at)? == 3.0).then_some(at)
+        (value(snapshot, "frozen_writers", at)? == 3.0).then_some(at)
     });
     assert_eq!(value(&first, "writes_frozen", at), Some(1.0));
     let quiet = file(&first, &mounted, "quiet").unwrap();
@@ -214,13 +214,13 @@ fn writes_to_a_filesystem_are_counted_at_its_disk() {
     let before = sweeper.sweep().unwrap();
     let at = disk(&before).unwrap();
     assert_eq!((node(&before, at).role.as_str(), node(&before, at).kind.as_str()), ("disk", "system"));
-    assert_eq!(missing(&before, "disk_written", at), Some("first-sweep"));
+    assert_eq!(missing(&before, "disk_write_bytes", at), Some("first-sweep"));
     send_line(&mut input);
     let (after, at) = sweep_until(&mut sweeper, |snapshot| {
         let at = disk(snapshot)?;
         let tells = |column, least| value(snapshot, column, at).is_some_and(|value| value > least);
-        (tells("disk_written", 1e6) && tells("disk_busy_pct", 0.0) && tells("request_ms", 0.0)).then_some(at)
+        (tells("disk_write_bytes", 1e6) && tells("disk_busy_pct", 0.0) && tells("disk_request_ms", 0.0)).then_some(at)
     });
     assert!(value(&after, "disk_busy_pct", at).unwrap() <= 100.0);
-    assert!(value(&after, "disk_read", at) < value(&after, "disk_written", at));
+    assert!(value(&after, "disk_read_bytes", at) < value(&after, "disk_write_bytes", at));
 }

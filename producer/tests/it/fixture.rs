@@ -81,11 +81,11 @@ fn host_counters_have_their_usual_names() {
     let system = |id: &str| first.nodes.iter().position(|node| node.id == id).unwrap();
     assert_eq!(value(&first, "psi_cpu_some", system("s:cpu")), Some(1.5));
     assert_eq!(missing(&first, "psi_memory_full", system("s:memory")), Some("unsupported"));
-    assert_eq!(missing(&first, "busy_pct", system("s:cpu")), Some("first-sweep"));
+    assert_eq!(missing(&first, "host_cpu_pct", system("s:cpu")), Some("first-sweep"));
     assert_eq!(value(&first, "memory_available", system("s:memory")), Some(51200.0));
     write(root.path(), "stat", b"cpu  20 0 5 110 0 0 0 0 0 0\n");
     let second = sweeper.sweep().unwrap();
-    assert_eq!(value(&second, "busy_pct", system("s:cpu")), Some(50.0));
+    assert_eq!(value(&second, "host_cpu_pct", system("s:cpu")), Some(50.0));
     assert_eq!((first.sequence, second.sequence, first.run == second.run), (0, 1, true));
 }
 

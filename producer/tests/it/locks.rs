@@ -31,11 +31,11 @@ fn two_waiters_point_at_the_holder_and_their_wait_grows() {
         let file = node_with_path(snapshot, &path)?;
         (value(snapshot, "lock_waiters", file) == Some(2.0)).then_some((at, file))
     });
-    assert_eq!(value(&first, "blocks_tasks", at), Some(2.0));
+    assert_eq!(value(&first, "blocks_others_tasks", at), Some(2.0));
     assert_eq!(edge(&first, at, "holds-lock", file).unwrap().basis, "observed");
     let (second, _) = sweep_until(&mut sweeper, |snapshot| {
         let holder = process(snapshot, holder.pid())?;
-        value(snapshot, "blocks_ms", holder).filter(|longest| *longest > 40.0)
+        value(snapshot, "blocks_others_ms", holder).filter(|longest| *longest > 40.0)
     });
     let holder = process(&second, holder.pid()).unwrap();
     let file = node_with_path(&second, &path).unwrap();
@@ -75,11 +75,11 @@ pub fn a_lock_of_a_dead_owner_is_found() {
         Some((shell, waiter, sleeper))
     });
     assert_eq!(edge(&snapshot, waiter, "waits-for", shell).unwrap().basis, "observed");
-    assert_eq!(value(&snapshot, "blocks_tasks", shell), Some(1.0));
+    assert_eq!(value(&snapshot, "blocks_others_tasks", shell), Some(1.0));
     // The sleeper inherited the open file and with it the lock. It is listed as a holder, but not
     // as the main one.
     assert_eq!(edge(&snapshot, waiter, "waits-for", sleeper).unwrap().basis, "inferred");
-    assert_eq!(value(&snapshot, "blocks_tasks", sleeper), Some(0.0));
+    assert_eq!(value(&snapshot, "blocks_others_tasks", sleeper), Some(0.0));
 }
 
 #[test]
@@ -157,8 +157,8 @@ fn a_chain_of_three_leads_to_its_first_holder() {
     let holder = process(&snapshot, holder.pid()).unwrap();
     assert!(edge(&snapshot, middle, "waits-for", holder).is_some());
     assert!(edge(&snapshot, last, "waits-for", holder).is_none());
-    assert_eq!(value(&snapshot, "blocks_tasks", middle), Some(1.0));
-    assert_eq!(value(&snapshot, "blocks_tasks", holder), Some(1.0));
+    assert_eq!(value(&snapshot, "blocks_others_tasks", middle), Some(1.0));
+    assert_eq!(value(&snapshot, "blocks_others_tasks", holder), Some(1.0));
 }
 
 #[test]

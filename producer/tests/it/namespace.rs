@@ -79,7 +79,7 @@ fn in_two_networks_with_the_same_addresses_each_client_has_its_own_server() {
     let at = |kept: &ChildGuard| process(&snapshot, kept.pid()).unwrap();
     for (one, other) in [(&pairs[0], &pairs[1]), (&pairs[1], &pairs[0])] {
         assert!(edge(&snapshot, at(&one.0), "connects", at(&other.1)).is_none());
-        assert_eq!(missing(&snapshot, "answer_wait_ms", at(&one.0)), None);
+        assert_eq!(missing(&snapshot, "response_wait_ms", at(&one.0)), None);
     }
     let endpoints = snapshot.nodes.iter().filter(|node| node.endpoint.as_deref() == Some("127.0.0.1:7070"));
     assert_eq!(endpoints.count(), 2);
@@ -104,7 +104,7 @@ fn a_client_in_one_network_depends_on_its_server_in_another() {
         Some((client, server))
     });
     assert_eq!(edge(&snapshot, client, "connects", server).unwrap().basis, "observed");
-    assert!(value(&snapshot, "answer_wait_ms", client).unwrap() > 0.0);
+    assert!(value(&snapshot, "response_wait_ms", client).unwrap() > 0.0);
 }
 
 #[test]
@@ -120,7 +120,7 @@ fn a_client_of_a_unix_path_waits_for_a_server_in_another_network_namespace() {
             let (client, server) = (process(snapshot, client.pid())?, process(snapshot, server.pid())?);
             (edge(snapshot, client, "connects", server)?.blocked_ms? > 200.0).then_some(server)
         });
-        assert!(value(&snapshot, "owing_ms", server).unwrap() > 200.0, "{part}");
+        assert!(value(&snapshot, "request_pending_ms", server).unwrap() > 200.0, "{part}");
     }
 }
 

@@ -45,13 +45,13 @@ fn retransmits_after_packet_loss_are_counted_for_host_and_endpoint() {
     let mut sweeper = sweeper();
     sweeper.sweep().unwrap();
     let before = sweeper.sweep().unwrap();
-    assert_eq!(value(&before, "segments_resent", network(&before)), Some(0.0));
+    assert_eq!(value(&before, "tcp_retransmits", network(&before)), Some(0.0));
     run("iptables", &rule);
     let (client, _) = start_helper(&format!("drain {address}"));
     let (snapshot, (endpoint, client, server)) = sweep_until(&mut sweeper, |snapshot| {
         let endpoint = endpoint(snapshot, &address)?;
         let (client, server) = (process(snapshot, client.pid())?, process(snapshot, server.pid())?);
-        let of_host = value(snapshot, "segments_resent", network(snapshot))?;
+        let of_host = value(snapshot, "tcp_retransmits", network(snapshot))?;
         (of_host > 5.0 && value(snapshot, "retransmits", endpoint)? > 5.0).then_some((endpoint, client, server))
     });
     assert!(edge(&snapshot, client, "connects", server).is_some());

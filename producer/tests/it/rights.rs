@@ -90,7 +90,7 @@ fn assert_sees_all(lock: &LockProcesses) {
     for column in ["fds", "sockets", "read_bytes", "write_bytes", "blocked_ms"] {
         assert!(value(&snapshot, column, holder).is_some(), "{column}");
     }
-    assert_eq!(value(&snapshot, "blocks_tasks", holder), Some(1.0));
+    assert_eq!(value(&snapshot, "blocks_others_tasks", holder), Some(1.0));
     assert!(edge(&snapshot, waiter, "waits-for", holder).is_some());
     let denied = all_denied(&snapshot);
     assert!(denied.iter().all(|signal| lock.denied_to_root.contains(signal)), "{denied:?}");
@@ -128,7 +128,8 @@ fn unreadable_values_are_denied_and_not_zero() {
     let snapshot = second_snapshot();
     for pid in [lock.holder, lock.waiter] {
         let at = process(&snapshot, pid).unwrap();
-        let columns = ["fds", "sockets", "read_bytes", "write_bytes", "blocked_ms", "blocks_ms", "blocks_tasks"];
+        let columns =
+            ["fds", "sockets", "read_bytes", "write_bytes", "blocked_ms", "blocks_others_ms", "blocks_others_tasks"];
         for column in columns {
             let seen = (value(&snapshot, column, at), missing(&snapshot, column, at));
             assert_eq!(seen, (None, Some("denied")), "{column} of {}", node(&snapshot, at).name);

@@ -32,7 +32,7 @@ fn a_writer_to_a_full_pipe_waits_for_its_reader() {
     let wait = edge(&snapshot, waiter, "waits-for", reader).unwrap();
     assert_eq!(wait.basis, "observed");
     assert_eq!(wait.blocked_ms, value(&snapshot, "write_wait_ms", waiter));
-    assert_eq!(value(&snapshot, "blocks_ms", reader), wait.blocked_ms);
+    assert_eq!(value(&snapshot, "blocks_others_ms", reader), wait.blocked_ms);
     assert_eq!(value(&snapshot, "read_wait_ms", waiter), Some(0.0));
     let proof = snapshot.evidence.iter().find(|proof| proof.nodes.contains(&(waiter as i32))).unwrap();
     assert!(proof.source.ends_with("/syscall") && proof.text.contains("write(1), pipe:["), "{proof:?}");
@@ -47,7 +47,7 @@ fn a_reader_of_an_empty_pipe_waits_and_its_writer_is_not_blamed() {
     let writer = process(&snapshot, writer.pid()).unwrap();
     assert_eq!(edge(&snapshot, waiter, "pipes", writer).unwrap().blocked_ms, value(&snapshot, "read_wait_ms", waiter));
     assert!(edge(&snapshot, waiter, "waits-for", writer).is_none());
-    assert_eq!(value(&snapshot, "blocks_ms", writer), Some(0.0));
+    assert_eq!(value(&snapshot, "blocks_others_ms", writer), Some(0.0));
 }
 
 #[test]
@@ -59,7 +59,7 @@ fn a_writer_to_a_full_unix_socket_waits_for_its_server() {
     let (snapshot, client) = waits("write_wait_ms", &client);
     let server = process(&snapshot, server.pid()).unwrap();
     assert!(edge(&snapshot, client, "waits-for", server).is_some());
-    assert!(value(&snapshot, "blocks_ms", server).unwrap() > 200.0);
+    assert!(value(&snapshot, "blocks_others_ms", server).unwrap() > 200.0);
 }
 
 #[test]
@@ -69,14 +69,14 @@ fn a_client_that_polls_a_unix_socket_waits_for_a_server_that_does_not_read() {
         let path = directory.path().join(part).to_str().unwrap().to_owned();
         let (server, _) = start_helper(&format!("{part} {path}"));
         let (client, _) = start_helper(&format!("poll-unix {path}"));
-        let (snapshot, waiter) = waits("answer_wait_ms", &client);
+        let (snapshot, waiter) = waits("response_wait_ms", &client);
         let server = process(&snapshot, server.pid()).unwrap();
         let wait = edge(&snapshot, waiter, "connects", server).unwrap();
-        assert_eq!((wait.blocked_ms, wait.count), (value(&snapshot, "answer_wait_ms", waiter), 1), "{part}");
-        assert_eq!(value(&snapshot, "owing_ms", server), wait.blocked_ms);
+        assert_eq!((wait.blocked_ms, wait.count), (value(&snapshot, "response_wait_ms", waiter), 1), "{part}");
+        assert_eq!(value(&snapshot, "request_pending_ms", server), wait.blocked_ms);
         assert_eq!(value(&snapshot, "unread_ms", server), wait.blocked_ms);
         assert_eq!(
-            (value(&snapshot, "owing_ms", waiter), value(&snapshot, "unread_ms", waiter)),
+            (value(&snapshot, "request_pending_ms", waiter), value(&snapshot, "unread_ms", waiter)),
             (Some(0.0), Some(0.0))
         );
     }
@@ -94,8 +94,11 @@ fn a_parent_that_keeps_a_listener_for_its_child_has_no_pending_requests() {
     });
     let keeper = process(&snapshot, keeper.pid()).unwrap();
     assert!(edge(&snapshot, waiter, "connects", keeper).is_none());
-    assert_eq!(value(&snapshot, "owing_ms", server), value(&snapshot, "answer_wait_ms", waiter));
-    assert_eq!((value(&snapshot, "owing_ms", keeper), value(&snapshot, "unread_ms", keeper)), (Some(0.0), Some(0.0)));
+    assert_eq!(value(&snapshot, "request_pending_ms", server), value(&snapshot, "response_wait_ms", waiter));
+    assert_eq!(
+        (value(&snapshot, "request_pending_ms", keeper), value(&snapshot, "unread_ms", keeper)),
+        (Some(0.0), Some(0.0))
+    );
 }
 
 #[test]
@@ -111,7 +114,7 @@ fn data_that_flows_through_a_unix_socket_is_not_unread_for_long() {
         let (reader, writer) = (process(&snapshot, reader.pid()), process(&snapshot, writer.pid()));
         // On a busy host both may be idle between two sweeps.
         assert!(value(&snapshot, "unread_ms", reader.unwrap()).unwrap() < 1000.0);
-        assert!(value(&snapshot, "answer_wait_ms", writer.unwrap()).unwrap() < 1000.0);
+        assert!(value(&snapshot, "response_wait_ms", writer.unwrap()).unwrap() < 1000.0);
     }
 }
 
@@ -120,10 +123,10 @@ fn a_stopped_server_is_found_from_its_waiting_clients() {
     let (server, address) = start_helper("ignore -");
     kill_process(Pid::from_raw(server.0.id() as i32).unwrap(), Signal::STOP).unwrap();
     let clients: Vec<_> = (0..3).map(|_| start_helper(&format!("ask {address}")).0).collect();
-    let (snapshot, client) = waits("answer_wait_ms", &clients[2]);
+    let (snapshot, client) = waits("response_wait_ms", &clients[2]);
     let server = process(&snapshot, server.pid()).unwrap();
     assert_eq!(value(&snapshot, "stopped", server), Some(1.0));
-    assert!(value(&snapshot, "owing_ms", server).unwrap() > 200.0);
+    assert!(value(&snapshot, "request_pending_ms", server).unwrap() > 200.0);
     assert!(edge(&snapshot, client, "connects", server).unwrap().blocked_ms.unwrap() > 200.0);
     let endpoint = snapshot.nodes.iter().position(|node| node.endpoint.as_deref() == Some(&address)).unwrap();
     assert_eq!(value(&snapshot, "accept_queue", endpoint), Some(3.0));
@@ -136,7 +139,7 @@ fn a_server_that_does_not_read_reports_how_long() {
     let (server, address) = start_helper("serve -");
     let (_client, _) = start_helper(&format!("ask {address}"));
     let (snapshot, server) = waits("unread_ms", &server);
-    assert!(value(&snapshot, "owing_ms", server).unwrap() >= value(&snapshot, "unread_ms", server).unwrap());
+    assert!(value(&snapshot, "request_pending_ms", server).unwrap() >= value(&snapshot, "unread_ms", server).unwrap());
 }
 
 #[test]
@@ -151,7 +154,7 @@ fn contended_futexes_are_reported_once_a_request_is_pending() {
     assert_eq!(value(&snapshot, "futex_wait_ms", process(&snapshot, server.pid()).unwrap()), Some(0.0));
     let (client, _) = start_helper(&format!("ask {address}"));
     let (snapshot, server) = waits("futex_wait_ms", &server);
-    assert!(value(&snapshot, "owing_ms", server) >= value(&snapshot, "futex_wait_ms", server));
+    assert!(value(&snapshot, "request_pending_ms", server) >= value(&snapshot, "futex_wait_ms", server));
     assert_eq!(value(&snapshot, "futex_wait_ms", process(&snapshot, client.pid()).unwrap()), Some(0.0));
     let proof = snapshot.evidence.iter().find(|proof| proof.nodes.contains(&(server as i32))).unwrap();
     assert!(proof.source.contains("/task/") && proof.text.ends_with("futex(wait), 3 threads"), "{proof:?}");
@@ -182,7 +185,7 @@ fn without_inspected_threads_zero_waits_are_not_claimed() {
     let mut sweeper = Sweeper::new(producer).unwrap();
     let (snapshot, server) = sweep_until(&mut sweeper, |snapshot| {
         let server = process(snapshot, server.pid())?;
-        (value(snapshot, "owing_ms", server)? > 200.0).then_some(server)
+        (value(snapshot, "request_pending_ms", server)? > 200.0).then_some(server)
     });
     for column in ["futex_wait_ms", "read_wait_ms", "write_wait_ms"] {
         assert_eq!(
@@ -201,7 +204,7 @@ fn an_idle_connection_has_no_pending_request() {
     let snapshot = sweeper().sweep().unwrap();
     let (client, server) = (process(&snapshot, client.pid()).unwrap(), process(&snapshot, server.pid()).unwrap());
     assert_eq!(
-        (value(&snapshot, "answer_wait_ms", client), value(&snapshot, "owing_ms", server)),
+        (value(&snapshot, "response_wait_ms", client), value(&snapshot, "request_pending_ms", server)),
         (Some(0.0), Some(0.0))
     );
 }
@@ -225,7 +228,7 @@ fn a_waiting_title_waits_for_the_one_idle_in_transaction() {
     let wait = edge(&snapshot, waiter, "waits-for", holder).unwrap();
     assert_eq!(wait.basis, "inferred");
     assert!(wait.blocked_ms.unwrap() >= 900.0);
-    assert_eq!(value(&snapshot, "blocks_tasks", holder), Some(1.0));
+    assert_eq!(value(&snapshot, "blocks_others_tasks", holder), Some(1.0));
     let says =
         |at: usize, text: &str| snapshot.evidence.iter().any(|proof| proof.nodes == [at as i32] && proof.text == text);
     assert!(

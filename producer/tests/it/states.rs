@@ -113,7 +113,7 @@ fn writes_that_all_fail_are_reported() {
     let (child, _input) = ChildGuard::ready("echo ready; exec >/dev/full 2>&1; while :; do echo more; done");
     let (snapshot, at) = sweep_until(&mut sweeper(), |snapshot| {
         let at = process(snapshot, child.pid())?;
-        (value(snapshot, "failing_writes", at)? > 100.0).then_some(at)
+        (value(snapshot, "failed_writes", at)? > 100.0).then_some(at)
     });
     assert!(value(&snapshot, "cpu_system_pct", at).unwrap() <= value(&snapshot, "cpu_pct", at).unwrap());
 }

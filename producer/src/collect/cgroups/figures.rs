@@ -5,39 +5,40 @@ use hostread::{
     cgroups::{CgroupLimits, CgroupUsage},
     parse::system::Pressure,
 };
+use signals::Signal;
 
-use crate::collect::measure::{IntoMeasured, Measure, Measured, Reason};
+use crate::collect::measure::{IntoMeasured, Measured, Reason};
 
 /// The figures of a group. One that compares with a limit is there only if there is a limit.
 pub fn from_readings(
     now: &CgroupUsage,
     before: Option<&CgroupUsage>,
     limits: &CgroupLimits,
-) -> Vec<(Measure, Measured)> {
+) -> Vec<(Signal, Measured)> {
     let growth = Growth::new(now, before);
     let mut figures = vec![
         (
-            Measure::ThrottledPct,
+            Signal::ThrottledPct,
             growth.per_second(|reading| reading.throttling.map(|it| it.nanos)).map(|nanos| nanos / 1e7),
         ),
-        (Measure::ThrottledPeriodsPct, throttled_periods(now, before)),
-        (Measure::GroupMemory, now.memory_bytes.measured().map(|bytes| bytes as f64)),
-        (Measure::GroupOomKills, growth.per_second(|reading| reading.oom_kills)),
-        (Measure::AtMemoryLimit, growth.per_second(|reading| reading.memory_limit_hits)),
-        (Measure::Frozen, now.is_frozen.measured().map(|frozen| f64::from(u8::from(frozen)))),
-        (Measure::GroupReadBytes, growth.per_second(|reading| reading.io.map(|(read, _)| read))),
-        (Measure::GroupWriteBytes, growth.per_second(|reading| reading.io.map(|(_, written)| written))),
+        (Signal::ThrottledPeriodsPct, throttled_periods(now, before)),
+        (Signal::GroupMemory, now.memory_bytes.measured().map(|bytes| bytes as f64)),
+        (Signal::GroupOomKills, growth.per_second(|reading| reading.oom_kills)),
+        (Signal::MemoryLimitHits, growth.per_second(|reading| reading.memory_limit_hits)),
+        (Signal::Frozen, now.is_frozen.measured().map(|frozen| f64::from(u8::from(frozen)))),
+        (Signal::GroupReadBytes, growth.per_second(|reading| reading.io.map(|(read, _)| read))),
+        (Signal::GroupWriteBytes, growth.per_second(|reading| reading.io.map(|(_, written)| written))),
     ];
     let cpu = growth.per_second(|reading| reading.cpu_nanos).map(|nanos| nanos / 1e9);
     let limit_shares = [
-        (Measure::CpuQuotaUsedPct, share(cpu, limits.cores)),
+        (Signal::CpuQuotaUsedPct, share(cpu, limits.cores)),
         (
-            Measure::MemoryLimitUsedPct,
+            Signal::MemoryLimitUsedPct,
             share(amount(now.memory_bytes), limits.memory_bytes.map(|limit| limit.map(|it| it as f64))),
         ),
-        (Measure::PidsLimitUsedPct, share(amount(now.pids), limits.pids.map(|limit| limit.map(|it| it as f64)))),
+        (Signal::PidsLimitUsedPct, share(amount(now.pids), limits.pids.map(|limit| limit.map(|it| it as f64)))),
     ];
-    figures.extend(limit_shares.into_iter().filter_map(|(measure, share)| Some((measure, share?))));
+    figures.extend(limit_shares.into_iter().filter_map(|(signal, share)| Some((signal, share?))));
     figures.extend(pressures(now));
     figures
 }
@@ -87,15 +88,15 @@ fn share(used: Measured, limit: Seen<Option<f64>>) -> Option<Measured> {
     }
 }
 
-fn pressures(now: &CgroupUsage) -> impl Iterator<Item = (Measure, Measured)> {
+fn pressures(now: &CgroupUsage) -> impl Iterator<Item = (Signal, Measured)> {
     let average = |pressure: Seen<Pressure>, pick: fn(&Pressure) -> Option<f32>| {
         pressure.measured().and_then(|pressure| pick(&pressure).map(f64::from).ok_or(Reason::Unsupported))
     };
     let [cpu, memory, io] = now.pressure;
     let measures = [
-        (cpu, Measure::GroupPsiCpuSome, Measure::GroupPsiCpuFull),
-        (memory, Measure::GroupPsiMemorySome, Measure::GroupPsiMemoryFull),
-        (io, Measure::GroupPsiIoSome, Measure::GroupPsiIoFull),
+        (cpu, Signal::GroupPsiCpuSome, Signal::GroupPsiCpuFull),
+        (memory, Signal::GroupPsiMemorySome, Signal::GroupPsiMemoryFull),
+        (io, Signal::GroupPsiIoSome, Signal::GroupPsiIoFull),
     ];
     measures.into_iter().flat_map(move |(pressure, some, full)| {
         [(some, average(pressure, |pressure| pressure.some)), (full, average(pressure, |pressure| pressure.full))]
@@ -130,8 +131,8 @@ mod tests {
         }
     }
 
-    fn figure(figures: &[(Measure, Measured)], measure: Measure) -> Option<Measured> {
-        figures.iter().find(|(one, _)| *one == measure).map(|(_, measured)| *measured)
+    fn figure(figures: &[(Signal, Measured)], signal: Signal) -> Option<Measured> {
+        figures.iter().find(|(one, _)| *one == signal).map(|(_, measured)| *measured)
     }
 
     #[test]
@@ -139,20 +140,20 @@ mod tests {
         let start = Instant::now();
         let (before, now) = (reading(start, 100), reading(start + Duration::from_secs(2), 150));
         let figures = from_readings(&now, Some(&before), &LIMITS);
-        for (measure, expected) in [
-            (Measure::ThrottledPct, Ok(2.5)),
-            (Measure::ThrottledPeriodsPct, Ok(50.0)),
-            (Measure::CpuQuotaUsedPct, Ok(50.0)),
-            (Measure::MemoryLimitUsedPct, Ok(25.0)),
-            (Measure::GroupOomKills, Ok(25.0)),
-            (Measure::AtMemoryLimit, Err(Reason::Denied)),
-            (Measure::GroupWriteBytes, Ok(50.0)),
-            (Measure::Frozen, Ok(1.0)),
-            (Measure::GroupPsiCpuSome, Ok(1.5)),
-            (Measure::GroupPsiCpuFull, Err(Reason::Unsupported)),
-            (Measure::GroupPsiIoSome, Err(Reason::Gone)),
+        for (signal, expected) in [
+            (Signal::ThrottledPct, Ok(2.5)),
+            (Signal::ThrottledPeriodsPct, Ok(50.0)),
+            (Signal::CpuQuotaUsedPct, Ok(50.0)),
+            (Signal::MemoryLimitUsedPct, Ok(25.0)),
+            (Signal::GroupOomKills, Ok(25.0)),
+            (Signal::MemoryLimitHits, Err(Reason::Denied)),
+            (Signal::GroupWriteBytes, Ok(50.0)),
+            (Signal::Frozen, Ok(1.0)),
+            (Signal::GroupPsiCpuSome, Ok(1.5)),
+            (Signal::GroupPsiCpuFull, Err(Reason::Unsupported)),
+            (Signal::GroupPsiIoSome, Err(Reason::Gone)),
         ] {
-            assert_eq!(figure(&figures, measure), Some(expected), "{measure:?}");
+            assert_eq!(figure(&figures, signal), Some(expected), "{signal:?}");
         }
     }
 
@@ -160,18 +161,18 @@ mod tests {
     fn what_has_no_limit_has_no_share_of_it_and_one_that_is_not_known_is_missing() {
         let now = reading(Instant::now(), 100);
         let figures = from_readings(&now, None, &CgroupLimits { cores: Seen::Denied, ..LIMITS });
-        assert_eq!(figure(&figures, Measure::PidsLimitUsedPct), None);
-        assert_eq!(figure(&figures, Measure::CpuQuotaUsedPct), Some(Err(Reason::Denied)));
+        assert_eq!(figure(&figures, Signal::PidsLimitUsedPct), None);
+        assert_eq!(figure(&figures, Signal::CpuQuotaUsedPct), Some(Err(Reason::Denied)));
     }
 
     #[test]
     fn the_first_reading_knows_no_rates_and_a_group_that_was_made_anew_begins_at_nothing() {
         let start = Instant::now();
         let now = reading(start + Duration::from_secs(1), 50);
-        let rate = |before| figure(&from_readings(&now, before, &LIMITS), Measure::ThrottledPct);
+        let rate = |before| figure(&from_readings(&now, before, &LIMITS), Signal::ThrottledPct);
         assert_eq!(rate(None), Some(Err(Reason::FirstSweep)));
         assert_eq!(rate(Some(&reading(start, 60))), Some(Ok(0.0)));
         let idle = from_readings(&now, Some(&reading(start, 50)), &LIMITS);
-        assert_eq!(figure(&idle, Measure::ThrottledPeriodsPct), Some(Ok(0.0)));
+        assert_eq!(figure(&idle, Signal::ThrottledPeriodsPct), Some(Ok(0.0)));
     }
 }

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use hostread::{Seen, directory::FilesystemSpace, parse::mounts::Mount};
+use signals::Signal;
 
 use super::Filesystem;
-use crate::collect::measure::{IntoMeasured, Measure, Measured, Reason};
+use crate::collect::measure::{IntoMeasured, Measured, Reason};
 
 /// A filesystem, and what is known of it.
 #[derive(Clone, Copy, Debug)]
@@ -64,16 +65,16 @@ impl FilesystemState<'_> {
     }
 
     /// What is measured of it.
-    fn figures(&self) -> Vec<(Measure, Measured)> {
+    fn figures(&self) -> Vec<(Signal, Measured)> {
         let from_space = |figure: fn(&FilesystemSpace) -> Measured| self.space.as_ref().measured().and_then(figure);
         let thaw_waits = self.thaw_waits.ok_or(Reason::Denied);
         vec![
-            (Measure::SpaceUsedPct, from_space(blocks_pct)),
-            (Measure::InodesUsedPct, from_space(inodes_pct)),
-            (Measure::SpaceFree, from_space(|space| Ok(space.available_blocks as f64 * space.block_size as f64))),
-            (Measure::ReadOnly, from_space(|_| Ok(0.0)).map(|_| f64::from(u8::from(self.is_read_only())))),
-            (Measure::WritesFrozen, thaw_waits.map(|thaw_waits| f64::from(u8::from(thaw_waits > 0)))),
-            (Measure::StuckWriters, thaw_waits.map(|thaw_waits| thaw_waits as f64)),
+            (Signal::SpaceUsedPct, from_space(blocks_pct)),
+            (Signal::InodesUsedPct, from_space(inodes_pct)),
+            (Signal::SpaceFree, from_space(|space| Ok(space.available_blocks as f64 * space.block_size as f64))),
+            (Signal::ReadOnly, from_space(|_| Ok(0.0)).map(|_| f64::from(u8::from(self.is_read_only())))),
+            (Signal::WritesFrozen, thaw_waits.map(|thaw_waits| f64::from(u8::from(thaw_waits > 0)))),
+            (Signal::FrozenWriters, thaw_waits.map(|thaw_waits| thaw_waits as f64)),
         ]
     }
 
@@ -207,12 +208,12 @@ mod tests {
         let failed = mount("ext4", "rw", "rw,emergency_ro");
         let failed = state_of(&failed, space(500, 25, false));
         assert_eq!(failed.evidence("mountinfo"), [("mountinfo".to_owned(), failed.mount.line.clone())]);
-        assert!(failed.figures().contains(&(Measure::ReadOnly, Ok(1.0))));
+        assert!(failed.figures().contains(&(Signal::ReadOnly, Ok(1.0))));
         let (listed_as_before, counted) = (mount("ext4", "rw", "rw"), ("errors_count".to_owned(), "1".to_owned()));
         let failed =
             FilesystemState { error_evidence: Some(&counted), ..state_of(&listed_as_before, space(500, 25, false)) };
         assert_eq!(failed.evidence("mountinfo"), std::slice::from_ref(&counted));
-        assert!(failed.figures().contains(&(Measure::ReadOnly, Ok(1.0))));
+        assert!(failed.figures().contains(&(Signal::ReadOnly, Ok(1.0))));
         let image = mount("squashfs", "rw", "ro");
         assert!(!state_of(&image, space(0, 0, true)).is_abnormal());
     }

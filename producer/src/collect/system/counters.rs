@@ -2,12 +2,14 @@
 
 use std::{collections::BTreeMap, time::Instant};
 
-use crate::collect::measure::{Measure, Measured, Reason};
+use signals::Signal;
+
+use crate::collect::measure::{Measured, Reason};
 
 /// What the amounts were in the sweep before, and when that was.
 #[derive(Debug, Default)]
 pub struct History {
-    known: BTreeMap<Measure, u64>,
+    known: BTreeMap<Signal, u64>,
     at: Option<Instant>,
     elapsed: Option<f64>,
 }
@@ -24,15 +26,15 @@ impl History {
         self.elapsed
     }
 
-    /// What the amount grew by per second, in so much of the measure's unit each.
-    pub fn rate(&mut self, measure: Measure, now: Result<u64, Reason>, each: f64) -> (Measure, Measured) {
-        let before = self.known.remove(&measure);
+    /// What the amount grew by per second, in so much of the signal's unit each.
+    pub fn rate(&mut self, signal: Signal, now: Result<u64, Reason>, each: f64) -> (Signal, Measured) {
+        let before = self.known.remove(&signal);
         let measured = now.and_then(|now| {
-            self.known.insert(measure, now);
+            self.known.insert(signal, now);
             let (before, elapsed) = before.zip(self.elapsed).ok_or(Reason::FirstSweep)?;
             Ok(now.saturating_sub(before) as f64 / elapsed * each)
         });
-        (measure, measured)
+        (signal, measured)
     }
 }
 
@@ -48,7 +50,7 @@ mod tests {
         let mut memory = History::default();
         let mut at = |seconds: u64, now: Result<u64, Reason>| {
             memory.begin(start + Duration::from_secs(seconds));
-            memory.rate(Measure::Forks, now, 2.0).1
+            memory.rate(Signal::Forks, now, 2.0).1
         };
         assert_eq!(at(0, Ok(10)), Err(Reason::FirstSweep));
         assert_eq!(at(2, Ok(14)), Ok(4.0));

@@ -6,9 +6,10 @@ use hostread::parse::{
     self,
     diskstats::{self, DiskStats},
 };
+use signals::Signal;
 
 use super::resources::{HostInputs, Resource};
-use crate::collect::measure::{Measure, Measured, Reason};
+use crate::collect::measure::{Measured, Reason};
 
 /// What each disk had done in the sweep before.
 #[derive(Debug, Default)]
@@ -51,18 +52,18 @@ impl DiskCounters {
     }
 }
 
-fn figures(now: &DiskCounters, before: Option<(&DiskCounters, f64)>, in_flight: u64) -> Vec<(Measure, Measured)> {
+fn figures(now: &DiskCounters, before: Option<(&DiskCounters, f64)>, in_flight: u64) -> Vec<(Signal, Measured)> {
     let rate = |amount: fn(&DiskCounters, &DiskCounters) -> f64| {
         let (before, elapsed) = before.ok_or(Reason::FirstSweep)?;
         Ok(amount(now, before) / elapsed)
     };
     let busy = rate(|now, before| f64::from(now.busy_ms.wrapping_sub(before.busy_ms)));
     vec![
-        (Measure::DiskBusyPct, busy.map(|millis| (millis / 10.0).min(100.0))),
-        (Measure::RequestMs, before.ok_or(Reason::FirstSweep).map(|(before, _)| request_ms(now, before, in_flight))),
-        (Measure::DiskRead, rate(|now, before| now.read_bytes.saturating_sub(before.read_bytes) as f64)),
-        (Measure::DiskWritten, rate(|now, before| now.written_bytes.saturating_sub(before.written_bytes) as f64)),
-        (Measure::RequestsInFlight, Ok(in_flight as f64)),
+        (Signal::DiskBusyPct, busy.map(|millis| (millis / 10.0).min(100.0))),
+        (Signal::DiskRequestMs, before.ok_or(Reason::FirstSweep).map(|(before, _)| request_ms(now, before, in_flight))),
+        (Signal::DiskReadBytes, rate(|now, before| now.read_bytes.saturating_sub(before.read_bytes) as f64)),
+        (Signal::DiskWriteBytes, rate(|now, before| now.written_bytes.saturating_sub(before.written_bytes) as f64)),
+        (Signal::DiskRequestsInFlight, Ok(in_flight as f64)),
     ]
 }
 

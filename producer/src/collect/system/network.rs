@@ -4,33 +4,34 @@ use hostread::{
     ProcRoot, Seen,
     parse::{self, net_counters::parse_counter},
 };
+use signals::Signal;
 
 use super::{
     counters,
     resources::{HostInputs, Resource},
 };
-use crate::collect::measure::{IntoMeasured, Measure, Measured, Reason};
+use crate::collect::measure::{IntoMeasured, Measured, Reason};
 
 /// Looks at it.
 pub fn read(inputs: &HostInputs<'_>, counters: &mut counters::History, buffer: &mut Vec<u8>) -> Resource {
-    const SNMP: [(Measure, &str); 1] = [(Measure::SegmentsResent, "RetransSegs")];
-    const NETSTAT: [(Measure, &str); 4] = [
-        (Measure::TcpTimeouts, "TCPTimeouts"),
-        (Measure::ListenDrops, "ListenDrops"),
-        (Measure::ListenOverflows, "ListenOverflows"),
-        (Measure::SynCookies, "SyncookiesSent"),
+    const SNMP: [(Signal, &str); 1] = [(Signal::TcpRetransmits, "RetransSegs")];
+    const NETSTAT: [(Signal, &str); 4] = [
+        (Signal::TcpTimeouts, "TCPTimeouts"),
+        (Signal::ListenDrops, "ListenDrops"),
+        (Signal::ListenOverflows, "ListenOverflows"),
+        (Signal::SynCookies, "SyncookiesSent"),
     ];
     let mut figures = Vec::with_capacity(SNMP.len() + NETSTAT.len() + 1);
     for (file, protocol, names) in [("snmp", "Tcp:", SNMP.as_slice()), ("netstat", "TcpExt:", &NETSTAT)] {
         let text = inputs.net.as_ref().and_then(|net| net.read(file, buffer));
-        for (measure, name) in names {
+        for (signal, name) in names {
             let amount = text.map(|text| parse_counter(text, protocol.as_bytes(), name.as_bytes())).measured();
-            figures.push(counters.rate(*measure, amount.and_then(|amount| amount.ok_or(Reason::Unsupported)), 1.0));
+            figures.push(counters.rate(*signal, amount.and_then(|amount| amount.ok_or(Reason::Unsupported)), 1.0));
         }
     }
     // `sys/net` shows the namespace of the one that reads.
     let tracked = if inputs.own_network { tracked(inputs.root, buffer) } else { Err(Reason::Unsupported) };
-    figures.push((Measure::ConntrackPct, tracked));
+    figures.push((Signal::ConntrackPct, tracked));
     Resource::singleton("network", figures)
 }
 

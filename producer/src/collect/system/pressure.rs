@@ -4,12 +4,13 @@ use hostread::{
     ProcRoot, Seen,
     parse::system::{self, CpuTicks, Pressure},
 };
+use signals::Signal;
 
 use super::{
     counters,
     resources::{HostInputs, Resource},
 };
-use crate::collect::measure::{IntoMeasured, Measure, Measured, Reason};
+use crate::collect::measure::{IntoMeasured, Measured, Reason};
 
 /// The clock ticks of the sweep before.
 #[derive(Debug, Default)]
@@ -33,11 +34,11 @@ impl History {
         let (cpu, memory, io) = (pressure("pressure/cpu"), pressure("pressure/memory"), pressure("pressure/io"));
         let some = |pressure: &Seen<Pressure>| average(pressure, |pressure| pressure.some);
         let full = |pressure: &Seen<Pressure>| average(pressure, |pressure| pressure.full);
-        let mut of_cpu = vec![(Measure::PsiCpuSome, some(&cpu))];
+        let mut of_cpu = vec![(Signal::PsiCpuSome, some(&cpu))];
         of_cpu.extend(self.cpu(inputs.root, counters, buffer));
-        let mut of_memory = vec![(Measure::PsiMemorySome, some(&memory)), (Measure::PsiMemoryFull, full(&memory))];
+        let mut of_memory = vec![(Signal::PsiMemorySome, some(&memory)), (Signal::PsiMemoryFull, full(&memory))];
         of_memory.extend(memory_figures(inputs, counters, buffer));
-        let of_io = vec![(Measure::PsiIoSome, some(&io)), (Measure::PsiIoFull, full(&io))];
+        let of_io = vec![(Signal::PsiIoSome, some(&io)), (Signal::PsiIoFull, full(&io))];
         vec![
             Resource::singleton("cpu", of_cpu),
             Resource::singleton("memory", of_memory),
@@ -50,16 +51,16 @@ impl History {
         root: &ProcRoot,
         counters: &mut counters::History,
         buffer: &mut Vec<u8>,
-    ) -> [(Measure, Measured); 5] {
+    ) -> [(Signal, Measured); 5] {
         let text = root.directory.read("stat", buffer).here().unwrap_or_default();
         let (ticks, activity) = (system::parse_cpu_ticks(text), system::parse_activity(text));
         let level = |amount: Option<u64>| amount.map(|amount| amount as f64).ok_or(Reason::Unsupported);
         [
-            (Measure::BusyPct, busy(ticks, std::mem::replace(&mut self.ticks, ticks))),
-            (Measure::TasksRunning, level(activity.running)),
-            (Measure::TasksBlocked, level(activity.blocked)),
-            counters.rate(Measure::Forks, activity.forks.ok_or(Reason::Unsupported), 1.0),
-            counters.rate(Measure::HostSwitches, activity.context_switches.ok_or(Reason::Unsupported), 1.0),
+            (Signal::HostCpuPct, busy(ticks, std::mem::replace(&mut self.ticks, ticks))),
+            (Signal::TasksRunning, level(activity.running)),
+            (Signal::TasksBlocked, level(activity.blocked)),
+            counters.rate(Signal::Forks, activity.forks.ok_or(Reason::Unsupported), 1.0),
+            counters.rate(Signal::HostContextSwitches, activity.context_switches.ok_or(Reason::Unsupported), 1.0),
         ]
     }
 }
@@ -68,16 +69,16 @@ fn memory_figures(
     inputs: &HostInputs<'_>,
     counters: &mut counters::History,
     buffer: &mut Vec<u8>,
-) -> [(Measure, Measured); 4] {
+) -> [(Signal, Measured); 4] {
     let directory = &inputs.root.directory;
     let available = directory.read("meminfo", buffer).here().and_then(system::parse_available_memory);
     let paging = directory.read("vmstat", buffer).here().map(system::parse_paging).unwrap_or_default();
     let (kills, came, went) = (paging.oom_kills, paging.swapped_in, paging.swapped_out);
     [
-        (Measure::MemoryAvailable, available.map(|bytes| bytes as f64).ok_or(Reason::Unsupported)),
-        counters.rate(Measure::HostOomKills, kills.ok_or(Reason::Unsupported), 1.0),
-        counters.rate(Measure::SwappedIn, came.ok_or(Reason::Unsupported), inputs.page),
-        counters.rate(Measure::SwappedOut, went.ok_or(Reason::Unsupported), inputs.page),
+        (Signal::MemoryAvailable, available.map(|bytes| bytes as f64).ok_or(Reason::Unsupported)),
+        counters.rate(Signal::HostOomKills, kills.ok_or(Reason::Unsupported), 1.0),
+        counters.rate(Signal::SwapInBytes, came.ok_or(Reason::Unsupported), inputs.page),
+        counters.rate(Signal::SwapOutBytes, went.ok_or(Reason::Unsupported), inputs.page),
     ]
 }
 

@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 
 use hostread::{Directory, ProcRoot, Seen};
+use signals::Signal;
 
 use super::clocks::Clocks;
-use crate::collect::measure::{Measure, Measured};
+use crate::collect::measure::Measured;
 
 /// A resource of the host, and what was measured of it.
 #[derive(Clone, Debug)]
@@ -17,12 +18,12 @@ pub struct Resource {
     /// What a person calls it.
     pub name: String,
     /// What was measured.
-    pub figures: Vec<(Measure, Measured)>,
+    pub figures: Vec<(Signal, Measured)>,
 }
 
 impl Resource {
     /// One that every host has just once.
-    pub fn singleton(name: &str, figures: Vec<(Measure, Measured)>) -> Resource {
+    pub fn singleton(name: &str, figures: Vec<(Signal, Measured)>) -> Resource {
         Resource { id: format!("s:{name}"), role: name.to_owned(), name: name.to_owned(), figures }
     }
 }

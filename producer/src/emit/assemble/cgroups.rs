@@ -4,13 +4,11 @@ use std::collections::BTreeMap;
 
 use hostread::{cgroups::ancestors, parse::cgroup_path as path};
 use schemas::{EdgeKind, Node, NodeKind};
+use signals::Signal;
 
 use super::cgroup_names;
 use crate::{
-    collect::{
-        cgroups::{Group, Groups},
-        measure::Measure,
-    },
+    collect::cgroups::{Group, Groups},
     emit::builder::{Builder, Relation},
 };
 
@@ -34,9 +32,9 @@ fn add_group(builder: &mut Builder, group: &Group<'_>) -> i32 {
         container: path::find_container(group.path).map(|inside| inside.id.to_owned()),
         ..Node::default()
     });
-    builder.put(Measure::Processes, node, Ok(f64::from(group.processes)));
-    for (measure, measured) in &group.figures {
-        builder.put(*measure, node, *measured);
+    builder.put(Signal::Processes, node, Ok(f64::from(group.processes)));
+    for (signal, measured) in &group.figures {
+        builder.put(*signal, node, *measured);
     }
     for (source, text) in &group.evidence {
         builder.evidence(source, text, [node]);

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use schemas::{EdgeKind, Node, NodeKind};
+use signals::entity::FILESYSTEM_ROLE;
 
 use crate::{
     collect::{
@@ -46,7 +47,7 @@ fn add_one(builder: &mut Builder, filesystem: &Filesystem) -> i32 {
         id: format!("m:{major}:{minor}"),
         kind: NodeKind::File,
         // The prefix distinguishes it from an open directory.
-        role: format!("filesystem {}", role::file_role(&filesystem.path)),
+        role: format!("{FILESYSTEM_ROLE}{}", role::file_role(&filesystem.path)),
         name: filesystem.path.clone(),
         path: Some(filesystem.path.clone()),
         ..Node::default()

@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 
 use hostread::{Seen, parse::syscall};
 use schemas::{Node, NodeKind};
+use signals::Signal;
 
 use super::{MAX_PEERS, SweepFacts, unless_hidden};
 use crate::{
     collect::{
         files::Handles,
-        measure::{IntoMeasured, Measure, Measured, Reason},
+        measure::{IntoMeasured, Measured, Reason},
         process::{Process, Since},
         rates::Rates,
     },
@@ -45,16 +46,16 @@ pub fn add(builder: &mut Builder, facts: &SweepFacts<'_>) -> Vec<i32> {
         put_figures(builder, node, process, facts.page);
         put_state(builder, node, process.state);
         if let Some(new_process_rates) = facts.new_process_rates.get(at) {
-            builder.put(Measure::Forks, node, *new_process_rates);
+            builder.put(Signal::Forks, node, *new_process_rates);
         }
-        builder.put(Measure::Filled, node, filled(process, facts.filesystems.filled_by(at)));
+        builder.put(Signal::FilesystemGrowth, node, filled(process, facts.filesystems.filled_by(at)));
         let stall = stalls.get(&at).copied().unwrap_or_default();
         let coverage_of_tasks = coverage_of_tasks(process, facts.skipped_threads.contains_key(&at));
         put_waits(builder, node, process, facts.locks, &blocks.of_process(at), &stall, coverage_of_tasks);
         let stats = stats(facts, at, process);
         put_connections(builder, node, stats);
         let futex = facts.contended_futexes.iter().find(|futex| futex.process == at);
-        builder.put(Measure::FutexWaitMs, node, futex_wait_ms(coverage_of_tasks, stats, futex));
+        builder.put(Signal::FutexWaitMs, node, futex_wait_ms(coverage_of_tasks, stats, futex));
     }
     nodes
 }
@@ -74,40 +75,40 @@ fn node(process: &Process) -> Node {
 }
 
 fn put_rates(builder: &mut Builder, node: i32, rates: &Rates, page: f64) {
-    let figures: [(Measure, Measured); 14] = [
-        (Measure::CpuPct, rates.cpu_pct),
-        (Measure::CpuSystemPct, rates.system_pct),
-        (Measure::ChildrenCpuPct, rates.children_pct),
-        (Measure::MemoryGrowth, rates.private_pages.map(|pages| pages * page)),
-        (Measure::MinorFaults, rates.minor_faults),
-        (Measure::ChildrenFaults, rates.children_faults),
-        (Measure::MajorFaults, rates.major_faults),
-        (Measure::RunDelayPct, rates.run_delay_pct),
-        (Measure::BlockDelayPct, rates.block_delay_pct),
-        (Measure::Switches, rates.switches),
-        (Measure::ReadBytes, rates.read_bytes),
-        (Measure::WriteBytes, rates.write_bytes),
-        (Measure::Written, rates.written),
-        (Measure::FailingWrites, rates.failing_writes),
+    let figures: [(Signal, Measured); 14] = [
+        (Signal::CpuPct, rates.cpu_pct),
+        (Signal::CpuSystemPct, rates.system_pct),
+        (Signal::ChildrenCpuPct, rates.children_pct),
+        (Signal::MemoryGrowth, rates.private_pages.map(|pages| pages * page)),
+        (Signal::MinorFaults, rates.minor_faults),
+        (Signal::ChildrenMinorFaults, rates.children_faults),
+        (Signal::MajorFaults, rates.major_faults),
+        (Signal::RunDelayPct, rates.run_delay_pct),
+        (Signal::BlockDelayPct, rates.block_delay_pct),
+        (Signal::Timeslices, rates.switches),
+        (Signal::ReadBytes, rates.read_bytes),
+        (Signal::WriteBytes, rates.write_bytes),
+        (Signal::WriteCallBytes, rates.written),
+        (Signal::FailedWrites, rates.failing_writes),
     ];
-    for (measure, measured) in figures {
-        builder.put(measure, node, measured);
+    for (signal, measured) in figures {
+        builder.put(signal, node, measured);
     }
 }
 
 fn put_figures(builder: &mut Builder, node: i32, process: &Process, page: f64) {
     let sockets = readable_handles(process).map(|handles| handles.sockets().count() as f64);
     let fds = process.handles.as_ref().map(|handles| handles.numbers.len() as f64).measured();
-    let figures: [(Measure, Measured); 6] = [
-        (Measure::MemoryRss, process.memory.measured().map(|memory| memory.resident as f64 * page)),
-        (Measure::Threads, Ok(process.threads as f64)),
-        (Measure::Fds, fds),
-        (Measure::FdsPct, share_of_limit(fds, process.limits.open_files)),
-        (Measure::Sockets, sockets),
-        (Measure::OomScore, process.limits.oom_score.measured().map(|score| score as f64)),
+    let figures: [(Signal, Measured); 6] = [
+        (Signal::MemoryRss, process.memory.measured().map(|memory| memory.resident as f64 * page)),
+        (Signal::Threads, Ok(process.threads as f64)),
+        (Signal::Fds, fds),
+        (Signal::FdsPct, share_of_limit(fds, process.limits.open_files)),
+        (Signal::Sockets, sockets),
+        (Signal::OomScore, process.limits.oom_score.measured().map(|score| score as f64)),
     ];
-    for (measure, measured) in figures {
-        builder.put(measure, node, measured);
+    for (signal, measured) in figures {
+        builder.put(signal, node, measured);
     }
 }
 
@@ -135,14 +136,14 @@ fn share_of_limit(used: Measured, limit: Seen<Option<u64>>) -> Measured {
 fn put_state(builder: &mut Builder, node: i32, state: u8) {
     // The case differs: `T` is stopped by a signal, `t` by a tracer.
     let flags = [
-        (Measure::Running, b'R'),
-        (Measure::DiskWait, b'D'),
-        (Measure::Stopped, b'T'),
-        (Measure::Traced, b't'),
-        (Measure::Zombie, b'Z'),
+        (Signal::Running, b'R'),
+        (Signal::DiskWait, b'D'),
+        (Signal::Stopped, b'T'),
+        (Signal::Traced, b't'),
+        (Signal::Zombie, b'Z'),
     ];
-    for (measure, letter) in flags {
-        builder.put(measure, node, Ok(f64::from(u8::from(state == letter))));
+    for (signal, letter) in flags {
+        builder.put(signal, node, Ok(f64::from(u8::from(state == letter))));
     }
 }
 
@@ -171,15 +172,15 @@ fn put_waits(
     coverage_of_tasks: Result<(), Reason>,
 ) {
     let is_opaque = process.is_opaque();
-    let figures: [(Measure, Measured); 5] = [
-        (Measure::BlockedMs, unless_hidden(blocks.blocked_ms, is_opaque && locks.may_hide_waits)),
-        (Measure::WriteWaitMs, longest(stalls.write_ms, coverage_of_tasks)),
-        (Measure::ReadWaitMs, longest(stalls.read_ms, coverage_of_tasks)),
-        (Measure::BlocksMs, unless_hidden(blocks.blocks_ms, is_opaque && locks.may_hide_holders)),
-        (Measure::BlocksTasks, unless_hidden(blocks.blocks_tasks, is_opaque && locks.may_hide_holders)),
+    let figures: [(Signal, Measured); 5] = [
+        (Signal::BlockedMs, unless_hidden(blocks.blocked_ms, is_opaque && locks.may_hide_waits)),
+        (Signal::WriteWaitMs, longest(stalls.write_ms, coverage_of_tasks)),
+        (Signal::ReadWaitMs, longest(stalls.read_ms, coverage_of_tasks)),
+        (Signal::BlocksOthersMs, unless_hidden(blocks.blocks_ms, is_opaque && locks.may_hide_holders)),
+        (Signal::BlocksOthersTasks, unless_hidden(blocks.blocks_tasks, is_opaque && locks.may_hide_holders)),
     ];
-    for (measure, measured) in figures {
-        builder.put(measure, node, measured);
+    for (signal, measured) in figures {
+        builder.put(signal, node, measured);
     }
 }
 
@@ -206,14 +207,14 @@ fn futex_wait_ms(
 }
 
 fn put_connections(builder: &mut Builder, node: i32, stats: Result<ConnectionStats, Reason>) {
-    let figures: [(Measure, Measured); 4] = [
-        (Measure::Connections, stats.map(|stats| stats.clients as f64)),
-        (Measure::AnswerWaitMs, stats.map(|stats| stats.response_wait_ms)),
-        (Measure::OwingMs, stats.map(|stats| stats.pending_request_ms)),
-        (Measure::UnreadMs, stats.map(|stats| stats.unread_ms)),
+    let figures: [(Signal, Measured); 4] = [
+        (Signal::Connections, stats.map(|stats| stats.clients as f64)),
+        (Signal::ResponseWaitMs, stats.map(|stats| stats.response_wait_ms)),
+        (Signal::RequestPendingMs, stats.map(|stats| stats.pending_request_ms)),
+        (Signal::UnreadMs, stats.map(|stats| stats.unread_ms)),
     ];
-    for (measure, measured) in figures {
-        builder.put(measure, node, measured);
+    for (signal, measured) in figures {
+        builder.put(signal, node, measured);
     }
 }
 
