@@ -1,4 +1,5 @@
-//! What there is on the host: processes, files, control groups, filesystems, and the host's own resources.
+//! Facts about the host: processes, files, control groups, filesystems, and the host's own
+//! resources.
 
 pub mod cgroups;
 pub mod container;

@@ -1,35 +1,39 @@
-//! What the producer is told.
+//! Settings of the producer.
 
 use std::{path::PathBuf, time::Duration};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// `[sweep]`: how to look at the host.
+/// `[sweep]`: how to read the host.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct SweepConfig {
-    /// Time between the starts of two sweeps. Shorter catches briefer trouble and costs CPU. At least `50ms`.
+    /// Time between the starts of two sweeps. Shorter intervals catch shorter events and cost more
+    /// CPU. At least `50ms`.
     #[serde(with = "humantime_serde")]
     #[schemars(with = "String", extend("format" = "duration"))]
     pub interval: Duration,
-    /// Where the `proc` file system is mounted: `/proc`, or for a producer in a container the host's (`/host/proc`).
+    /// Mount point of the `proc` filesystem: `/proc`, or `/host/proc` for a producer in a container
+    /// that has the host's mounted there.
     pub proc: PathBuf,
-    /// Where the hierarchies of control groups are mounted: `/sys/fs/cgroup`, or for a producer in a container the host's
-    /// (`/host/sys/fs/cgroup`).
+    /// Mount point of the control group hierarchies: `/sys/fs/cgroup`, or `/host/sys/fs/cgroup` for
+    /// a producer in a container that has the host's mounted there.
     pub cgroup: PathBuf,
-    /// The most CPU time that deep reads may take, in percent of one core: a look at each thread that is not a main thread, in search
-    /// of those that wait. Threads beyond are counted as not covered and come first in the next sweep. At most `100`.
+    /// Maximum CPU time, in percent of one core, for reading the state of threads other than main
+    /// threads, to find those that wait. Threads beyond it are reported as not covered and are read
+    /// first in the next sweep. At most `100`.
     pub deep_cpu_percent: u32,
-    /// Whether the files of all processes are read in every sweep. Else those of a process that has not run since the sweep before, which
-    /// cannot have changed, are read again only now and then.
+    /// Read the open files of all processes in every sweep. By default, the files of a process that
+    /// has not run since the previous sweep, which cannot have changed, are read again only in one
+    /// of 16 sweeps.
     pub reread: bool,
-    /// Whether the arguments of processes are sent too, as evidence: of each at most 512 bytes, without what is or may be a
-    /// secret. No list of what stands before a secret is complete, so leave it off where snapshots go further than those
-    /// who may see the arguments anyway.
+    /// Publish the command lines of processes as evidence, at most 512 bytes each, without the
+    /// parts that are or may be secrets. No list of words that precede a secret is complete: leave
+    /// this off if snapshots reach people who may not see the command lines on the host.
     pub arguments: bool,
-    /// The most bytes of snapshots that wait while the bus is slow or away. Beyond that the oldest are dropped and
-    /// counted; the newest always waits.
+    /// Maximum bytes of snapshots that are queued while the bus is slow or unavailable. Beyond it,
+    /// the oldest are dropped and counted. The newest is always kept.
     pub queue_bytes: u64,
 }
 
@@ -48,12 +52,13 @@ impl Default for SweepConfig {
 }
 
 impl SweepConfig {
-    pub(crate) const SHORTEST: Duration = Duration::from_millis(50);
+    pub(crate) const MIN_INTERVAL: Duration = Duration::from_millis(50);
 
-    /// What is wrong with the settings, as pairs of a key within this section and a sentence. Does no I/O.
+    /// Returns all problems of the settings, as pairs of a key in this section and a sentence. Does
+    /// no I/O.
     pub fn problems(&self) -> Vec<(&'static str, String)> {
         let mut problems = Vec::new();
-        if self.interval < Self::SHORTEST {
+        if self.interval < Self::MIN_INTERVAL {
             problems.push(("interval", format!("must be at least 50ms, found {:?}", self.interval)));
         }
         if self.deep_cpu_percent > 100 {
@@ -68,22 +73,22 @@ impl SweepConfig {
     }
 }
 
-/// A producer: whose host it watches, how, and what it never shows.
+/// The host that a producer watches, how it reads it, and what it never shows.
 #[derive(Clone, Debug, Default)]
 pub struct Producer {
-    /// Host id; the key of its records.
+    /// Id of the host, the key of its records.
     pub host: String,
-    /// The group of like hosts that share a model.
+    /// Id of the group of similar hosts that share a model.
     pub cohort: String,
-    /// How to look.
+    /// How to read the host.
     pub sweep: SweepConfig,
-    /// Local Detective's own data; files at or below these paths are never shown.
+    /// Paths of Local Detective's own data. Files at or below them are never shown.
     pub own_paths: Vec<PathBuf>,
 }
 
 impl Producer {
-    /// A producer of this machine. An empty `host` is the system's name of it, an empty `cohort` the host: a group of
-    /// its own.
+    /// Returns a producer for this host. An empty `host` defaults to the system's host name, an
+    /// empty `cohort` to the host: a cohort of its own.
     pub fn new(host: &str, cohort: &str, sweep: SweepConfig, own_paths: Vec<PathBuf>) -> Producer {
         let or = |given: &str, other: String| if given.is_empty() { other } else { given.to_owned() };
         let host = or(host, rustix::system::uname().nodename().to_string_lossy().into_owned());
@@ -97,7 +102,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_problem_is_told_at_once() {
+    fn all_problems_are_reported_at_once() {
         let sweep = SweepConfig {
             interval: Duration::from_millis(1),
             proc: PathBuf::from("proc"),
@@ -110,14 +115,14 @@ mod tests {
     }
 
     #[test]
-    fn a_host_without_a_name_has_the_systems_and_one_without_a_cohort_is_its_own() {
-        let of = |host, cohort| {
+    fn the_host_defaults_to_the_system_name_and_the_cohort_to_the_host() {
+        let names = |host, cohort| {
             let producer = Producer::new(host, cohort, SweepConfig::default(), Vec::new());
             (producer.host, producer.cohort)
         };
-        assert_eq!(of("a", "b"), ("a".into(), "b".into()));
-        assert_eq!(of("a", ""), ("a".into(), "a".into()));
-        let (host, cohort) = of("", "");
+        assert_eq!(names("a", "b"), ("a".into(), "b".into()));
+        assert_eq!(names("a", ""), ("a".into(), "a".into()));
+        let (host, cohort) = names("", "");
         assert!(!host.is_empty() && host == cohort);
     }
 }

@@ -1,53 +1,54 @@
-//! What can go wrong.
+//! Errors of the producer.
 
 use hostread::HostReadError;
 use thiserror::Error;
 
-/// Why there is no snapshot.
+/// Reason why there is no snapshot.
 #[derive(Debug, Error)]
 pub enum ProducerError {
     /// The host, or a recording of it, cannot be read.
     #[error(transparent)]
     Host(#[from] HostReadError),
-    /// The settings cannot be followed.
-    #[error("settings cannot be followed: {}", problems.join("; "))]
+    /// The settings are invalid.
+    #[error("invalid settings: {}", problems.join("; "))]
     Settings {
-        /// A sentence each.
+        /// One sentence per problem.
         problems: Vec<String>,
     },
     /// A sweep ended in a panic.
     #[error("the sweep ended in a panic")]
     Panicked {
-        /// What the runtime said.
+        /// Error of the runtime.
         source: tokio::task::JoinError,
     },
-    /// A snapshot cannot be written as a record.
-    #[error("a snapshot cannot be written as a record")]
+    /// A snapshot cannot be encoded as a record.
+    #[error("cannot encode the snapshot as a record")]
     Record(#[from] schemas::CodecError),
-    /// A file of raw reads does not tell how the sweeps were made.
-    #[error("the file of raw reads does not begin with the settings of its sweeps: {reason}")]
+    /// A recording of raw reads does not start with the settings of its sweeps.
+    #[error("expected settings at the start of the recording: {reason}")]
     NoSettings {
-        /// What is wrong with them.
+        /// What is missing or invalid.
         reason: String,
     },
-    /// The bus has stopped for good.
+    /// The bus has stopped permanently.
     #[error(transparent)]
     Bus(#[from] bus::BusError),
 }
 
 impl ProducerError {
-    /// What the person at the keyboard can do about it.
+    /// Returns what the user can do about the error.
     pub fn hint(&self) -> Option<&'static str> {
         match self {
             ProducerError::Host(error) => error.hint(),
-            ProducerError::Settings { .. } => Some("correct `[sweep]` in the configuration"),
+            ProducerError::Settings { .. } => Some("correct `[sweep]` in the settings"),
             ProducerError::NoSettings { .. } => Some("play it with the version of Local Detective that recorded it"),
             ProducerError::Panicked { .. } | ProducerError::Record(_) => None,
             ProducerError::Bus(error) => error.hint(),
         }
     }
 
-    /// Whether it is the recording that failed, and not what was or is to be recorded: then there is no use in going on.
+    /// Returns whether writing or reading the recording failed, not reading the host. Later sweeps
+    /// would then fail too.
     pub fn is_about_the_tape(&self) -> bool {
         match self {
             ProducerError::Host(error) => error.is_about_the_tape(),

@@ -1,27 +1,43 @@
-//! Watches one host through `/proc` and the kernel's socket listing, and reports what it saw.
+//! Watches one host through `/proc`, control groups and the kernel's socket listing, and publishes
+//! a snapshot of it at each interval.
 //!
-//! **Promises:** an edge is sent only if both its ends were seen in one sweep; what could not be read is missing with
-//! a reason, never zero; a process is told from every other by its id and its start time; a sweep never waits for a
-//! server, or for a process's memory, that does not answer. Of a process's arguments only the base name of an
-//! interpreter's script and words from fixed lists are sent, of its environment only the names of its container's host,
-//! pod and namespace; where it is told to send all arguments, secrets are not.
+//! **Promises:** An edge is published only if one sweep saw both of its ends. Unreadable values are
+//! missing with a reason, never zero. A process is identified by its pid and start time. A sweep
+//! never waits for a server, or for a process's memory, that does not answer. From a process's
+//! arguments, only the base name of an interpreter's script and words from fixed lists are
+//! published; from its environment, only the names of its container's host, pod and namespace. If
+//! the settings ask for full command lines, secrets are removed from them.
 //!
-//! **Never:** no features, no models, no scores. Judgement lives downstream, so a compromised host cannot vouch for
-//! itself. Local Detective's own processes and data are not shown.
+//! **Never:** No features, models or scores. Detection happens downstream, so a compromised host
+//! cannot declare itself healthy. Local Detective's own processes and data are never shown.
 //!
-//! Edges go from the one that depends to what it depends on: `parent` from child to parent, `opens` from a process to
-//! a file or to the endpoint that it listens at, `connects` from a client to its server's process (to the endpoint if
-//! that is all that is known), `pipes` from reader to writer, `member-of` from a process to its control group and from that to
-//! one around it that has limits, `waits-for` from the one that waits for a lock, or to be read from, to the one that holds it,
-//! or should read, and from the one that waits to write to the frozen filesystem. A filesystem is a node of kind `file`;
-//! those who write to it `opens` link to it, and while it is full or frozen the files on it are `member-of` it.
+//! Edges point from the dependent node to the node that it depends on:
 //!
-//! - [`config`]: what the producer is told; [`settings`]: what the program `detective-producer` reads
-//! - `collect`: what there is: processes, files, control groups, filesystems, the host's own resources
-//! - `relate`: how they relate: who holds, who waits, who talks to whom
-//! - `emit`: facts and relations as a snapshot, and its way to the bus
-//! - [`sweep`]: one sweep after another: collects, relates and emits; [`run`]: sweeps at an interval
-//! - [`playback`]: makes the sweeps of a recording once more; a recording begins with a `preamble`
+//! | kind | from | to |
+//! |---|---|---|
+//! | `parent` | child process | parent process |
+//! | `opens` | process | file, endpoint that it listens on, filesystem that it writes to |
+//! | `connects` | client | server process, or its endpoint if the process is unknown |
+//! | `pipes` | reader of a pipe | its writer |
+//! | `member-of` | process | its control group |
+//! | `member-of` | control group | the next group around it that has limits or is frozen |
+//! | `member-of` | file | the full or frozen filesystem that it is on |
+//! | `holds-lock`, `waits-lock` | process | the locked file |
+//! | `waits-for` | process that waits for a lock, or for its data to be read | holder, or reader |
+//! | `waits-for` | process that waits to write | the frozen filesystem |
+//!
+//! There is one `connects` edge per pair of nodes; its `count` is the number of their connections.
+//! It is 1 on all other edges. A filesystem is a node of kind `file`.
+//!
+//! - [`config`]: settings of the producer; [`settings`]: settings of the program
+//!   `detective-producer`
+//! - `collect`: reads facts: processes, files, control groups, filesystems, the host's own
+//!   resources
+//! - `relate`: derives relations: who holds, who waits, who is connected to whom
+//! - `emit`: turns facts and relations into a snapshot and delivers it to the bus
+//! - [`sweep`]: makes one snapshot after another: collects, relates, emits; [`run`]: sweeps at an
+//!   interval
+//! - [`playback`]: repeats the sweeps of a recording; a recording starts with a `preamble`
 
 pub mod config;
 pub mod error;

@@ -1,4 +1,4 @@
-//! `detective-producer`: watches this host and publishes what it sees.
+//! `detective-producer`: watches this host and publishes snapshots of it.
 
 use std::{process::ExitCode, sync::Arc};
 
@@ -9,10 +9,10 @@ use tokio_util::sync::CancellationToken;
 
 const PROGRAM: Program = Program {
     name: "detective-producer",
-    about: "Watches this host through /proc and publishes what it sees, for detective-scorer.",
+    about: "Watches this host through /proc and publishes snapshots of it for detective-scorer.",
     examples: "  \
   detective-producer --config /etc/detective.toml
-  detective-producer --data /var/lib/detective    on the embedded bus, with a scorer and a trainer beside it
+  detective-producer --data /var/lib/detective    use the embedded bus, together with a scorer and a trainer
   DETECTIVE__BUS__KIND=kafka DETECTIVE__BUS__KAFKA__BROKERS=kafka:9092 detective-producer",
 };
 
@@ -25,7 +25,7 @@ async fn run(config: Config, _: NoFlags, shutdown: CancellationToken) -> anyhow:
     let opened = retry::until_success("open the bus", &shutdown, open, BusError::is_transient, BusError::hint);
     let Some(bus) = opened.await? else { return Ok(()) };
     let producer = config.producer();
-    tracing::info!(host = producer.host, cohort = producer.cohort, "watching");
+    tracing::info!(host = producer.host, cohort = producer.cohort, "watching host");
     let outcome = producer::run(producer, Arc::clone(&bus), shutdown).await;
     bus.close().await;
     outcome.hint_from(ProducerError::hint)

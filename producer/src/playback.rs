@@ -1,4 +1,4 @@
-//! The snapshots that a recording of raw reads gives: the sweeps made once more, from what was answered then.
+//! Snapshots of a recording of raw reads: the sweeps are repeated with the recorded answers.
 
 use std::path::Path;
 
@@ -7,17 +7,18 @@ use schemas::GraphSnapshot;
 
 use crate::{Producer, ProducerError, Sweeper};
 
-/// The sweeps of a recording, one after another, to the byte as they were made. A sweep that failed then is passed over.
+/// Iterator over the snapshots of a recording, byte for byte as they were made. Sweeps that failed
+/// are skipped.
 pub struct Playback {
     sweeper: Sweeper,
     is_over: bool,
 }
 
 impl Playback {
-    /// Plays a file that a recording tape wrote.
+    /// Opens a file that a recording tape wrote.
     ///
     /// # Errors
-    /// If it is no such file, or one of another version.
+    /// If the file is not a recording, or is one of another version.
     pub fn open(path: &Path) -> Result<Playback, ProducerError> {
         Playback::from_tape(Tape::open(path)?)
     }
@@ -25,14 +26,14 @@ impl Playback {
     /// Plays a tape.
     ///
     /// # Errors
-    /// If it does not begin as a recording does.
+    /// If the tape does not start with a preamble.
     pub fn from_tape(tape: Tape) -> Result<Playback, ProducerError> {
-        // The recording's own settings take the place of these.
+        // The settings of the recording replace these.
         Ok(Playback { sweeper: Sweeper::with_tape(Producer::default(), tape)?, is_over: false })
     }
 }
 
-/// Ends behind the last whole sweep, or with the error that says what there is in place of one.
+/// Ends after the last complete sweep, or with the error of an incomplete one.
 impl Iterator for Playback {
     type Item = Result<GraphSnapshot, ProducerError>;
 

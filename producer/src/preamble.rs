@@ -1,4 +1,5 @@
-//! What a recording of raw reads begins with: whose they are, and with which settings they were made.
+//! First entry of a recording of raw reads: the host, and the settings that the sweeps were made
+//! with.
 
 use std::path::PathBuf;
 
@@ -7,12 +8,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Producer, ProducerError, SweepConfig};
 
-/// The question that is asked before all others.
+/// Key of the entry. It is requested from the tape before all others.
 const QUESTION: &str = "producer";
 
 #[derive(Serialize, Deserialize)]
 struct Preamble {
-    // Of Local Detective; for those who wonder why a recording does not fit.
+    // Version of Local Detective that made the recording, for error messages about incompatible
+    // recordings.
     version: String,
     host: String,
     cohort: String,
@@ -20,24 +22,24 @@ struct Preamble {
     sweep: SweepConfig,
 }
 
-/// The settings to go by: those that are given, which a recording begins with, or those that a recording began with.
+/// Returns the settings of the sweeps. On a live or recording tape these are `given`, which are
+/// recorded; on a playing tape, those of the recording.
 ///
 /// # Errors
-/// If a recording does not tell them, or they cannot be written down.
+/// If the recording does not start with settings, or `given` cannot be serialized.
 pub fn settings(given: Producer, tape: &Tape) -> Result<Producer, ProducerError> {
     let mut bytes = Vec::new();
     if tape.is_playback() {
         return match tape.bytes(QUESTION, "", &mut bytes, |_| Seen::Gone) {
-            Seen::Here(()) => played(&bytes, tape),
-            _ => Err(ProducerError::NoSettings { reason: "they are not there".to_owned() }),
+            Seen::Here(()) => from_recording(&bytes, tape),
+            _ => Err(ProducerError::NoSettings { reason: "the settings are missing".to_owned() }),
         };
     }
     let own_paths = real_paths(&given.own_paths);
     let Producer { host, cohort, sweep, .. } = given;
     let preamble = Preamble { version: env!("CARGO_PKG_VERSION").to_owned(), host, cohort, own_paths, sweep };
-    let written = serde_json::to_vec(&preamble).map_err(|error| ProducerError::Settings {
-        problems: vec![format!("`sweep` cannot be written down: {error}")],
-    })?;
+    let written = serde_json::to_vec(&preamble)
+        .map_err(|error| ProducerError::Settings { problems: vec![format!("cannot serialize `sweep`: {error}")] })?;
     tape.bytes(QUESTION, "", &mut bytes, |buffer| {
         buffer.extend_from_slice(&written);
         Seen::Here(())
@@ -45,14 +47,15 @@ pub fn settings(given: Producer, tape: &Tape) -> Result<Producer, ProducerError>
     Ok(preamble.into_producer())
 }
 
-fn played(bytes: &[u8], tape: &Tape) -> Result<Producer, ProducerError> {
+fn from_recording(bytes: &[u8], tape: &Tape) -> Result<Producer, ProducerError> {
     let preamble: Preamble =
         serde_json::from_slice(bytes).map_err(|error| ProducerError::NoSettings { reason: error.to_string() })?;
     tape.set_recorder_version(&preamble.version);
     Ok(preamble.into_producer())
 }
 
-/// Open files are told by their absolute and real paths; in text, as the kernel's links are.
+/// Returns the paths as absolute and as real paths. The kernel links open files by their real
+/// paths.
 fn real_paths(paths: &[PathBuf]) -> Vec<String> {
     let absolute: Vec<PathBuf> = paths.iter().filter_map(|path| std::path::absolute(path).ok()).collect();
     let real = absolute.iter().filter_map(|path| path.canonicalize().ok());

@@ -1,9 +1,9 @@
-//! Sweeps at an interval until told to stop, and leaves the snapshots to the one who delivers them.
+//! Sweeps at an interval until shutdown, and passes the snapshots to delivery.
 
 use std::{pin::pin, sync::Arc, time::Duration};
 
 use bus::{Bus, Record};
-use service::report::chain;
+use service::OutageLog;
 use tokio::{
     sync::mpsc,
     time::{MissedTickBehavior, timeout},
@@ -15,28 +15,29 @@ use crate::{
     emit::{delivery::deliver, outbox::Outbox, record},
 };
 
-/// How long what still waits at the end is tried to be delivered.
-const TIME_TO_DELIVER: Duration = Duration::from_secs(2);
+/// Time to deliver queued snapshots at shutdown.
+const SHUTDOWN_DELIVERY_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Watches a host until `shutdown`.
 ///
-/// A sweep that fails is told once, and so is the recovery; the loop goes on. While the bus is slow or away, sweeps keep
-/// their interval, and up to `sweep.queue_bytes` of snapshots wait. Those that are dropped or never came to be are counted:
-/// the next sweep's snapshot carries the count in its coverage, as signal `snapshot`.
+/// When sweeps fail, the first failure and the recovery are logged; the loop continues. While the
+/// bus is slow or unavailable, sweeps keep their interval, and up to `sweep.queue_bytes` of
+/// snapshots are queued. Snapshots that are dropped or could not be made are counted: the next
+/// snapshot carries the count in its coverage, as signal `snapshot`.
 ///
 /// # Errors
-/// If the settings cannot be followed, the root is no `proc` file system, a sweep panics, or the bus has stopped for
-/// good.
+/// If the settings are invalid, the root is not a `proc` filesystem, a sweep panics, or the bus has
+/// stopped permanently.
 pub async fn run(producer: Producer, bus: Arc<dyn Bus>, shutdown: CancellationToken) -> Result<(), ProducerError> {
     let outbox = Outbox::new(producer.sweep.queue_bytes);
     let mut delivering = pin!(deliver(&outbox, bus.as_ref(), &shutdown));
     let swept = tokio::select! {
-        swept = sweep_on(producer, &outbox, &shutdown) => swept,
+        swept = sweep_at_interval(producer, &outbox, &shutdown) => swept,
         stopped = &mut delivering => return Ok(stopped?),
     };
     outbox.close();
-    // What is on its way when the time is up may or may not arrive; the next run is another one.
-    let _ = timeout(TIME_TO_DELIVER, delivering).await;
+    // A snapshot in transit at the timeout may or may not arrive. The next run has another id.
+    let _ = timeout(SHUTDOWN_DELIVERY_TIMEOUT, delivering).await;
     let snapshots = outbox.n_undelivered();
     if snapshots > 0 {
         tracing::warn!(snapshots, "snapshots were not delivered");
@@ -44,68 +45,51 @@ pub async fn run(producer: Producer, bus: Arc<dyn Bus>, shutdown: CancellationTo
     swept
 }
 
-/// Sweeps at the interval, whatever becomes of the snapshots.
-async fn sweep_on(producer: Producer, outbox: &Outbox, shutdown: &CancellationToken) -> Result<(), ProducerError> {
-    let mut interval = tokio::time::interval(producer.sweep.interval.max(crate::SweepConfig::SHORTEST));
+/// Sweeps at the interval, independently of delivery.
+async fn sweep_at_interval(
+    producer: Producer,
+    outbox: &Outbox,
+    shutdown: &CancellationToken,
+) -> Result<(), ProducerError> {
+    let mut interval = tokio::time::interval(producer.sweep.interval.max(crate::SweepConfig::MIN_INTERVAL));
     interval.set_missed_tick_behavior(MissedTickBehavior::Skip);
-    let (ask, asked) = mpsc::channel(1);
-    let (answer, mut swept) = mpsc::channel(1);
-    // All sweeps are on one thread: what the allocator keeps for the next one it keeps once, and not for each thread.
-    let sweeping = tokio::task::spawn_blocking(move || sweep_when(producer, asked, &answer));
-    let mut trouble = Trouble::default();
+    let (requester, requests) = mpsc::channel(1);
+    let (results, mut swept) = mpsc::channel(1);
+    // Run all sweeps on one thread, so that the allocator caches memory once and not per thread.
+    let sweeping = tokio::task::spawn_blocking(move || sweep_on_request(producer, requests, &results));
+    let mut outage = OutageLog::new("sweep the host");
     while shutdown.run_until_cancelled(interval.tick()).await.is_some() {
         let reported_drops = outbox.take_unreported();
-        if ask.send(reported_drops).await.is_err() {
+        if requester.send(reported_drops).await.is_err() {
             break;
         }
         match swept.recv().await {
             Some(Ok(record)) => {
-                trouble.over();
+                outage.succeeded();
                 outbox.push(record, reported_drops);
             }
             Some(Err(error)) => {
-                trouble.on(&error);
-                outbox.miss(reported_drops);
+                outage.failed(&error, error.hint());
+                outbox.record_missed(reported_drops);
             }
             None => break,
         }
     }
-    drop(ask);
+    drop(requester);
     sweeping.await.map_err(|source| ProducerError::Panicked { source })?
 }
 
-/// Sweeps each time that it is asked to, by how many dropped snapshots are to be told of.
-fn sweep_when(
+/// Sweeps once per request. A request is the number of dropped snapshots that the next snapshot
+/// reports.
+fn sweep_on_request(
     producer: Producer,
-    mut asked: mpsc::Receiver<i64>,
-    answer: &mpsc::Sender<Result<Record, ProducerError>>,
+    mut requests: mpsc::Receiver<i64>,
+    results: &mpsc::Sender<Result<Record, ProducerError>>,
 ) -> Result<(), ProducerError> {
     let mut sweeper = Sweeper::new(producer)?;
-    while let Some(reported_drops) = asked.blocking_recv() {
+    while let Some(reported_drops) = requests.blocking_recv() {
         let swept = sweeper.sweep().and_then(|snapshot| Ok(record::with_drop_count(snapshot, reported_drops)?));
-        let _ = answer.blocking_send(swept);
+        let _ = results.blocking_send(swept);
     }
     Ok(())
-}
-
-/// Sweeps that fail again and again are told once, and once that it is over.
-#[derive(Default)]
-struct Trouble {
-    times: u64,
-}
-
-impl Trouble {
-    fn on(&mut self, error: &ProducerError) {
-        if self.times == 0 {
-            tracing::warn!(error = %chain(error), "a sweep failed; trying on");
-        }
-        self.times += 1;
-    }
-
-    fn over(&mut self) {
-        if self.times > 0 {
-            tracing::info!(failures = self.times, "sweeps work again");
-        }
-        self.times = 0;
-    }
 }

@@ -1,4 +1,4 @@
-//! What the program `detective-producer` reads, of a file that all programs share.
+//! Settings of the program `detective-producer`, read from a file that all programs share.
 
 use bus::BusConfig;
 use schemars::JsonSchema;
@@ -7,17 +7,18 @@ use service::{Problems, Settings};
 
 use crate::{Producer, SweepConfig};
 
-/// The producer's part of the settings.
+/// Sections of the settings file that the producer reads.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
     /// Id of this host. Empty: its host name.
     pub host: String,
-    /// The group of like hosts that share a model. Empty: the host's id, a group of its own.
+    /// Id of the group of similar hosts that share a model. Empty: the id of the host, a cohort of
+    /// its own.
     pub cohort: String,
     /// How programs exchange records.
     pub bus: BusConfig,
-    /// How to look at the host.
+    /// How to read the host.
     pub sweep: SweepConfig,
 }
 
@@ -31,7 +32,7 @@ impl Settings for Config {
 }
 
 impl Config {
-    /// The producer that it describes.
+    /// Returns the producer that these settings describe.
     pub fn producer(&self) -> Producer {
         Producer::new(&self.host, &self.cohort, self.sweep.clone(), vec![self.bus.path.clone()])
     }

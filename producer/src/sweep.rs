@@ -1,4 +1,4 @@
-//! One sweep after another over one host.
+//! Sweeps over one host. Each sweep produces a snapshot.
 
 mod stages;
 
@@ -18,12 +18,15 @@ use crate::{
         process_cache::ProcessInfoCache,
         processes, rates, system, tasks,
     },
-    emit::assemble::{SweepFacts, assemble},
+    emit::{
+        assemble::{SweepFacts, assemble},
+        builder::Builder,
+    },
     preamble,
     relate::{connections, futexes, lock_waits, pipes, stalls, titles},
 };
 
-/// Sweeps a host, and remembers from sweep to sweep what rates and waits need.
+/// Sweeps a host, and keeps the state that rates and waits need between sweeps.
 pub struct Sweeper {
     producer: Producer,
     root: ProcRoot,
@@ -50,13 +53,14 @@ pub struct Sweeper {
 }
 
 impl Sweeper {
-    /// Prepares to sweep the host whose `proc` file system the settings name. The run's id is random.
+    /// Returns a sweeper of the host whose `proc` filesystem the settings name. The id of the run
+    /// is random.
     pub fn new(producer: Producer) -> Result<Sweeper, ProducerError> {
         Sweeper::with_tape(producer, Tape::default())
     }
 
-    /// Prepares to sweep the host that the tape tells of: this one, recorded or not, or one that was. A recording is played with the
-    /// settings that it was made with, whatever `producer` says.
+    /// Returns a sweeper that reads through `tape`: live, recording, or playing a recording. A
+    /// recording is played with the settings that it was made with; `producer` is ignored.
     pub fn with_tape(producer: Producer, tape: Tape) -> Result<Sweeper, ProducerError> {
         let prepared = Sweeper::prepare(producer, tape.clone());
         tape.finish_sweep()?;
@@ -80,7 +84,7 @@ impl Sweeper {
         let groups = cgroups::History::new(&producer.sweep.cgroup, &root, &mut buffer);
         let ticks_per_second = number("ticks-per-second", rustix::param::clock_ticks_per_second());
         let info_cache =
-            ProcessInfoCache::new(ticks_per_second, container::LabelCache::on(host), producer.sweep.arguments);
+            ProcessInfoCache::new(ticks_per_second, container::LabelCache::new(host), producer.sweep.arguments);
         Ok(Sweeper {
             processes: processes::History::new(info_cache, ticks_per_second),
             files: FileTable::new(producer.own_paths.clone()),
@@ -107,24 +111,24 @@ impl Sweeper {
         })
     }
 
-    /// The random id of this run.
+    /// Random id of this run.
     pub fn run(&self) -> &str {
         &self.run
     }
 
-    /// Looks at the host once. The first look knows no rates.
+    /// Reads the host once. Rates are missing from the first snapshot.
     pub fn sweep(&mut self) -> Result<GraphSnapshot, ProducerError> {
-        let swept = self.read_host();
-        // What is wrong with a tape is told rather than what comes of it.
+        let swept = self.sweep_once();
+        // An error of the tape takes precedence over the errors that it causes.
         self.root.tape.finish_sweep()?;
         swept
     }
 
-    fn read_host(&mut self) -> Result<GraphSnapshot, ProducerError> {
+    fn sweep_once(&mut self) -> Result<GraphSnapshot, ProducerError> {
         let clocks = system::Clocks::read(&self.root, &mut self.buffer);
         let (began, uptime_centis) = (clocks.monotonic.0, clocks.uptime_centis);
         let mut coverage = CoverageBuilder::default();
-        let scene = processes::SweepContext {
+        let context = processes::SweepContext {
             root: &self.root,
             vantage: &self.vantage,
             began: SweepTime { wall: clocks.wall, monotonic: began },
@@ -132,27 +136,30 @@ impl Sweeper {
             sequence: self.sequence,
             reread: self.producer.sweep.reread,
         };
-        let crowd = self.processes.read(&scene, &mut self.files, &mut coverage, &mut self.buffer)?;
-        let processes = crowd.shown.as_slice();
-        coverage.add("process-hidden", Reason::Denied, crowd.hidden_tasks(&self.root, &self.vantage, &mut self.buffer));
+        let found = self.processes.read(&context, &mut self.files, &mut coverage, &mut self.buffer)?;
+        let processes = found.shown.as_slice();
+        coverage.add("process-hidden", Reason::Denied, found.hidden_tasks(&self.root, &self.vantage, &mut self.buffer));
         let listed = LockList::read(&self.root, &mut self.buffer);
         let tasks = self.tasks(processes, &listed, &mut coverage);
         let callers = stalls::callers(processes, &tasks.list);
-        let network = self.network(&crowd, &stalls::sockets(&callers), &mut coverage);
+        let network = self.network(&found, &stalls::sockets(&callers), &mut coverage);
         let ends = pipes::PipeEnds::new(processes);
         let stalls = self.stalls.update(&self.root, &callers, &ends, &network, &mut self.buffer);
-        let owes = |process| network.pending_request_ms(process) >= futexes::MIN_PENDING_REQUEST_MS;
-        let contended_futexes = self.futexes.find(&self.root, processes, &tasks.list, owes, &mut self.buffer);
+        let has_pending_request = |process| network.pending_request_ms(process) >= futexes::MIN_PENDING_REQUEST_MS;
+        let contended_futexes =
+            self.futexes.find(&self.root, processes, &tasks.list, has_pending_request, &mut self.buffer);
         let locks = self.locks(processes, &tasks.list, &listed, &mut coverage);
-        let concerned = titles::waiters_and_blockers(&locks, &stalls, &network);
-        let scene =
-            titles::TitleInputs { root: &self.root, processes, waiters_and_blockers: &concerned, network: &network };
-        let titles = self.titles.read(&scene, &mut self.processes.info_cache, &mut self.buffer);
+        let waiters_and_blockers = titles::waiters_and_blockers(&locks, &stalls, &network);
+        let inputs = titles::TitleInputs {
+            root: &self.root,
+            processes,
+            waiters_and_blockers: &waiters_and_blockers,
+            network: &network,
+        };
+        let titles = self.titles.read(&inputs, &mut self.processes.info_cache, &mut self.buffer);
         let (pipes, left_out) = ends.pairs();
         coverage.add("pipes", Reason::Off, left_out);
-        let groups = self.groups.read_all(processes, &mut self.buffer);
-        coverage.add("cgroup", Reason::Denied, groups.denied);
-        coverage.add("cgroups", Reason::Unsupported, usize::from(groups.has_no_hierarchy));
+        let groups = self.groups(processes, &mut coverage);
         let counts_delays = self.counts_delays();
         let filesystems = self.filesystems(processes, began, &mut coverage);
         let system = self.system(clocks);
@@ -164,7 +171,7 @@ impl Sweeper {
             processes,
             rates: &rates,
             skipped_threads: &tasks.skipped,
-            new_process_rates: &crowd.new_process_rates(),
+            new_process_rates: &found.new_process_rates(),
             files: &self.files,
             network: &network,
             filesystems: &filesystems,
@@ -180,25 +187,28 @@ impl Sweeper {
         if !self.root.tape.is_playback() {
             coverage.warn_denied_once(&mut self.warned_signals);
         }
-        self.processes.end_sweep(crowd, began, uptime_centis);
+        self.processes.end_sweep(found, began, uptime_centis);
+        Ok(self.snapshot(&clocks, builder, coverage))
+    }
+
+    fn snapshot(&mut self, clocks: &system::Clocks, builder: Builder, coverage: CoverageBuilder) -> GraphSnapshot {
         let (nodes, edges, columns, evidence) = builder.finish();
         let sequence = self.sequence;
         self.sequence += 1;
-        let ended_at = self.root.tape.wall_clock();
-        Ok(GraphSnapshot {
+        GraphSnapshot {
             host: self.producer.host.clone(),
             cohort: self.producer.cohort.clone(),
             boot_id: self.boot_id.clone(),
             run: self.run.clone(),
             sequence,
             started_at: clocks.wall,
-            ended_at,
+            ended_at: self.root.tape.wall_clock(),
             interval_ms: i64::try_from(self.producer.sweep.interval.as_millis()).unwrap_or(i64::MAX),
             nodes,
             edges,
             columns,
             evidence,
             coverage: coverage.finish(),
-        })
+        }
     }
 }

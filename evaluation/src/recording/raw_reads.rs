@@ -76,7 +76,11 @@ pub fn open_playback(path: &Path) -> anyhow::Result<Playback> {
     let file = file::open(path, RECORD_HINT)?;
     let cannot = || format!("cannot read `{}`", path.display());
     let hint = |error: &ProducerError| Some(error.hint().unwrap_or(RECORD_HINT));
-    Tape::play_from(file).map_err(ProducerError::from).and_then(Playback::from_tape).hint_from(hint).with_context(cannot)
+    Tape::play_from(file)
+        .map_err(ProducerError::from)
+        .and_then(Playback::from_tape)
+        .hint_from(hint)
+        .with_context(cannot)
 }
 
 /// Warns on standard error that a recording of raw reads ends within a sweep.

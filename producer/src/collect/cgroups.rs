@@ -1,5 +1,11 @@
-//! The control groups of a sweep's processes, and those around them that have limits: what they use, and how they hold up those
-//! inside.
+//! Control groups of a sweep's processes, and the groups around them that have limits or are
+//! frozen.
+//!
+//! Processes can be limited or frozen by a group around their own, as containers are by their pod:
+//! such a group is a node too, at the end of a chain of `member-of` edges. A process that the
+//! version 1 hierarchies put in different groups is a member of each. The files of each controller
+//! are read in the hierarchy that has it, version 1 or 2. Limits are read in every tenth sweep,
+//! everything else in each.
 
 mod evidence;
 mod figures;
@@ -21,36 +27,37 @@ use crate::collect::{
     process::Process,
 };
 
-/// The limits of a group are read again after so many sweeps.
+/// The limits of a group are read again after this many sweeps.
 const LIMITS_REREAD_SWEEPS: u64 = 10;
 
-/// The groups of one sweep.
+/// Control groups of one sweep.
 #[derive(Debug, Default)]
 pub struct Groups<'p> {
-    /// Those to be shown, by path.
+    /// Groups to show, ordered by path.
     pub shown: Vec<Group<'p>>,
-    /// How many are not below what is mounted, or may not be read.
+    /// Number of groups that are outside the mounted hierarchies or unreadable.
     pub denied: usize,
-    /// Whether there is no hierarchy at all.
+    /// Whether no hierarchy is mounted.
     pub has_no_hierarchy: bool,
 }
 
-/// A group that is shown.
+/// Control group to show in the snapshot.
 #[derive(Debug)]
 pub struct Group<'p> {
-    /// Its path.
+    /// Path in the hierarchy.
     pub path: &'p str,
-    /// Processes in it and in those inside it.
+    /// Number of processes in the group and in groups inside it.
     pub processes: u32,
-    /// What the container of its processes is called, if they are in one.
+    /// Name of the container of its processes, if they are in one.
     pub label: Option<&'p Label>,
-    /// What was measured.
+    /// Measured values.
     pub figures: Vec<(Signal, Measured)>,
-    /// What proves that it holds its processes up: a file, and what it says.
+    /// Lines that show that the group holds up its processes: the file, and the line.
     pub evidence: Vec<(String, String)>,
 }
 
-/// What is remembered from sweep to sweep: where to look, and what each group may do and did.
+/// State kept between sweeps: the mounted hierarchies, and the limits and last reading of each
+/// group.
 pub struct History {
     mounted: CgroupMounts,
     tape: Tape,
@@ -58,46 +65,47 @@ pub struct History {
     sweeps: u64,
 }
 
+/// Limits and last reading of a group.
 #[derive(Clone, Copy)]
 struct GroupState {
     limits: CgroupLimits,
     denied: bool,
-    // None if it was left out in that sweep.
+    // `None` if the group was skipped in that sweep.
     reading: Option<CgroupUsage>,
 }
 
-/// A group as processes tell of it.
+/// Facts about a group that come from its processes.
 #[derive(Clone, Copy, Default)]
 struct GroupMembers<'p> {
     hierarchies: Hierarchies,
     processes: u32,
     label: Option<&'p Label>,
-    // Whether there are processes in the group itself.
-    inhabited: bool,
+    // Whether a process is in the group itself, and not only in groups inside it.
+    has_processes: bool,
 }
 
 impl History {
-    /// Nothing yet, of the hierarchies that are mounted at `path`.
+    /// Returns an empty history for the hierarchies that are mounted at `path`.
     pub fn new(path: &Path, root: &ProcRoot, buffer: &mut Vec<u8>) -> History {
         let mounted = CgroupMounts::detect(path, root, buffer);
         History { mounted, tape: root.tape.clone(), groups: BTreeMap::new(), sweeps: 0 }
     }
 
-    /// Reads the groups of these processes, and those around them that have limits or are frozen.
+    /// Reads the groups of `processes`, and the groups around them that have limits or are frozen.
     pub fn read_all<'p>(&mut self, processes: &'p [Process], buffer: &mut Vec<u8>) -> Groups<'p> {
         let mut found = Groups { has_no_hierarchy: self.mounted.is_empty(), ..Groups::default() };
         let mut before = std::mem::take(&mut self.groups);
         let mut around_frozen = BTreeSet::new();
-        // From the inside out: what is around others matters if those are frozen.
+        // Inner groups come first, because the group around a frozen one must be read.
         for (path, members) in self.members(processes).into_iter().rev() {
             let (key, known) = before.remove_entry(path).unzip();
-            let is_wanted = members.inhabited || around_frozen.contains(path);
+            let is_wanted = members.has_processes || around_frozen.contains(path);
             let now = self.read(path, members.hierarchies, known, is_wanted, buffer);
             found.denied += usize::from(now.denied);
             if let Some(reading) = &now.reading {
                 let frozen = reading.is_frozen == Seen::Here(true);
                 around_frozen.extend(parent(path).filter(|_| frozen));
-                if members.inhabited || now.limits.is_any_set() || frozen {
+                if members.has_processes || now.limits.is_any_set() || frozen {
                     found.shown.push(self.group(path, &members, &now.limits, reading, known.as_ref()));
                 }
             }
@@ -108,7 +116,7 @@ impl History {
         found
     }
 
-    /// Reads a group; one that is not wanted for itself only as far as its limits ask for it.
+    /// Reads a group. Without `is_wanted`, the usage is read only if the group has limits.
     fn read(
         &self,
         path: &str,
@@ -127,10 +135,11 @@ impl History {
         GroupState { limits, denied: opened.is_denied(), reading }
     }
 
-    /// Whether the limits of that group are to be read again in this sweep; not those of all groups in the same one.
+    /// Returns whether to read the limits of the group again in this sweep. Groups are spread over
+    /// sweeps.
     fn is_limit_reread_due(&self, path: &str) -> bool {
-        let place = path.bytes().fold(0, |sum: u64, byte| sum + u64::from(byte));
-        (self.sweeps + place).is_multiple_of(LIMITS_REREAD_SWEEPS)
+        let offset = path.bytes().fold(0, |sum: u64, byte| sum + u64::from(byte));
+        (self.sweeps + offset).is_multiple_of(LIMITS_REREAD_SWEEPS)
     }
 
     fn group<'p>(
@@ -152,21 +161,21 @@ impl History {
         }
     }
 
-    /// All groups that these processes are in, and those around them.
+    /// Returns all groups that `processes` are in, and the groups around them.
     fn members<'p>(&self, processes: &'p [Process]) -> BTreeMap<&'p str, GroupMembers<'p>> {
-        let mut inhabited = BTreeMap::<&str, GroupMembers<'_>>::new();
+        let mut with_processes = BTreeMap::<&str, GroupMembers<'_>>::new();
         for info in processes.iter().map(|process| &process.info) {
             let label = info.container.as_ref().and_then(Container::label);
-            for place in info.groups.iter().filter(|place| self.is_group(&place.path)) {
-                let processes = u32::from(place.is_innermost);
-                let other = GroupMembers { hierarchies: place.hierarchies, processes, label, inhabited: true };
-                inhabited.entry(&place.path).or_default().add(&other);
+            for membership in info.groups.iter().filter(|membership| self.is_group(&membership.path)) {
+                let processes = u32::from(membership.is_innermost);
+                let other = GroupMembers { hierarchies: membership.hierarchies, processes, label, has_processes: true };
+                with_processes.entry(&membership.path).or_default().add(&other);
             }
         }
-        let mut all = inhabited.clone();
-        for (path, members) in &inhabited {
+        let mut all = with_processes.clone();
+        for (path, members) in &with_processes {
             for path in ancestors(path).filter(|path| self.is_group(path)) {
-                all.entry(path).or_default().add(&GroupMembers { inhabited: false, ..*members });
+                all.entry(path).or_default().add(&GroupMembers { has_processes: false, ..*members });
             }
         }
         all
@@ -182,6 +191,6 @@ impl<'p> GroupMembers<'p> {
         self.hierarchies = self.hierarchies.union(other.hierarchies);
         self.processes += other.processes;
         self.label = self.label.or(other.label);
-        self.inhabited |= other.inhabited;
+        self.has_processes |= other.has_processes;
     }
 }

@@ -1,4 +1,4 @@
-//! Which container a process is in, and what that container is called whenever it is made anew.
+//! Container of a process, and the name that survives recreation of the container.
 
 mod label;
 
@@ -12,28 +12,29 @@ use hostread::{
     parse::{cgroup_path as path, environ},
 };
 
-/// Of an environment no more than this is looked at.
-const LONGEST: usize = 64 << 10;
+/// Maximum bytes of an environment that are read.
+const MAX_ENVIRON_BYTES: usize = 64 << 10;
 
-/// Where Kubernetes tells the pod's namespace, beside the pod's own key to its API, unless the pod is to have none. The key is not read.
+/// File in which Kubernetes mounts the namespace of a pod, unless the pod has no service account
+/// token. The token is in the same directory and is not read.
 const NAMESPACE: &str = "root/var/run/secrets/kubernetes.io/serviceaccount/namespace";
 
-/// A process's container.
+/// Container of a process.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Container {
-    /// The id that its manager gave it; that of LXC is a name.
+    /// Id assigned by the container manager. For LXC it is a name.
     pub id: String,
-    /// What it is called; `Here(None)` if nobody says.
+    /// Name of the container; `Here(None)` if no source has one.
     pub label: Seen<Option<Label>>,
 }
 
 impl Container {
-    /// What the container is called in roles.
+    /// Returns the name of the container in roles.
     pub fn role(&self) -> &str {
         self.label().map_or(UNNAMED, |label| &label.role)
     }
 
-    /// What it is called, if somebody says.
+    /// Returns the name of the container, if known.
     pub fn label(&self) -> Option<&Label> {
         match &self.label {
             Seen::Here(label) => label.as_ref(),
@@ -42,23 +43,24 @@ impl Container {
     }
 }
 
-/// The namespace that Kubernetes tells a pod, if it does; `Late` if the answer does not come.
+/// Returns the Kubernetes namespace of a pod, if it has the file; `Late` if the read does not
+/// return in time.
 fn namespace(
     process: ProcessKey,
     directory: &Directory,
     blocking_reader: &mut BlockingReader,
     buffer: &mut Vec<u8>,
 ) -> Seen<Option<String>> {
-    const LONGEST: usize = 256;
+    const MAX_BYTES: usize = 256;
     let keep = |text: &[u8]| environ::parse_name(text).unwrap_or_default().as_bytes().to_vec();
-    match blocking_reader.read_file(directory, (process, NAMESPACE), LONGEST, buffer, keep) {
+    match blocking_reader.read_file(directory, (process, NAMESPACE), MAX_BYTES, buffer, keep) {
         Seen::Late => Seen::Late,
-        told => Seen::Here(told.here().and_then(environ::parse_name).map(str::to_owned)),
+        answer => Seen::Here(answer.here().and_then(environ::parse_name).map(str::to_owned)),
     }
 }
 
-/// What is remembered of containers: their names, by id. A process that writes its title over its environment no longer says
-/// where it is, but others in the same container do.
+/// Names of containers by id, kept between sweeps. A process that writes its title over its
+/// environment no longer shows the name of its container, but other processes in the container do.
 #[derive(Debug, Default)]
 pub struct LabelCache {
     host: String,
@@ -66,12 +68,13 @@ pub struct LabelCache {
 }
 
 impl LabelCache {
-    /// Nothing yet, on the host of that name.
-    pub fn on(host: String) -> LabelCache {
+    /// Returns an empty cache for the host of that name.
+    pub fn new(host: String) -> LabelCache {
         LabelCache { host, labels: HashMap::new() }
     }
 
-    /// The container of the process that is in these control groups and whose directory this is, if one is a container's.
+    /// Returns the container of the process in `groups` with the `/proc` directory `directory`, if
+    /// a group belongs to a container.
     pub fn container(
         &self,
         groups: &ProcessCgroups,
@@ -80,7 +83,7 @@ impl LabelCache {
         blocking_reader: &mut BlockingReader,
         buffer: &mut Vec<u8>,
     ) -> Option<Container> {
-        let mut groups = groups.iter().map(|place| place.path.as_str());
+        let mut groups = groups.iter().map(|membership| membership.path.as_str());
         let (group, id) = groups.find_map(|group| Some((group, path::find_container(group)?.id)))?;
         let known = || label::from_lxc_path(group).or_else(|| self.labels.get(id).cloned());
         let label = match known() {
@@ -89,7 +92,7 @@ impl LabelCache {
                 let text = blocking_reader.read_file(
                     directory,
                     (process, "environ"),
-                    LONGEST,
+                    MAX_ENVIRON_BYTES,
                     buffer,
                     environ::without_secrets,
                 );
@@ -111,12 +114,12 @@ impl LabelCache {
         Some(Container { id: id.to_owned(), label })
     }
 
-    /// Whether the name of a container that was unknown before is known by now.
+    /// Returns whether the name of a container that had none has become known.
     pub fn has_new_label(&self, container: Option<&Container>) -> bool {
         container.is_some_and(|container| container.label().is_none() && self.labels.contains_key(&container.id))
     }
 
-    /// Remembers what a process said.
+    /// Adds the name of a container.
     pub fn remember(&mut self, container: Option<&Container>) {
         if let Some(container) = container
             && let Some(label) = container.label()
@@ -126,7 +129,7 @@ impl LabelCache {
         }
     }
 
-    /// Forgets the containers that are not among these.
+    /// Removes all containers but these.
     pub fn retain<'c>(&mut self, containers: impl Iterator<Item = &'c Container>) {
         let ids: HashSet<&str> = containers.map(|container| container.id.as_str()).collect();
         self.labels.retain(|id, _| ids.contains(id.as_str()));

@@ -1,4 +1,5 @@
-//! What a sweep could not see. `signals::coverage` explains each item.
+//! Coverage: what a sweep could not read, by signal and reason. `signals::coverage` explains each
+//! item.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -11,19 +12,19 @@ use crate::collect::{
     process::Process,
 };
 
-/// Counts what could not be seen, by signal and reason.
+/// Counts of unreadable values, by signal and reason.
 #[derive(Debug, Default)]
 pub struct CoverageBuilder(BTreeMap<(&'static str, Reason), i64>);
 
 impl CoverageBuilder {
-    /// Adds so many times that a signal could not be seen; none is not noted.
+    /// Adds `times` to the count of an unreadable signal. Zero adds no entry.
     pub fn add(&mut self, signal: &'static str, reason: Reason, times: usize) {
         if times > 0 {
             *self.0.entry((signal, reason)).or_default() += i64::try_from(times).unwrap_or(i64::MAX);
         }
     }
 
-    /// Adds what is missing of a process.
+    /// Adds all values of a process that could not be read.
     pub fn add_process(&mut self, process: &Process) {
         let counters = &process.counters;
         self.add_seen("memory", &process.memory);
@@ -38,28 +39,28 @@ impl CoverageBuilder {
         let links_denied = matches!(&process.handles, Seen::Here(handles) if handles.denied);
         self.add("fd-link", Reason::Denied, usize::from(links_denied));
         self.add("cmdline", Reason::Late, usize::from(process.info.late));
-        for (signal, reason) in &process.info.unseen {
+        for (signal, reason) in &process.info.unreadable {
             self.add(signal, *reason, 1);
         }
     }
 
-    /// Adds an answer, if it is not a value.
+    /// Adds the reason if `seen` has no value.
     pub fn add_seen<T>(&mut self, signal: &'static str, seen: &Seen<T>) {
         if let Err(reason) = seen.as_ref().measured() {
             self.add(signal, reason, 1);
         }
     }
 
-    /// Says of each refused signal that it is, once for all sweeps that share `told`.
+    /// Logs each signal that lacks permission, once for all sweeps that share `warned`.
     pub fn warn_denied_once(&self, warned: &mut HashSet<&'static str>) {
         for ((signal, reason), count) in &self.0 {
             if *reason == Reason::Denied && warned.insert(signal) {
-                tracing::warn!(signal, count, "a signal may not be read; it takes more rights");
+                tracing::warn!(signal, count, "no permission to read a signal");
             }
         }
     }
 
-    /// As records carry it.
+    /// Returns the entries of the record.
     pub fn finish(self) -> Vec<Coverage> {
         let entry = |((signal, reason), count): ((&str, Reason), i64)| Coverage {
             signal: signal.to_owned(),

@@ -1,4 +1,4 @@
-//! The open files of processes, each file once, by device and inode.
+//! Open files of processes. Each file is read once per sweep, identified by device and inode.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -10,76 +10,77 @@ use hostread::{Directory, Seen, directory::FileInfo, parse};
 use rustix::fs::{FileType, Mode};
 use schemas::Timestamp;
 
-/// A file's device numbers and inode, as `stat` tells them.
+/// Device numbers and inode of a file, as `stat` reports them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FileKey {
     /// Major and minor number of the device.
     pub device: (u32, u32),
-    /// Inode number on it.
+    /// Inode number on the device.
     pub inode: u64,
 }
 
-/// A file that at least one process has open.
+/// File that at least one process has open.
 #[derive(Clone, Debug)]
 pub struct File {
-    /// As one of its openers sees it; a deleted file keeps the path that it had.
+    /// Path that one of the processes opened it by. A deleted file keeps its last path.
     pub path: String,
-    /// Whether it has contents of its own; a directory has not.
+    /// Whether it is a regular file and not a directory.
     pub regular: bool,
-    /// The number of the mount by which its opener reached it, if the kernel tells it.
+    /// Id of the mount through which it was opened, if the kernel reports it.
     pub mount: Option<u64>,
-    // Bytes of storage that it takes, and took in the sweep before; none if that is not known.
+    // Bytes of allocated storage now and in the previous sweep; `None` if unknown.
     allocated: u64,
     allocated_before: Option<u64>,
-    // The numbers of the sweeps that saw it last, and that asked last what it takes: each asks once, so that whoever has written what it
-    // has grown by is seen to have written when it is asked itself.
-    seen: u64,
-    asked: u64,
+    // Number of the last sweep that saw the file open, and of the last sweep that read its
+    // allocation. It is read once per sweep, so that the process that caused its growth is read
+    // later and its written bytes are up to date.
+    seen_sweep: u64,
+    allocation_sweep: u64,
 }
 
 impl File {
-    /// By how many bytes of storage it has grown since the sweep before, as far as that is known.
+    /// Returns the growth of allocated storage since the previous sweep in bytes; 0 if unknown.
     pub fn grown(&self) -> u64 {
         self.allocated_before.map_or(0, |before| self.allocated.saturating_sub(before))
     }
 }
 
-/// What a file descriptor stands for, as far as anybody else can be behind it.
+/// Target of a file descriptor, if another process can be at its other end or share it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Handle {
     /// A file or directory.
     File {
-        /// Which.
+        /// Identity of the file.
         file: FileKey,
         /// Whether it is open for writing.
         writes: bool,
     },
-    /// An end of a pipe, or both, or of a named one.
+    /// One or both ends of a pipe or named pipe.
     Pipe {
-        /// The inode; of a named pipe with its device.
+        /// Inode of the pipe. A named pipe has the device of its filesystem.
         pipe: FileKey,
         /// Whether it is open for reading.
         reads: bool,
         /// Whether it is open for writing.
         writes: bool,
     },
-    /// A socket, by inode.
+    /// Inode of a socket.
     Socket(u64),
 }
 
-/// The open files of a process.
+/// Open files of a process.
 #[derive(Clone, Debug, Default)]
 pub struct Handles {
-    /// All descriptors, by number, as far as they are known.
+    /// Numbers of all descriptors, as far as known.
     pub numbers: Vec<u32>,
-    /// Those that stand for something others can have too, with their numbers.
+    /// Descriptors whose target is a file, pipe or socket, with their numbers.
     pub open: Vec<(u32, Handle)>,
-    /// Whether their numbers may be read but not what they stand for.
+    /// Whether the numbers are readable but the targets are not.
     pub denied: bool,
 }
 
 impl Handles {
-    /// The descriptors that are sockets, by inode.
+    /// Returns the inodes of all sockets.
     pub fn sockets(&self) -> impl Iterator<Item = u64> {
         self.open.iter().filter_map(|(_, handle)| match handle {
             Handle::Socket(inode) => Some(*inode),
@@ -87,7 +88,7 @@ impl Handles {
         })
     }
 
-    /// The descriptors that are files: their numbers, which file, and whether it is open for writing.
+    /// Returns all files: descriptor number, identity, and whether it is open for writing.
     pub fn files(&self) -> impl Iterator<Item = (u32, FileKey, bool)> {
         self.open.iter().filter_map(|(fd, handle)| match handle {
             Handle::File { file, writes } => Some((*fd, *file, *writes)),
@@ -95,12 +96,12 @@ impl Handles {
         })
     }
 
-    /// What descriptor `fd` stands for.
+    /// Returns the target of descriptor `fd`.
     pub fn handle(&self, fd: u32) -> Option<Handle> {
         self.open.iter().find_map(|(number, handle)| (*number == fd).then_some(*handle))
     }
 
-    /// The file that descriptor `fd` stands for.
+    /// Returns the file that descriptor `fd` refers to.
     pub fn file(&self, fd: u32) -> Option<FileKey> {
         match self.handle(fd)? {
             Handle::File { file, .. } => Some(file),
@@ -109,69 +110,71 @@ impl Handles {
     }
 }
 
-/// When a sweep began, by two clocks.
+/// Start time of a sweep by two clocks.
 #[derive(Clone, Copy, Debug)]
 pub struct SweepTime {
-    /// The time of day.
+    /// Wall clock.
     pub wall: Timestamp,
-    /// A time that never goes back.
+    /// Monotonic clock.
     pub monotonic: Instant,
 }
 
 impl SweepTime {
-    /// Whether what was made at that time of day was made from `before` to now. If somebody set the clock meanwhile, that cannot be told.
-    fn has_creation_since(&self, before: &SweepTime, made_at: Timestamp) -> bool {
-        // Between the looks at the two clocks this process may have been held up.
+    /// Returns whether `created_at` is between `before` and now. Returns false if the wall clock
+    /// was set in between, because then the order is unknown.
+    fn includes_creation(&self, before: &SweepTime, created_at: Timestamp) -> bool {
+        // This process may be descheduled between reading the two clocks.
         const LEEWAY_MS: f64 = 100.0;
-        let steady_ms = self.monotonic.saturating_duration_since(before.monotonic).as_secs_f64() * 1000.0;
-        let step_ms = self.wall.millis_since(before.wall) as f64 - steady_ms;
-        step_ms.abs() <= LEEWAY_MS && (before.wall..=self.wall).contains(&made_at)
+        let monotonic_ms = self.monotonic.saturating_duration_since(before.monotonic).as_secs_f64() * 1000.0;
+        let step_ms = self.wall.millis_since(before.wall) as f64 - monotonic_ms;
+        step_ms.abs() <= LEEWAY_MS && (before.wall..=self.wall).contains(&created_at)
     }
 }
 
-/// Every file that the sweep came across.
+/// All files that a sweep found open, kept between sweeps.
 #[derive(Debug, Default)]
 pub struct FileTable {
     own_paths: Vec<PathBuf>,
     files: HashMap<FileKey, File>,
-    // The device of all sockets that are no files; none before the first.
+    // Device of all sockets that are not bound to a path; `None` until the first is seen.
     sockets: Option<(u32, u32)>,
     sweep: u64,
-    // When the sweep before began, and this one; none before the first.
+    // Start of the previous sweep and of this one; `None` before the first.
     last: Option<SweepTime>,
     began: Option<SweepTime>,
 }
 
 impl FileTable {
-    /// A table that leaves out what is at or below `own_paths`.
+    /// Returns an empty table that excludes files at or below `own_paths`.
     pub fn new(own_paths: Vec<PathBuf>) -> FileTable {
         FileTable { own_paths, ..FileTable::default() }
     }
 
-    /// To be called before each sweep, with the time: forgets what the last one did not come across.
+    /// Begins a sweep: removes files that the previous sweep did not see.
     pub fn begin_sweep(&mut self, at: SweepTime) {
         let last = self.sweep;
-        self.files.retain(|_, file| file.seen == last);
+        self.files.retain(|_, file| file.seen_sweep == last);
         self.files.values_mut().for_each(|file| file.allocated_before = Some(file.allocated));
         self.last = self.began.replace(at);
         self.sweep += 1;
     }
 
-    /// Notes that files which an earlier sweep came across are still open.
+    /// Marks the files of `handles`, which an earlier sweep read, as still open.
     pub fn keep(&mut self, handles: &Handles) {
         for (_, file, _) in handles.files() {
             if let Some(known) = self.files.get_mut(&file) {
-                known.seen = self.sweep;
+                known.seen_sweep = self.sweep;
             }
         }
     }
 
-    /// What is known of a file.
+    /// Returns a file that a sweep saw.
     pub fn get(&self, file: &FileKey) -> Option<&File> {
         self.files.get(file)
     }
 
-    /// Reads the open files of a process, of which an earlier look may have told the descriptors' numbers.
+    /// Reads the open files of a process. `earlier` are the descriptor numbers of the previous
+    /// sweep, if any.
     pub fn handles(&mut self, process: &Directory, earlier: &[u32], buffer: &mut Vec<u8>) -> Seen<Handles> {
         process.open_dir("fd").and_then(|fds| {
             let mut handles = Handles::default();
@@ -186,7 +189,7 @@ impl FileTable {
                     if handles.denied {
                         break;
                     }
-                    // One that was closed meanwhile is simply not there any more.
+                    // A descriptor may be closed in the meantime.
                     self.add(&mut handles, &fds, fd, buffer);
                 }
                 Handles { numbers, ..handles }
@@ -194,8 +197,8 @@ impl FileTable {
         })
     }
 
-    /// Adds the descriptors that there were before, or at a first look the first so many numbers: mostly that is all of them, and they
-    /// need not be listed.
+    /// Reads the `earlier` descriptors, or without them the lowest `expected` numbers. Usually
+    /// these are all descriptors, which saves listing the directory.
     fn guess(
         &mut self,
         handles: &mut Handles,
@@ -213,11 +216,11 @@ impl FileTable {
         }
     }
 
-    /// Adds a descriptor; false if there is none, or none that may be looked at.
+    /// Adds a descriptor. Returns false if it does not exist or is unreadable.
     fn add(&mut self, handles: &mut Handles, fds: &Directory, fd: u32, buffer: &mut Vec<u8>) -> bool {
         match self.handle(fds, fd, buffer) {
             Seen::Here(handle) => handles.open.extend(handle.map(|handle| (fd, handle))),
-            // With some rights, but not enough, the numbers can be read and nothing of what they stand for.
+            // With partial rights, the numbers are readable and their targets are not.
             Seen::Denied => handles.denied = true,
             _ => return false,
         }
@@ -227,7 +230,7 @@ impl FileTable {
         !handles.denied
     }
 
-    /// The inodes of a process's sockets.
+    /// Returns the inodes of the sockets of a process.
     pub fn sockets(&mut self, process: &Directory, buffer: &mut Vec<u8>) -> Vec<u64> {
         let Seen::Here(fds) = process.open_dir("fd") else { return Vec::new() };
         let numbers = fds.numeric_names().here().unwrap_or_default();
@@ -236,12 +239,14 @@ impl FileTable {
         numbers.iter().filter_map(link).collect()
     }
 
-    /// What a descriptor stands for. Its link is read only where nothing else tells, for that is the dearest question.
+    /// Returns the target of a descriptor. The link is read only if nothing else identifies the
+    /// target, because that is the most expensive read.
     fn handle(&mut self, fds: &Directory, fd: u32, buffer: &mut Vec<u8>) -> Seen<Option<Handle>> {
         let name = rustix::path::DecInt::new(fd);
         let name = name.as_str();
         let target = match fds.target_info(name) {
-            // Some filesystems in user space show nobody else anything of theirs. That is of this file alone, if its link can be read.
+            // Some FUSE filesystems deny access to all other users. Only this file is unreadable if
+            // its link can be read.
             Seen::Denied if fds.read_link(name, buffer) != Seen::Denied => return Seen::Here(None),
             target => target,
         };
@@ -269,7 +274,7 @@ impl FileTable {
         })
     }
 
-    /// Whether it is a socket in use, and not the name of one in a file system.
+    /// Returns whether it is a socket, and not the file that a socket is bound to.
     fn is_socket(&mut self, file: FileKey, fds: &Directory, name: &str, buffer: &mut Vec<u8>) -> bool {
         if self.sockets.is_none() {
             let link = fds.read_link(name, buffer).here();
@@ -279,7 +284,7 @@ impl FileTable {
         self.sockets == Some(file.device)
     }
 
-    /// False if the file is of the kernel's own or of Local Detective's data.
+    /// Returns false for files of the kernel and of Local Detective.
     fn is_shown(
         &mut self,
         file: FileKey,
@@ -289,9 +294,9 @@ impl FileTable {
         buffer: &mut Vec<u8>,
     ) -> bool {
         let sweep = self.sweep;
-        if let Some(known) = self.files.get_mut(&file).filter(|known| known.seen == sweep) {
-            if known.asked != sweep {
-                (known.allocated, known.asked) = (target.allocated_bytes, sweep);
+        if let Some(known) = self.files.get_mut(&file).filter(|known| known.seen_sweep == sweep) {
+            if known.allocation_sweep != sweep {
+                (known.allocated, known.allocation_sweep) = (target.allocated_bytes, sweep);
             }
             return true;
         }
@@ -302,7 +307,7 @@ impl FileTable {
         }
         let regular = FileType::from_raw_mode(target.mode) == FileType::RegularFile;
         let is_new = || match (self.last, self.began, target.created_at) {
-            (Some(last), Some(began), Some(made_at)) => began.has_creation_since(&last, made_at),
+            (Some(last), Some(began), Some(made_at)) => began.includes_creation(&last, made_at),
             _ => false,
         };
         let allocated_before = match self.files.get(&file) {
@@ -310,12 +315,16 @@ impl FileTable {
             None => is_new().then_some(0),
         };
         let FileInfo { mount_id: mount, allocated_bytes: allocated, .. } = *target;
-        self.files.insert(file, File { path, regular, mount, allocated, allocated_before, seen: sweep, asked: sweep });
+        self.files.insert(
+            file,
+            File { path, regular, mount, allocated, allocated_before, seen_sweep: sweep, allocation_sweep: sweep },
+        );
         true
     }
 }
 
-/// Devices, the kernel's own files and memory without a name are nobody's shared file.
+/// Returns whether a file can be shared between processes: not a device, a file of the kernel or
+/// anonymous memory.
 fn is_shown(link: &[u8]) -> bool {
     const HIDDEN: [&[u8]; 4] = [b"/dev/", b"/proc/", b"/sys/", b"/memfd:"];
     link.starts_with(b"/") && (link.starts_with(b"/dev/shm/") || !HIDDEN.iter().any(|hidden| link.starts_with(hidden)))
@@ -326,7 +335,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_is_new_only_if_no_clock_was_set_since() {
+    fn a_file_is_new_only_if_the_clock_was_not_set() {
         let start = Instant::now();
         let at = |wall, monotonic| SweepTime {
             wall: Timestamp(wall),
@@ -340,12 +349,12 @@ mod tests {
             (at(61_000, 1000), 50_500, false),
             (at(41_000, 1000), 50_500, false),
         ] {
-            assert_eq!(now.has_creation_since(&before, Timestamp(made_at)), is_new, "{now:?} {made_at}");
+            assert_eq!(now.includes_creation(&before, Timestamp(made_at)), is_new, "{now:?} {made_at}");
         }
     }
 
     #[test]
-    fn shared_memory_is_shown_and_devices_are_not() {
+    fn shared_memory_is_shown_and_devices_are_hidden() {
         for (link, shown) in [
             ("/var/log/a", true),
             ("/dev/shm/a", true),

@@ -1,4 +1,11 @@
-//! The filesystems of the host: how full they are, and whether they can be written to.
+//! Filesystems of the host: how full they are, and whether writes succeed.
+//!
+//! A filesystem is a node of kind `file`, whose path is its mount point, if a process writes to it,
+//! or if it is nearly full, frozen, or read-only although it should be writable. For each of these
+//! there is one source: `statvfs`; the kernel functions that writers wait in ([`thaw_waits`]),
+//! because no file says that a filesystem is frozen; and the list of mounts, or for some versions
+//! of ext4 its count of errors ([`errors`]). [`filling`] infers which processes filled a filesystem
+//! that is nearly full. While a filesystem is full or frozen, the files on it are `member-of` it.
 
 mod errors;
 mod filling;
@@ -30,42 +37,43 @@ use open_files::OpenFiles;
 use state::FilesystemState;
 pub use thaw_waits::ThawWait;
 
-/// A filesystem that somebody writes to, or that cannot be written to.
+/// Filesystem that a process writes to, or that is abnormal.
 #[derive(Clone, Debug)]
 pub struct Filesystem {
-    /// Major and minor number.
+    /// Major and minor number of the device.
     pub device: (u32, u32),
-    /// Where it is mounted.
+    /// Mount point.
     pub path: String,
-    /// What was measured.
+    /// Measured values.
     pub figures: Vec<(Signal, Measured)>,
-    /// Whether writers fail or wait, so that every file on it matters.
+    /// Whether writes fail or block, so that every file on it is shown.
     pub is_full_or_frozen: bool,
-    /// Processes with a file open for writing on it, by index in the sweep.
+    /// Processes with a file open for writing on it, as indices into the sweep.
     pub writers: Vec<usize>,
-    /// If it is nearly full: bytes that those processes have added to it of late that have added most, by index in the sweep.
+    /// If it is nearly full: bytes that each of its main writers added recently, by index into the
+    /// sweep.
     pub fillers: BTreeMap<usize, f64>,
-    /// What says that it cannot be written to, and where that was read.
+    /// Lines that show that it is not writable, with their source.
     pub evidence: Vec<(String, String)>,
 }
 
-/// The filesystems of one sweep.
+/// Filesystems of one sweep.
 #[derive(Debug, Default)]
 pub struct Filesystems {
-    /// Those that are shown.
+    /// Filesystems to show.
     pub filesystems: Vec<Filesystem>,
-    /// Tasks that wait for a frozen one.
+    /// Tasks that wait until a frozen filesystem is thawed.
     pub thaw_waits: Vec<ThawWait>,
     open_files: OpenFiles,
 }
 
 impl Filesystems {
-    /// By how many bytes a process has filled filesystems that are nearly full.
+    /// Returns the bytes that a process added to filesystems that are nearly full.
     pub fn filled_by(&self, process: usize) -> f64 {
         self.filesystems.iter().filter_map(|filesystem| filesystem.fillers.get(&process)).sum()
     }
 
-    /// The device of the filesystem that a file is on, if that is full or frozen.
+    /// Returns the device of the filesystem that a file is on, if that is full or frozen.
     pub fn full_or_frozen_device(&self, file: &FileKey) -> Option<(u32, u32)> {
         let device = self.open_files.filesystem(file)?;
         let is_abnormal = |one: &Filesystem| one.device == device && one.is_full_or_frozen;
@@ -73,27 +81,27 @@ impl Filesystems {
     }
 }
 
-/// What a look at the filesystems needs.
+/// Inputs for reading filesystems.
 pub struct FilesystemInputs<'s> {
-    /// Where to look.
+    /// Root of `/proc`.
     pub root: &'s ProcRoot,
-    /// Where this process is.
+    /// Namespaces and mounts of this process.
     pub vantage: &'s Vantage,
-    /// The sweep's processes.
+    /// Processes of the sweep.
     pub processes: &'s [Process],
-    /// Their open files.
+    /// Open files of the processes.
     pub files: &'s FileTable,
-    /// When the sweep began.
+    /// Start of the sweep.
     pub at: Instant,
 }
 
-/// What is remembered from sweep to sweep: the mounts, which change rarely, and the waits.
+/// State kept between sweeps: the mounts, which change rarely, and the history of each source.
 #[derive(Debug, Default)]
 pub struct History {
     mounts: LocalMounts,
-    // Devices of open files that were on no filesystem when the mounts were read.
+    // Devices of open files that were on no known mount when the mounts were read.
     unmounted: BTreeSet<(u32, u32)>,
-    // Filesystems that could be written to in a sweep before.
+    // Filesystems that were writable in an earlier sweep.
     writable: BTreeSet<(u32, u32)>,
     sweeps_until_reread: u32,
     errors: errors::History,
@@ -101,11 +109,12 @@ pub struct History {
     filling: filling::History,
 }
 
-/// Sweeps from one look at the mounts to the next, if nothing says that they changed.
+/// The mounts are read again after this many sweeps, or earlier if something shows that they
+/// changed.
 const MOUNTS_REREAD_SWEEPS: u32 = 10;
 
 impl History {
-    /// Looks at the filesystems.
+    /// Reads the filesystems.
     pub fn read(
         &mut self,
         inputs: &FilesystemInputs<'_>,
@@ -131,7 +140,7 @@ impl History {
             let state =
                 FilesystemState { mount, space, was_writable, error_evidence: error_evidence.as_ref(), thaw_waits };
             if let Seen::Here(space) = space {
-                // The list of mounts is older than what the filesystem says itself.
+                // The list of mounts is cached and may be older than the answer of `statvfs`.
                 let is_new = space.is_read_only && mount.is_writable && !mount.is_filesystem_read_only;
                 self.sweeps_until_reread = if is_new { 0 } else { self.sweeps_until_reread };
                 self.writable.extend((!space.is_read_only).then_some(*device));
@@ -145,7 +154,7 @@ impl History {
         Filesystems { filesystems, thaw_waits: found.waits, open_files }
     }
 
-    /// The tasks that wait for a frozen filesystem.
+    /// Finds the tasks that wait for a frozen filesystem.
     fn thaw_waits(
         &mut self,
         inputs: &FilesystemInputs<'_>,
@@ -161,12 +170,13 @@ impl History {
         found
     }
 
-    /// Devices that are mounted.
+    /// Returns the devices of all mounted local filesystems.
     pub fn devices(&self) -> BTreeSet<(u32, u32)> {
         self.mounts.local.keys().copied().collect()
     }
 
-    /// Who holds files where. The mounts are read anew when it is time, or a file is on none of them.
+    /// Returns the open files by filesystem. Reads the mounts again if it is due, or if a file is
+    /// on none of them.
     fn open_files(
         &mut self,
         inputs: &FilesystemInputs<'_>,
@@ -191,7 +201,7 @@ impl History {
     fn read_mounts(&mut self, inputs: &FilesystemInputs<'_>, coverage: &mut CoverageBuilder, buffer: &mut Vec<u8>) {
         let text = inputs.root.directory.read(&inputs.vantage.mountinfo_path(), buffer);
         coverage.add_seen("filesystems", &text);
-        // What is refused is asked for again, so that every sweep says so.
+        // Retry a denied read in the next sweep, so that each sweep reports it.
         self.sweeps_until_reread = if matches!(text, Seen::Here(_)) { MOUNTS_REREAD_SWEEPS } else { 0 };
         self.mounts = LocalMounts::from_mounts(parse::mounts::parse_mountinfo(text.here().unwrap_or_default()));
         self.writable.retain(|device| self.mounts.local.contains_key(device));
@@ -199,7 +209,7 @@ impl History {
     }
 }
 
-/// A disk fills up whoever writes to it; what is in memory matters to those who have it open.
+/// Returns all filesystems on block devices, and those in memory that have an open file.
 fn relevant_mounts<'m>(
     mounts: &'m BTreeMap<(u32, u32), Mount>,
     open_files: &OpenFiles,

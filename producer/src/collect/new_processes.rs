@@ -1,7 +1,8 @@
-//! Processes that have only begun.
+//! Processes that have just started.
 //!
-//! Most are gone before the next look: a shell's commands, a compiler's passes. As nodes they would be noise, each a stranger. They are
-//! counted on the process that they were started by and for, and those that stay are shown in the next sweep.
+//! Most of them, such as the commands of a shell or the passes of a compiler, exit before the next
+//! sweep. As nodes without history they would be noise. They are counted on the nearest ancestor
+//! that is shown; those that live longer are shown in the next sweep.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -13,18 +14,19 @@ use crate::collect::{
     process::{Process, Since},
 };
 
-/// The age from which on a process is shown, in seconds.
+/// Minimum age of a process that is shown, in seconds.
 const MIN_AGE_SECONDS: f64 = 1.0;
 
-/// The young processes of a sweep.
+/// Processes of a sweep that have just started.
 #[derive(Debug, Default)]
 pub struct NewProcesses {
-    /// Themselves.
+    /// Processes younger than the minimum age.
     pub processes: Vec<Process>,
 }
 
 impl NewProcesses {
-    /// Takes those that began after the sweep before and less than a moment ago. At the first sweep there are none.
+    /// Removes from `processes` those that started after the previous sweep and are younger than
+    /// the minimum age. The first sweep has none.
     pub fn extract(processes: &mut Vec<Process>, uptime_centis: Option<u64>, ticks_per_second: f64) -> NewProcesses {
         let Some(uptime) = uptime_centis else { return NewProcesses::default() };
         let is_new = |process: &mut Process| {
@@ -34,7 +36,8 @@ impl NewProcesses {
         NewProcesses { processes: processes.extract_if(.., is_new).collect() }
     }
 
-    /// How many of them a second are below each of the processes that are shown, and next to it, over the time since the sweep before.
+    /// Returns, for each of the processes that are shown, the new processes per second of which it
+    /// is the nearest shown ancestor, over the time since the previous sweep.
     pub fn per_second(&self, shown: &[Process], elapsed: Option<Duration>) -> Vec<Measured> {
         let Some(seconds) = elapsed.map(|elapsed| elapsed.as_secs_f64()).filter(|seconds| *seconds > 0.0) else {
             return vec![Err(Reason::FirstSweep); shown.len()];
@@ -45,7 +48,7 @@ impl NewProcesses {
         let mut counts = BTreeMap::<usize, u32>::new();
         for process in &self.processes {
             let mut above = process.parent;
-            // A chain of parents is no longer than there are young ones.
+            // A chain of parents has at most as many members as there are new processes.
             for _ in 0..self.processes.len() {
                 match parents.get(&above) {
                     Some(parent) if !by_pid.contains_key(&above) => above = *parent,

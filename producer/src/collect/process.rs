@@ -1,4 +1,4 @@
-//! One process, read once.
+//! A process as read by one sweep.
 
 mod counters;
 mod history;
@@ -17,55 +17,55 @@ use hostread::{
 
 pub use counters::Counters;
 pub use history::{Growth, Since};
-pub use info::{LONGEST_ARGUMENTS, ProcessInfo, has_same_cgroups};
+pub use info::{MAX_ARGUMENT_BYTES, ProcessInfo, has_same_cgroups};
 
 use crate::collect::files::{FileTable, Handles};
 
-/// How much of a process that was seen before, and has not run since, is read again.
+/// What to read again of a process that an earlier sweep has read and that has not run since.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Reread {
-    /// Nothing but what tells that.
+    /// Only what shows whether it has run: `stat`, `statm` and `schedstat`.
     Nothing,
-    /// Everything that changes by itself or is set from outside: its files, limits and control groups.
+    /// Also what other processes can change: open files, limits and control groups.
     Files,
-    /// What it is, too: its executable, arguments, container and network namespace.
-    All,
+    /// Also its identity: executable, arguments, container and network namespace.
+    FilesAndInfo,
 }
 
-/// A process as one sweep saw it.
+/// A process as one sweep read it.
 #[derive(Debug)]
 pub struct Process {
-    /// Which.
+    /// Pid and start time.
     pub key: ProcessKey,
-    /// The parent's process id.
+    /// Pid of the parent.
     pub parent: u32,
-    /// One letter, as in `stat`.
+    /// State letter of `stat`.
     pub state: u8,
-    /// Threads.
+    /// Number of threads.
     pub threads: u64,
-    /// What only grows.
+    /// Counters that only increase.
     pub counters: Counters,
-    /// Since when that is counted.
+    /// What the counters are compared with.
     pub since: Since,
-    /// Memory.
+    /// Resident and private memory.
     pub memory: Seen<MemoryPages>,
-    /// What its memory is compared with.
+    /// Earlier private memory, to compute its growth.
     pub growth: Growth,
-    /// What it may have.
+    /// Limits and OOM score.
     pub limits: ProcessLimits,
     /// Open files.
     pub handles: Seen<Handles>,
-    /// Whether none of its threads has run since the sweep before.
+    /// Whether none of its threads has run since the previous sweep.
     pub is_idle: bool,
-    /// Whether it wrote anything in the sweep before, or may have.
-    pub wrote_before: bool,
-    /// Where its main thread is in the kernel; none if it runs.
+    /// Whether it wrote in the previous sweep, or may have.
+    pub had_written: bool,
+    /// System call that its main thread is in; `None` if it runs.
     pub syscall: Seen<Option<Syscall>>,
-    /// What is read once.
+    /// Identity, which is rarely read again.
     pub info: Arc<ProcessInfo>,
 }
 
-/// What a process does, which cannot have changed unless it has run.
+/// Activity of a process, which cannot change unless the process runs.
 struct Activity {
     handles: Seen<Handles>,
     syscall: Seen<Option<Syscall>>,
@@ -73,10 +73,10 @@ struct Activity {
 }
 
 impl Activity {
-    /// Reads it. `numbers` are the descriptors that were open before.
+    /// Reads the activity. `numbers` are the descriptors that were open in the previous sweep.
     fn read(process: &OpenProcess, numbers: &[u32], files: &mut FileTable, buffer: &mut Vec<u8>) -> Activity {
         let syscall = process.syscall(buffer);
-        // A zombie has closed all its files; asking for them would be refused as if rights were missing.
+        // A zombie has closed all files; reading them would fail as if permission were missing.
         let handles = match process.is_zombie() {
             true => Seen::Here(Handles::default()),
             false => files.handles(&process.directory, numbers, buffer),
@@ -84,14 +84,15 @@ impl Activity {
         Activity { handles, syscall, io: process.io(buffer) }
     }
 
-    /// Whether all of it was read, or refused. Anything else failed in passing and is read again.
+    /// Returns whether each value was read or denied. Any other failure is temporary.
     fn is_settled(&self) -> bool {
         self.handles.is_settled() && self.syscall.is_settled() && self.io.is_settled()
     }
 }
 
-/// Reads the rest of a process. `Gone` if it ended meanwhile. Of one that was seen `before` what cannot have changed is taken from there,
-/// unless it is to be read again.
+/// Reads a process that has been opened. Returns `Gone` if it exits meanwhile. If `before` is its
+/// state in the previous sweep and it has not run since, what cannot have changed is reused, unless
+/// `reread` demands otherwise.
 pub fn read(
     process: OpenProcess,
     info: Arc<ProcessInfo>,
@@ -103,8 +104,8 @@ pub fn read(
     let memory = process.memory(buffer);
     let schedule = process.schedule(buffer);
     let at = process.read_at;
-    let is_idle = before.as_ref().is_ok_and(|before| has_rested(&process, schedule, before));
-    let wrote_before = before.as_ref().is_ok_and(Process::has_written);
+    let is_idle = before.as_ref().is_ok_and(|before| has_not_run(&process, schedule, before));
+    let had_written = before.as_ref().is_ok_and(Process::has_written);
     let (since, growth, limits, earlier) = match before {
         Ok(before) => {
             let growth = before.growth.next(before.counters.at, before.memory, at);
@@ -139,16 +140,16 @@ pub fn read(
         limits,
         handles: activity.handles,
         is_idle,
-        wrote_before,
+        had_written,
         syscall: activity.syscall,
         info,
     };
     read.unless_gone(&process.directory, buffer)
 }
 
-/// Whether its only thread, or one of several that were all stopped, has not been on a CPU since: then it has opened, read and
-/// called nothing.
-fn has_rested(process: &OpenProcess, schedule: Seen<Schedstat>, before: &Process) -> bool {
+/// Returns whether the process has not run since: its only thread, or several that were all
+/// stopped, got no CPU. Then it has not opened, read or called anything.
+fn has_not_run(process: &OpenProcess, schedule: Seen<Schedstat>, before: &Process) -> bool {
     let is_single = process.threads == 1 && before.threads == 1;
     (is_single || process.state == b'T')
         && process.state != b'R'
@@ -158,13 +159,15 @@ fn has_rested(process: &OpenProcess, schedule: Seen<Schedstat>, before: &Process
 }
 
 impl Process {
-    /// Whether it can have written by calls what a file has grown by from one sweep to the next. What it writes is asked after what its files
-    /// take: what it wrote in between was told in the sweep before.
+    /// Returns whether the process may have caused the growth of a file between two sweeps by
+    /// system calls. Its write counter is read after the allocation of its files, so writes in
+    /// between were counted in the previous sweep.
     pub fn may_have_written(&self) -> bool {
-        self.wrote_before || self.has_written()
+        self.had_written || self.has_written()
     }
 
-    /// Whether it has written by calls, to whatever, since the sweep before or since it began; true too if that may not be seen.
+    /// Returns whether the process has written by system calls, to any target, since the previous
+    /// sweep or since it started; true if that is unreadable.
     fn has_written(&self) -> bool {
         let before = match &self.since {
             Since::Last(before) => before.io.map(|io| io.written_bytes),
@@ -175,7 +178,7 @@ impl Process {
         now.here().zip(before.here()).is_none_or(|(now, before)| now > before)
     }
 
-    /// Whether it keeps to itself what it has open or what it waits for.
+    /// Returns whether its open files or its system call are unreadable.
     pub fn is_opaque(&self) -> bool {
         let handles_denied = match &self.handles {
             Seen::Here(handles) => handles.denied,
@@ -184,7 +187,8 @@ impl Process {
         handles_denied || self.syscall == Seen::Denied
     }
 
-    /// A file that is not there can mean that the process is not, or that this kernel has no such file.
+    /// Returns `Gone` if the process has exited. A missing file can also mean that this kernel has
+    /// no such file; then the value is unsupported.
     fn unless_gone(mut self, directory: &Directory, buffer: &mut Vec<u8>) -> Seen<Process> {
         let counters = &mut self.counters;
         let any_gone = counters.schedule == Seen::Gone
@@ -198,15 +202,15 @@ impl Process {
         if directory.read_page("stat", buffer) == Seen::Gone {
             return Seen::Gone;
         }
-        counters.schedule = missing_here(counters.schedule);
-        counters.io = missing_here(counters.io);
-        self.memory = missing_here(self.memory);
-        self.syscall = missing_here(self.syscall);
-        self.handles = missing_here(self.handles);
+        counters.schedule = gone_to_unsupported(counters.schedule);
+        counters.io = gone_to_unsupported(counters.io);
+        self.memory = gone_to_unsupported(self.memory);
+        self.syscall = gone_to_unsupported(self.syscall);
+        self.handles = gone_to_unsupported(self.handles);
         Seen::Here(self)
     }
 }
 
-fn missing_here<T>(seen: Seen<T>) -> Seen<T> {
+fn gone_to_unsupported<T>(seen: Seen<T>) -> Seen<T> {
     if matches!(seen, Seen::Gone) { Seen::Unsupported } else { seen }
 }

@@ -1,22 +1,24 @@
-//! What is made of a process's arguments: as little as can be, for they hold secrets.
+//! Facts from the arguments of a process. As little as possible is kept, because arguments contain
+//! secrets.
 
 use hostread::parse;
 
 use crate::collect::role;
 
-/// What a process's arguments say. All else of them is dropped at once, and is in no recording.
+/// Facts from the arguments of a process. All else is discarded at once and is in no recording.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ArgumentSummary {
-    /// What the process is beside its executable, as in [`role::name_of_process`].
+    /// Name of the process besides its executable, see [`role::name_of_process`].
     pub name: String,
-    /// Whether they are `fault part`: what `detective fault` starts is trouble like any other, and itself is not.
+    /// Whether the arguments contain `fault part`. Helpers of `detective fault` are shown like any
+    /// other process, although Local Detective's own processes are not.
     pub is_fault_helper: bool,
-    /// The command line without its secrets, where it is to be shown.
+    /// Command line without secrets, if the settings ask for it.
     pub command: Option<String>,
 }
 
 impl ArgumentSummary {
-    /// What the arguments of a process say; of one without arguments what its name says.
+    /// Returns the facts from `arguments`. Without arguments, the name comes from `comm`.
     pub fn new(executable: Option<&str>, comm: &str, arguments: &[&[u8]], keeps_command: bool) -> ArgumentSummary {
         let shown = keeps_command && !arguments.is_empty();
         ArgumentSummary {
@@ -26,14 +28,15 @@ impl ArgumentSummary {
         }
     }
 
-    /// In the form in which arguments are told: text between NULs.
+    /// Serializes in the form in which the blocking reader returns arguments: text separated by
+    /// NUL.
     pub fn to_bytes(&self) -> Vec<u8> {
         let fault = if self.is_fault_helper { "fault" } else { "" };
         let command = self.command.as_ref().map(|command| format!("\0{command}")).unwrap_or_default();
         format!("{}\0{fault}{command}", self.name).into_bytes()
     }
 
-    /// What was put so.
+    /// Parses the output of [`to_bytes`](Self::to_bytes).
     pub fn from_bytes(bytes: &[u8]) -> Option<ArgumentSummary> {
         let mut parts = bytes.splitn(3, |byte| *byte == 0).map(parse::text);
         let (name, fault, command) = (parts.next()?, parts.next()?, parts.next());
@@ -43,7 +46,6 @@ impl ArgumentSummary {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
     use proptest::prelude::*;
 
     use super::*;
@@ -54,7 +56,7 @@ mod tests {
     }
 
     #[test]
-    fn of_the_arguments_nothing_is_kept_but_an_interpreters_script() {
+    fn only_the_script_of_an_interpreter_is_kept() {
         let python = Some("/usr/bin/python3.11");
         let kept = |arguments: &[&str]| String::from_utf8(summary(python, arguments, false).to_bytes()).unwrap();
         assert_eq!(kept(&["python3", "-u", "/srv/secret/worker.py", "--key=k"]), "worker.py\0");
@@ -65,7 +67,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_kept_reads_back(
+        fn serialized_facts_parse_back(
             comm in "[ -~]{0,15}",
             arguments in prop::collection::vec("/b/python3|-[cm]|(/?[a-z.+-]{1,9}){1,2}|[ -~]{0,9}|fault|part", 0..6),
             keeps_command: bool,

@@ -1,4 +1,4 @@
-//! What is read of a process once, and when it is read again.
+//! Cache of process identities, which are read once or a few times.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -6,10 +6,10 @@ use hostread::{BlockingReader, Directory, ProcessKey, Seen, process::OpenProcess
 
 use crate::collect::{
     container,
-    process::{LONGEST_ARGUMENTS, ProcessInfo, Reread, has_same_cgroups},
+    process::{MAX_ARGUMENT_BYTES, ProcessInfo, Reread, has_same_cgroups},
 };
 
-/// Remembers from sweep to sweep what processes are.
+/// Identities of processes, kept between sweeps.
 pub struct ProcessInfoCache {
     ticks_per_second: f64,
     keeps_command: bool,
@@ -20,17 +20,18 @@ pub struct ProcessInfoCache {
     seen: HashMap<ProcessKey, Entry>,
 }
 
+/// Cached identity of one process.
 #[derive(Clone)]
 struct Entry {
     info: Arc<ProcessInfo>,
-    /// How old the process was, in hundredths of a second.
+    /// Age of the process when it was read, in hundredths of a second.
     age: u64,
-    /// Whether a sweep has seen it since.
+    /// Whether a later sweep has seen the process.
     was_seen_again: bool,
 }
 
 impl ProcessInfoCache {
-    /// Knows nobody yet. `shows_arguments` is whether command lines are to be shown.
+    /// Returns an empty cache. `keeps_command`: whether to keep command lines.
     pub fn new(ticks_per_second: f64, containers: container::LabelCache, keeps_command: bool) -> ProcessInfoCache {
         ProcessInfoCache {
             ticks_per_second,
@@ -43,22 +44,23 @@ impl ProcessInfoCache {
         }
     }
 
-    /// Begins a sweep, at this time since boot.
+    /// Begins a sweep at this time since boot, in hundredths of a second.
     pub fn begin_sweep(&mut self, uptime_centis: Option<u64>) {
         self.uptime_centis = uptime_centis;
     }
 
-    /// What a process is. Whether it was moved to other control groups is looked at if its files are read again.
+    /// Returns the identity of a process, from the cache or newly read. If the files of the process
+    /// are read again, its control groups are checked too.
     pub fn get(&mut self, opened: &OpenProcess, reread: Reread, buffer: &mut Vec<u8>) -> Arc<ProcessInfo> {
         let age = self.age(&opened.key);
         let known = self.known.get(&opened.key).filter(|known| known.info.comm == opened.comm);
         let known = match known {
             Some(known) if opened.is_zombie() => known.clone(),
             Some(known)
-                if reread < Reread::All
+                if reread < Reread::FilesAndInfo
                     && known.is_settled(age)
                     && !self.containers.has_new_label(known.info.container.as_ref())
-                    // Most are moved right after their birth, if at all.
+                    // Most processes are moved to another group right after their start, if at all.
                     && (known.was_seen_again && reread == Reread::Nothing
                         || has_same_cgroups(opened, &known.info.groups, buffer)) =>
             {
@@ -70,7 +72,7 @@ impl ProcessInfoCache {
                 self.containers.remember(info.container.as_ref());
                 let is_same = |known: &ProcessInfo| known.executable == info.executable && known.groups == info.groups;
                 let before = known.filter(|known| info.late && is_same(&known.info));
-                // What was known is better than what does not come.
+                // Prefer the cached identity to one without arguments.
                 before.cloned().unwrap_or_else(|| Entry { info: Arc::new(info), age, was_seen_again: false })
             }
         };
@@ -79,7 +81,7 @@ impl ProcessInfoCache {
         info
     }
 
-    /// What `keep` leaves of a process's arguments, as they are now.
+    /// Reads the current arguments of a process, and returns what `keep` makes of them.
     pub fn arguments<'b>(
         &mut self,
         directory: &Directory,
@@ -87,10 +89,10 @@ impl ProcessInfoCache {
         buffer: &'b mut Vec<u8>,
         keep: impl FnOnce(&[u8]) -> Vec<u8>,
     ) -> Seen<&'b [u8]> {
-        self.blocking_reader.read_file(directory, (identity, "cmdline"), LONGEST_ARGUMENTS, buffer, keep)
+        self.blocking_reader.read_file(directory, (identity, "cmdline"), MAX_ARGUMENT_BYTES, buffer, keep)
     }
 
-    /// Forgets who was not seen.
+    /// Ends a sweep: removes processes that it did not see.
     pub fn end_sweep(&mut self) {
         self.known = std::mem::take(&mut self.seen);
         self.blocking_reader.reset_wait_budget();
@@ -104,14 +106,15 @@ impl ProcessInfoCache {
 }
 
 impl Entry {
-    /// Whether there is no need to ask a process of this age again.
+    /// Returns whether a process of this age need not be read again.
     ///
-    /// A program takes its time to say what it is: its name, its title, the control group that it is put in. So it is asked
-    /// again while it is young, ever more seldom.
+    /// A program sets its name and title, and is moved to its control group, some time after its
+    /// start. It is therefore read again while it is young, at growing intervals.
     fn is_settled(&self, age: u64) -> bool {
-        const YOUNG: u64 = 15_00;
-        const SOON: u64 = 2_00;
-        !self.info.late && (self.age >= YOUNG || age < self.age.saturating_mul(4).max(SOON))
+        const SETTLED_AGE_CENTIS: u64 = 15_00;
+        const FIRST_REREAD_AGE_CENTIS: u64 = 2_00;
+        !self.info.late
+            && (self.age >= SETTLED_AGE_CENTIS || age < self.age.saturating_mul(4).max(FIRST_REREAD_AGE_CENTIS))
     }
 }
 
@@ -125,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn the_young_are_asked_again_ever_more_seldom_and_the_late_each_time() {
+    fn young_processes_are_read_at_growing_intervals_and_incomplete_ones_in_each_sweep() {
         assert!(settled(10, 150, false));
         assert!(!settled(10, 210, false));
         assert!(settled(210, 800, false));

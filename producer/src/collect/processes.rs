@@ -1,4 +1,8 @@
-//! The processes of a sweep.
+//! Processes of a sweep.
+//!
+//! The files of a process that has not run are not read in every sweep (`docs/decisions/009`): a
+//! sixteenth of the processes is read completely in each sweep, and the identity of one in 64.
+//! [`new_processes`](super::new_processes) has the processes that are too young to be shown.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -16,66 +20,67 @@ use crate::collect::{
     process_cache::ProcessInfoCache,
 };
 
-/// The processes of a sweep, and the sockets of those that are not shown.
+/// Processes of a sweep, and the sockets of those that are not shown.
 #[derive(Default)]
 pub struct Processes {
-    /// Those that are shown.
+    /// Processes to show.
     pub shown: Vec<Process>,
-    /// Those that have only begun.
+    /// Processes that have just started.
     pub new_processes: NewProcesses,
-    /// Sockets of Local Detective's own, by inode.
+    /// Inodes of the sockets of Local Detective's own processes.
     pub own_sockets: HashSet<u64>,
-    // Seconds since the sweep before.
+    // Time since the previous sweep.
     elapsed: Option<Duration>,
 }
 
-/// When and from where a sweep reads processes.
+/// Time of a sweep, and where it reads from.
 pub struct SweepContext<'s> {
-    /// Where to look.
+    /// Root of `/proc`.
     pub root: &'s ProcRoot,
-    /// Where this process is.
+    /// Namespaces and mounts of this process.
     pub vantage: &'s Vantage,
-    /// When the sweep began.
+    /// Start of the sweep.
     pub began: SweepTime,
-    /// Hundredths of a second from boot to then.
+    /// Time from boot to the start, in hundredths of a second.
     pub uptime_centis: Option<u64>,
-    /// Its number in this run.
+    /// Sequence number of the sweep in this run.
     pub sequence: i64,
-    /// Whether the files of all processes are read again.
+    /// Whether to read the files of all processes.
     pub reread: bool,
 }
 
-/// What is kept of processes from sweep to sweep.
+/// State of processes kept between sweeps.
 pub struct History {
-    /// What they are.
+    /// Identities.
     pub info_cache: ProcessInfoCache,
     ticks_per_second: f64,
-    // The processes of the sweep before.
+    // Processes of the previous sweep.
     processes: HashMap<ProcessKey, Process>,
     last: Option<Last>,
 }
 
-/// The sweep before.
+/// Time of the previous sweep.
 struct Last {
     at: Instant,
     uptime_centis: Option<u64>,
 }
 
-/// What does not change often is read again after so many sweeps, a part of the processes in each.
+/// Each process is read completely in one of this many sweeps, a different share of the processes
+/// in each.
 const FILES_REREAD_SWEEPS: u64 = 16;
-/// The same for what a process is, which hardly ever changes.
+/// The identity of each process is read again in one of this many sweeps.
 const INFO_REREAD_SWEEPS: u64 = 64;
 
 impl History {
-    /// Nothing yet.
+    /// Returns an empty history.
     pub fn new(info_cache: ProcessInfoCache, ticks_per_second: f64) -> History {
         History { info_cache, ticks_per_second, processes: HashMap::new(), last: None }
     }
 
-    /// Reads all processes but kernel threads and Local Detective's own.
+    /// Reads all processes except kernel threads and Local Detective's own.
     ///
     /// # Errors
-    /// If there are none.
+    /// If the list of processes is unreadable.
     pub fn read(
         &mut self,
         context: &SweepContext<'_>,
@@ -115,16 +120,18 @@ impl History {
         Ok(processes)
     }
 
-    /// Since when the amounts of a process count that the sweep before did not see.
+    /// Returns what the counters of a process that the previous sweep did not see are compared
+    /// with.
     fn since(&self, key: &ProcessKey) -> Since {
         let Some(last) = &self.last else { return Since::Unknown };
         let began = key.start_time as f64 / self.ticks_per_second * 100.0;
-        // Both clocks are cut to hundredths. One that began earlier was there and was missed, refused for instance.
+        // Both times are truncated to hundredths. A process that started earlier existed in the
+        // previous sweep, which could not read it.
         let is_new = last.uptime_centis.is_some_and(|uptime| began + 1.0 >= uptime as f64);
         if is_new { Since::Birth(last.at) } else { Since::Unknown }
     }
 
-    /// Keeps the processes of a sweep for the next one.
+    /// Ends a sweep: keeps its processes for the next one.
     pub fn end_sweep(&mut self, processes: Processes, at: Instant, uptime_centis: Option<u64>) {
         self.info_cache.end_sweep();
         self.last = Some(Last { at, uptime_centis });
@@ -134,24 +141,25 @@ impl History {
 }
 
 impl SweepContext<'_> {
-    /// What is read again of a process in this sweep.
+    /// Returns what to read again of a process in this sweep.
     fn reread(&self, pid: u32) -> Reread {
-        let turn = self.sequence.cast_unsigned().wrapping_add(pid.into());
-        if turn.is_multiple_of(INFO_REREAD_SWEEPS) {
-            return Reread::All;
+        let phase = self.sequence.cast_unsigned().wrapping_add(pid.into());
+        if phase.is_multiple_of(INFO_REREAD_SWEEPS) {
+            return Reread::FilesAndInfo;
         }
-        let files = self.reread || turn.is_multiple_of(FILES_REREAD_SWEEPS);
+        let files = self.reread || phase.is_multiple_of(FILES_REREAD_SWEEPS);
         if files { Reread::Files } else { Reread::Nothing }
     }
 }
 
 impl Processes {
-    /// How many new processes a second there are below each of those that are shown.
+    /// Returns, for each process that is shown, the new processes per second below it.
     pub fn new_process_rates(&self) -> Vec<Measured> {
         self.new_processes.per_second(&self.shown, self.elapsed)
     }
 
-    /// How many of the host's tasks a `proc` that hides others' processes does not list; kernel threads are among them.
+    /// Returns the number of tasks that a `proc` with `hidepid` does not list. Kernel threads are
+    /// included.
     pub fn hidden_tasks(&self, root: &ProcRoot, vantage: &Vantage, buffer: &mut Vec<u8>) -> usize {
         if !vantage.hides_processes {
             return 0;

@@ -1,4 +1,4 @@
-//! What amounts that only grow tell over the true time between two reads.
+//! Rates of the counters of a process, over the actual time between two reads.
 
 use hostread::{Seen, parse::process::IoCounters};
 
@@ -7,41 +7,41 @@ use crate::collect::{
     process::{Counters, Process, Since},
 };
 
-/// What a process did, per second.
+/// Rates of a process, per second.
 #[derive(Clone, Copy, Debug)]
 pub struct Rates {
-    /// Time on a CPU, in percent of one core.
+    /// CPU time, in percent of one core.
     pub cpu_pct: Measured,
-    /// Of that, in kernel mode.
+    /// CPU time in kernel mode, in percent of one core.
     pub system_pct: Measured,
-    /// Time on a CPU of children that have exited.
+    /// CPU time of children that have exited, in percent of one core.
     pub children_pct: Measured,
-    /// Page faults that took no I/O.
+    /// Page faults without I/O.
     pub minor_faults: Measured,
-    /// The same of children that have exited: many, if they were many.
+    /// Page faults without I/O of children that have exited. Many short-lived children cause many.
     pub children_faults: Measured,
-    /// Page faults that took I/O.
+    /// Page faults with I/O.
     pub major_faults: Measured,
-    /// Time its main thread waited for a CPU, in percent.
+    /// Time the main thread spent runnable but not running, in percent.
     pub run_delay_pct: Measured,
-    /// Time its main thread waited for block I/O, in percent.
+    /// Time the main thread waited for block I/O, in percent.
     pub block_delay_pct: Measured,
-    /// Turns of its main thread on a CPU.
+    /// Times that the main thread was scheduled.
     pub switches: Measured,
-    /// Bytes from storage.
+    /// Bytes read from storage.
     pub read_bytes: Measured,
-    /// Bytes to storage.
+    /// Bytes written to storage.
     pub write_bytes: Measured,
-    /// Bytes written by calls, to whatever.
+    /// Bytes written by system calls to any target.
     pub written: Measured,
-    /// Calls that write, while none of them writes a byte.
+    /// Write calls while none of them writes a byte; else 0.
     pub failing_writes: Measured,
-    /// Private memory, in pages; negative if it shrinks.
+    /// Growth of private memory, in pages; negative if it shrinks.
     pub private_pages: Measured,
 }
 
-/// The rates of a process, at `ticks_per_second` of the kernel's clock. `counts_delays` tells whether the kernel counts what
-/// tasks wait for block I/O.
+/// Returns the rates of a process. `ticks_per_second` is the unit of CPU times in `stat`;
+/// `counts_delays` tells whether the kernel accounts block I/O delays.
 pub fn process_rates(process: &Process, ticks_per_second: f64, counts_delays: bool) -> Rates {
     let now = &process.counters;
     let over = Interval::new(now, &process.since);
@@ -68,12 +68,12 @@ pub fn process_rates(process: &Process, ticks_per_second: f64, counts_delays: bo
     }
 }
 
-/// Some of a program's writes may be empty or refused; that all are is told.
+/// Returns the write calls per second if all of them fail: some empty or refused writes are normal.
 fn failing(calls: Measured, bytes: Measured) -> Measured {
     if bytes? > 0.0 { Ok(0.0) } else { calls }
 }
 
-/// From one read of a process's amounts to the next.
+/// Two reads of the counters of a process, and the time between them.
 struct Interval<'c> {
     now: &'c Counters,
     before: Option<&'c Counters>,
@@ -97,7 +97,7 @@ impl<'c> Interval<'c> {
 
     fn rate_seen(&self, pick: impl Fn(&Counters) -> Seen<u64>) -> Measured {
         let now = pick(self.now).measured()?;
-        // A process that was born meanwhile had nothing before.
+        // The counters of a process that started in between were zero.
         let before = self.before.map_or(Some(0), |before| pick(before).here()).ok_or(Reason::FirstSweep)?;
         let seconds = self.seconds.ok_or(Reason::FirstSweep)?;
         Ok(now.saturating_sub(before) as f64 / seconds)
@@ -134,29 +134,29 @@ mod tests {
         }
     }
 
-    /// What is told of amounts that went from `before` to `now` in two seconds.
+    /// Returns the rate of counters that went from `before` to `now` in two seconds.
     fn check(
         before: Option<Counters>,
         now: impl Fn(Instant) -> Counters,
-        look: impl Fn(&Interval<'_>) -> Measured,
+        rate: impl Fn(&Interval<'_>) -> Measured,
     ) -> Measured {
         let start = before.map_or_else(hostread::clock::monotonic, |before| before.at);
         let since = before.map_or(Since::Birth(start), Since::Last);
-        look(&Interval::new(&now(start + Duration::from_secs(2)), &since))
+        rate(&Interval::new(&now(start + Duration::from_secs(2)), &since))
     }
 
     #[test]
-    fn rates_are_over_the_true_time_between_the_reads() {
+    fn rates_cover_the_actual_time_between_reads() {
         let before = counters(hostread::clock::monotonic(), 100);
         let system = |over: &Interval<'_>| over.rate(|counters| counters.stat.system_ticks);
         assert_eq!(check(Some(before), |at| counters(at, 150), system), Ok(25.0));
-        assert_eq!(check(None, |at| counters(at, 50), system), Ok(25.0), "from nothing");
+        assert_eq!(check(None, |at| counters(at, 50), system), Ok(25.0), "started meanwhile");
         let now = counters(before.at, 150);
         assert_eq!(system(&Interval::new(&now, &Since::Unknown)), Err(Reason::FirstSweep));
     }
 
     #[test]
-    fn what_was_refused_is_no_rate_and_neither_is_what_was_refused_before() {
+    fn a_counter_that_was_unreadable_gives_no_rate() {
         let known = counters(hostread::clock::monotonic(), 100);
         let refused = Counters { io: Seen::Denied, ..known };
         let read = |over: &Interval<'_>| over.rate_seen(|counters| counters.io.map(|io| io.storage_read_bytes));
@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn calls_that_write_fail_if_no_byte_is_written() {
+    fn write_calls_fail_if_no_byte_is_written() {
         assert_eq!(failing(Ok(7.0), Ok(0.0)), Ok(7.0));
         assert_eq!(failing(Ok(7.0), Ok(1.0)), Ok(0.0));
         assert_eq!(failing(Err(Reason::Denied), Err(Reason::Denied)), Err(Reason::Denied));

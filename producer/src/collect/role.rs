@@ -1,9 +1,9 @@
-//! What a thing is to its host, whatever its number is today: the part of its name that outlives restarts.
+//! Roles: the part of a node's identity that survives restarts.
 
 use hostread::parse::title::{Title, parse_title};
 
-/// Replaces each run of digits and each random-looking word (eight or more hexadecimal digits, UUIDs) by `#`, and
-/// control characters by `?`.
+/// Replaces each run of digits and each random-looking word (eight or more hexadecimal digits,
+/// UUIDs) by `#`, and control characters by `?`.
 pub fn fold_digits(text: &str) -> String {
     let mut folded = String::with_capacity(text.len());
     let mut rest = text;
@@ -37,7 +37,8 @@ fn push_folded(folded: &mut String, character: char) {
     }
 }
 
-/// The bytes at the beginning of `text` that are a UUID, or a hexadecimal `word` that nobody chose by hand.
+/// Returns the number of bytes at the start of `text` that are a UUID, or a hexadecimal `word` that
+/// looks random.
 fn random_length(text: &str, word: &str) -> Option<usize> {
     const UUID: [usize; 5] = [8, 4, 4, 4, 12];
     let is_hex = |part: &str| part.bytes().all(|digit| digit.is_ascii_hexdigit());
@@ -53,18 +54,20 @@ fn random_length(text: &str, word: &str) -> Option<usize> {
     Some(if is_uuid { uuid_length } else { word.len() })
 }
 
-/// The role of a process: what its container is called, its executable, and what it calls itself, digits folded.
+/// Returns the role of a process: the name of its container, its executable, and its own name, with
+/// digits folded.
 ///
-/// An interpreter is told by the base name of its script instead: `/usr/bin/python3.11 worker.py`. One that has set itself
-/// a title is told by its part in its program too: `/usr/lib/postgresql/15/bin/postgres postgres checkpointer`. Of the
-/// arguments nothing else is used.
+/// The name of an interpreter is the base name of its script: `/usr/bin/python3.11 worker.py`. The
+/// name of a process with a known form of title includes the kind of process:
+/// `/usr/lib/postgresql/15/bin/postgres postgres checkpointer`. No other argument is used.
 pub fn process_role(container: Option<&str>, executable: Option<&str>, name: &str) -> String {
     let container = container.map(|container| format!("[{container}] ")).unwrap_or_default();
     format!("{container}{} {name}", executable.unwrap_or("-"))
 }
 
-/// What a process is beside its executable: its part in its program if it sets a title that tells it, of an interpreter the script's
-/// base name, and what it calls itself, digits folded. Of the arguments nothing else is used.
+/// Returns the name of a process without its executable: the kind of process if its title shows it,
+/// the base name of the script for an interpreter, and the name that the process gave itself, with
+/// digits folded. No other argument is used.
 pub fn name_of_process(executable: Option<&str>, comm: &str, arguments: &[&[u8]]) -> String {
     match parse_title(arguments) {
         Some(title) => titled_name(&title, comm, arguments),
@@ -73,7 +76,8 @@ pub fn name_of_process(executable: Option<&str>, comm: &str, arguments: &[&[u8]]
 }
 
 fn titled_name(title: &Title, comm: &str, arguments: &[&[u8]]) -> String {
-    // Who sets a title often sets its first bytes as the name, with whatever stands there.
+    // Programs that set a title often set their name to its first bytes, which may contain
+    // anything.
     let repeats = arguments.first().is_some_and(|text| !comm.is_empty() && text.starts_with(comm.as_bytes()));
     let name =
         if repeats || Interpreter::from_name(comm).is_some() { title.program.to_owned() } else { fold_digits(comm) };
@@ -84,7 +88,8 @@ fn untitled_name(executable: Option<&str>, comm: &str, arguments: &[&[u8]]) -> S
     let program = executable.map(base_name).or_else(|| std::str::from_utf8(arguments.first()?).ok().map(base_name));
     let script = program.and_then(Interpreter::from_name).and_then(|interpreter| interpreter.script(arguments));
     let Some(script) = script else { return fold_digits(comm) };
-    // The kernel cuts a name after 15 bytes. One that repeats the script or its interpreter says nothing new.
+    // The kernel truncates names to 15 bytes. A name that repeats the script or its interpreter
+    // adds nothing.
     let repeats_script = !comm.is_empty() && script.starts_with(comm);
     if repeats_script || program.is_some_and(|program| is_alias(program, comm)) {
         return script;
@@ -130,7 +135,8 @@ impl Interpreter {
         })
     }
 
-    /// The script's base name, or the module or main class; none if the program came as an argument.
+    /// Returns the base name of the script, or the module or main class; `None` if the program is
+    /// an argument itself.
     fn script(self, arguments: &[&[u8]]) -> Option<String> {
         let mut arguments = arguments.iter().skip(1);
         while let Some(argument) = arguments.next() {
@@ -201,18 +207,19 @@ enum Argument {
     Program,
 }
 
-/// A base name that looks like one. Anything else may be a secret that an option unknown to us took as its value.
+/// Returns the base name if it looks like a name. Anything else may be a secret that is the value
+/// of an unknown option.
 fn plain_name(argument: &str) -> Option<String> {
     let name = base_name(argument);
     let is_plain =
         |character: char| character.is_ascii_alphanumeric() || matches!(character, '.' | '_' | '-' | '+' | '@');
-    // A number alone is a descriptor (`/dev/fd/63`).
+    // A bare number is a descriptor (`/dev/fd/63`).
     let is_name = name.chars().any(|character| character.is_ascii_alphabetic());
     let fits = is_name && name.len() <= 64 && name.chars().all(is_plain);
     fits.then(|| name.to_owned())
 }
 
-/// The role of a file: its path with digits folded.
+/// Returns the role of a file: its path with digits folded.
 pub fn file_role(path: &str) -> String {
     fold_digits(path)
 }
@@ -230,13 +237,13 @@ mod tests {
     }
 
     #[test]
-    fn a_program_is_its_executable_and_what_it_calls_itself() {
+    fn the_role_of_a_program_is_its_executable_and_name() {
         check("/usr/sbin/nginx", "nginx", &["nginx: secret", "-c", "secret"], "/usr/sbin/nginx nginx");
         check("/opt/pool", "worker-17", &["pool"], "/opt/pool worker-#");
     }
 
     #[test]
-    fn a_title_tells_the_part_and_nothing_else() {
+    fn only_the_kind_of_process_is_kept_of_a_title() {
         let postgres = |title: &str, expected: &str| check("/opt/bin/postgres", "postgres", &[title, "", ""], expected);
         postgres("postgres: checkpointer ", "/opt/bin/postgres postgres checkpointer");
         postgres("postgres: app secret [local] idle", "/opt/bin/postgres postgres backend");
@@ -252,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn an_interpreter_is_its_script() {
+    fn the_role_of_an_interpreter_contains_its_script() {
         check(
             "/usr/bin/python3.11",
             "python3",
@@ -279,7 +286,7 @@ mod tests {
     }
 
     #[test]
-    fn a_program_that_came_as_an_argument_is_never_shown() {
+    fn a_program_passed_as_an_argument_is_never_shown() {
         check("/usr/bin/dash", "sh", &["sh", "-c", "curl --key secret"], "/usr/bin/dash sh");
         check("/usr/bin/bash", "bash", &["bash", "/dev/fd/63"], "/usr/bin/bash bash");
         check("/usr/bin/bash", "bash", &["bash", "-lc", "secret"], "/usr/bin/bash bash");
@@ -290,7 +297,7 @@ mod tests {
     }
 
     #[test]
-    fn digits_and_what_nobody_chose_by_hand_are_folded() {
+    fn digits_and_random_words_are_folded() {
         for (text, folded) in [
             ("/var/log/app-2024.10.log", "/var/log/app-#.#.log"),
             ("/tmp/run-8d305e0e-5847-400c-bd2a-93aab747e263/out", "/tmp/run-#/out"),
@@ -304,7 +311,7 @@ mod tests {
     }
 
     #[test]
-    fn a_process_in_a_container_is_told_by_what_the_container_is_called() {
+    fn the_role_of_a_process_in_a_container_starts_with_its_name() {
         assert_eq!(process_role(Some("pay/api"), None, &name_of_process(None, "x-1", &[])), "[pay/api] - x-#");
     }
 

@@ -11,7 +11,7 @@ mod resources;
 pub use clocks::Clocks;
 pub use resources::{HostInputs, Resource};
 
-/// What is remembered from sweep to sweep.
+/// State kept between sweeps.
 #[derive(Debug, Default)]
 pub struct History {
     counters: counters::History,
@@ -21,7 +21,7 @@ pub struct History {
 }
 
 impl History {
-    /// Looks at the host. Disks come last, by name.
+    /// Reads the resources of the host. Disks come last, sorted by name.
     pub fn read(&mut self, inputs: &HostInputs<'_>, buffer: &mut Vec<u8>) -> Vec<Resource> {
         self.counters.begin(inputs.root.tape.monotonic_clock());
         let mut resources = self.pressure.read(inputs, &mut self.counters, buffer);

@@ -1,5 +1,5 @@
-//! Where the tasks of all processes are in the kernel: main threads, which a process tells of itself, and other threads, which each
-//! take a look of their own.
+//! System calls that tasks are in. Main threads are read with their process; each other thread
+//! needs a read of its own, for which a sweep has a budget of CPU time (`sweep.deep_cpu_percent`).
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -14,35 +14,37 @@ use hostread::{
 
 use crate::collect::process::Process;
 
-/// A task in a system call.
+/// Task in a system call.
 #[derive(Clone, Copy, Debug)]
 pub struct Task {
     /// Index of its process in the sweep.
     pub process: usize,
-    /// Its id; of a main thread the process's.
+    /// Thread id; for a main thread the pid.
     pub id: u32,
-    /// The call.
+    /// System call.
     pub syscall: Syscall,
 }
 
-/// The tasks of a sweep.
+/// Tasks of a sweep.
 #[derive(Debug, Default)]
 pub struct Tasks {
-    /// Those in a system call.
+    /// Tasks in a system call.
     pub list: Vec<Task>,
-    /// How many threads were not looked at for want of time, by the index of their process in the sweep.
+    /// Number of threads that were not read because the budget was used up, by index of their
+    /// process in the sweep.
     pub skipped: BTreeMap<usize, usize>,
 }
 
-/// Who is looked at first in the next sweep.
+/// Reads threads, and keeps between sweeps which process comes first.
 #[derive(Debug, Default)]
 pub struct ThreadScanner {
     next: Option<ProcessKey>,
 }
 
 impl ThreadScanner {
-    /// Looks at the tasks of a sweep. Threads of processes that have one of the files `wanted` open come first: of these a lock is waited
-    /// for. The others take turns when `budget`, which is time on a CPU, is used up.
+    /// Reads the tasks of a sweep. Processes that have one of the files `wanted` open, on which a
+    /// lock is waited for, come first. The others take turns when the `budget` of CPU time is used
+    /// up.
     pub fn scan(
         &mut self,
         root: &ProcRoot,
@@ -61,12 +63,12 @@ impl ThreadScanner {
         self.next = None;
         let began = root.tape.thread_cpu_time();
         let is_budget_spent = || root.tape.thread_cpu_time().saturating_sub(began) > budget;
-        let n_concerned = urgent.len();
-        for (place, at) in urgent.into_iter().chain(others).enumerate() {
+        let n_urgent = urgent.len();
+        for (nth, at) in urgent.into_iter().chain(others).enumerate() {
             let Some(process) = processes.get(at) else { continue };
             if is_budget_spent() {
                 tasks.skipped.insert(at, usize::try_from(process.threads).unwrap_or(usize::MAX).saturating_sub(1));
-                if place >= n_concerned {
+                if nth >= n_urgent {
                     self.next.get_or_insert(process.key);
                 }
                 continue;
@@ -95,7 +97,8 @@ fn has_open(process: &Process, wanted: &BTreeSet<u64>) -> bool {
     }
 }
 
-/// Returns how many it left out because the time was up.
+/// Reads the threads of a process other than the main thread. Returns the number of threads that
+/// were skipped because the budget was used up.
 fn other_threads(
     root: &ProcRoot,
     at: usize,
@@ -104,14 +107,14 @@ fn other_threads(
     list: &mut Vec<Task>,
     buffer: &mut Vec<u8>,
 ) -> usize {
-    // To ask for the time takes time.
+    // Reading the clock is expensive.
     const THREADS_PER_BUDGET_CHECK: usize = 32;
     let Seen::Here(directory) = OpenProcess::reopen(root, identity, buffer) else { return 0 };
     let Seen::Here(threads) = directory.open_dir("task") else { return 0 };
     let ids = threads.numeric_names().here().unwrap_or_default();
-    for (place, id) in ids.iter().copied().enumerate().filter(|(_, id)| *id != identity.pid) {
-        if place % THREADS_PER_BUDGET_CHECK == THREADS_PER_BUDGET_CHECK - 1 && is_budget_spent() {
-            return ids.len() - place;
+    for (nth, id) in ids.iter().copied().enumerate().filter(|(_, id)| *id != identity.pid) {
+        if nth % THREADS_PER_BUDGET_CHECK == THREADS_PER_BUDGET_CHECK - 1 && is_budget_spent() {
+            return ids.len() - nth;
         }
         let text = threads.read_page(&format!("{id}/syscall"), buffer).here();
         if let Some(syscall) = text.and_then(parse::syscall::parse_syscall) {

@@ -62,7 +62,7 @@ impl Outbox {
     }
 
     /// Notes that there will be no snapshot where one was expected, which would have told of so many dropped ones.
-    pub fn miss(&self, told: i64) {
+    pub fn record_missed(&self, told: i64) {
         self.queue().note_drop(told);
     }
 
@@ -276,8 +276,8 @@ mod tests {
     #[tokio::test]
     async fn one_that_never_came_to_be_is_told_of() {
         let outbox = outbox(2);
-        outbox.miss(outbox.take_unreported());
-        outbox.miss(outbox.take_unreported());
+        outbox.record_missed(outbox.take_unreported());
+        outbox.record_missed(outbox.take_unreported());
         push(&outbox, 2);
         assert_eq!(empty(&outbox).await, [(2, 2)]);
     }

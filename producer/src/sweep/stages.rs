@@ -1,4 +1,5 @@
-//! The looks of a sweep at what is around the processes.
+//! Stages of a sweep that follow the reading of processes. Each adds what it could not read to the
+//! coverage.
 
 use std::{
     collections::{BTreeMap, HashSet},
@@ -11,6 +12,7 @@ use super::Sweeper;
 use crate::{
     SweepConfig,
     collect::{
+        cgroups,
         coverage::CoverageBuilder,
         filesystems,
         measure::Reason,
@@ -23,6 +25,7 @@ use crate::{
 };
 
 impl Sweeper {
+    /// Reads the system calls of tasks, within the budget of CPU time for deep reads.
     pub(super) fn tasks(&mut self, processes: &[Process], listed: &LockList, coverage: &mut CoverageBuilder) -> Tasks {
         let SweepConfig { interval, deep_cpu_percent, .. } = self.producer.sweep;
         let budget = interval * deep_cpu_percent / 100;
@@ -31,28 +34,30 @@ impl Sweeper {
         tasks
     }
 
+    /// Lists sockets and joins them to connections. `wanted_peers` are the inodes of the sockets
+    /// whose other end is needed.
     pub(super) fn network(
         &mut self,
         processes: &Processes,
         wanted_peers: &HashSet<u64>,
         coverage: &mut CoverageBuilder,
     ) -> connections::Network {
-        let mut others = BTreeMap::new();
+        let mut pid_by_namespace = BTreeMap::new();
         for process in &processes.shown {
             if let Some(namespace) = process.info.network {
-                others.entry(namespace).or_insert(process.key.pid);
+                pid_by_namespace.entry(namespace).or_insert(process.key.pid);
             }
         }
-        let listings = self.namespaces.list(&self.vantage, &others, &self.root, &mut self.buffer);
+        let listings = self.namespaces.list(&self.vantage, &pid_by_namespace, &self.root, &mut self.buffer);
         coverage.add("network-namespaces", Reason::Off, listings.left_out);
         coverage.add_seen("sockets-net", &listings.home);
         let listings = listings.listings;
         let mut refused = listings.values().filter(|listing| listing.is_fallback).count();
         refused += usize::from(!listings.contains_key(&self.vantage.network_namespace));
         coverage.add("sockets-listing", Reason::Unsupported, refused);
-        let elsewhere = processes.shown.iter().filter_map(|process| process.info.network);
-        let elsewhere = elsewhere.filter(|namespace| !listings.contains_key(namespace)).count();
-        coverage.add("sockets-elsewhere", Reason::Denied, elsewhere);
+        let namespaces = processes.shown.iter().filter_map(|process| process.info.network);
+        let unlisted = namespaces.filter(|namespace| !listings.contains_key(namespace)).count();
+        coverage.add("sockets-elsewhere", Reason::Denied, unlisted);
         let network = self.connections.join(&connections::SocketInputs {
             root: &self.root,
             processes: &processes.shown,
@@ -65,24 +70,38 @@ impl Sweeper {
         network
     }
 
+    /// Reads the control groups.
+    pub(super) fn groups<'p>(
+        &mut self,
+        processes: &'p [Process],
+        coverage: &mut CoverageBuilder,
+    ) -> cgroups::Groups<'p> {
+        let groups = self.groups.read_all(processes, &mut self.buffer);
+        coverage.add("cgroup", Reason::Denied, groups.denied);
+        coverage.add("cgroups", Reason::Unsupported, usize::from(groups.has_no_hierarchy));
+        groups
+    }
+
+    /// Reads the filesystems.
     pub(super) fn filesystems(
         &mut self,
         processes: &[Process],
         at: Instant,
         coverage: &mut CoverageBuilder,
     ) -> filesystems::Filesystems {
-        let scene = filesystems::FilesystemInputs {
+        let inputs = filesystems::FilesystemInputs {
             root: &self.root,
             vantage: &self.vantage,
             processes,
             files: &self.files,
             at,
         };
-        self.filesystems.read(&scene, coverage, &mut self.buffer)
+        self.filesystems.read(&inputs, coverage, &mut self.buffer)
     }
 
+    /// Reads the resources of the host.
     pub(super) fn system(&mut self, clocks: system::Clocks) -> Vec<system::Resource> {
-        let scene = system::HostInputs {
+        let inputs = system::HostInputs {
             root: &self.root,
             net: &self.vantage.open_net(&self.root),
             own_network: self.vantage.is_own_network,
@@ -90,9 +109,10 @@ impl Sweeper {
             clocks,
             page: self.page,
         };
-        self.system.read(&scene, &mut self.buffer)
+        self.system.read(&inputs, &mut self.buffer)
     }
 
+    /// Finds who holds file locks and who waits for them.
     pub(super) fn locks(
         &mut self,
         processes: &[Process],
@@ -100,7 +120,7 @@ impl Sweeper {
         listed: &LockList,
         coverage: &mut CoverageBuilder,
     ) -> lock_waits::FileLocks {
-        let picture = self.lock_waits.update(
+        let locks = self.lock_waits.update(
             &lock_waits::LockInputs {
                 root: &self.root,
                 processes,
@@ -110,17 +130,18 @@ impl Sweeper {
             },
             &mut self.buffer,
         );
-        if !picture.is_list_readable {
+        if !locks.is_list_readable {
             coverage.add("locks", Reason::Unsupported, 1);
         }
-        let unknown = picture.waits.iter().filter(|wait| wait.holders.is_empty()).count();
-        let or_gone = |hidden: bool| if hidden { Reason::Denied } else { Reason::Gone };
-        coverage.add("lock-holder", or_gone(picture.may_hide_holders), unknown);
-        coverage.add("lock-waiter", or_gone(picture.may_hide_waits), picture.unknown_waits);
-        picture
+        let unknown = locks.waits.iter().filter(|wait| wait.holders.is_empty()).count();
+        let denied_or_gone = |hidden: bool| if hidden { Reason::Denied } else { Reason::Gone };
+        coverage.add("lock-holder", denied_or_gone(locks.may_hide_holders), unknown);
+        coverage.add("lock-waiter", denied_or_gone(locks.may_hide_waits), locks.unknown_waits);
+        locks
     }
 
-    /// Whether the kernel counts what tasks wait for block I/O. One that cannot be asked always did.
+    /// Returns whether the kernel accounts the time that tasks wait for block I/O. Kernels without
+    /// the setting always do.
     pub(super) fn counts_delays(&mut self) -> bool {
         let setting = self.root.directory.read_page("sys/kernel/task_delayacct", &mut self.buffer);
         setting.here().is_none_or(|setting| setting.trim_ascii() != b"0")

@@ -1,25 +1,26 @@
-//! The lines that prove that a control group holds its processes up.
+//! Lines of control group files that show that a group holds up its processes.
 
 use hostread::{
     Seen,
     cgroups::{CgroupMounts, CgroupUsage, Hierarchies, Hierarchy},
 };
 
-/// A group, and where its files are.
+/// A control group, and the hierarchies that its files are in.
 pub struct GroupFiles<'s> {
-    /// Where the hierarchies are.
+    /// Mounted hierarchies.
     pub mounted: &'s CgroupMounts,
-    /// The group.
+    /// Path of the group.
     pub path: &'s str,
-    /// Those that it is in.
+    /// Hierarchies that the group is in.
     pub hierarchies: Hierarchies,
 }
 
-/// A file of a group, and a line of it.
+/// Name of a file, and a line of it.
 type Line = (&'static str, String);
 
 impl GroupFiles<'_> {
-    /// Where each line is from, and what it says, if the group was throttled or ran out of memory meanwhile, or is frozen.
+    /// Returns the source and text of a line for each of: throttled since `before`, out of memory
+    /// since `before`, frozen.
     pub fn evidence(&self, now: &CgroupUsage, before: Option<&CgroupUsage>) -> Vec<(String, String)> {
         let grew = |amount: fn(&CgroupUsage) -> Seen<u64>| {
             let before = before.and_then(|before| amount(before).here());

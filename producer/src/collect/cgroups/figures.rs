@@ -1,4 +1,4 @@
-//! What two readings of a control group tell, over the true time between them.
+//! Values from two readings of a control group, as rates over the actual time between them.
 
 use hostread::{
     Seen,
@@ -9,7 +9,7 @@ use signals::Signal;
 
 use crate::collect::measure::{IntoMeasured, Measured, Reason};
 
-/// The figures of a group. One that compares with a limit is there only if there is a limit.
+/// Returns the values of a group. A value relative to a limit exists only if there is a limit.
 pub fn from_readings(
     now: &CgroupUsage,
     before: Option<&CgroupUsage>,
@@ -30,20 +30,20 @@ pub fn from_readings(
         (Signal::GroupWriteBytes, growth.per_second(|reading| reading.io.map(|(_, written)| written))),
     ];
     let cpu = growth.per_second(|reading| reading.cpu_nanos).map(|nanos| nanos / 1e9);
-    let limit_shares = [
-        (Signal::CpuQuotaUsedPct, share(cpu, limits.cores)),
+    let limit_usages = [
+        (Signal::CpuQuotaUsedPct, usage_pct(cpu, limits.cores)),
         (
             Signal::MemoryLimitUsedPct,
-            share(amount(now.memory_bytes), limits.memory_bytes.map(|limit| limit.map(|it| it as f64))),
+            usage_pct(amount(now.memory_bytes), limits.memory_bytes.map(|limit| limit.map(|it| it as f64))),
         ),
-        (Signal::PidsLimitUsedPct, share(amount(now.pids), limits.pids.map(|limit| limit.map(|it| it as f64)))),
+        (Signal::PidsLimitUsedPct, usage_pct(amount(now.pids), limits.pids.map(|limit| limit.map(|it| it as f64)))),
     ];
-    figures.extend(limit_shares.into_iter().filter_map(|(signal, share)| Some((signal, share?))));
+    figures.extend(limit_usages.into_iter().filter_map(|(signal, share)| Some((signal, share?))));
     figures.extend(pressures(now));
     figures
 }
 
-/// Growth per second.
+/// Growth of counters per second.
 struct Growth<'r> {
     now: &'r CgroupUsage,
     before: Option<(&'r CgroupUsage, f64)>,
@@ -59,12 +59,13 @@ impl<'r> Growth<'r> {
         let now = amount(self.now).measured()?;
         let (before, elapsed) = self.before.ok_or(Reason::FirstSweep)?;
         let before = amount(before).here().ok_or(Reason::FirstSweep)?;
-        // A group that was made anew begins at nothing.
+        // The counters of a recreated group start at zero.
         Ok(now.saturating_sub(before) as f64 / elapsed)
     }
 }
 
-/// Periods in which it was stopped, of those in which it ran; none of none is none.
+/// Returns the percentage of scheduling periods in which the group was throttled; 0 if it did not
+/// run.
 fn throttled_periods(now: &CgroupUsage, before: Option<&CgroupUsage>) -> Measured {
     let now = now.throttling.measured()?;
     let before = before.and_then(|before| before.throttling.here()).ok_or(Reason::FirstSweep)?;
@@ -77,12 +78,12 @@ fn amount(seen: Seen<u64>) -> Measured {
     seen.measured().map(|amount| amount as f64)
 }
 
-/// Use in percent of a limit; nothing if there is none.
-fn share(used: Measured, limit: Seen<Option<f64>>) -> Option<Measured> {
+/// Returns the usage in percent of a limit, or `None` if there is no limit.
+fn usage_pct(used: Measured, limit: Seen<Option<f64>>) -> Option<Measured> {
     match limit.measured() {
         Ok(None) => None,
         Ok(Some(limit)) if limit > 0.0 => Some(used.map(|used| used / limit * 100.0)),
-        // Where nothing is allowed nothing can be a share of it.
+        // A limit of zero has no percentage.
         Ok(Some(_)) => Some(Err(Reason::Unsupported)),
         Err(reason) => Some(Err(reason)),
     }
@@ -136,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn rates_are_over_the_true_time_between_the_readings() {
+    fn rates_cover_the_actual_time_between_readings() {
         let start = Instant::now();
         let (before, now) = (reading(start, 100), reading(start + Duration::from_secs(2), 150));
         let figures = from_readings(&now, Some(&before), &LIMITS);
@@ -158,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_no_limit_has_no_share_of_it_and_one_that_is_not_known_is_missing() {
+    fn a_group_without_a_limit_has_no_usage_of_it_and_an_unreadable_limit_is_missing() {
         let now = reading(Instant::now(), 100);
         let figures = from_readings(&now, None, &CgroupLimits { cores: Seen::Denied, ..LIMITS });
         assert_eq!(figure(&figures, Signal::PidsLimitUsedPct), None);
@@ -166,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_reading_knows_no_rates_and_a_group_that_was_made_anew_begins_at_nothing() {
+    fn the_first_reading_has_no_rates_and_a_recreated_group_starts_at_zero() {
         let start = Instant::now();
         let now = reading(start + Duration::from_secs(1), 50);
         let rate = |before| figure(&from_readings(&now, before, &LIMITS), Signal::ThrottledPct);

@@ -1,28 +1,30 @@
-//! What a container is called, whenever it is made anew: the owner of its pod, or the host name that somebody chose.
+//! Name of a container that survives its recreation: the owner of its pod, or a host name that an
+//! operator chose.
 
 use hostread::parse::{cgroup_path as path, environ::ContainerNames};
 
 use crate::collect::role::fold_digits;
 
-/// What a container of which nobody says more is called in roles.
+/// Name in roles of a container whose name is unknown.
 pub const UNNAMED: &str = "container";
 
-/// The name of a container.
+/// Name of a container.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Label {
-    /// What of it outlives the container.
+    /// Part of the name that survives recreation of the container.
     pub role: String,
-    /// As it is told.
+    /// Full name.
     pub name: String,
 }
 
-/// The name of the container with that id on the host of that name, from what its environment says.
+/// Returns the name of container `id` from its environment, on the host named `host`.
 pub fn from_environment(names: &ContainerNames<'_>, id: &str, host: &str) -> Option<Label> {
     let pod_label = |name: &str| {
         let full = |name: &str| names.namespace.map_or(name.to_owned(), |namespace| format!("{namespace}/{name}"));
         Label { role: full(&owner(name)), name: full(name) }
     };
-    // The first twelve digits of the id are its manager's choice; on the host's own network it is the host's name.
+    // The default host name is the first twelve digits of the id; with host networking it is the
+    // name of the host. Neither was chosen by an operator.
     let is_from_id = |hostname: &str| hostname.len() >= 12 && id.starts_with(hostname);
     let chosen = names.hostname.filter(|hostname| !is_from_id(hostname) && *hostname != host);
     let label = match names.pod.or(chosen.filter(|_| names.kubernetes)) {
@@ -32,7 +34,7 @@ pub fn from_environment(names: &ContainerNames<'_>, id: &str, host: &str) -> Opt
     if_meaningful(label)
 }
 
-/// The name of a container of LXC, which has no other.
+/// Returns the name of an LXC container, from the path of its control group.
 pub fn from_lxc_path(group: &str) -> Option<Label> {
     path::find_lxc_name(group).map(plain_label).and_then(if_meaningful)
 }
@@ -41,36 +43,39 @@ fn plain_label(name: &str) -> Label {
     Label { role: fold_digits(name), name: name.to_owned() }
 }
 
-/// A name of which folding leaves nothing is a number or was drawn by lot.
+/// Returns `None` if folding leaves no letter: such a name is a number or random.
 fn if_meaningful(label: Label) -> Option<Label> {
     label.role.contains(|character: char| character.is_ascii_alphabetic()).then_some(label)
 }
 
-/// Whose pod it is: without what Kubernetes adds to the names of those that a Deployment, ReplicaSet, DaemonSet, Job or CronJob
-/// owns, and with digits folded, as those at the end of a StatefulSet's.
+/// Returns the owner of a pod: the name without the suffixes that Kubernetes appends for a
+/// Deployment, ReplicaSet, DaemonSet, Job or CronJob, and with digits folded, such as the ordinal
+/// of a StatefulSet.
 fn owner(pod: &str) -> String {
-    let Some(rest) = without_end(pod, is_random) else { return fold_digits(pod) };
-    fold_digits(without_end(rest, |end| is_template_hash(end) || is_schedule(end)).unwrap_or(rest))
+    let Some(rest) = strip_suffix_if(pod, is_random) else { return fold_digits(pod) };
+    fold_digits(strip_suffix_if(rest, |suffix| is_template_hash(suffix) || is_schedule(suffix)).unwrap_or(rest))
 }
 
-fn without_end(name: &str, is_added: impl FnOnce(&str) -> bool) -> Option<&str> {
+fn strip_suffix_if(name: &str, is_added: impl FnOnce(&str) -> bool) -> Option<&str> {
     let (rest, end) = name.rsplit_once('-')?;
     (!rest.is_empty() && is_added(end)).then_some(rest)
 }
 
-/// Five letters and digits of those that Kubernetes draws from: no vowels, nor what looks like one.
+/// Returns whether this is a random suffix of Kubernetes: five characters of an alphabet without
+/// vowels and similar-looking digits.
 fn is_random(end: &str) -> bool {
     const DRAWN: &str = "bcdfghjklmnpqrstvwxz2456789";
     end.len() == 5 && end.chars().all(|character| DRAWN.contains(character))
 }
 
-/// A number of 32 bits, whose decimal digits Kubernetes writes as ten of the same letters and digits.
+/// Returns whether this is a hash of a pod template: a decimal 32-bit number whose digits
+/// Kubernetes maps to ten characters of the same alphabet.
 fn is_template_hash(end: &str) -> bool {
     const DIGITS: &str = "456789bcdf";
     (6..=10).contains(&end.len()) && end.chars().all(|character| DIGITS.contains(character))
 }
 
-/// The time that a CronJob's job is of, in minutes or seconds.
+/// Returns whether this is the scheduled time of a CronJob, in minutes or seconds.
 fn is_schedule(end: &str) -> bool {
     (8..=10).contains(&end.len()) && end.bytes().all(|digit| digit.is_ascii_digit())
 }
@@ -86,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn the_owner_of_a_pod_outlives_it() {
+    fn the_owner_of_a_pod_is_its_role() {
         for (pod, expected) in [
             ("coredns-558bd4d5db-x7xqz", "coredns"),
             ("web-v2-7d9f8c6b5f-2xk4t", "web-v#"),
@@ -103,14 +108,14 @@ mod tests {
     }
 
     #[test]
-    fn a_pod_is_told_with_its_namespace_where_both_are_known() {
+    fn the_name_of_a_pod_includes_its_namespace_if_known() {
         let names =
             ContainerNames { hostname: Some("api-558bd4d5db-x7xqz"), kubernetes: true, ..ContainerNames::default() };
         assert_eq!(role(names).as_deref(), Some("api"));
-        let told = ContainerNames { namespace: Some("pay"), ..names };
+        let with_namespace = ContainerNames { namespace: Some("pay"), ..names };
         let label = Label { role: "pay/api".into(), name: "pay/api-558bd4d5db-x7xqz".into() };
-        assert_eq!(from_environment(&told, ID, "node-1"), Some(label));
-        let on_the_hosts_network = ContainerNames { hostname: Some("node-1"), ..told };
+        assert_eq!(from_environment(&with_namespace, ID, "node-1"), Some(label));
+        let on_the_hosts_network = ContainerNames { hostname: Some("node-1"), ..with_namespace };
         assert_eq!(role(on_the_hosts_network), None);
         assert_eq!(
             role(ContainerNames { pod: Some("proxy-0"), ..on_the_hosts_network }).as_deref(),
@@ -119,10 +124,10 @@ mod tests {
     }
 
     #[test]
-    fn a_host_name_counts_if_somebody_chose_it() {
+    fn only_a_chosen_host_name_counts() {
         let role = |hostname| role(ContainerNames { hostname: Some(hostname), ..ContainerNames::default() });
         assert_eq!(role("orders-2").as_deref(), Some("orders-#"));
-        assert_eq!(role("web-x7xqz").as_deref(), Some("web-x#xqz"), "outside Kubernetes an end was chosen too");
+        assert_eq!(role("web-x7xqz").as_deref(), Some("web-x#xqz"), "outside Kubernetes the suffix was chosen too");
         assert_eq!([role("0123456789ab"), role("node-1"), role("fe54d9c1a2b3"), role("101")], [None, None, None, None]);
     }
 

@@ -1,6 +1,12 @@
-//! Who has filled a filesystem of late: by how much the files have grown that a process had open for writing there.
+//! Processes that filled a filesystem, inferred from the growth of the files that each process has
+//! open for writing.
 //!
-//! Once it is full nothing grows any more, so this is remembered; and what fills it is often closed by then, or deleted.
+//! The amounts are kept between sweeps and halve every five minutes: nothing grows any more once
+//! the filesystem is full, and the writer has often closed or deleted its file by then. Only the
+//! main writers are reported, and this alone never opens an incident: a process that writes little
+//! to a filesystem that others fill, or that fills it as slowly as ever, is healthy. Growth in
+//! files that are opened and closed between two sweeps is invisible, as is growth in the first
+//! sweep of files that are not new.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -12,14 +18,15 @@ use hostread::ProcessKey;
 use super::open_files::OpenFiles;
 use crate::collect::process::Process;
 
-/// After so long what was written counts half.
+/// Half-life of the amounts.
 const HALF_LIFE: Duration = Duration::from_secs(300);
-/// Less than a block is nothing.
+/// Amounts below one block are dropped, in bytes.
 const MIN_BYTES: f64 = 4096.0;
-/// Who has added less than this part of what another has did not fill it: everybody writes a little.
+/// Processes that added less than this share of the largest amount are not reported, because most
+/// processes write a little.
 const MIN_SHARE_OF_LARGEST: f64 = 0.25;
 
-/// What is remembered from sweep to sweep: how many bytes each process has added to each filesystem.
+/// State kept between sweeps: the bytes that each process added to each filesystem.
 #[derive(Debug, Default)]
 pub struct History {
     grown: HashMap<(ProcessKey, (u32, u32)), f64>,
@@ -27,7 +34,8 @@ pub struct History {
 }
 
 impl History {
-    /// Bytes by filesystem and process, as its index in the sweep, of those who have added most to it.
+    /// Adds the growth of one sweep. Returns the recent bytes of the main writers by filesystem and
+    /// process, as index into the sweep.
     pub fn update(
         &mut self,
         processes: &[Process],
@@ -35,8 +43,8 @@ impl History {
         now: Instant,
     ) -> BTreeMap<(u32, u32), BTreeMap<usize, f64>> {
         let since = self.at.replace(now).map_or(Duration::ZERO, |at| now.duration_since(at));
-        let part = 0.5_f64.powf(since.as_secs_f64() / HALF_LIFE.as_secs_f64());
-        self.grown.values_mut().for_each(|grown| *grown *= part);
+        let decay = 0.5_f64.powf(since.as_secs_f64() / HALF_LIFE.as_secs_f64());
+        self.grown.values_mut().for_each(|grown| *grown *= decay);
         for (process, device, bytes) in open_files.grown() {
             if let Some(process) = processes.get(process) {
                 *self.grown.entry((process.key, device)).or_default() += bytes as f64;

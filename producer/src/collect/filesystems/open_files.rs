@@ -1,4 +1,4 @@
-//! Who has files open on which filesystem.
+//! Open files of all processes by filesystem.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,27 +9,29 @@ use crate::collect::{
     process::Process,
 };
 
-/// A file that has grown since the sweep before.
+/// File that has grown since the previous sweep.
 #[derive(Debug)]
 struct GrownFile {
     filesystem: (u32, u32),
     bytes: u64,
-    // Those that have it open for writing and have run since, and whether each can have written it by calls.
+    // Processes that have it open for writing and have run since the previous sweep; true if their
+    // write counters have grown.
     by: BTreeMap<usize, bool>,
 }
 
-/// The open files of all processes, by filesystem. Filesystems are told by the device in the list of mounts.
+/// Open files of all processes by filesystem. A filesystem is identified by the device in the list
+/// of mounts.
 #[derive(Debug, Default)]
 pub struct OpenFiles {
-    // By the device that `stat` tells of a file; none is known of what is mounted elsewhere.
+    // Filesystem by the device that `stat` reports for a file; `None` if it is not mounted here.
     filesystems: BTreeMap<(u32, u32), Option<(u32, u32)>>,
     writers: BTreeMap<(u32, u32), BTreeSet<usize>>,
-    // The files that have grown, with the filesystem, the bytes, and who can have written them.
+    // Files that have grown, with the processes that may have written them.
     grown: BTreeMap<FileKey, GrownFile>,
 }
 
 impl OpenFiles {
-    /// The holdings of these processes on these filesystems.
+    /// Groups the open files of `processes` by filesystem.
     pub fn new(processes: &[Process], files: &FileTable, mounts: &LocalMounts) -> OpenFiles {
         let mut open_files = OpenFiles::default();
         for (at, process) in processes.iter().enumerate() {
@@ -54,28 +56,31 @@ impl OpenFiles {
         open_files
     }
 
-    /// The filesystem that a file is on.
+    /// Returns the filesystem that a file is on.
     pub fn filesystem(&self, file: &FileKey) -> Option<(u32, u32)> {
         self.filesystems.get(&file.device).copied().flatten()
     }
 
-    /// The filesystems that any of the files are on.
+    /// Returns all filesystems with an open file.
     pub fn filesystems_in_use(&self) -> BTreeSet<(u32, u32)> {
         self.filesystems.values().flatten().copied().collect()
     }
 
-    /// The devices of files on no filesystem that is known.
+    /// Returns the devices of files that are on no known filesystem.
     pub fn unmounted(&self) -> BTreeSet<(u32, u32)> {
         self.filesystems.iter().filter(|(_, filesystem)| filesystem.is_none()).map(|(device, _)| *device).collect()
     }
 
-    /// The processes that have a file on the filesystem open for writing.
+    /// Returns the processes that have a file on the filesystem open for writing.
     pub fn writers(&self, device: (u32, u32)) -> impl Iterator<Item = usize> {
         self.writers.get(&device).into_iter().flatten().copied()
     }
 
-    /// By how many bytes files have grown since the sweep before: each process that can have written them, the filesystem, and the bytes.
-    /// What of it is whose is not known if there are several. Who wrote by calls comes before those who only can have, by a mapping for instance.
+    /// Returns the growth of files since the previous sweep: process, filesystem and bytes.
+    ///
+    /// If several processes have a file open, the growth counts for each of those that wrote
+    /// according to the kernel's counters of their calls. If none did, as with mappings or
+    /// `fallocate`, it counts for all that have run.
     pub fn grown(&self) -> impl Iterator<Item = (usize, (u32, u32), u64)> {
         self.grown.values().flat_map(|GrownFile { filesystem, bytes, by }| {
             let any_wrote = by.values().any(|has_written| *has_written);
@@ -85,12 +90,12 @@ impl OpenFiles {
         })
     }
 
-    /// The processes that have any file open for writing.
+    /// Returns the processes that have any file open for writing.
     pub fn all_writers(&self) -> BTreeSet<usize> {
         self.writers.values().flatten().copied().collect()
     }
 
-    /// The filesystems that a process writes to.
+    /// Returns the filesystems that a process has files open for writing on.
     pub fn written_by(&self, process: usize) -> impl Iterator<Item = (u32, u32)> {
         self.writers.iter().filter(move |(_, writers)| writers.contains(&process)).map(|(device, _)| *device)
     }

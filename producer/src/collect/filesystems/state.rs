@@ -1,4 +1,4 @@
-//! In what condition one filesystem is.
+//! State of one filesystem: full, read-only, frozen.
 
 use std::collections::BTreeMap;
 
@@ -8,27 +8,29 @@ use signals::Signal;
 use super::Filesystem;
 use crate::collect::measure::{IntoMeasured, Measured, Reason};
 
-/// A filesystem, and what is known of it.
+/// State of a filesystem in one sweep.
 #[derive(Clone, Copy, Debug)]
 pub struct FilesystemState<'s> {
-    /// Where it is mounted, and how.
+    /// Mount of the filesystem.
     pub mount: &'s Mount,
-    /// Its room.
+    /// Blocks and inodes.
     pub space: Seen<FilesystemSpace>,
-    /// Whether it could be written to in an earlier sweep.
+    /// Whether it was writable in an earlier sweep.
     pub was_writable: bool,
-    /// Where it was read that it has given up, and what, if the list of mounts does not tell.
+    /// Source and text of the error count that shows that it no longer accepts writes, if the list
+    /// of mounts does not show it.
     pub error_evidence: Option<&'s (String, String)>,
-    /// Tasks that wait for it to thaw; none if a task that may could not be looked at.
+    /// Number of tasks that wait for it to thaw; `None` if the state of a possible waiter is
+    /// unreadable.
     pub thaw_waits: Option<usize>,
 }
 
-/// In percent: as good as full, and full.
-const NEARLY_FULL: f64 = 95.0;
-const FULL: f64 = 99.9;
+/// Usage in percent from which a filesystem is nearly full, and full.
+const NEARLY_FULL_PCT: f64 = 95.0;
+const FULL_PCT: f64 = 99.9;
 
 impl FilesystemState<'_> {
-    /// The filesystem as it is shown. `mountinfo` is where its mount was read.
+    /// Returns the filesystem to show. `mountinfo` is the path of the list of mounts.
     pub fn filesystem(&self, writers: Vec<usize>, fillers: BTreeMap<usize, f64>, mountinfo: &str) -> Filesystem {
         Filesystem {
             device: self.mount.device,
@@ -41,22 +43,22 @@ impl FilesystemState<'_> {
         }
     }
 
-    /// Whether it is of interest though nobody writes to it.
+    /// Returns whether to show it even if no process writes to it.
     pub fn is_abnormal(&self) -> bool {
         self.is_frozen() || self.has_become_read_only() || self.is_nearly_full()
     }
 
-    /// Whether hardly anything can be added to it.
+    /// Returns whether almost no space or inodes are left.
     pub fn is_nearly_full(&self) -> bool {
-        self.is_filled(NEARLY_FULL)
+        self.is_filled(NEARLY_FULL_PCT)
     }
 
-    /// Whether writing to it fails, or has to wait.
+    /// Returns whether writes fail or block.
     fn is_full_or_frozen(&self) -> bool {
-        self.is_frozen() || self.is_filled(FULL)
+        self.is_frozen() || self.is_filled(FULL_PCT)
     }
 
-    /// Whether it cannot be written to although it should: its mount allows it, or it was possible.
+    /// Returns whether it is read-only although its mount allows writes or it was writable earlier.
     fn has_become_read_only(&self) -> bool {
         const NEVER_WRITTEN: [&str; 5] = ["cramfs", "erofs", "iso9660", "romfs", "squashfs"];
         let is_wanted =
@@ -64,7 +66,7 @@ impl FilesystemState<'_> {
         is_wanted && self.is_read_only()
     }
 
-    /// What is measured of it.
+    /// Returns the measured values.
     fn figures(&self) -> Vec<(Signal, Measured)> {
         let from_space = |figure: fn(&FilesystemSpace) -> Measured| self.space.as_ref().measured().and_then(figure);
         let thaw_waits = self.thaw_waits.ok_or(Reason::Denied);
@@ -78,7 +80,8 @@ impl FilesystemState<'_> {
         ]
     }
 
-    /// What says that it cannot be written to, apart from the tasks that wait: where that was read, and the text.
+    /// Returns the lines, with their source, that show that it is not writable. Waiting tasks have
+    /// lines of their own.
     fn evidence(&self, mountinfo: &str) -> Vec<(String, String)> {
         let mut evidence = Vec::new();
         if self.has_become_read_only() {
@@ -116,7 +119,8 @@ impl FilesystemState<'_> {
             || matches!(self.space, Seen::Here(space) if space.is_read_only)
     }
 
-    /// What is not to be written to is often full, and nobody minds.
+    /// Returns whether usage reaches `percent`. Read-only filesystems are often full by design and
+    /// do not count.
     fn is_filled(&self, percent: f64) -> bool {
         let Seen::Here(space) = self.space else { return false };
         let reaches = |filled: Measured| filled.is_ok_and(|filled| filled >= percent);
@@ -124,7 +128,7 @@ impl FilesystemState<'_> {
     }
 }
 
-/// Used, of what others than root may use, as `df` reckons it.
+/// Returns the used share of the blocks that unprivileged users can use, as `df` computes it.
 fn blocks_pct(space: &FilesystemSpace) -> Measured {
     let used = space.blocks.saturating_sub(space.free_blocks) as f64;
     percent(used, used + space.available_blocks as f64)
@@ -134,14 +138,13 @@ fn inodes_pct(space: &FilesystemSpace) -> Measured {
     percent(space.inodes.saturating_sub(space.free_inodes) as f64, space.inodes as f64)
 }
 
-/// Missing of what has no limit.
+/// Returns the percentage, or that it is unsupported if there is no limit.
 fn percent(part: f64, whole: f64) -> Measured {
     if whole > 0.0 { Ok(part / whole * 100.0) } else { Err(Reason::Unsupported) }
 }
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
     use hostread::parse;
 
     use super::*;
@@ -168,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn what_root_may_use_beyond_others_does_not_count() {
+    fn blocks_reserved_for_root_do_not_count() {
         let mount = mount("ext4", "rw", "rw");
         let figures = state_of(&mount, space(250, 25, false)).figures();
         let expected = [Ok(75.0), Ok(50.0), Ok(128_000.0), Ok(0.0), Ok(0.0), Ok(0.0)];
@@ -188,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn blocks_or_inodes_may_be_used_up() {
+    fn a_filesystem_is_full_if_blocks_or_inodes_are_used_up() {
         let mount = mount("ext4", "rw", "rw");
         for (available, inodes_free, in_trouble, full) in
             [(100, 25, false, false), (50, 25, true, false), (0, 25, true, true), (500, 0, true, true)]
@@ -200,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn read_only_is_trouble_only_where_writing_is_wanted() {
+    fn read_only_is_abnormal_only_where_writes_are_expected() {
         let on_purpose = mount("ext4", "ro", "ro");
         assert!(!state_of(&on_purpose, space(0, 0, true)).is_abnormal());
         let set_meanwhile = FilesystemState { was_writable: true, ..state_of(&on_purpose, space(500, 25, true)) };
@@ -219,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn what_could_not_be_read_is_missing_and_no_trouble() {
+    fn an_unreadable_filesystem_has_missing_values_and_is_not_abnormal() {
         let mount = mount("ext4", "rw", "rw");
         let unseen = FilesystemState { thaw_waits: None, ..state_of(&mount, Seen::Denied) };
         assert!(unseen.figures().iter().all(|(_, figure)| *figure == Err(Reason::Denied)));

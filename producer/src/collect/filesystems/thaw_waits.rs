@@ -1,4 +1,5 @@
-//! Tasks that wait for a frozen filesystem. No file says that a filesystem is frozen; where its writers wait does.
+//! Tasks that wait for a frozen filesystem. No file says that a filesystem is frozen; the kernel
+//! function that its writers wait in shows it.
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -17,51 +18,52 @@ use hostread::{
 use super::open_files::OpenFiles;
 use crate::collect::process::Process;
 
-/// A task that waits until a filesystem is thawed.
+/// Task that waits until a filesystem is thawed.
 #[derive(Clone, Debug)]
 pub struct ThawWait {
     /// Index of its process in the sweep.
     pub process: usize,
-    /// The filesystem's device.
+    /// Device of the filesystem.
     pub device: (u32, u32),
-    /// Since the wait was first seen.
+    /// Time since the wait was first seen.
     pub blocked: Duration,
-    /// The file that says that it waits, and what it says.
+    /// Source and text of the line that shows the wait.
     pub evidence: (String, String),
 }
 
-/// What a look at the tasks found.
+/// Waits of one sweep.
 #[derive(Debug, Default)]
 pub struct ThawWaits {
-    /// Those that wait.
+    /// Waits with a known filesystem.
     pub waits: Vec<ThawWait>,
-    /// Tasks that wait for a filesystem, and it cannot be told which.
+    /// Number of waits whose filesystem is unknown.
     pub unassigned: usize,
-    /// Whether a task that may wait could not be looked at.
+    /// Whether the state of a task that may wait is unreadable.
     pub denied: bool,
 }
 
 impl ThawWaits {
-    /// How many wait for the filesystem on that device. None wait if none is seen to, unless one may that was not seen.
+    /// Returns the number of waits for a filesystem; `None` if there is none and a possible waiter
+    /// is unreadable.
     pub fn count(&self, device: (u32, u32)) -> Option<usize> {
         let waits = self.waits.iter().filter(|waits| waits.device == device).count();
         (waits > 0 || !self.denied).then_some(waits)
     }
 }
 
-/// What a look at the tasks needs.
+/// Inputs for finding waits.
 pub struct Inputs<'s> {
-    /// Where to look.
+    /// Root of `/proc`.
     pub root: &'s ProcRoot,
-    /// The sweep's processes.
+    /// Processes of the sweep.
     pub processes: &'s [Process],
-    /// Who writes where.
+    /// Open files by filesystem.
     pub open_files: &'s OpenFiles,
-    /// The filesystem that holds the host's root directory.
+    /// Filesystem of the root directory.
     pub root_device: Option<(u32, u32)>,
 }
 
-/// What is remembered from sweep to sweep: the waits that went on, and whose turn it is.
+/// State kept between sweeps: ongoing waits, and the process whose threads are scanned next.
 #[derive(Debug, Default)]
 pub struct History {
     waits: HashMap<(ProcessKey, u32), OngoingWait>,
@@ -70,12 +72,14 @@ pub struct History {
 
 #[derive(Clone, Copy, Debug)]
 struct OngoingWait {
-    // A task that was woken and waits again has had a turn; its wait is a new one.
+    // Times that the task was scheduled. A task that was woken and waits again has a higher count;
+    // its wait is a new one.
     runs: Option<u64>,
     since: Instant,
 }
 
-/// A task that waits to be let write; to what is not known if its call does not tell.
+/// Task that waits to write. `device` is `None` if its system call does not identify the
+/// filesystem.
 struct Waiting {
     process: usize,
     task: u32,
@@ -83,11 +87,12 @@ struct Waiting {
     evidence: (String, String),
 }
 
-/// The most threads, main threads aside, that are looked at in a sweep.
+/// Maximum number of threads, other than main threads, that one sweep reads.
 const MAX_THREADS_PER_SWEEP: usize = 64;
 
 impl History {
-    /// Looks at the main threads in uninterruptible wait, and at some other threads of those who write.
+    /// Reads the main threads in uninterruptible sleep, and some of the other threads of processes
+    /// that write.
     pub fn find(&mut self, inputs: &Inputs<'_>, buffer: &mut Vec<u8>) -> ThawWaits {
         let in_disk_wait = inputs.processes.iter().enumerate().filter(|(_, process)| process.state == b'D');
         let in_disk_wait: Vec<(usize, &Process)> = in_disk_wait.collect();
@@ -101,16 +106,17 @@ impl History {
         self.assign(inputs, waiting, ThawWaits { denied, ..ThawWaits::default() }, buffer)
     }
 
-    /// A process whose worker writes waits in its main thread for something else. Those whose threads waited in the sweep
-    /// before come first, the others in turn.
+    /// Reads threads other than main threads: if a worker thread writes, the main thread waits for
+    /// something else. Processes whose threads waited in the previous sweep come first, the others
+    /// take turns.
     fn scan_threads(&mut self, inputs: &Inputs<'_>, waiting: &mut Vec<Waiting>, buffer: &mut Vec<u8>) {
         let known: BTreeSet<ProcessKey> = self.waits.keys().map(|(identity, _)| *identity).collect();
         let process =
             |at: usize| inputs.processes.get(at).filter(|process| process.threads > 1).map(|process| (at, process));
         let threaded = inputs.open_files.all_writers().into_iter().filter_map(process);
         let (urgent, mut others): (Vec<_>, Vec<_>) = threaded.partition(|(_, process)| known.contains(&process.key));
-        let next_process = self.next_process.checked_rem(others.len()).unwrap_or(0);
-        others.rotate_left(next_process);
+        let start = self.next_process.checked_rem(others.len()).unwrap_or(0);
+        others.rotate_left(start);
         let mut budget = MAX_THREADS_PER_SWEEP;
         for (nth, (at, process)) in urgent.iter().chain(&others).enumerate() {
             if budget == 0 {
@@ -126,7 +132,7 @@ impl History {
         }
     }
 
-    /// Finds what each waits for, and since when.
+    /// Assigns each wait a filesystem and a start time.
     fn assign(
         &mut self,
         inputs: &Inputs<'_>,
@@ -134,7 +140,7 @@ impl History {
         mut found: ThawWaits,
         buffer: &mut Vec<u8>,
     ) -> ThawWaits {
-        let certain: BTreeSet<(u32, u32)> = waiting.iter().filter_map(|waiting| waiting.device).collect();
+        let known_frozen: BTreeSet<(u32, u32)> = waiting.iter().filter_map(|waiting| waiting.device).collect();
         let now = inputs.root.tape.monotonic_clock();
         let before = std::mem::take(&mut self.waits);
         for Waiting { process, task, device, evidence } in waiting {
@@ -144,7 +150,7 @@ impl History {
             let same = before.get(&key).filter(|before| runs.is_some() && before.runs == runs);
             let since = same.map_or(now, |before| before.since);
             self.waits.insert(key, OngoingWait { runs, since });
-            match device.or_else(|| guess(inputs, process, &certain)) {
+            match device.or_else(|| guess(inputs, process, &known_frozen)) {
                 Some(device) => {
                     found.waits.push(ThawWait { process, device, blocked: now.duration_since(since), evidence })
                 }
@@ -155,12 +161,13 @@ impl History {
     }
 }
 
-/// A path, or a page of a mapped file, does not tell the filesystem; what the process writes to does if that is one that is
-/// known to be frozen, or the only one beside that of the root directory, where everybody's logs are.
-fn guess(inputs: &Inputs<'_>, process: usize, certain: &BTreeSet<(u32, u32)>) -> Option<(u32, u32)> {
+/// Guesses the filesystem of a wait in a call with a path, or on a page of a mapped file, from what
+/// the process writes to: a filesystem that is known to be frozen, or the only one beside the root
+/// filesystem, which most processes log to.
+fn guess(inputs: &Inputs<'_>, process: usize, known_frozen: &BTreeSet<(u32, u32)>) -> Option<(u32, u32)> {
     let written: Vec<(u32, u32)> = inputs.open_files.written_by(process).collect();
     let mut others = written.iter().copied().filter(|device| Some(*device) != inputs.root_device);
-    let frozen = written.iter().copied().find(|device| certain.contains(device));
+    let frozen = written.iter().copied().find(|device| known_frozen.contains(device));
     frozen.or_else(|| others.next().filter(|_| others.next().is_none()))
 }
 
@@ -176,19 +183,19 @@ fn waiting_task(inputs: &Inputs<'_>, at: usize, task: u32, tasks: &Directory, bu
     if verdict == WaitsForThaw::No {
         return None;
     }
-    // One that runs has no place where it waits either.
+    // Running tasks have no wait channel either.
     let call = match tasks.read_page(&format!("{task}/syscall"), buffer).here()? {
         text if text.starts_with(b"running") => return None,
         text => parse::syscall::parse_syscall(text),
     };
     let process = inputs.processes.get(at)?;
-    // Outside of a call, it is a page of a mapped file that is written to.
+    // Outside of a system call, the task writes to a page of a mapped file.
     let device = match call.as_ref().map_or(Some(ChangedFile::Somewhere), frozen_wait::changed_filesystem)? {
         ChangedFile::At(fd) => Some(inputs.open_files.filesystem(&process.handles.as_ref().here()?.file(fd)?)?),
         ChangedFile::Somewhere => None,
     };
     let name = if verdict == WaitsForThaw::Yes { "wchan" } else { "stack" };
-    let says = match verdict {
+    let text = match verdict {
         WaitsForThaw::Yes => wchan,
         _ => tasks
             .read_page(&format!("{task}/stack"), buffer)
@@ -197,5 +204,5 @@ fn waiting_task(inputs: &Inputs<'_>, at: usize, task: u32, tasks: &Directory, bu
             .map(parse::text)?,
     };
     let source = inputs.root.path.join(format!("{}/task/{task}/{name}", process.key.pid));
-    Some(Waiting { process: at, task, device, evidence: (source.display().to_string(), says) })
+    Some(Waiting { process: at, task, device, evidence: (source.display().to_string(), text) })
 }

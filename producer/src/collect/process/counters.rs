@@ -1,4 +1,4 @@
-//! Amounts of a process that only grow.
+//! Counters of a process.
 
 use std::time::Instant;
 
@@ -8,15 +8,15 @@ use hostread::{
     process::StatCounters,
 };
 
-/// Amounts that only grow, as read.
+/// Counters of a process, as read. They only increase.
 #[derive(Clone, Copy, Debug)]
 pub struct Counters {
-    /// When `stat` was read.
+    /// Time at which `stat` was read.
     pub at: Instant,
-    /// Those of `stat`.
+    /// Counters of `stat`.
     pub stat: StatCounters,
-    /// How the main thread was scheduled.
+    /// Scheduling of the main thread.
     pub schedule: Seen<Schedstat>,
-    /// What was read and written.
+    /// Bytes and calls of reads and writes.
     pub io: Seen<IoCounters>,
 }

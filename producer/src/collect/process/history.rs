@@ -1,4 +1,5 @@
-//! What a process is compared with: its amounts in the sweep before, and its memory a second ago.
+//! Earlier state of a process: its counters in the previous sweep, and its memory about a second
+//! ago.
 
 use std::time::{Duration, Instant};
 
@@ -7,20 +8,21 @@ use hostread::{Seen, parse::process::MemoryPages};
 use super::counters::Counters;
 use crate::collect::measure::{IntoMeasured, Measured, Reason};
 
-/// Since when a process's amounts are counted.
+/// What the counters of a process are compared with.
 #[derive(Clone, Copy, Debug)]
 pub enum Since {
-    /// Since the sweep before, which saw these.
+    /// Its counters in the previous sweep.
     Last(Counters),
-    /// From nothing: it began after the sweep before, which was at that time.
+    /// Zero: it started after the previous sweep, which began at this time.
     Birth(Instant),
-    /// It is not known.
+    /// Nothing: its earlier counters are unknown.
     Unknown,
 }
 
-/// Private memory at earlier times, the later one less than [`Growth::SPAN`] ago.
+/// Private memory at two earlier times, the later one less than [`Growth::SPAN`] ago.
 ///
-/// Growth is told over that span and not from sweep to sweep: a program that starts takes its memory in a moment.
+/// Growth is computed over that span and not between sweeps, because a program that starts
+/// allocates much at once.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Growth {
     earlier: Option<(Instant, u64)>,
@@ -28,10 +30,11 @@ pub struct Growth {
 }
 
 impl Growth {
-    // A second, for sweeps once a second that are a little early.
+    // One second, with tolerance for sweeps that start slightly early.
     const SPAN: Duration = Duration::from_millis(950);
 
-    /// What the memory at `now` is to be compared with, once that of the sweep before is known.
+    /// Adds the memory `at` the previous sweep, and returns what the memory at `now` is compared
+    /// with.
     pub fn next(self, at: Instant, memory: Seen<MemoryPages>, now: Instant) -> Growth {
         let later = self.later.or(memory.here().map(|memory| (at, memory.private)));
         match later {
@@ -40,8 +43,8 @@ impl Growth {
         }
     }
 
-    /// Pages a second, up to `memory` at `now`; negative if it shrinks. Memory that a new process has is no growth: it had to begin
-    /// with something.
+    /// Returns the growth up to `memory` at `now`, in pages per second; negative if it shrinks. The
+    /// initial memory of a new process is not growth.
     pub fn up_to(self, now: Instant, memory: Seen<MemoryPages>) -> Measured {
         let memory = memory.measured()?;
         let (then, before) = self.earlier.ok_or(Reason::FirstSweep)?;
@@ -56,17 +59,17 @@ mod tests {
     const PAGES: fn(u64) -> Seen<MemoryPages> = |private| Seen::Here(MemoryPages { resident: private, private });
 
     #[test]
-    fn memory_grows_over_a_second_however_often_it_is_looked_at() {
+    fn growth_covers_a_second_at_any_sweep_interval() {
         let start = hostread::clock::monotonic();
         let at = |millis: u64| start + Duration::from_millis(millis);
         let mut growth = Growth::default();
-        let mut told = Vec::new();
+        let mut rates = Vec::new();
         for millis in (100..=2100).step_by(100) {
             growth = growth.next(at(millis - 100), PAGES(millis - 100), at(millis));
-            told.push(growth.up_to(at(millis), PAGES(millis)));
+            rates.push(growth.up_to(at(millis), PAGES(millis)));
         }
-        assert!(told[..9].iter().all(|growth| *growth == Err(Reason::FirstSweep)), "{told:?}");
-        assert!(told[9..].iter().all(|growth| growth.is_ok_and(|pages| (pages - 1000.0).abs() < 1e-6)), "{told:?}");
+        assert!(rates[..9].iter().all(|growth| *growth == Err(Reason::FirstSweep)), "{rates:?}");
+        assert!(rates[9..].iter().all(|growth| growth.is_ok_and(|pages| (pages - 1000.0).abs() < 1e-6)), "{rates:?}");
         let shrinking = growth.up_to(at(3100), PAGES(0));
         assert!(shrinking.is_ok_and(|pages| pages < 0.0));
     }

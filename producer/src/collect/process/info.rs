@@ -1,4 +1,4 @@
-//! What a process is, whatever it does.
+//! Identity of a process: what it is, independent of what it does.
 
 use hostread::{BlockingReader, Seen, cgroups::ProcessCgroups, parse, process::OpenProcess};
 
@@ -9,36 +9,37 @@ use crate::collect::{
     role,
 };
 
-/// Of a command line no more than this is looked at.
-pub const LONGEST_ARGUMENTS: usize = 16 << 10;
+/// Maximum bytes of a command line that are read.
+pub const MAX_ARGUMENT_BYTES: usize = 16 << 10;
 
-/// What changes little and late, and is therefore read once or a few times.
+/// Identity of a process. It changes rarely, and is read once or a few times.
 #[derive(Clone, Debug, Default)]
 pub struct ProcessInfo {
-    /// The name that the process gave itself.
+    /// Name that the process gave itself.
     pub comm: String,
     /// Path of the executable.
     pub executable: Option<String>,
-    /// Its control groups.
+    /// Control groups.
     pub groups: ProcessCgroups,
-    /// The container that it is in.
+    /// Container of the process.
     pub container: Option<Container>,
-    /// What outlives restarts.
+    /// Role: the part of its identity that survives restarts.
     pub role: String,
-    /// The network namespace's number.
+    /// Inode of its network namespace.
     pub network: Option<u64>,
-    /// Whether an argument says `fault`: what `detective fault` starts is trouble like any other.
+    /// Whether it is a helper of `detective fault`, which is shown like any other process.
     pub is_fault_helper: bool,
-    /// The command line without its secrets, where it is to be shown.
+    /// Command line without secrets, if the settings ask for it.
     pub command: Option<String>,
-    /// Whether the arguments did not come in time, so that what is made from them is missing.
+    /// Whether the arguments or the environment were not read in time, so that what depends on them
+    /// is missing.
     pub late: bool,
-    /// What of this could not be read, as signals, and why.
-    pub unseen: Vec<(&'static str, Reason)>,
+    /// Unreadable facts, as signal and reason.
+    pub unreadable: Vec<(&'static str, Reason)>,
 }
 
 impl ProcessInfo {
-    /// Reads what changes little. The command line is kept if it is to be shown.
+    /// Reads the identity of a process. The command line is kept if `keeps_command`.
     pub fn read(
         process: &OpenProcess,
         blocking_reader: &mut BlockingReader,
@@ -47,31 +48,32 @@ impl ProcessInfo {
         buffer: &mut Vec<u8>,
     ) -> ProcessInfo {
         let OpenProcess { key, comm, directory, .. } = process;
-        let mut unseen = Vec::new();
-        let executable = noted("executable", directory.read_link("exe", buffer), &mut unseen).map(parse::text);
+        let mut unreadable = Vec::new();
+        let executable =
+            value_or_note("executable", directory.read_link("exe", buffer), &mut unreadable).map(parse::text);
         let executable = executable.map(|path| path.strip_suffix(" (deleted)").unwrap_or(&path).to_owned());
         let groups = groups(process, buffer);
         let container = containers.container(&groups, *key, directory, blocking_reader, buffer);
-        let network = noted("network-namespace", directory.read_link("ns/net", buffer), &mut unseen);
+        let network = value_or_note("network-namespace", directory.read_link("ns/net", buffer), &mut unreadable);
         let network = network.and_then(|link| parse::process::parse_link_number(link, b"net"));
         let summarize =
             |arguments: &[&[u8]]| ArgumentSummary::new(executable.as_deref(), comm, arguments, keeps_command);
-        // The script's name comes early; what follows may be megabytes.
+        // The name of the script comes early; the rest can be megabytes.
         let keep = |text: &[u8]| summarize(&parse::process::parse_arguments(text)).to_bytes();
-        let read = blocking_reader.read_file(directory, (*key, "cmdline"), LONGEST_ARGUMENTS, buffer, keep);
+        let read = blocking_reader.read_file(directory, (*key, "cmdline"), MAX_ARGUMENT_BYTES, buffer, keep);
         let unnamed = container.as_ref().is_some_and(|container| matches!(container.label, Seen::Late));
         let late = unnamed || matches!(read, Seen::Late);
         let ArgumentSummary { name, is_fault_helper, command } =
             read.here().and_then(ArgumentSummary::from_bytes).unwrap_or_else(|| summarize(&[]));
         let role = role::process_role(container.as_ref().map(Container::role), executable.as_deref(), &name);
         let comm = comm.clone();
-        ProcessInfo { comm, executable, groups, container, role, network, is_fault_helper, command, late, unseen }
+        ProcessInfo { comm, executable, groups, container, role, network, is_fault_helper, command, late, unreadable }
     }
 
-    /// Whether the process is of Local Detective itself, which is never shown: by the names of the program and of its file, which are the
-    /// same in a container.
+    /// Returns whether the process is one of Local Detective, which is never shown. It is
+    /// recognized by its name and by the name of its executable, which are the same in a container.
     pub fn is_own_program(&self) -> bool {
-        // The kernel cuts a name after 15 bytes.
+        // The kernel truncates names to 15 bytes.
         const PROGRAMS: [&str; 4] = ["detective", "detective-producer", "detective-scorer", "detective-trainer"];
         let named = |program: &&str| program.get(..15).unwrap_or(program) == self.comm;
         let runs = |program: &str| self.executable.as_deref().is_none_or(|path| role::base_name(path) == program);
@@ -79,22 +81,27 @@ impl ProcessInfo {
     }
 }
 
-/// Reads the control groups of a process, which it is often moved into shortly after it began.
+/// Reads the control groups of a process. A process is often moved shortly after its start.
 pub fn groups(process: &OpenProcess, buffer: &mut Vec<u8>) -> ProcessCgroups {
     ProcessCgroups::parse(process.directory.read_at_once("cgroup", buffer).here().unwrap_or_default())
 }
 
-/// Whether a process is still in these control groups.
+/// Returns whether a process is still in these control groups.
 pub fn has_same_cgroups(process: &OpenProcess, groups: &ProcessCgroups, buffer: &mut Vec<u8>) -> bool {
     groups.is_from(process.directory.read_at_once("cgroup", buffer).here().unwrap_or_default())
 }
 
-/// The answer, if it is one. What is gone is no gap: a zombie has no executable any more.
-fn noted<'b>(signal: &'static str, seen: Seen<&'b [u8]>, unseen: &mut Vec<(&'static str, Reason)>) -> Option<&'b [u8]> {
+/// Returns the value, or adds the reason to `unreadable`. A missing file is no gap: a zombie has no
+/// executable.
+fn value_or_note<'b>(
+    signal: &'static str,
+    seen: Seen<&'b [u8]>,
+    unreadable: &mut Vec<(&'static str, Reason)>,
+) -> Option<&'b [u8]> {
     match seen.measured() {
         Ok(bytes) => return Some(bytes),
         Err(Reason::Gone) => {}
-        Err(reason) => unseen.push((signal, reason)),
+        Err(reason) => unreadable.push((signal, reason)),
     }
     None
 }
@@ -110,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn only_our_own_programs_are_own() {
+    fn only_local_detectives_programs_are_hidden() {
         let own = |comm, executable| info(comm, executable).is_own_program();
         assert!(own("detective", Some("/opt/detective")));
         assert!(own("detective-produ", Some("/opt/detective-producer")));

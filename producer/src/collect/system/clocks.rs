@@ -1,36 +1,38 @@
-//! All clocks of the host, read at one time.
+//! Clocks of the host, read at one time.
 
 use std::time::Instant;
 
 use hostread::{ProcRoot, parse};
 use schemas::Timestamp;
 
-/// One look at all clocks.
+/// Reading of all clocks.
 #[derive(Clone, Copy, Debug)]
 pub struct Clocks {
-    /// The time of day.
+    /// Wall clock.
     pub wall: Timestamp,
-    /// A time that never goes back, before the time of day was asked for and after.
+    /// Monotonic clock, before and after the wall clock was read.
     pub monotonic: (Instant, Instant),
-    /// Hundredths of a second since boot.
+    /// Time since boot, in hundredths of a second.
     pub uptime_centis: Option<u64>,
 }
 
 impl Clocks {
-    /// Looks at them.
+    /// Reads the clocks.
     pub fn read(root: &ProcRoot, buffer: &mut Vec<u8>) -> Clocks {
         let (before, wall, after) = (root.tape.monotonic_clock(), root.tape.wall_clock(), root.tape.monotonic_clock());
         let uptime = root.directory.read_page("uptime", buffer).here();
         Clocks { wall, monotonic: (before, after), uptime_centis: uptime.and_then(parse::system::parse_uptime_centis) }
     }
 
-    /// By how many milliseconds the time of day and the time that never goes back have parted since `before`, at least.
+    /// Returns the step of the wall clock relative to the monotonic clock since `before`, in
+    /// milliseconds: the smallest absolute value that the readings allow.
     pub fn step_ms(&self, before: &Clocks) -> f64 {
-        // The time of day is told in whole milliseconds.
+        // Resolution of the wall clock.
         const RESOLUTION_MS: f64 = 1.0;
         let millis = |from: Instant, to: Instant| to.saturating_duration_since(from).as_secs_f64() * 1000.0;
         let wall = self.wall.millis_since(before.wall) as f64;
-        // This process may have been held up between two of the questions: what may be due to that does not count.
+        // This process may be descheduled between two readings. Differences that this can explain
+        // do not count.
         let least = millis(before.monotonic.1, self.monotonic.0);
         let most = millis(before.monotonic.0, self.monotonic.1);
         (wall - most - RESOLUTION_MS).max(least - wall - RESOLUTION_MS).max(0.0)
@@ -44,7 +46,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_a_clock_that_was_set_parts_from_the_other() {
+    fn only_setting_the_clock_is_a_step() {
         let start = Instant::now();
         let at = |wall: i64, before: u64, after: u64| Clocks {
             wall: Timestamp(wall),
@@ -54,7 +56,7 @@ mod tests {
         let first = at(1_000_000, 0, 0);
         for (later, parted) in [
             (at(1_001_000, 1000, 1000), 0.0),
-            // Held up for half a second, before the time of day was told or after.
+            // Descheduled for half a second, before or after the wall clock was read.
             (at(1_001_000, 500, 1000), 0.0),
             (at(1_001_000, 1000, 1500), 0.0),
             (at(1_061_000, 1000, 1000), 59_999.0),

@@ -1,4 +1,4 @@
-//! Amounts of the host that only grow, each of which there is once.
+//! Counters of the host that exist once, and their rates.
 
 use std::{collections::BTreeMap, time::Instant};
 
@@ -6,7 +6,7 @@ use signals::Signal;
 
 use crate::collect::measure::{Measured, Reason};
 
-/// What the amounts were in the sweep before, and when that was.
+/// Counters of the previous sweep, and its time.
 #[derive(Debug, Default)]
 pub struct History {
     known: BTreeMap<Signal, u64>,
@@ -15,24 +15,24 @@ pub struct History {
 }
 
 impl History {
-    /// What is told from now on was read at that time.
+    /// Begins a sweep: counters are from this time on read at `at`.
     pub fn begin(&mut self, at: Instant) {
         let before = self.at.replace(at);
         self.elapsed = before.map(|before| at.duration_since(before).as_secs_f64()).filter(|seconds| *seconds > 0.0);
     }
 
-    /// Seconds since the sweep before.
+    /// Returns the seconds since the previous sweep.
     pub fn elapsed(&self) -> Option<f64> {
         self.elapsed
     }
 
-    /// What the amount grew by per second, in so much of the signal's unit each.
-    pub fn rate(&mut self, signal: Signal, now: Result<u64, Reason>, each: f64) -> (Signal, Measured) {
+    /// Returns the rate of a counter per second, multiplied by `unit_size`.
+    pub fn rate(&mut self, signal: Signal, now: Result<u64, Reason>, unit_size: f64) -> (Signal, Measured) {
         let before = self.known.remove(&signal);
         let measured = now.and_then(|now| {
             self.known.insert(signal, now);
             let (before, elapsed) = before.zip(self.elapsed).ok_or(Reason::FirstSweep)?;
-            Ok(now.saturating_sub(before) as f64 / elapsed * each)
+            Ok(now.saturating_sub(before) as f64 / elapsed * unit_size)
         });
         (signal, measured)
     }
@@ -45,7 +45,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_amount_that_was_missing_is_not_known_from_the_sweep_before() {
+    fn a_counter_that_was_missing_gives_no_rate() {
         let start = Instant::now();
         let mut memory = History::default();
         let mut at = |seconds: u64, now: Result<u64, Reason>| {

@@ -1,4 +1,4 @@
-//! Disks: how busy they are, and how long their requests take.
+//! Disks: utilization, request latency and throughput.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,7 +11,7 @@ use signals::Signal;
 use super::resources::{HostInputs, Resource};
 use crate::collect::measure::{Measured, Reason};
 
-/// What each disk had done in the sweep before.
+/// Counters of each disk in the previous sweep.
 #[derive(Debug, Default)]
 pub struct History {
     known: BTreeMap<String, DiskCounters>,
@@ -27,7 +27,7 @@ struct DiskCounters {
 }
 
 impl History {
-    /// Looks at the disks, `elapsed` seconds after the sweep before.
+    /// Reads the disks, `elapsed` seconds after the previous sweep.
     pub fn read(&mut self, inputs: &HostInputs<'_>, elapsed: Option<f64>, buffer: &mut Vec<u8>) -> Vec<Resource> {
         let text = inputs.root.directory.read("diskstats", buffer).here().unwrap_or_default();
         let known = std::mem::take(&mut self.known);
@@ -35,7 +35,7 @@ impl History {
         let resource = |disk: DiskStats<'_>| {
             let name = parse::text(disk.name);
             let now = DiskCounters::new(&disk);
-            // One that has done less than before is another that got its name.
+            // Lower counters than before mean that another disk has the name now.
             let before = known.get(&name).filter(|before| before.completed <= now.completed);
             let figures = figures(&now, before.zip(elapsed), disk.in_flight);
             self.known.insert(name.clone(), now);
@@ -67,18 +67,18 @@ fn figures(now: &DiskCounters, before: Option<(&DiskCounters, f64)>, in_flight: 
     ]
 }
 
-/// What a request took since the sweep before.
+/// Returns the mean latency of requests completed since the previous sweep.
 fn request_ms(now: &DiskCounters, before: &DiskCounters, in_flight: u64) -> f64 {
     match now.completed.saturating_sub(before.completed) {
-        // Nothing is done of what is under way; it has taken so long at least.
+        // No request has completed: those in flight have taken at least this long.
         0 if in_flight > 0 => f64::from(now.busy_ms.wrapping_sub(before.busy_ms)),
         0 => 0.0,
         completed => f64::from(now.waited_ms.wrapping_sub(before.waited_ms)) / completed as f64,
     }
 }
 
-/// The whole disks, by name, without those that are none, and without those that neither are mounted nor ever did
-/// anything: many numbered devices are there only in case.
+/// Returns the disks by name, without partitions, devices that are no disks, and devices that are
+/// neither mounted nor used: drivers create many numbered devices in advance.
 fn shown<'t>(text: &'t [u8], mounted: &BTreeSet<(u32, u32)>) -> BTreeMap<&'t [u8], DiskStats<'t>> {
     let disks: BTreeMap<&[u8], DiskStats<'_>> =
         parse::lines(text).filter_map(diskstats::parse_disk_line).map(|disk| (disk.name, disk)).collect();
@@ -94,13 +94,14 @@ fn shown<'t>(text: &'t [u8], mounted: &BTreeSet<(u32, u32)>) -> BTreeMap<&'t [u8
     disks.iter().filter(|(name, disk)| is_whole(name) && is_shown(disk)).map(|(name, disk)| (*name, *disk)).collect()
 }
 
-/// A device's name without its number.
+/// Returns the name of a device without its number.
 fn kind(name: &[u8]) -> &[u8] {
     let digits = name.iter().rev().take_while(|byte| byte.is_ascii_digit()).count();
     name.get(..name.len() - digits).unwrap_or(name)
 }
 
-/// The disk whose part a device of that name would be: `sda` of `sda1`, `nvme0n1` of `nvme0n1p1`.
+/// Returns the disk that a device of this name would be a partition of: `sda` for `sda1`, `nvme0n1`
+/// for `nvme0n1p1`.
 fn whole(name: &[u8]) -> Option<&[u8]> {
     let stem = kind(name);
     if stem.len() == name.len() {
@@ -122,18 +123,18 @@ mod tests {
     }
 
     #[test]
-    fn whole_disks_are_shown_and_their_parts_are_not() {
+    fn disks_are_shown_and_partitions_are_hidden() {
         let used = "1 0 0 0 0 0 0 0 0 0 0";
         let names_used =
             ["sda", "sda1", "sdb", "nvme0n1", "nvme0n1p1", "mmcblk0", "mmcblk0p2", "md127", "dm-1", "dm-10"];
         let text: String = names_used.iter().map(|name| format!("8 0 {name} {used}\n")).collect();
         assert_eq!(names(&text, &[]), ["dm-1", "dm-10", "md127", "mmcblk0", "nvme0n1", "sda", "sdb"]);
-        // Some hypervisors hand over a part without its disk.
+        // Some hypervisors attach a partition without its disk.
         assert_eq!(names(&format!("202 1 xvda1 {used}\n"), &[]), ["xvda1"]);
     }
 
     #[test]
-    fn devices_that_are_no_disks_or_not_in_use_are_left_out() {
+    fn unused_devices_and_devices_that_are_no_disks_are_hidden() {
         let (used, unused) = ("1 0 0 0 0 0 0 0 0 0 0", "0 0 0 0 0 0 0 0 0 0 0");
         let text = format!(
             "1 0 ram0 {used}\n253 0 zram0 {used}\n11 0 sr0 {used}\n7 0 loop0 {used}\n7 1 loop1 {unused}\n43 0 nbd0 {unused}\n43 1 nbd1 {used}\n"
@@ -142,12 +143,12 @@ mod tests {
     }
 
     #[test]
-    fn a_disk_that_finishes_nothing_has_requests_that_take_as_long_as_it_was_busy() {
+    fn the_latency_of_a_disk_that_completes_no_request_is_its_busy_time() {
         let before =
             DiskCounters { completed: 5, waited_ms: u32::MAX, read_bytes: 0, written_bytes: 0, busy_ms: u32::MAX - 9 };
-        let stuck = DiskCounters { busy_ms: 990, ..before };
-        assert_eq!(request_ms(&stuck, &before, 1), 1000.0);
-        assert_eq!(request_ms(&stuck, &before, 0), 0.0);
+        let hung = DiskCounters { busy_ms: 990, ..before };
+        assert_eq!(request_ms(&hung, &before, 1), 1000.0);
+        assert_eq!(request_ms(&hung, &before, 0), 0.0);
         let done = DiskCounters { completed: 7, waited_ms: 19, ..before };
         assert_eq!(request_ms(&done, &before, 1), 10.0);
     }

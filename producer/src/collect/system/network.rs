@@ -1,4 +1,4 @@
-//! TCP and connection tracking of the host's network namespace.
+//! TCP and connection tracking in the network namespace of the host.
 
 use hostread::{
     ProcRoot, Seen,
@@ -12,7 +12,7 @@ use super::{
 };
 use crate::collect::measure::{IntoMeasured, Measured, Reason};
 
-/// Looks at it.
+/// Returns the resource `network`.
 pub fn read(inputs: &HostInputs<'_>, counters: &mut counters::History, buffer: &mut Vec<u8>) -> Resource {
     const SNMP: [(Signal, &str); 1] = [(Signal::TcpRetransmits, "RetransSegs")];
     const NETSTAT: [(Signal, &str); 4] = [
@@ -29,20 +29,20 @@ pub fn read(inputs: &HostInputs<'_>, counters: &mut counters::History, buffer: &
             figures.push(counters.rate(*signal, amount.and_then(|amount| amount.ok_or(Reason::Unsupported)), 1.0));
         }
     }
-    // `sys/net` shows the namespace of the one that reads.
+    // `sys/net` shows the namespace of the reading process.
     let tracked = if inputs.own_network { tracked(inputs.root, buffer) } else { Err(Reason::Unsupported) };
     figures.push((Signal::ConntrackPct, tracked));
     Resource::singleton("network", figures)
 }
 
-/// How full the table of tracked connections is, in percent.
+/// Returns the usage of the connection tracking table, in percent.
 fn tracked(root: &ProcRoot, buffer: &mut Vec<u8>) -> Measured {
     let mut number = |name: &str| match root.directory.read(&format!("sys/net/netfilter/{name}"), buffer) {
-        // Nothing is tracked.
+        // Connection tracking is not loaded.
         Seen::Gone => Err(Reason::Unsupported),
         text => text.measured().and_then(|text| parse::number(text.trim_ascii()).ok_or(Reason::Unsupported)),
     };
     let (count, most) = (number("nf_conntrack_count")?, number("nf_conntrack_max")?);
-    // No maximum is no limit.
+    // A maximum of zero means unlimited.
     if most == 0 { Ok(0.0) } else { Ok(count as f64 / most as f64 * 100.0) }
 }

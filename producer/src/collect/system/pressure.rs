@@ -1,4 +1,4 @@
-//! CPU, memory and I/O: who waits for them, and what the kernel counts of them.
+//! CPU, memory and I/O: pressure stall information and counters.
 
 use hostread::{
     ProcRoot, Seen,
@@ -12,14 +12,14 @@ use super::{
 };
 use crate::collect::measure::{IntoMeasured, Measured, Reason};
 
-/// The clock ticks of the sweep before.
+/// CPU ticks of the previous sweep.
 #[derive(Debug, Default)]
 pub struct History {
     ticks: Option<CpuTicks>,
 }
 
 impl History {
-    /// Looks at the three.
+    /// Returns the resources `cpu`, `memory` and `io`.
     pub fn read(
         &mut self,
         inputs: &HostInputs<'_>,
@@ -28,7 +28,7 @@ impl History {
     ) -> Vec<Resource> {
         let mut pressure = |name: &str| {
             let text = inputs.root.directory.read(name, buffer);
-            // A kernel without it has no such file, or one that cannot be read.
+            // A kernel without PSI has no such file, or an unreadable one.
             if text == Seen::Gone { Seen::Unsupported } else { text.map(system::parse_pressure) }
         };
         let (cpu, memory, io) = (pressure("pressure/cpu"), pressure("pressure/memory"), pressure("pressure/io"));
@@ -93,6 +93,6 @@ fn busy(now: Option<CpuTicks>, before: Option<CpuTicks>) -> Measured {
     if total == 0 {
         return Err(Reason::FirstSweep);
     }
-    // The kernel's idle counters are known to step back a little now and then.
+    // The idle counters of the kernel can decrease slightly.
     Ok((now.busy.saturating_sub(before.busy) as f64 / total as f64 * 100.0).min(100.0))
 }

@@ -1,4 +1,4 @@
-//! What a look at the host needs, and what it gives.
+//! Resources of the host, and the inputs for reading them.
 
 use std::collections::BTreeSet;
 
@@ -8,38 +8,38 @@ use signals::Signal;
 use super::clocks::Clocks;
 use crate::collect::measure::Measured;
 
-/// A resource of the host, and what was measured of it.
+/// Resource of the host, with its measured values.
 #[derive(Clone, Debug)]
 pub struct Resource {
-    /// Its node's id.
+    /// Id of its node.
     pub id: String,
-    /// What it is, whatever its name.
+    /// Role, independent of its name.
     pub role: String,
-    /// What a person calls it.
+    /// Name to display.
     pub name: String,
-    /// What was measured.
+    /// Measured values.
     pub figures: Vec<(Signal, Measured)>,
 }
 
 impl Resource {
-    /// One that every host has just once.
+    /// Returns a resource that every host has once.
     pub fn singleton(name: &str, figures: Vec<(Signal, Measured)>) -> Resource {
         Resource { id: format!("s:{name}"), role: name.to_owned(), name: name.to_owned(), figures }
     }
 }
 
-/// What a look at the host needs.
+/// Inputs for reading the resources.
 pub struct HostInputs<'s> {
-    /// Where to look.
+    /// Root of `/proc`.
     pub root: &'s ProcRoot,
-    /// The directory that shows the host's network.
+    /// Directory of `/proc` with the network of the host.
     pub net: &'s Seen<Directory>,
-    /// Whether that network is this process's own.
+    /// Whether this process is in that network namespace.
     pub own_network: bool,
     /// Block devices that are mounted.
     pub mounted: &'s BTreeSet<(u32, u32)>,
-    /// When the sweep began, by all clocks.
+    /// Start of the sweep, by all clocks.
     pub clocks: Clocks,
-    /// Bytes of a page of memory.
+    /// Size of a memory page in bytes.
     pub page: f64,
 }
