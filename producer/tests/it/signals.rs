@@ -60,7 +60,7 @@ fn collect_named_items(folder: &Path, items: &mut BTreeSet<String>) {
         let text = fs::read_to_string(&path).unwrap();
         // A call may span several lines.
         let text = text.split_whitespace().collect::<Vec<_>>().join(" ").replace("( ", "(");
-        for call in ["coverage.add(\"", "coverage.add_seen(\"", "self.add(\"", "self.add_seen(\"", "noted(\""] {
+        for call in ["coverage.add(\"", "coverage.add_seen(\"", "self.add(\"", "self.add_seen(\"", "value_or_note(\""] {
             items.extend(text.split(call).skip(1).filter_map(|rest| rest.split('"').next()).map(str::to_owned));
         }
     }
