@@ -169,8 +169,8 @@ impl Player {
         for copy in 1..=copies {
             let host = format!("{}-{copy}", snapshot.host);
             let cohort = if is_own_cohort { &host } else { &snapshot.cohort };
-            let bytes = schemas::codec::of_other_host(&bytes, &host, cohort)
-                .context("a snapshot's names cannot be replaced")?;
+            let bytes =
+                schemas::codec::replace_host(&bytes, &host, cohort).context("a snapshot's names cannot be replaced")?;
             self.push(&snapshot, &host, bytes).await?;
         }
         Ok(())

@@ -131,7 +131,7 @@ mod tests {
         Suspect {
             pid: pid.map(i64::from),
             path: path.map(str::to_owned),
-            ..Suspect::unjudged(kind.into(), name, &format!("/usr/bin/{name}"))
+            ..Suspect::unscored(kind.into(), name, &format!("/usr/bin/{name}"))
         }
     }
 

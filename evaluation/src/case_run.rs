@@ -187,7 +187,7 @@ impl<'a, 'b> Progress<'a, 'b> {
     fn listed_candidates(&self) -> anyhow::Result<Vec<Suspect>> {
         let candidates = &self.input.candidates;
         candidates.iter().try_for_each(|role| self.check_seen(role, "candidate"))?;
-        Ok(candidates.iter().map(|role| Suspect::unjudged("".into(), role, role)).collect())
+        Ok(candidates.iter().map(|role| Suspect::unscored("".into(), role, role)).collect())
     }
 }
 

@@ -1,29 +1,29 @@
-//! Suspects, the events of an incident, and its latest state.
+//! Incidents: suspects, events, and the latest state.
 
 use serde::{Deserialize, Serialize};
 
 use crate::{NodeKind, Timestamp, codec::string_enum};
 
-/// Something happened to an incident. Keyed by incident id.
+/// A change of an incident. Keyed by incident id.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RootCauseEvent {
-    /// What happened.
+    /// What changed.
     pub event: EventKind,
-    /// The incident's id.
+    /// Id of the incident.
     pub incident: String,
-    /// Where.
+    /// Host id.
     pub host: String,
-    /// The end of the sweep that told.
+    /// End of the sweep that caused the event.
     pub time: Timestamp,
-    /// 0 to 1.
+    /// Probability that `initiating` is the root cause, 0 to 1.
     pub confidence: f64,
-    /// The earlier incident of the same trouble.
+    /// Id of the previous incident with the same fingerprint.
     pub previous: Option<String>,
-    /// Who started it; none when it is inconclusive.
+    /// The root cause; `None` if inconclusive.
     pub initiating: Option<Suspect>,
-    /// Who failed first because of it.
+    /// The first node that failed because of the root cause.
     pub first_failure: Option<Suspect>,
-    /// Who suffers.
+    /// Affected nodes.
     pub impact: Vec<Suspect>,
     /// One sentence for people.
     pub summary: String,
@@ -32,66 +32,66 @@ pub struct RootCauseEvent {
 /// The latest state of an incident. Keyed by incident id.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Incident {
-    /// The incident's id.
+    /// Id of the incident.
     pub incident: String,
-    /// Where.
+    /// Host id.
     pub host: String,
-    /// The host's cohort.
+    /// Cohort of the host.
     pub cohort: String,
-    /// Whether it goes on.
+    /// State of the incident.
     pub state: IncidentState,
-    /// The same for the same trouble.
+    /// Equal for incidents with the same root-cause role and symptom.
     pub fingerprint: String,
-    /// The end of the sweep that opened it.
+    /// End of the sweep that opened it.
     pub opened_at: Timestamp,
-    /// The end of the sweep that told the latest.
+    /// End of the sweep that last changed it.
     pub updated_at: Timestamp,
-    /// Sweeps without alarm since the last one with it.
+    /// Number of sweeps without an alarm since the last one with an alarm.
     pub quiet_sweeps: i32,
-    /// The earlier incident of the same trouble.
+    /// Id of the previous incident with the same fingerprint.
     pub previous: Option<String>,
-    /// 0 to 1.
+    /// Probability that `initiating` is the root cause, 0 to 1.
     pub confidence: f64,
-    /// Who started it; none when it is inconclusive.
+    /// The root cause; `None` if inconclusive.
     pub initiating: Option<Suspect>,
-    /// Who failed first because of it.
+    /// The first node that failed because of the root cause.
     pub first_failure: Option<Suspect>,
-    /// Who suffers.
+    /// Affected nodes.
     pub impact: Vec<Suspect>,
     /// One sentence for people.
     pub summary: String,
 }
 
-/// A node that is suspected, and why.
+/// A suspected node with the reasons.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Suspect {
-    /// From 1.
+    /// Position in the ranking, from 1.
     pub rank: i32,
-    /// The node's kind.
+    /// Kind of the node.
     pub kind: NodeKind,
-    /// Of a process its comm.
+    /// Name; for a process its comm.
     pub name: String,
-    /// What carries its baseline over restarts.
+    /// Role: the part of the identity that survives restarts and carries the baseline.
     pub role: String,
     /// Process id.
     pub pid: Option<i64>,
-    /// Clock ticks after boot, as in `/proc/PID/stat`.
+    /// Start time in clock ticks after boot, as in `/proc/PID/stat`.
     pub start_time: Option<i64>,
-    /// Absolute; of a process only a file that it holds locked or fills.
+    /// Absolute path; for a process only a file that it holds locked or fills.
     pub path: Option<String>,
     /// `ip:port`.
     pub endpoint: Option<String>,
-    /// How far beyond normal, the release's threshold being 1.
+    /// Anomaly score in units of the alarm threshold.
     pub score: f64,
-    /// Its part in the incident.
+    /// The node's part in the incident.
     pub stage: Stage,
-    /// The evidence, the strongest first.
+    /// Reasons, strongest first.
     pub why: Vec<Reason>,
 }
 
 impl Suspect {
-    /// A node that nobody has judged: by its kind, name and role alone.
-    pub fn unjudged(kind: NodeKind, name: &str, role: &str) -> Suspect {
+    /// Creates a suspect without score and reasons.
+    pub fn unscored(kind: NodeKind, name: &str, role: &str) -> Suspect {
         Suspect {
             rank: 1,
             kind,
@@ -108,60 +108,60 @@ impl Suspect {
     }
 }
 
-/// One piece of evidence against a suspect.
+/// A reason to suspect a node.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Reason {
     /// A sentence for people.
     pub text: String,
-    /// The value that is normal for its role.
+    /// Normal value for the role.
     pub expected: Option<f64>,
-    /// The value that was seen.
+    /// Observed value.
     pub observed: Option<f64>,
-    /// Of both values; empty where there are none.
+    /// Unit of both values; empty without values.
     pub unit: String,
-    /// Where it was read; raw lines included.
+    /// Where the value was read, with raw lines.
     pub source: String,
 }
 
-/// What happened to an incident.
+/// How an incident changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum EventKind {
     /// It began.
     Opened,
-    /// Its suspect or its impact changed.
+    /// Its root cause or impact changed.
     Updated,
     /// It has been quiet for long enough.
     Resolved,
-    /// Its host has fallen silent.
+    /// Its host sends no more snapshots.
     Stale,
 }
 
 string_enum!(EventKind { Opened = "opened", Updated = "updated", Resolved = "resolved", Stale = "stale" });
 
-/// Whether an incident goes on.
+/// State of an incident.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum IncidentState {
-    /// It goes on.
+    /// Ongoing.
     Open,
-    /// Its host has fallen silent.
+    /// Its host sends no more snapshots.
     Stale,
-    /// It is over.
+    /// Over.
     Resolved,
 }
 
 string_enum!(IncidentState { Open = "open", Stale = "stale", Resolved = "resolved" });
 
-/// A suspect's part in an incident.
+/// A node's part in an incident.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum Stage {
-    /// It started the trouble.
+    /// Root cause.
     Initiating,
-    /// It was the first to fail because of it.
+    /// First node that failed because of the root cause.
     FirstFailure,
-    /// It suffers.
+    /// Affected node.
     Impact,
 }
 

@@ -1,4 +1,5 @@
-//! Avro single-object encoding: two marker bytes, the fingerprint of the writer's schema, the datum.
+//! Avro single-object encoding: two marker bytes, the fingerprint of the writer's schema, the
+//! datum.
 
 use std::sync::LazyLock;
 
@@ -12,92 +13,93 @@ use crate::{
     number::{push_long, read_number},
 };
 
-/// A larger record is refused before it is read.
+/// Maximum size of a record. A larger one is rejected before it is decoded.
 pub const MAX_RECORD_BYTES: usize = 32 << 20;
 
-/// No more memory is taken at once on the word of a length in a file or a record.
+/// Maximum allocation for a single length field of a file or record, so that a forged length can't
+/// exhaust memory.
 pub const MAX_ALLOCATION_BYTES: usize = 64 << 20;
 
 const MARKER: [u8; 2] = [0xc3, 0x01];
 const HEADER_BYTES: usize = 10;
 
-/// Why bytes are not a record.
+/// Why bytes can't be decoded, or a record not encoded.
 #[derive(Debug, Error)]
 pub enum CodecError {
-    /// It is larger than any record may be.
+    /// The record exceeds [`MAX_RECORD_BYTES`].
     #[error("{record} of {found} bytes is larger than the {MAX_RECORD_BYTES} bytes that a record may have")]
     TooLarge {
-        /// The record that was expected.
+        /// Name of the expected record.
         record: &'static str,
-        /// Its size in bytes.
+        /// Size in bytes.
         found: usize,
     },
-    /// It does not begin as single-object encoding does.
+    /// The bytes don't begin with the marker of single-object encoding.
     #[error("expected {record} in Avro single-object encoding (`c3 01`, then 8 bytes), found {found}")]
     NotSingleObject {
-        /// The record that was expected.
+        /// Name of the expected record.
         record: &'static str,
-        /// The first bytes, for people.
+        /// The first bytes, printable.
         found: String,
     },
-    /// No version of the record has this schema.
+    /// The fingerprint belongs to no version of the record.
     #[error("schema fingerprint `{found}` is no known version of {record}")]
     UnknownVersion {
-        /// The record that was expected.
+        /// Name of the expected record.
         record: &'static str,
-        /// The fingerprint, in hex, in the order of the bytes.
+        /// Fingerprint in hex, in byte order.
         found: String,
     },
-    /// The datum does not follow its schema.
+    /// The datum does not match its schema.
     #[error("{record} cannot be read: {reason}")]
     Malformed {
-        /// The record that was expected.
+        /// Name of the expected record.
         record: &'static str,
-        /// What the decoder found.
+        /// Message of the decoder.
         reason: String,
     },
-    /// The record cannot be written as its schema demands.
+    /// The record does not match its schema.
     #[error("{record} cannot be written: {reason}")]
     Unwritable {
-        /// The record.
+        /// Name of the record.
         record: &'static str,
-        /// What the encoder found.
+        /// Message of the encoder.
         reason: String,
     },
 }
 
-/// A record type with a contract.
+/// A record type with a schema.
 pub trait Record: Serialize + DeserializeOwned + 'static {
-    /// The record's name in its schema.
+    /// Name of the record in its schema.
     const NAME: &'static str;
 
     /// Its schema versions, the current one last.
     fn versions() -> &'static Versions;
 }
 
-/// The schema versions of one record, the current one last.
+/// The schema versions of a record, the current one last.
 pub struct Versions {
     schemas: Vec<(Fingerprint, &'static Schema)>,
     writer: GenericDatumWriter<'static>,
     reader: GenericDatumReader<'static>,
 }
 
-/// What tells a schema in a header.
+/// The fingerprint of a schema, as in the header of single-object encoding.
 pub type Fingerprint = [u8; 8];
 
 impl Versions {
-    /// Versions from the texts of their `.avsc`, the current one last.
+    /// Parses the texts of `.avsc` files, the current version last.
     ///
     /// # Panics
-    /// If a text is not an Avro schema: these are compiled in.
+    /// If a text is not an Avro schema; the texts are compiled in.
     #[expect(clippy::expect_used, reason = "the texts are compiled in and a test reads every one")]
     pub fn parse(texts: &[&str]) -> Self {
-        // The library keeps one limit for the whole program, the first that it is told.
+        // The library keeps one limit per process, the first one set.
         apache_avro::util::max_allocation_bytes(MAX_ALLOCATION_BYTES);
         let schemas: Vec<_> = texts
             .iter()
             .map(|text| {
-                // A schema lives as long as the program: the encoders borrow from it.
+                // Schemas live as long as the program, because encoders borrow from them.
                 let schema: &'static Schema = Box::leak(Box::new(Schema::parse_str(text).expect("a valid .avsc")));
                 (fingerprint(schema), schema)
             })
@@ -125,7 +127,7 @@ impl Versions {
         self.schemas.last().map(|(fingerprint, _)| *fingerprint).unwrap_or_default()
     }
 
-    /// Whether data of this schema are laid out as those of the current version.
+    /// Whether data of this schema have the binary layout of the current version.
     pub(crate) fn is_current(&self, schema: &Schema) -> bool {
         fingerprint(schema) == self.current_fingerprint()
     }
@@ -137,14 +139,15 @@ impl Versions {
         Ok(())
     }
 
-    /// The record that a datum of the current version is; `datum` goes on behind it.
+    /// Reads a datum of the current version and advances `datum` past it.
     pub(crate) fn read<R: Record>(&self, datum: &mut &[u8]) -> Result<R, CodecError> {
         self.reader.read_deser(datum).map_err(malformed::<R>)
     }
 
-    /// The record that a datum of another schema is; `datum` goes on behind it.
+    /// Reads a datum of another schema and advances `datum` past it.
     pub(crate) fn resolve<R: Record>(&self, writer: &Schema, datum: &mut &[u8]) -> Result<R, CodecError> {
-        // The direct path panics with a reader schema, so what another schema wrote is resolved as a value.
+        // The library's direct serde path panics with a reader schema, so data of other schemas are
+        // resolved as values.
         let value = GenericDatumReader::builder(writer)
             .reader_schema(self.current())
             .human_readable(false)
@@ -159,10 +162,10 @@ fn malformed<R: Record>(reason: impl std::fmt::Display) -> CodecError {
     CodecError::Malformed { record: R::NAME, reason: reason.to_string() }
 }
 
-/// The CRC-64-AVRO fingerprint of a schema's parsing canonical form, in the order of a header's bytes.
+/// The CRC-64-AVRO fingerprint of a schema's parsing canonical form, in header byte order.
 pub fn fingerprint(schema: &Schema) -> Fingerprint {
-    // The library leaves `{"type":"long"}` where a logical type was; the specification ([PRIMITIVE]) and every other library
-    // write `"long"`, and a consumer could not know the schema by its fingerprint.
+    // For a logical type the library leaves `{"type":"long"}`. The specification ([PRIMITIVE]) and
+    // all other libraries write `"long"`; consumers would compute another fingerprint.
     let mut canonical = schema.canonical_form();
     for primitive in ["int", "long", "bytes", "string"] {
         canonical = canonical.replace(&format!("{{\"type\":\"{primitive}\"}}"), &format!("\"{primitive}\""));
@@ -172,7 +175,7 @@ pub fn fingerprint(schema: &Schema) -> Fingerprint {
     fingerprint
 }
 
-/// A record as bytes.
+/// Encodes a record.
 pub fn encode<R: Record>(record: &R) -> Result<Vec<u8>, CodecError> {
     let versions = R::versions();
     let mut bytes = Vec::with_capacity(1024);
@@ -185,12 +188,12 @@ pub fn encode<R: Record>(record: &R) -> Result<Vec<u8>, CodecError> {
     Ok(bytes)
 }
 
-/// The record that bytes are, whichever released version wrote them.
+/// Decodes a record of any released version.
 pub fn decode<R: Record>(bytes: &[u8]) -> Result<R, CodecError> {
     decode_versions(R::versions(), bytes)
 }
 
-/// [`decode`] with a set of versions of one's own; for tests of how a record may evolve.
+/// Decodes with the given versions instead of the released ones, for tests of schema evolution.
 pub fn decode_versions<R: Record>(versions: &Versions, bytes: &[u8]) -> Result<R, CodecError> {
     if bytes.len() > MAX_RECORD_BYTES {
         return Err(CodecError::TooLarge { record: R::NAME, found: bytes.len() });
@@ -212,11 +215,9 @@ pub fn decode_versions<R: Record>(versions: &Versions, bytes: &[u8]) -> Result<R
     Ok(record)
 }
 
-/// The same snapshot as one of another host: its host and cohort, which are its first fields, are replaced. None if the bytes are no
-/// snapshot of the current version.
-///
-/// Much faster than to encode it again.
-pub fn of_other_host(snapshot: &[u8], host: &str, cohort: &str) -> Option<Vec<u8>> {
+/// Replaces host and cohort, which are the first fields, in an encoded snapshot. Returns `None` if
+/// the bytes are not a snapshot of the current version. Much faster than decoding and encoding.
+pub fn replace_host(snapshot: &[u8], host: &str, cohort: &str) -> Option<Vec<u8>> {
     let (found, mut rest) = split_header(snapshot)?;
     if found != GraphSnapshot::versions().current_fingerprint() {
         return None;
@@ -276,7 +277,8 @@ records! {
     RawRead: "../raw_read.avsc";
 }
 
-/// Gives an enum its text form: in records such words are strings, so that a new one does not break a reader's schema.
+/// Gives an enum a text form. Records carry such words as strings, so that a new word does not
+/// break a reader's schema.
 macro_rules! string_enum {
     ($name:ident { $($variant:ident = $text:literal),+ $(,)? }) => {
         impl $name {

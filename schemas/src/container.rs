@@ -1,10 +1,11 @@
-//! Files of records: Avro object container files, which every Avro library reads.
+//! Avro object container files, which every Avro library reads.
 //!
-//! A file is a header with the schema, then blocks. A block is written whole, so that what was recorded before is readable however
-//! the writer ended; a reader takes the blocks up to the first that is not whole, and says so.
+//! A file is a header with the schema, then blocks. Blocks are written whole, so that everything
+//! recorded before a crash stays readable. A reader accepts all blocks up to the first incomplete
+//! one, and reports that one.
 //!
-//! The blocks are framed here and not by the library: its reader takes a file that ends within a block's length for one that is
-//! complete, and its writer leaves half a record in the block when a record cannot be written.
+//! Blocks are framed here and not by the library: its reader accepts a file that ends within a
+//! block's length as complete, and its writer leaves half a record in the block if encoding fails.
 
 mod read;
 mod write;
@@ -21,78 +22,78 @@ use crate::{CodecError, codec::MAX_ALLOCATION_BYTES};
 const MAGIC: [u8; 4] = *b"Obj\x01";
 const SYNC_BYTES: usize = 16;
 
-/// Why a file of records cannot be written or read.
+/// Why a container file can't be read or written.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum ContainerError {
-    /// The file system refuses.
+    /// An I/O error.
     #[error(transparent)]
     Io(#[from] io::Error),
-    /// A record cannot be written.
+    /// A record can't be encoded.
     #[error(transparent)]
     Record(#[from] CodecError),
-    /// It does not begin as a container file does.
+    /// The file does not begin with the magic of a container file.
     #[error("expected an Avro object container file (`4f 62 6a 01`), found {found}")]
     NotAContainer {
-        /// How it begins, for people.
+        /// The first bytes, printable.
         found: String,
     },
-    /// The header is not whole, or does not say what it must.
+    /// The header is truncated or invalid.
     #[error("the header of the Avro object container file cannot be read: {reason}")]
     Header {
-        /// What is wrong with it.
+        /// What is invalid.
         reason: String,
     },
-    /// It holds other records.
+    /// The file contains records of another type.
     #[error("expected records of the schema `{expected}`, found `{found}`")]
     OtherSchema {
-        /// The record's full name.
+        /// Full name of the expected record.
         expected: String,
-        /// The name that the header tells.
+        /// Full name in the header.
         found: String,
     },
-    /// It holds such records in a form that cannot be told from its schema.
+    /// The schema in the file can't be resolved to a known version of the record.
     #[error("the file's schema `{name}` is not compatible with any version of it that is known here: {reason}")]
     Incompatible {
-        /// The record's full name.
+        /// Full name of the record.
         name: String,
-        /// What cannot be resolved.
+        /// What can't be resolved.
         reason: String,
     },
-    /// Its blocks are compressed in a way that is not read here.
+    /// The compression codec is not supported.
     #[error("expected blocks of the codec `null` or `deflate`, found `{found}`")]
     Codec {
-        /// The codec's name.
+        /// Name of the codec.
         found: String,
     },
     /// The file ends within a block.
     #[error("the file is cut off within the block that begins at byte {offset}")]
     Cut {
-        /// Where the block begins.
+        /// Offset of the block.
         offset: u64,
     },
-    /// A block is not what it says.
+    /// A block is invalid.
     #[error("the block that begins at byte {offset} is damaged: {reason}")]
     Damaged {
-        /// Where the block begins.
+        /// Offset of the block.
         offset: u64,
-        /// What is wrong with it.
+        /// What is invalid.
         reason: String,
     },
-    /// A block is larger than any that is read here.
+    /// A block exceeds the maximum size.
     #[error(
         "the block that begins at byte {offset} is said to have {found} bytes, at most {MAX_ALLOCATION_BYTES} are read"
     )]
     BlockTooLarge {
-        /// Where the block begins.
+        /// Offset of the block.
         offset: u64,
-        /// Its length in bytes.
+        /// Size in bytes.
         found: i64,
     },
 }
 
 impl ContainerError {
-    /// Whether the file is sound up to a place, and what follows there cannot be read.
+    /// Whether the error concerns a block: everything before it was valid.
     pub fn is_about_a_block(&self) -> bool {
         matches!(
             self,

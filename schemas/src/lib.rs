@@ -1,16 +1,18 @@
-//! The records that travel, and their bytes.
+//! Records, their Avro schemas and their wire format.
 //!
-//! **Promises:** every record has an `.avsc` beside this crate that is its contract; [`codec::decode`] reads every
-//! version that was ever released; bytes that are not such a record are an error that says what was found.
+//! **Promises:** every record has an `.avsc` file in this crate that is its contract;
+//! [`codec::decode`] reads every released version; bytes that are not such a record give an error
+//! that
+//! says what was found.
 //!
-//! **Never:** no Kafka, no tensors. What a record means is for others to say.
+//! **Never:** no Kafka, no tensors, no interpretation of a record's content.
 //!
-//! - [`observation`]: what a producer saw of a host
-//! - [`healthy`]: a snapshot that may be learned from
-//! - [`release`]: a trained model and what it needs to be judged by
+//! - [`observation`]: snapshots, what a producer observed on a host
+//! - [`healthy`]: snapshots to train on
+//! - [`release`]: model releases
 //! - [`alert`]: suspects, events and incidents
-//! - [`raw`]: what a sweep read, for files alone
-//! - [`topic`]: where each record goes and how long it stays
+//! - [`raw`]: raw reads of a sweep, in files only
+//! - [`topic`]: topics and their retention
 //! - [`vocabulary`]: kinds, units, forms and reasons; unknown words are kept
 //! - [`codec`]: Avro single-object encoding
 //! - [`container`]: Avro object container files
@@ -29,7 +31,7 @@ pub mod vocabulary;
 
 pub use alert::{EventKind, Incident, IncidentState, Reason, RootCauseEvent, Stage, Suspect};
 pub use codec::{CodecError, decode, encode};
-pub use healthy::{HealthySnapshot, VouchedBy};
+pub use healthy::{HealthSource, HealthySnapshot};
 pub use observation::{Column, Coverage, Edge, Evidence, GraphSnapshot, Missing, Node};
 pub use raw::RawRead;
 pub use release::{Calibration, ColumnLimit, ColumnSpec, Manifest, ModelRelease, RoleCalibration};

@@ -1,8 +1,8 @@
-//! Avro's form of a number: zigzag, then seven bits a byte, the lowest first.
+//! Avro's variable-length integers: zigzag, then seven bits per byte, least significant first.
 
 use std::io::{self, Read};
 
-/// Appends a number.
+/// Appends an integer.
 pub fn push_long(number: i64, bytes: &mut Vec<u8>) {
     let mut rest = (number.cast_unsigned() << 1) ^ (number >> 63).cast_unsigned();
     while rest > 0x7f {
@@ -12,7 +12,7 @@ pub fn push_long(number: i64, bytes: &mut Vec<u8>) {
     bytes.push(rest as u8);
 }
 
-/// The next byte, or none at the end.
+/// Reads the next byte; `None` at the end of input.
 pub fn read_byte(from: &mut impl Read) -> io::Result<Option<u8>> {
     let mut byte = [0];
     loop {
@@ -24,13 +24,13 @@ pub fn read_byte(from: &mut impl Read) -> io::Result<Option<u8>> {
     }
 }
 
-/// The next number.
+/// Reads an integer.
 pub fn read_number(from: &mut impl Read) -> io::Result<i64> {
     let first = read_byte(from)?.ok_or(io::ErrorKind::UnexpectedEof)?;
     read_long(first, from)
 }
 
-/// A number whose first byte was read already.
+/// Reads an integer whose first byte was read already.
 pub fn read_long(first: u8, from: &mut impl Read) -> io::Result<i64> {
     const BITS: u32 = 7;
     let (mut byte, mut number) = (first, 0_u64);

@@ -1,76 +1,76 @@
-//! What a producer saw of one host in one sweep.
+//! Snapshots: what a producer observed on one host in one sweep.
 
 use serde::{Deserialize, Serialize};
 
 use crate::{EdgeBasis, EdgeKind, Form, MissingReason, NodeKind, Timestamp, Unit};
 
-/// One sweep over one host, in raw physical units. Identified by (`host`, `run`, `sequence`).
+/// One sweep of one host, in raw physical units. Identified by (`host`, `run`, `sequence`).
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct GraphSnapshot {
     /// Host id; the record's key.
     pub host: String,
-    /// The group of like hosts that share a model.
+    /// Cohort: the hosts that share a model.
     pub cohort: String,
-    /// The kernel's boot id, empty where the graph did not come from a kernel.
+    /// Boot id of the kernel; empty if the graph does not come from a kernel.
     pub boot_id: String,
-    /// Random per producer start.
+    /// Random id of the producer's run.
     pub run: String,
-    /// Counts the sweeps of a run from 0.
+    /// Number of the sweep within the run, from 0.
     pub sequence: i64,
-    /// When the sweep began.
+    /// Start of the sweep.
     pub started_at: Timestamp,
-    /// When the sweep was complete.
+    /// End of the sweep.
     pub ended_at: Timestamp,
-    /// The interval that was asked for, in milliseconds.
+    /// Configured interval between sweeps, in milliseconds.
     pub interval_ms: i64,
-    /// Edges, columns and evidence point into this list by index.
+    /// Nodes; edges, columns and evidence refer to them by index.
     pub nodes: Vec<Node>,
-    /// Directed: from the one that depends (child, opener, waiter, client) to what it depends on.
+    /// Directed edges, from the dependent node (child, opener, waiter, client) to its dependency.
     pub edges: Vec<Edge>,
-    /// The measured values, a column per feature.
+    /// Measured values, one column per signal.
     pub columns: Vec<Column>,
     /// Raw lines that prove an edge or a value.
     pub evidence: Vec<Evidence>,
-    /// What could not be seen in this sweep, and why.
+    /// What this sweep could not read, and why.
     pub coverage: Vec<Coverage>,
 }
 
 impl GraphSnapshot {
-    /// The column of that name, if the snapshot declares it.
+    /// Returns the column with that name, if the snapshot declares it.
     pub fn column(&self, name: &str) -> Option<&Column> {
         self.columns.iter().find(|column| column.name == name)
     }
 }
 
-/// A process, file, endpoint, cgroup or system resource; or a foreign graph's own kind.
+/// A process, file, endpoint, control group or system resource, or a foreign graph's own kind.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Node {
-    /// Unique in the snapshot and the same in every sweep that sees this very thing.
+    /// Unique in the snapshot, and stable between sweeps.
     pub id: String,
-    /// What the node is.
+    /// Kind of the node.
     pub kind: NodeKind,
-    /// What carries a baseline over restarts.
+    /// Role: the part of the identity that survives restarts and carries the baseline.
     pub role: String,
-    /// What a person calls it; of a process its comm.
+    /// Name shown to people; for a process its comm.
     pub name: String,
     /// Process id.
     pub pid: Option<i64>,
-    /// Clock ticks after boot, as in `/proc/PID/stat`.
+    /// Start time in clock ticks after boot, as in `/proc/PID/stat`.
     pub start_time: Option<i64>,
     /// Absolute path of a file.
     pub path: Option<String>,
     /// `ip:port`.
     pub endpoint: Option<String>,
-    /// Container id, where the cgroup path tells one.
+    /// Container id, if the cgroup path contains one.
     pub container: Option<String>,
 }
 
-/// A directed relation between two nodes, from the one that depends to what it depends on.
+/// A directed relation from a dependent node to its dependency.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Edge {
-    /// Index of the node that depends.
+    /// Index of the dependent node.
     pub source: i32,
-    /// Index of the node that is depended on.
+    /// Index of the dependency.
     pub target: i32,
     /// How the source depends on the target.
     pub kind: EdgeKind,
@@ -78,9 +78,9 @@ pub struct Edge {
     pub basis: EdgeBasis,
     /// How long the source has been blocked on the target, in milliseconds.
     pub blocked_ms: Option<f32>,
-    /// Round-trip time in milliseconds, where there is one.
+    /// Round-trip time in milliseconds, if there is one.
     pub latency_ms: Option<f32>,
-    /// Of `connects`: how many connections there are; else 1.
+    /// For `connects` the number of connections; else 1.
     pub count: i32,
 }
 
@@ -98,20 +98,21 @@ impl Default for Edge {
     }
 }
 
-/// One feature of some of the nodes: sparse, with the reason where a value is missing.
+/// The values of one signal for some of the nodes, and the reasons for missing values.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Column {
-    /// The feature's name.
+    /// Name of the signal.
     pub name: String,
-    /// The unit of the values.
+    /// Unit of the values.
     pub unit: Unit,
     /// How the values arise.
     pub form: Form,
-    /// The nodes that have a value, ascending.
+    /// Indices of the nodes with a value, ascending.
     pub nodes: Vec<i32>,
-    /// As long as `nodes`; finite.
+    /// Values, as long as `nodes`; finite.
     pub values: Vec<f32>,
-    /// Nodes that should have a value and could not be read. A node in neither list has no such thing.
+    /// Nodes that should have a value but could not be read. The signal does not apply to a node in
+    /// neither list.
     pub missing: Vec<Missing>,
 }
 
@@ -124,7 +125,7 @@ impl Column {
     }
 }
 
-/// The nodes whose value is missing for one reason.
+/// Nodes whose value is missing for the same reason.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Missing {
     /// Why the values are missing.
@@ -136,18 +137,18 @@ pub struct Missing {
 /// A raw line that proves an edge or a value.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Evidence {
-    /// The file or call that it was read from.
+    /// File or call that it was read from.
     pub source: String,
     /// The line as it was read.
     pub text: String,
-    /// Indices of the nodes that it speaks of.
+    /// Indices of the nodes that it refers to.
     pub nodes: Vec<i32>,
 }
 
-/// One signal that could not be seen in this sweep.
+/// Something that this sweep could not read.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Coverage {
-    /// The signal's name.
+    /// What could not be read, by the names of `signals::coverage`.
     pub signal: String,
     /// Why it could not be read.
     pub reason: MissingReason,

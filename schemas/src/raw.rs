@@ -1,20 +1,20 @@
-//! What a sweep read, before anything was made of it.
+//! Raw reads of a sweep, before parsing.
 
 use serde::{Deserialize, Serialize};
 
-/// One question that a sweep asked of the kernel or the clock, and the answer. Such records are kept in files, to be read again by the
-/// same parsers; they are never on a topic.
+/// One read of a sweep and its result. Such records are stored in files only, to be parsed again by
+/// the same parsers.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RawRead {
-    /// What was asked.
+    /// Type of the read: `read`, `link`, `numbers`, `clock`, ...
     pub question: String,
-    /// Of what: of a file its path; empty where there is nothing to name.
+    /// What was read, such as a path; empty if the type says it all.
     pub name: String,
     /// `here`, `gone`, `denied`, `unsupported` or `late`.
     pub answer: String,
-    /// What was read, as the kernel gave it.
+    /// The bytes that were read.
     #[serde(with = "apache_avro::serde::bytes")]
     pub bytes: Vec<u8>,
-    /// An answer in numbers.
+    /// The numbers that were read, for reads that return numbers.
     pub numbers: Vec<i64>,
 }

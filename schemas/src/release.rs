@@ -1,45 +1,45 @@
-//! A trained model and all that a scorer needs to judge by it.
+//! Model releases: a trained model with everything that a scorer needs.
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::{Form, NodeKind, Timestamp, Unit};
 
-/// A trained model of one cohort. Keyed by cohort; the newest counts.
+/// A trained model of one cohort. Keyed by cohort; the newest release is in use.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ModelRelease {
-    /// The group of like hosts that the model belongs to.
+    /// Cohort that the model belongs to.
     pub cohort: String,
-    /// Grows with every relearn.
+    /// Incremented by every relearn.
     pub generation: i64,
-    /// When it was made.
+    /// When it was created.
     pub created_at: Timestamp,
     /// `default` or `classic`.
     pub profile: String,
-    /// Version of the feature encoding that the model was trained on.
+    /// Version of the feature encoding that the model was trained with.
     pub recipe: i32,
-    /// The columns that the encoder reads, in this order.
+    /// Columns that the encoder reads, in order.
     pub columns: Vec<ColumnSpec>,
     /// Width F of the model's input `x[N, F]`.
     pub features: i32,
-    /// Of `onnx`, in lower-case hex.
+    /// SHA-256 of `onnx`, in lower-case hex.
     pub sha256: String,
-    /// The model file.
+    /// The model as an ONNX file.
     #[serde(with = "apache_avro::serde::bytes")]
     pub onnx: Vec<u8>,
     /// How it was trained.
     pub manifest: Manifest,
-    /// What is normal, and what alarms.
+    /// Baselines and threshold.
     pub calibration: Calibration,
 }
 
 impl ModelRelease {
-    /// Whether the model file is the one whose checksum the release carries.
+    /// Whether the SHA-256 of `onnx` is the stated one.
     pub fn is_intact(&self) -> bool {
         sha256_hex(&self.onnx) == self.sha256
     }
 
-    /// A short name for people: the first twelve digits of the checksum.
+    /// A short name for people: the first twelve digits of the SHA-256.
     pub fn short_name(&self) -> &str {
         self.sha256.get(..12).unwrap_or(&self.sha256)
     }
@@ -55,12 +55,12 @@ pub fn sha256_hex(bytes: &[u8]) -> String {
     hex
 }
 
-/// A column as a release pins it.
+/// A column that a release pins.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ColumnSpec {
-    /// The column's name.
+    /// Name of the column.
     pub name: String,
-    /// The unit of its values.
+    /// Unit of its values.
     pub unit: Unit,
     /// How its values arise.
     pub form: Form,
@@ -69,59 +69,59 @@ pub struct ColumnSpec {
 /// How a model was trained.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Manifest {
-    /// Trainable numbers in the model.
+    /// Number of trainable parameters.
     pub parameters: i64,
-    /// Passes over the fitted snapshots.
+    /// Passes over the training snapshots.
     pub epochs: i32,
     /// Mean squared error in the first epoch.
     pub loss_first: f64,
     /// Mean squared error in the last epoch.
     pub loss_last: f64,
-    /// Snapshots that were fitted.
+    /// Number of snapshots that were fitted.
     pub fitted: i64,
-    /// Snapshots held back for calibration.
+    /// Number of snapshots held back for calibration.
     pub calibrated: i64,
-    /// The oldest snapshot used.
+    /// Time of the oldest snapshot used.
     pub from: Timestamp,
-    /// The newest snapshot used.
+    /// Time of the newest snapshot used.
     pub until: Timestamp,
 }
 
-/// What is normal for each role, and what alarms.
+/// Baselines of all roles, and the alarm threshold.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Calibration {
-    /// A node whose score is above it alarms.
+    /// A node with a higher score alarms.
     pub threshold: f64,
-    /// A role's entry has its name; the fallback of a kind has an empty role.
+    /// One entry per role, and one per kind, with an empty role, as the fallback.
     pub roles: Vec<RoleCalibration>,
-    /// The 99th percentile of each pressure column in learning.
+    /// 99th percentile of each pressure column during learning.
     pub pressure_p99: Vec<ColumnLimit>,
 }
 
-/// What is normal for the nodes of one role; lists are per column of the release.
+/// Baseline of one role; each list has one entry per column of the release.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct RoleCalibration {
-    /// The nodes' kind.
+    /// Kind of the nodes.
     pub kind: NodeKind,
-    /// The nodes' role; empty for the fallback of the kind.
+    /// Role of the nodes; empty for the fallback of a kind.
     pub role: String,
-    /// Node-sweeps behind these figures.
+    /// Number of node samples behind these figures.
     pub observations: i64,
-    /// Robust centre of the transformed value.
+    /// Robust centres of the transformed values.
     pub centre: Vec<f32>,
-    /// Robust spread of the transformed value, above 0.
+    /// Robust spreads of the transformed values, above 0.
     pub spread: Vec<f32>,
-    /// Centre of input minus reconstruction.
+    /// Centres of input minus reconstruction.
     pub residual_centre: Vec<f32>,
-    /// Spread of input minus reconstruction, above 0.
+    /// Spreads of input minus reconstruction, above 0.
     pub residual_spread: Vec<f32>,
 }
 
-/// A column and the most that was seen of it.
+/// A column and its highest healthy value.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ColumnLimit {
-    /// The column's name.
+    /// Name of the column.
     pub name: String,
-    /// In the column's own unit.
+    /// The value, in the column's unit.
     pub limit: f32,
 }

@@ -1,10 +1,10 @@
-//! Points in time as records carry them.
+//! Time stamps of records.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
 
-/// Milliseconds after the Unix epoch: a number in Avro (`timestamp-millis`), RFC 3339 text in JSON.
+/// Milliseconds after the Unix epoch: an Avro `timestamp-millis`, RFC 3339 text in JSON.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(pub i64);
 
@@ -17,7 +17,7 @@ impl Timestamp {
         SystemTime::now().into()
     }
 
-    /// Milliseconds from `earlier` to this, negative if it is the other way round.
+    /// Milliseconds from `earlier` to `self`; negative if `earlier` is later.
     pub fn millis_since(self, earlier: Timestamp) -> i64 {
         self.0.saturating_sub(earlier.0)
     }
@@ -38,7 +38,7 @@ impl From<Timestamp> for SystemTime {
 
 impl std::fmt::Display for Timestamp {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        // The formatter of the text form ends at the year 9999 and returns an error there, which `Display` may not.
+        // The formatter fails beyond the year 9999, and `Display` must not.
         const YEAR_9999: i64 = 253_370_764_800_000;
         let time = SystemTime::from(Timestamp(self.0.clamp(0, YEAR_9999)));
         humantime::format_rfc3339_millis(time).fmt(f)

@@ -1,4 +1,4 @@
-//! Where each record goes, and how long it stays there.
+//! Topics and their retention.
 
 use std::{fmt, time::Duration};
 
@@ -15,27 +15,27 @@ pub enum Topic {
     Alerts,
     /// `Incident` by incident id.
     Incidents,
-    /// Bytes that could not be taken, by the record's own key.
+    /// Records that could not be processed, keyed by their own keys.
     DeadLetter,
 }
 
-/// How long records stay.
+/// Retention of a topic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Retention {
-    /// For this long.
+    /// Records are deleted at this age.
     Delete(Duration),
-    /// Until a newer record of the same key comes.
+    /// Only the newest record of each key is kept.
     Compact,
 }
 
 const HOUR: Duration = Duration::from_secs(3600);
 
 impl Topic {
-    /// All of them.
+    /// All topics.
     pub const ALL: [Topic; 6] =
         [Topic::Snapshots, Topic::Healthy, Topic::Models, Topic::Alerts, Topic::Incidents, Topic::DeadLetter];
 
-    /// The name on the bus.
+    /// Name on the bus.
     pub const fn name(self) -> &'static str {
         match self {
             Topic::Snapshots => "detective.snapshots",
@@ -47,12 +47,12 @@ impl Topic {
         }
     }
 
-    /// The topic of that name.
-    pub fn of_name(name: &str) -> Option<Topic> {
+    /// Returns the topic with that name.
+    pub fn from_name(name: &str) -> Option<Topic> {
         Topic::ALL.into_iter().find(|topic| topic.name() == name)
     }
 
-    /// How long its records stay.
+    /// Retention of the topic.
     pub const fn retention(self) -> Retention {
         match self {
             Topic::Snapshots => Retention::Delete(Duration::from_secs(4 * HOUR.as_secs())),

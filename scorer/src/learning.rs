@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use schemas::{GraphSnapshot, HealthySnapshot, Timestamp, VouchedBy};
+use schemas::{GraphSnapshot, HealthSource, HealthySnapshot, Timestamp};
 
 use crate::{config::LearnConfig, model::Model};
 
@@ -32,7 +32,7 @@ struct OperatorBaseline {
 
 /// Why a snapshot is admitted, with the progress of the learning phase or of the operator baseline.
 struct Admission {
-    vouched_by: VouchedBy,
+    vouched_by: HealthSource,
     learned: i64,
     wanted: i64,
 }
@@ -54,7 +54,7 @@ impl Cohort {
             self.generation = record.generation;
             self.learned = 0;
         }
-        if record.generation == self.generation && record.vouched_by == VouchedBy::Learning {
+        if record.generation == self.generation && record.vouched_by == HealthSource::Learning {
             self.learned = self.learned.max(record.learned);
         }
     }
@@ -92,13 +92,13 @@ impl Cohort {
         if self.learned < self.wanted() && self.model.is_none() {
             self.learned += 1;
             let wanted = self.wanted();
-            return Some(Admission { vouched_by: VouchedBy::Learning, learned: self.learned, wanted });
+            return Some(Admission { vouched_by: HealthSource::Learning, learned: self.learned, wanted });
         }
         if let Some(baseline) = &mut self.baseline {
             if snapshot.ended_at <= baseline.until && baseline.learned < baseline.wanted {
                 baseline.learned += 1;
                 let OperatorBaseline { learned, wanted, .. } = *baseline;
-                return Some(Admission { vouched_by: VouchedBy::Operator, learned, wanted });
+                return Some(Admission { vouched_by: HealthSource::Operator, learned, wanted });
             }
             self.baseline = None;
         }
@@ -107,7 +107,7 @@ impl Cohort {
         }
         self.n_quiet += 1;
         let is_kept = self.n_quiet.is_multiple_of(self.config.keep_one_in.max(1));
-        is_kept.then_some(Admission { vouched_by: VouchedBy::Gate, learned: 0, wanted: 0 })
+        is_kept.then_some(Admission { vouched_by: HealthSource::Gate, learned: 0, wanted: 0 })
     }
 
     /// Whether each pressure is at most its 99th percentile in the training data.

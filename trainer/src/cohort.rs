@@ -4,7 +4,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use graph::{Profile, RECIPE_VERSION};
-use schemas::{ColumnLimit, HealthySnapshot, ModelRelease, Timestamp, VouchedBy};
+use schemas::{ColumnLimit, HealthSource, HealthySnapshot, ModelRelease, Timestamp};
 use tokio::time::Instant;
 
 /// Delay before the next attempt after training failed.
@@ -78,7 +78,7 @@ impl Cohorts {
         }
         cohort.newest_healthy = cohort.newest_healthy.max(record.time);
         // A baseline that an operator declares takes effect when it is complete, not hours later.
-        if record.vouched_by == VouchedBy::Operator {
+        if record.vouched_by == HealthSource::Operator {
             if record.learned >= record.wanted {
                 cohort.not_before = None;
             }
@@ -151,7 +151,7 @@ mod tests {
             host: "a".to_owned(),
             cohort: "web".to_owned(),
             generation,
-            vouched_by: if learned > 0 { VouchedBy::Learning } else { VouchedBy::Gate },
+            vouched_by: if learned > 0 { HealthSource::Learning } else { HealthSource::Gate },
             learned,
             wanted: if learned > 0 { 3 } else { 0 },
             time: Timestamp(time),
@@ -198,7 +198,8 @@ mod tests {
         let mut cohorts = Cohorts::new(Profile::Default, HOUR);
         cohorts.record_healthy(&record(1, 3, 30));
         cohorts.record_release(&release(1, 30), Duration::ZERO, now);
-        let operator_record = |learned| HealthySnapshot { vouched_by: VouchedBy::Operator, ..record(1, learned, 40) };
+        let operator_record =
+            |learned| HealthySnapshot { vouched_by: HealthSource::Operator, ..record(1, learned, 40) };
         cohorts.record_healthy(&operator_record(2));
         assert_eq!(cohorts.next_due(now), None, "the baseline is not complete");
         cohorts.record_healthy(&operator_record(3));

@@ -112,7 +112,7 @@ impl KafkaConfig {
     /// The topic with this name on this cluster.
     #[cfg(feature = "kafka")]
     pub(crate) fn topic_with_name(&self, name: &str) -> Option<Topic> {
-        Topic::of_name(name.strip_prefix(&self.prefix)?)
+        Topic::from_name(name.strip_prefix(&self.prefix)?)
     }
 
     /// Checks the values, without I/O. Returns pairs of a key, relative to `bus`, and a problem.

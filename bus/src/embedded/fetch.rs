@@ -70,7 +70,7 @@ pub fn logs(transaction: &Transaction<'_>, is_wanted: impl Fn(Topic) -> bool) ->
     let mut logs = Vec::new();
     while let Some(row) = rows.next()? {
         let name: String = row.get(1)?;
-        if let Some(topic) = Topic::of_name(&name).filter(|topic| is_wanted(*topic)) {
+        if let Some(topic) = Topic::from_name(&name).filter(|topic| is_wanted(*topic)) {
             logs.push(Log { id: row.get(0)?, topic, partition: row.get(2)? });
         }
     }
@@ -132,7 +132,7 @@ pub fn positions(connection: &Connection, group: &str, topics: &[Topic]) -> Resu
     let mut next = NextOffsets::new();
     while let Some(row) = rows.next()? {
         let name: String = row.get(0)?;
-        if let Some(topic) = Topic::of_name(&name).filter(|topic| topics.contains(topic)) {
+        if let Some(topic) = Topic::from_name(&name).filter(|topic| topics.contains(topic)) {
             next.insert((topic, row.get(1)?), row.get(2)?);
         }
     }

@@ -104,7 +104,7 @@ fn label_name(label: &NodeLabel) -> String {
             pid: node.pid.map(i64::from),
             path: node.path.clone(),
             endpoint: node.endpoint.clone(),
-            ..Suspect::unjudged(node.kind.as_str().into(), &node.name, "")
+            ..Suspect::unscored(node.kind.as_str().into(), &node.name, "")
         }),
     }
 }

@@ -38,6 +38,6 @@ fn to_suspect(node: &Node) -> Suspect {
         start_time: node.start_time,
         path: node.path.clone(),
         endpoint: node.endpoint.clone(),
-        ..Suspect::unjudged(node.kind.clone(), &node.name, &node.role)
+        ..Suspect::unscored(node.kind.clone(), &node.name, &node.role)
     }
 }

@@ -114,7 +114,7 @@ fn accuracy_grows_with_k_and_figures_stay_between_0_and_1() {
 }
 
 fn suspect(role: &str, score: f64) -> Suspect {
-    Suspect { score, ..Suspect::unjudged("pod".into(), role, role) }
+    Suspect { score, ..Suspect::unscored("pod".into(), role, role) }
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Records out of a file, block by block.
+//! Reads container files, block by block.
 
 use std::{
     io::{self, BufReader, Read, Seek, SeekFrom},
@@ -13,39 +13,39 @@ use crate::{
     number::{read_byte, read_long, read_number},
 };
 
-/// A longer header is refused: it holds a schema and little else.
+/// Maximum size of a header, which contains little beside the schema.
 const MAX_HEADER_BYTES: u64 = 4 << 20;
 
 /// Reads records of one type from a container file.
 pub struct Reader<R, F> {
     file: BufReader<F>,
-    /// Where the next block begins.
+    /// Offset of the next block.
     offset: u64,
     codec: Codec,
     sync: [u8; SYNC_BYTES],
-    /// The schema of the file, where its data are not laid out as those of the current version.
+    /// Schema of the file, unless its binary layout is that of the current version.
     other: Option<Schema>,
     record: PhantomData<fn() -> R>,
 }
 
-/// A block's records, still encoded.
+/// A block of encoded records.
 pub struct Block {
     offset: u64,
     count: i64,
     data: Vec<u8>,
 }
 
-/// Where a record is in a file.
+/// Position of a record in a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Place {
-    /// Where its block begins in the file.
+    /// Offset of its block in the file.
     pub block: u64,
-    /// Where it begins in its block, decompressed.
+    /// Offset within the decompressed block.
     pub at: u32,
 }
 
 impl<R: Record, F: Read + Seek> Reader<R, F> {
-    /// Reads the header. The records may be of any version that can be resolved to the current one.
+    /// Reads the header. The records can be of any version that resolves to the current one.
     pub fn open(file: F) -> Result<Self, ContainerError> {
         let mut header = Header { file: BufReader::new(file).take(MAX_HEADER_BYTES) };
         header.magic()?;
@@ -64,10 +64,10 @@ impl<R: Record, F: Read + Seek> Reader<R, F> {
         Ok(Reader { file, offset, codec, sync, other, record: PhantomData })
     }
 
-    /// The next block, or none behind the last one.
+    /// Reads the next block; `None` after the last one.
     ///
     /// # Errors
-    /// If what follows is no whole block. Further calls are of no use then.
+    /// If the next block is truncated or invalid. The reader must not be used afterwards.
     pub fn next_block(&mut self) -> Result<Option<Block>, ContainerError> {
         let offset = self.offset;
         let whole = |error: io::Error| match error.kind() {
@@ -98,16 +98,16 @@ impl<R: Record, F: Read + Seek> Reader<R, F> {
         Ok(Some(Block { offset, count, data }))
     }
 
-    /// The block that begins there.
+    /// Reads the block at that offset.
     ///
     /// # Errors
-    /// If none does.
+    /// If no block begins there.
     pub fn block_at(&mut self, offset: u64) -> Result<Block, ContainerError> {
         self.offset = self.file.seek(SeekFrom::Start(offset))?;
         self.next_block()?.ok_or(ContainerError::Cut { offset })
     }
 
-    /// The block's records, each with its place. They end with the first that cannot be read.
+    /// Decodes the block's records with their positions. Iteration ends after the first error.
     pub fn records<'a>(&'a self, block: &'a Block) -> impl Iterator<Item = Result<(Place, R), ContainerError>> + 'a {
         let (mut rest, mut left) = (block.data.as_slice(), block.count);
         std::iter::from_fn(move || {
@@ -125,7 +125,7 @@ impl<R: Record, F: Read + Seek> Reader<R, F> {
         })
     }
 
-    /// The record at a place of this block.
+    /// Decodes the record at an offset within this block.
     pub fn record_at(&self, block: &Block, at: u32) -> Result<R, ContainerError> {
         let start = usize::try_from(at).unwrap_or(usize::MAX);
         let mut data = block.data.get(start..).ok_or_else(|| block.damaged("it has become shorter".to_owned()))?;
@@ -142,12 +142,12 @@ impl<R: Record, F: Read + Seek> Reader<R, F> {
 }
 
 impl Block {
-    /// Where it begins in its file.
+    /// Offset of the block in its file.
     pub fn offset(&self) -> u64 {
         self.offset
     }
 
-    /// The bytes of its records.
+    /// Size of its decompressed records in bytes.
     pub fn size(&self) -> usize {
         self.data.len()
     }
@@ -162,7 +162,7 @@ impl Block {
     }
 }
 
-/// What comes before the blocks: magic, a map of bytes, the mark that ends every block.
+/// Everything before the blocks: magic, metadata map, sync marker.
 struct Header<F> {
     file: io::Take<BufReader<F>>,
 }
@@ -185,7 +185,7 @@ impl<F: Read> Header<F> {
                 return Ok(());
             }
             if count < 0 {
-                // The length in bytes, for those who pass over it.
+                // The length in bytes, which lets readers skip the block.
                 read_number(&mut self.file).map_err(in_header)?;
                 count = count.saturating_neg();
             }
@@ -227,7 +227,7 @@ fn codec_of(name: &[u8]) -> Result<Codec, ContainerError> {
     }
 }
 
-/// The file's schema, if its data are not laid out as those of the record's current version.
+/// The file's schema, unless its binary layout is that of the record's current version.
 fn other_schema<R: Record>(text: &[u8]) -> Result<Option<Schema>, ContainerError> {
     let text = std::str::from_utf8(text).map_err(reason)?;
     let schema = Schema::parse_str(text).map_err(reason)?;
@@ -244,7 +244,7 @@ fn other_schema<R: Record>(text: &[u8]) -> Result<Option<Schema>, ContainerError
     if expected != found {
         return Err(ContainerError::OtherSchema { expected, found });
     }
-    // Values of such a schema could be nested so deeply that reading them takes more stack than there is.
+    // Values of a recursive schema could nest so deeply that decoding overflows the stack.
     if holds_itself(&schema, &mut Vec::new()) {
         return Err(ContainerError::Incompatible { name: found, reason: "a record in it holds itself".to_owned() });
     }
@@ -270,7 +270,7 @@ fn holds_itself(schema: &Schema, within: &mut Vec<Name>) -> bool {
     }
 }
 
-/// So many bytes. A length that the file does not have takes no more memory than the file has.
+/// Reads `length` bytes. A forged length allocates no more memory than the file has.
 fn read_bytes(length: i64, from: &mut impl Read) -> io::Result<Vec<u8>> {
     let negative = |_| io::Error::new(io::ErrorKind::InvalidData, format!("a length is {length}"));
     let length = u64::try_from(length).map_err(negative)?;

@@ -1,4 +1,4 @@
-//! Records into a file, block by block.
+//! Writes container files, block by block.
 
 use std::{io::Write, marker::PhantomData};
 
@@ -11,7 +11,7 @@ use crate::{
     number::push_long,
 };
 
-/// A block is written once its records have this many bytes.
+/// A block is written once its records reach this size.
 const BLOCK_BYTES: usize = 256 << 10;
 
 /// Writes records of one type to a container file.
@@ -27,7 +27,7 @@ pub struct Writer<R, W> {
 }
 
 impl<R: Record, W: Write> Writer<R, W> {
-    /// Writes the header: from here on, the file is one that can be read.
+    /// Writes the header. From here on the file is readable.
     pub fn create(mut out: W) -> Result<Self, ContainerError> {
         let codec = Codec::Deflate(DeflateSettings::default());
         let reason = |error: apache_avro::Error| ContainerError::Header { reason: error.to_string() };
@@ -39,7 +39,7 @@ impl<R: Record, W: Write> Writer<R, W> {
         Ok(Writer {
             out,
             codec,
-            // The header ends with it.
+            // The header ends with the marker.
             sync: apache_avro::read_marker(&header),
             block: Vec::new(),
             count: 0,
@@ -49,7 +49,8 @@ impl<R: Record, W: Write> Writer<R, W> {
         })
     }
 
-    /// Adds a record. It is in the file once its block is: when that is large enough, or by [`Writer::finish_block`].
+    /// Appends a record. It is written with its block: when that is large enough, or by
+    /// [`Writer::finish_block`].
     pub fn append(&mut self, record: &R) -> Result<(), ContainerError> {
         let before = self.block.len();
         if let Err(error) = R::versions().write(record, &mut self.block) {
@@ -65,7 +66,7 @@ impl<R: Record, W: Write> Writer<R, W> {
         if self.block.len() >= BLOCK_BYTES { self.finish_block() } else { Ok(()) }
     }
 
-    /// Writes the records that were added since the last block, if any.
+    /// Writes the records appended since the last block, if any.
     pub fn finish_block(&mut self) -> Result<(), ContainerError> {
         if self.count == 0 {
             return Ok(());
@@ -80,7 +81,7 @@ impl<R: Record, W: Write> Writer<R, W> {
         push_long(i64::try_from(data.len()).unwrap_or(i64::MAX), &mut framed);
         framed.extend_from_slice(&data);
         framed.extend_from_slice(&self.sync);
-        // In one call, so that a death between two cannot leave half a block.
+        // A single write, so that a crash can't leave half a block behind a whole one.
         self.out.write_all(&framed)?;
         self.out.flush()?;
         self.written += framed.len() as u64;
@@ -88,17 +89,17 @@ impl<R: Record, W: Write> Writer<R, W> {
         Ok(())
     }
 
-    /// How many bytes the header and the whole blocks have that were written.
+    /// Number of bytes written, in the header and whole blocks.
     pub fn written(&self) -> u64 {
         self.written
     }
 
-    /// How many records the whole blocks have that were written.
+    /// Number of records written, in whole blocks.
     pub fn records(&self) -> u64 {
         self.records
     }
 
-    /// What is written to.
+    /// The underlying writer.
     pub fn get_ref(&self) -> &W {
         &self.out
     }

@@ -70,12 +70,12 @@ fn a_raw_read_of_version_1_is_read() {
 fn a_snapshot_of_another_host_is_the_same_but_for_its_names() {
     let bytes = encode(&samples::snapshot()).unwrap();
     for (host, cohort) in [("db", "db-1"), ("", ""), (&"h".repeat(300), "web")] {
-        let renamed = schemas::codec::of_other_host(&bytes, host, cohort).unwrap();
+        let renamed = schemas::codec::replace_host(&bytes, host, cohort).unwrap();
         let expected = GraphSnapshot { host: host.into(), cohort: cohort.into(), ..samples::snapshot() };
         assert_eq!(decode::<GraphSnapshot>(&renamed).unwrap(), expected);
         assert_eq!(renamed, encode(&expected).unwrap());
     }
-    let renamed = |bytes: &[u8]| schemas::codec::of_other_host(bytes, "db", "db");
+    let renamed = |bytes: &[u8]| schemas::codec::replace_host(bytes, "db", "db");
     assert_eq!(renamed(&encode(&samples::event()).unwrap()), None, "that is no snapshot");
     assert_eq!(renamed(&samples::healthy().snapshot), None, "it would not be one of the current version");
     assert!((0..16).all(|length| renamed(&bytes[..length]).is_none()));

@@ -99,7 +99,7 @@ pub fn healthy() -> HealthySnapshot {
         host: "web-1".into(),
         cohort: "web".into(),
         generation: 3,
-        vouched_by: VouchedBy::Learning,
+        vouched_by: HealthSource::Learning,
         learned: 7,
         wanted: 60,
         time: Timestamp(1_767_225_600_012),

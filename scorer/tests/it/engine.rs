@@ -1,7 +1,7 @@
 //! How inputs, valid and invalid, change the state of the scorer.
 
 use bus::{Delivery, Record};
-use schemas::{GraphSnapshot, HealthySnapshot, Node, Timestamp, Topic, VouchedBy, decode, encode};
+use schemas::{GraphSnapshot, HealthSource, HealthySnapshot, Node, Timestamp, Topic, decode, encode};
 use scorer::{ScorerConfig, engine::Engine};
 
 fn engine() -> Engine {
@@ -44,7 +44,7 @@ fn the_first_snapshots_are_learned_and_carry_the_learning_progress() {
         let records = handle(&mut engine, &snapshot(sequence));
         assert_eq!(records.len(), 1);
         let healthy: HealthySnapshot = decode(&records[0].value).unwrap();
-        assert_eq!((healthy.vouched_by, healthy.learned, healthy.wanted), (VouchedBy::Learning, sequence + 1, 60));
+        assert_eq!((healthy.vouched_by, healthy.learned, healthy.wanted), (HealthSource::Learning, sequence + 1, 60));
         assert_eq!(decode::<GraphSnapshot>(&healthy.snapshot).unwrap(), snapshot(sequence));
     }
     assert!(handle(&mut engine, &snapshot(60)).is_empty(), "learning is complete, but there is no model yet");

@@ -1,7 +1,7 @@
 //! Synthetic snapshots of a healthy host.
 
 use rand::{Rng, SeedableRng, rngs::SmallRng};
-use schemas::{Column, Edge, GraphSnapshot, HealthySnapshot, Node, Timestamp, VouchedBy};
+use schemas::{Column, Edge, GraphSnapshot, HealthSource, HealthySnapshot, Node, Timestamp};
 
 /// Time between two sweeps, in milliseconds.
 pub const INTERVAL_MS: i64 = 1000;
@@ -90,7 +90,7 @@ pub fn record(snapshot: &GraphSnapshot, generation: i64, learned: i64, wanted: i
         host: snapshot.host.clone(),
         cohort: snapshot.cohort.clone(),
         generation,
-        vouched_by: if wanted > 0 { VouchedBy::Learning } else { VouchedBy::Gate },
+        vouched_by: if wanted > 0 { HealthSource::Learning } else { HealthSource::Gate },
         learned,
         wanted,
         time: snapshot.ended_at,
