@@ -1,91 +1,88 @@
-//! From the outbox to the bus, one snapshot after another, however often it takes.
+//! Publishes the snapshots of the outbox, one after another, with retries.
 
 use std::time::Duration;
 
 use bus::{Bus, BusError};
-use service::{Backoff, report::chain};
+use service::{Backoff, OutageLog, report::chain};
 use tokio_util::sync::CancellationToken;
 
 use crate::emit::outbox::Outbox;
 
-const SHORTEST_PAUSE: Duration = Duration::from_millis(200);
-const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+const MIN_DELAY: Duration = Duration::from_millis(200);
+const MAX_DELAY: Duration = Duration::from_secs(10);
 
-/// Delivers until the outbox is closed and empty. What the bus will never take is given up; all else is tried again,
-/// after `shutdown` without long pauses.
+/// Publishes until the outbox is closed and empty. Retries failed attempts, after `shutdown` with
+/// short delays. Drops snapshots that are too large for the bus.
 ///
 /// # Errors
 /// If the bus has stopped for good.
 pub async fn deliver(outbox: &Outbox, bus: &dyn Bus, shutdown: &CancellationToken) -> Result<(), BusError> {
-    let mut backoff = Backoff::new(SHORTEST_PAUSE, LONGEST_PAUSE);
-    let mut trouble = Trouble::default();
+    let mut backoff = Backoff::new(MIN_DELAY, MAX_DELAY);
+    let mut log = DeliveryLog::new();
     while let Some(parcel) = outbox.take().await {
         match bus.publish(vec![parcel.record.clone()], None).await {
             Ok(()) => {
                 outbox.delivered(&parcel);
                 backoff.reset();
-                trouble.delivered(outbox);
+                log.delivered(outbox);
             }
             Err(BusError::Stopped) => return Err(BusError::Stopped),
-            // The record is to blame: another may be taken, this one never.
+            // Only this record is too large; the next one may be accepted.
             Err(error) if error.is_too_large() => {
                 outbox.give_up(&parcel);
-                trouble.refused(&error);
+                log.rejected(&error);
             }
             Err(error) => {
                 outbox.put_back(parcel);
-                trouble.failed(&error);
-                rest(backoff.next_delay(), shutdown).await;
+                log.outage.failed(&error, error.hint());
+                wait(backoff.next_delay(), shutdown).await;
             }
         }
     }
     Ok(())
 }
 
-/// Waits, but not for long once the end has come.
-async fn rest(pause: Duration, shutdown: &CancellationToken) {
-    let hurried = async {
+/// Waits for `delay`, but only briefly after `shutdown`.
+async fn wait(delay: Duration, shutdown: &CancellationToken) {
+    let shortened = async {
         shutdown.cancelled().await;
-        tokio::time::sleep(SHORTEST_PAUSE).await;
+        tokio::time::sleep(MIN_DELAY).await;
     };
     tokio::select! {
-        () = tokio::time::sleep(pause) => {}
-        () = hurried => {}
+        () = tokio::time::sleep(delay) => {}
+        () = shortened => {}
     }
 }
 
-/// Told when it begins, and when all that has waited because of it is delivered.
-#[derive(Default)]
-struct Trouble {
-    is_failing: bool,
-    is_refusing: bool,
-    late: u64,
+/// Logs an outage when it begins, and when all snapshots that were queued during it are delivered.
+struct DeliveryLog {
+    outage: OutageLog<BusError>,
+    is_rejecting: bool,
+    /// The count of dropped snapshots when the outbox was last empty.
     dropped_before: u64,
 }
 
-impl Trouble {
-    fn failed(&mut self, error: &BusError) {
-        if !std::mem::replace(&mut self.is_failing, true) {
-            let hint = error.hint();
-            tracing::warn!(error = %chain(error), hint, "snapshots cannot be delivered: they wait, and it is tried on");
-        }
+impl DeliveryLog {
+    fn new() -> DeliveryLog {
+        DeliveryLog { outage: OutageLog::new("deliver snapshots"), is_rejecting: false, dropped_before: 0 }
     }
 
-    fn refused(&mut self, error: &BusError) {
-        if !std::mem::replace(&mut self.is_refusing, true) {
-            tracing::warn!(error = %chain(error), hint = error.hint(), "a snapshot is refused for good, and dropped");
+    fn rejected(&mut self, error: &BusError) {
+        if !std::mem::replace(&mut self.is_rejecting, true) {
+            tracing::warn!(error = %chain(error), hint = error.hint(), "snapshot rejected and dropped");
         }
     }
 
     fn delivered(&mut self, outbox: &Outbox) {
-        let dropped = outbox.n_dropped() - self.dropped_before;
-        self.late += u64::from(self.is_failing || dropped > 0);
         if outbox.n_waiting() > 0 {
             return;
         }
-        if self.is_failing || dropped > 0 {
-            tracing::info!(late = self.late, dropped, "snapshots are delivered again");
+        self.outage.succeeded();
+        self.is_rejecting = false;
+        let dropped = outbox.n_dropped() - self.dropped_before;
+        if dropped > 0 {
+            tracing::warn!(dropped, "snapshots were dropped; delivery is up to date again");
         }
-        *self = Trouble { dropped_before: outbox.n_dropped(), ..Trouble::default() };
+        self.dropped_before = outbox.n_dropped();
     }
 }
