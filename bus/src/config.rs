@@ -21,8 +21,9 @@ pub struct BusConfig {
     /// `$XDG_STATE_HOME` or `~/.local/state`. The embedded bus stores `bus.sqlite` in it, and
     /// creates the directory with access for its owner only if it does not exist.
     pub path: PathBuf,
-    /// Partitions per topic of the embedded bus. Records keep their order within a partition. A
-    /// change sends later records of a key to another partition.
+    /// Partitions per topic of the embedded bus. Records keep their order within a partition; more
+    /// than one is useful only if several scorers share the work. A change sends later records of a
+    /// key to another partition.
     pub partitions: u16,
     /// Size limit of each topic of the embedded bus, in bytes: beyond it, the oldest records are
     /// deleted. Compacted topics have no limit.
