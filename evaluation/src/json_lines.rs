@@ -12,6 +12,7 @@ use flate2::read::MultiGzDecoder;
 use schemas::{Column, Edge, EdgeBasis, GraphSnapshot, Missing, MissingReason, Node, NodeKind, Timestamp, Unit};
 use serde::Deserialize;
 use service::Hint;
+use signals::Signal;
 
 use crate::metric_names::{classic_feature, declare, node_kind};
 
@@ -197,10 +198,10 @@ pub fn adapt_to_classic(mut snapshot: GraphSnapshot) -> GraphSnapshot {
     for node in snapshot.nodes.iter_mut().filter(|node| node.kind != NodeKind::System) {
         node.kind = NodeKind::Process;
     }
-    for feature in ["cpu_pct", "memory_rss"] {
+    for feature in [Signal::CpuPct, Signal::MemoryRss] {
         let column = snapshot.columns.iter_mut().find(|column| classic_feature(&column.name) == Some(feature));
         if let Some(column) = column {
-            feature.clone_into(&mut column.name);
+            feature.name().clone_into(&mut column.name);
         }
     }
     snapshot

@@ -4,6 +4,7 @@
 //! then words. No rule is fitted to a case.
 
 use schemas::{Form, NodeKind, Unit};
+use signals::Signal;
 
 /// Unit and form of a metric as a column of a snapshot.
 #[derive(Clone, Debug, PartialEq)]
@@ -68,13 +69,13 @@ pub fn node_kind(node_type: &str) -> NodeKind {
     }
 }
 
-/// Name of the feature of the profile `classic` that a metric corresponds to, if any.
-pub fn classic_feature(name: &str) -> Option<&'static str> {
+/// Signal of the profile `classic` that a metric corresponds to, if any.
+pub fn classic_feature(name: &str) -> Option<Signal> {
     let declaration = declare(name);
     let name = name.to_lowercase();
     match declaration.unit {
-        Unit::Percent if name.contains("cpu") && name.contains("(%)") => Some("cpu_pct"),
-        Unit::Bytes if name.contains("memory") => Some("memory_rss"),
+        Unit::Percent if name.contains("cpu") && name.contains("(%)") => Some(Signal::CpuPct),
+        Unit::Bytes if name.contains("memory") => Some(Signal::MemoryRss),
         _ => None,
     }
 }
@@ -109,6 +110,6 @@ mod tests {
     #[test]
     fn only_cpu_percent_and_memory_bytes_are_classic_features() {
         let names = ["CpuUsageRate(%)", "MemoryUsage(Mi)", "CpuUsage(m)", "MemoryUsageRate(%)", "latency_p95"];
-        assert_eq!(names.map(classic_feature), [Some("cpu_pct"), Some("memory_rss"), None, None, None]);
+        assert_eq!(names.map(classic_feature), [Some(Signal::CpuPct), Some(Signal::MemoryRss), None, None, None]);
     }
 }

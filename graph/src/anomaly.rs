@@ -1,61 +1,66 @@
-//! What a reconstruction says of each node.
+//! Anomaly scores from the reconstruction of a model.
 //!
-//! Under the default profile every column of a node has a deviation (in spreads of its role) and a residual (what the model did
-//! not explain of it, in spreads of its healthy residual). A deviation that the neighbourhood explains counts less, but the model
-//! alone never hides one: auto-encoders extrapolate, and may reconstruct what they never saw.
+//! Under the default profile each value of a node has a deviation (from its baseline, in spreads) and
+//! a residual (the part that the model does not explain, in spreads of healthy residuals). A
+//! deviation that the neighbourhood explains counts less, but the model alone never hides one:
+//! auto-encoders extrapolate and may reconstruct values unlike any they were trained on.
 
 use schemas::{Calibration, NodeKind, RoleCalibration};
 
 use crate::{
-    Encoded, HostGraph, Scaler, classic,
-    features::{ColumnValues, deviations},
+    Baselines, Encoded, HostGraph, classic,
+    column_values::ColumnValues,
+    features,
     recipe::{Profile, Recipe},
-    scale::quantile,
+    statistics::{quantile, robust_spread},
 };
 
-/// The part of a deviation that counts even when the model explains it.
-const COUNTS_ANYWAY: f32 = 0.7;
-/// The exponent of the mean that makes one score of a node's deviations: near their maximum, more when several agree.
-const AGREEMENT: i32 = 4;
-/// Weaker deviations are left out of the reasons.
-const WORTH_TELLING: f32 = 2.0;
+/// Weight of a deviation that the model explains.
+const EXPLAINED_WEIGHT: f32 = 0.7;
+/// Exponent of the power mean that combines deviations into a score: near their maximum, and higher
+/// if several agree.
+const POWER: i32 = 4;
+/// Weaker deviations, in spreads, are not reported.
+const MIN_STRENGTH: f32 = 2.0;
+/// Largest number of deviations that are reported of a node under the profile `classic`.
+const MAX_CLASSIC_DEVIATIONS: usize = 3;
 
-/// How far one node is from normal.
+/// The anomaly score of one node.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct NodeScore {
-    /// In units of the release's threshold: above 1 alarms.
+    /// The score in units of the threshold: above 1 the node alarms.
     pub score: f32,
-    /// Whether its role was seen while healthy.
+    /// Whether its role has a baseline.
     pub is_known: bool,
-    /// What deviates, the strongest first.
+    /// Its deviations, the strongest first.
     pub deviations: Vec<Deviation>,
 }
 
-/// One value that is not as it should be.
+/// One value that differs from its baseline.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Deviation {
-    /// Index into the recipe's columns; under `classic` into its features.
+    /// Index of the column in the recipe; under `classic`, of the feature.
     pub column: usize,
-    /// The value that is normal for the role, in the column's unit.
+    /// The centre of the baseline, in the unit of the column.
     pub expected: f32,
-    /// The value that was seen, in the column's unit.
+    /// The value, in the unit of the column.
     pub observed: f32,
-    /// In spreads, at least 0.
+    /// The abnormal part of the deviation, in spreads and at least 0.
     pub strength: f32,
 }
 
 /// Scores every node of a graph. `reconstruction` has the shape of `encoded.x`.
-pub fn judge(
+pub fn score_nodes(
     recipe: &Recipe,
-    scaler: &Scaler,
+    baselines: &Baselines,
     threshold: f64,
     graph: &HostGraph,
     encoded: &Encoded,
     reconstruction: &[f32],
 ) -> Vec<NodeScore> {
     let mut scores = match recipe.profile {
-        Profile::Classic => judge_classic(graph, encoded, reconstruction),
-        Profile::Default => judge_default(recipe, scaler, graph, encoded, reconstruction),
+        Profile::Classic => score_classic(graph, encoded, reconstruction),
+        Profile::Default => score_default(recipe, baselines, graph, encoded, reconstruction),
     };
     for score in &mut scores {
         score.score /= (threshold as f32).max(f32::MIN_POSITIVE);
@@ -63,57 +68,58 @@ pub fn judge(
     scores
 }
 
-fn judge_default(
+fn score_default(
     recipe: &Recipe,
-    scaler: &Scaler,
+    baselines: &Baselines,
     graph: &HostGraph,
     encoded: &Encoded,
     reconstruction: &[f32],
 ) -> Vec<NodeScore> {
-    let values = ColumnValues::of(recipe, graph);
-    let judge_node = |at: usize| {
-        let normal = scaler.normal(&graph.nodes()[at]);
-        let row = values.row(at);
+    let values = ColumnValues::new(recipe, graph);
+    let score_node = |node: usize| {
+        let baseline = baselines.baseline(&graph.nodes()[node]);
+        let row = values.row(node);
         let mut found = Vec::new();
-        for (column, deviation) in deviations(scaler, graph, at, row).enumerate() {
+        for (column, deviation) in baselines.deviations(&graph.nodes()[node], row).enumerate() {
             let (Some(deviation), Some(observed)) = (deviation, row[column]) else { continue };
-            let scale = &scaler.scales()[column];
-            let residual = residual(encoded, reconstruction, at, column);
-            let unexplained = match normal {
-                Some(normal) => (residual - normal.residual_centre[column]) / normal.residual_spread[column],
+            let scale = &baselines.scales()[column];
+            let residual = residual(encoded, reconstruction, node, column);
+            let unexplained = match baseline {
+                Some(baseline) => (residual - baseline.residual_centre[column]) / baseline.residual_spread[column],
                 None => residual,
             };
             let strength = strength(scale.abnormal_part(deviation), scale.abnormal_part(unexplained));
-            let centre = normal.map_or(0.0, |normal| normal.centre[column]);
+            let centre = baseline.map_or(0.0, |baseline| baseline.centre[column]);
             found.push(Deviation { column, expected: scale.invert(centre), observed, strength });
         }
         let score = combine(found.iter().map(|deviation| deviation.strength));
-        found.retain(|deviation| deviation.strength >= WORTH_TELLING);
+        found.retain(|deviation| deviation.strength >= MIN_STRENGTH);
         found.sort_by(|a, b| b.strength.total_cmp(&a.strength));
-        NodeScore { score, is_known: normal.is_some_and(|normal| normal.is_of_role), deviations: found }
+        NodeScore { score, is_known: baseline.is_some_and(|baseline| baseline.is_of_role), deviations: found }
     };
-    (0..graph.nodes().len()).map(judge_node).collect()
+    (0..graph.nodes().len()).map(score_node).collect()
 }
 
-/// Far beyond the clamp a deviation goes on counting, slowly, so that the largest of several is told.
+/// Combines a deviation with its unexplained part. Beyond the clamp a deviation grows slowly, so that
+/// the largest of several still ranks first.
 fn strength(deviation: f32, unexplained: f32) -> f32 {
-    let clamp = crate::features::CLAMP;
+    let clamp = features::CLAMP;
     let soft = if deviation > clamp { clamp + (deviation / clamp).ln() } else { deviation };
-    COUNTS_ANYWAY * soft + (1.0 - COUNTS_ANYWAY) * soft.min(unexplained)
+    EXPLAINED_WEIGHT * soft + (1.0 - EXPLAINED_WEIGHT) * soft.min(unexplained)
 }
 
 fn combine(strengths: impl Iterator<Item = f32>) -> f32 {
-    strengths.map(|strength| strength.powi(AGREEMENT)).sum::<f32>().powf(1.0 / AGREEMENT as f32)
+    strengths.map(|strength| strength.powi(POWER)).sum::<f32>().powf(1.0 / POWER as f32)
 }
 
-/// What the model did not explain of a node's value in one column of the recipe.
+/// The part of a value that the model does not explain.
 fn residual(encoded: &Encoded, reconstruction: &[f32], row: usize, column: usize) -> f32 {
     let at = row * encoded.width + 2 * column;
     encoded.x[at] - reconstruction[at]
 }
 
-/// The original's score: the mean squared error of a node.
-fn judge_classic(graph: &HostGraph, encoded: &Encoded, reconstruction: &[f32]) -> Vec<NodeScore> {
+/// The score of the original design: the mean squared error of a node.
+fn score_classic(graph: &HostGraph, encoded: &Encoded, reconstruction: &[f32]) -> Vec<NodeScore> {
     let mut scores = vec![NodeScore::default(); graph.nodes().len()];
     for (row, &node) in encoded.node_of_row.iter().enumerate() {
         let range = row * encoded.width..(row + 1) * encoded.width;
@@ -128,40 +134,39 @@ fn judge_classic(graph: &HostGraph, encoded: &Encoded, reconstruction: &[f32]) -
             .collect();
         let score = deviations.iter().map(|deviation| deviation.strength).sum::<f32>() / x.len() as f32;
         deviations.sort_by(|a, b| b.strength.total_cmp(&a.strength));
-        deviations.truncate(3);
+        deviations.truncate(MAX_CLASSIC_DEVIATIONS);
         scores[node] = NodeScore { score, is_known: true, deviations };
     }
     scores
 }
 
-/// Sets the residual figures of each role from graphs that the model has not been fitted to. `seen` pairs each graph with what was
-/// encoded of it and reconstructed.
-pub fn fit_residuals(recipe: &Recipe, roles: &mut [RoleCalibration], seen: &[(&HostGraph, &Encoded, &[f32])]) {
+/// Sets the residual figures of each role from graphs that the model was not fitted to. `samples`
+/// holds each graph with its encoding and reconstruction.
+pub fn fit_residuals(recipe: &Recipe, roles: &mut [RoleCalibration], samples: &[(&HostGraph, &Encoded, &[f32])]) {
     if recipe.profile == Profile::Classic {
         return;
     }
     for role in roles {
         let mut per_column: Vec<Vec<f32>> = vec![Vec::new(); recipe.columns.len()];
-        for (graph, encoded, reconstruction) in seen {
-            for (at, node) in graph.nodes().iter().enumerate() {
+        for (graph, encoded, reconstruction) in samples {
+            for (index, node) in graph.nodes().iter().enumerate() {
                 if node.kind == role.kind && (role.role.is_empty() || node.role == role.role) {
                     for (column, residuals) in per_column.iter_mut().enumerate() {
-                        residuals.push(residual(encoded, reconstruction, at, column));
+                        residuals.push(residual(encoded, reconstruction, index, column));
                     }
                 }
             }
         }
         for (column, mut residuals) in per_column.into_iter().enumerate() {
             let centre = quantile(&mut residuals, 0.5).unwrap_or(0.0);
-            let mut apart: Vec<f32> = residuals.iter().map(|residual| (residual - centre).abs()).collect();
             role.residual_centre[column] = centre;
-            // One spread of the role is never a surprise, however well the model does on it.
-            role.residual_spread[column] = (quantile(&mut apart, 0.5).unwrap_or(0.0) * 1.4826).max(1.0);
+            // However well the model does on the role, a residual of one spread is normal.
+            role.residual_spread[column] = robust_spread(&residuals, centre).max(1.0);
         }
     }
 }
 
-/// The scores, not yet in units of a threshold, that the alarm looks at in one sweep: of every node that may be a suspect.
+/// The scores of all possible suspects in one snapshot, by node id, before division by a threshold.
 pub fn unscaled_scores(
     recipe: &Recipe,
     calibration: &Calibration,
@@ -169,16 +174,17 @@ pub fn unscaled_scores(
     encoded: &Encoded,
     reconstruction: &[f32],
 ) -> Vec<(String, f32)> {
-    let scaler = Scaler::of(recipe, calibration);
-    judge(recipe, &scaler, 1.0, graph, encoded, reconstruction)
+    let baselines = Baselines::new(recipe, calibration);
+    score_nodes(recipe, &baselines, 1.0, graph, encoded, reconstruction)
         .into_iter()
         .zip(graph.nodes())
-        .filter(|(_, node)| may_be_suspect(&node.kind))
+        .filter(|(_, node)| can_be_suspect(&node.kind))
         .map(|(score, node)| (node.id.clone(), score.score))
         .collect()
 }
 
-/// Whether nodes of this kind can be the cause of trouble: pressure is felt by a system, never started by it.
-pub fn may_be_suspect(kind: &NodeKind) -> bool {
+/// Whether nodes of this kind can be a root cause. Resources of the whole host cannot: their pressure
+/// is an effect.
+pub fn can_be_suspect(kind: &NodeKind) -> bool {
     *kind != NodeKind::System
 }

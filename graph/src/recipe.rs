@@ -1,4 +1,4 @@
-//! Which columns are read, and how a raw value is transformed before it is compared.
+//! Which columns are read, and how their values are compared.
 
 use std::collections::BTreeMap;
 
@@ -6,15 +6,15 @@ use schemas::{ColumnSpec, Form, GraphSnapshot, Unit};
 use serde::{Deserialize, Serialize};
 use signals::{Scale, Side, Signal};
 
-/// Version of the column names, their scales and the encoder. Raise it with every change of these: a
-/// model release states the version that it was trained with.
+/// Version of the column names, their scales and the encoder. Raise it with every change of these:
+/// a model release states the version that it was trained with.
 pub const RECIPE_VERSION: i32 = 4;
 
 /// Which features a model reads.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Profile {
-    /// Every column of the snapshot, against what is normal for the node's role.
+    /// Every column of the snapshot, compared with the baseline of the node's role.
     #[default]
     Default,
     /// The eleven features of the original design.
@@ -22,7 +22,7 @@ pub enum Profile {
 }
 
 impl Profile {
-    /// The word that a release carries.
+    /// The name that a release carries.
     pub const fn as_str(self) -> &'static str {
         match self {
             Profile::Default => "default",
@@ -30,8 +30,8 @@ impl Profile {
         }
     }
 
-    /// The profile of that word.
-    pub fn of_name(name: &str) -> Option<Profile> {
+    /// The profile of that name.
+    pub fn from_name(name: &str) -> Option<Profile> {
         [Profile::Default, Profile::Classic].into_iter().find(|profile| profile.as_str() == name)
     }
 }
@@ -39,14 +39,14 @@ impl Profile {
 /// The columns that an encoder reads, in order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Recipe {
-    /// Which features are made of them.
+    /// Which features a model reads.
     pub profile: Profile,
-    /// The columns; `classic` has its own and needs none listed.
+    /// The columns. Empty under `classic`, which has features of its own.
     pub columns: Vec<ColumnSpec>,
 }
 
 impl Recipe {
-    /// A recipe for every column that these snapshots declare, by name.
+    /// A recipe with every column that these snapshots declare, ordered by name.
     pub fn for_snapshots<'a>(profile: Profile, snapshots: impl IntoIterator<Item = &'a GraphSnapshot>) -> Recipe {
         if profile == Profile::Classic {
             return Recipe { profile, columns: Vec::new() };
@@ -62,11 +62,11 @@ impl Recipe {
         Recipe { profile, columns: columns.into_values().collect() }
     }
 
-    /// Width F of what the encoder makes.
+    /// Width F of the encoder's output.
     pub fn width(&self) -> usize {
         match self.profile {
             Profile::Classic => crate::classic::FEATURES.len(),
-            // A value and a missing flag each, then in- and out-degree.
+            // A value and a missing flag per column, then in- and out-degree.
             Profile::Default => 2 * self.columns.len() + 2,
         }
     }
@@ -84,6 +84,11 @@ pub struct ColumnScale {
 }
 
 impl ColumnScale {
+    /// The scales of the columns of a recipe.
+    pub fn for_recipe(recipe: &Recipe) -> Vec<ColumnScale> {
+        recipe.columns.iter().map(ColumnScale::for_column).collect()
+    }
+
     /// The scale of a column: of its signal, or of its unit if it is in no catalogue.
     pub fn for_column(column: &ColumnSpec) -> ColumnScale {
         let signal = Signal::from_name(&column.name).map(Signal::definition);
@@ -105,7 +110,7 @@ impl ColumnScale {
         self.scale.curve.invert(transformed)
     }
 
-    /// The least spread of a baseline, in transformed units. A smaller change is none to an operator.
+    /// The least spread of a baseline, in transformed units. To an operator a smaller change is none.
     pub fn floor(&self) -> f32 {
         self.scale.floor
     }

@@ -6,7 +6,7 @@ use std::{
     sync::Arc,
 };
 
-use graph::{Encoded, Profile, RECIPE_VERSION, Recipe, Scaler};
+use graph::{Baselines, Encoded, Profile, RECIPE_VERSION, Recipe};
 use schemas::ModelRelease;
 use thiserror::Error;
 use tract_onnx::prelude::*;
@@ -80,7 +80,7 @@ pub enum ModelError {
 pub struct Model {
     release: ModelRelease,
     recipe: Recipe,
-    scaler: Scaler,
+    baselines: Baselines,
     plan: Arc<TypedRunnableModel>,
 }
 
@@ -91,12 +91,12 @@ impl Model {
     /// If the release is not valid or not compatible with this scorer. It must not be used then.
     pub fn load(release: ModelRelease) -> Result<Model, ModelError> {
         let recipe = check_release(&release)?;
-        let scaler = Scaler::of(&recipe, &release.calibration);
+        let baselines = Baselines::new(&recipe, &release.calibration);
         let load_error = |reason: String| ModelError::Load { model: release.short_name().to_owned(), reason };
         let plan = catch_unwind(|| build_plan(&release.onnx, recipe.width()))
             .map_err(|_| load_error("the inference engine panicked".to_owned()))?
             .map_err(|error| load_error(format!("{error:#}")))?;
-        Ok(Model { release, recipe, scaler, plan })
+        Ok(Model { release, recipe, baselines, plan })
     }
 
     /// The release of this model.
@@ -110,8 +110,8 @@ impl Model {
     }
 
     /// Baselines of the release's calibration.
-    pub fn scaler(&self) -> &Scaler {
-        &self.scaler
+    pub fn baselines(&self) -> &Baselines {
+        &self.baselines
     }
 
     /// Reconstructs the features of a graph: N * F values in row-major order.
@@ -158,9 +158,10 @@ fn check_release(release: &ModelRelease) -> Result<Recipe, ModelError> {
         let found = schemas::release::sha256_hex(&release.onnx);
         return Err(ModelError::Checksum { model: model(), expected: release.sha256.clone(), found });
     }
-    let profile = Profile::of_name(&release.profile).filter(|_| release.recipe == RECIPE_VERSION).ok_or_else(|| {
-        ModelError::Recipe { model: model(), profile: release.profile.clone(), found: release.recipe }
-    })?;
+    let profile =
+        Profile::from_name(&release.profile).filter(|_| release.recipe == RECIPE_VERSION).ok_or_else(|| {
+            ModelError::Recipe { model: model(), profile: release.profile.clone(), found: release.recipe }
+        })?;
     let recipe = Recipe { profile, columns: release.columns.clone() };
     let width = usize::try_from(release.features).unwrap_or(0);
     if width != recipe.width() {

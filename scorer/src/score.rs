@@ -54,7 +54,7 @@ impl Judged {
 
     /// Whether the node is beyond the alarm threshold and may be a suspect.
     pub fn alarms(&self, node: usize) -> bool {
-        self.scores[node].score > 1.0 && anomaly::may_be_suspect(&self.graph.nodes()[node].kind)
+        self.scores[node].score > 1.0 && anomaly::can_be_suspect(&self.graph.nodes()[node].kind)
     }
 }
 
@@ -75,10 +75,10 @@ pub enum ScoreError {
 /// If the snapshot is unsound or the model fails on it.
 pub fn judge(model: &Model, snapshot: GraphSnapshot) -> Result<Judged, ScoreError> {
     let graph = HostGraph::new(snapshot)?;
-    let encoded = features::encode(model.recipe(), model.scaler(), &graph);
+    let encoded = features::encode(model.recipe(), model.baselines(), &graph);
     let reconstruction = model.reconstruct(&encoded)?;
     let threshold = model.release().calibration.threshold;
-    let scores = anomaly::judge(model.recipe(), model.scaler(), threshold, &graph, &encoded, &reconstruction);
+    let scores = anomaly::score_nodes(model.recipe(), model.baselines(), threshold, &graph, &encoded, &reconstruction);
     Ok(Judged { graph, scores, columns: scored_columns(model.recipe()) })
 }
 

@@ -1,6 +1,6 @@
 //! Nodes as suspects: ranked, each with the reasons against it.
 
-use graph::anomaly::may_be_suspect;
+use graph::anomaly::can_be_suspect;
 use schemas::{Reason, Stage, Suspect};
 
 use crate::{
@@ -19,7 +19,7 @@ const ABOVE_VICTIMS: f32 = 1.1;
 /// All nodes of a sweep that may be suspects, the most suspect first.
 pub fn rank(judged: &Judged, cases: &[Case]) -> Vec<(usize, f32, Stage)> {
     let mut ranking: Vec<(usize, f32, Stage)> = (0..judged.graph.nodes().len())
-        .filter(|&node| may_be_suspect(&judged.graph.nodes()[node].kind))
+        .filter(|&node| can_be_suspect(&judged.graph.nodes()[node].kind))
         .map(|node| (node, judged.scores[node].score, Stage::Initiating))
         .collect();
     for entry in &mut ranking {

@@ -246,19 +246,19 @@ catalogue! {
         "available memory", host("/proc/meminfo"), Load, side = Low;
     /// Time in which some task waited for a CPU, over the last 10 s.
     PsiCpuSome: "psi_cpu_some", Percent, Gauge, [Cpu],
-        "time in which some tasks wait for a CPU", host("/proc/pressure/cpu"), Load;
+        "time in which some tasks wait for a CPU", host("/proc/pressure/cpu"), Pressure(CpuTime);
     /// Time in which some task waited for memory, over the last 10 s.
     PsiMemorySome: "psi_memory_some", Percent, Gauge, [Memory],
-        "time in which some tasks wait for memory", host("/proc/pressure/memory"), Load;
+        "time in which some tasks wait for memory", host("/proc/pressure/memory"), Pressure(Ram);
     /// Time in which all tasks waited for memory, over the last 10 s.
     PsiMemoryFull: "psi_memory_full", Percent, Gauge, [Memory],
-        "time in which all tasks wait for memory", host("/proc/pressure/memory"), Load;
+        "time in which all tasks wait for memory", host("/proc/pressure/memory"), Pressure(Ram);
     /// Time in which some task waited for I/O, over the last 10 s.
     PsiIoSome: "psi_io_some", Percent, Gauge, [Io],
-        "time in which some tasks wait for I/O", host("/proc/pressure/io"), Load;
+        "time in which some tasks wait for I/O", host("/proc/pressure/io"), Pressure(StorageIo);
     /// Time in which all tasks waited for I/O, over the last 10 s.
     PsiIoFull: "psi_io_full", Percent, Gauge, [Io],
-        "time in which all tasks wait for I/O", host("/proc/pressure/io"), Load;
+        "time in which all tasks wait for I/O", host("/proc/pressure/io"), Pressure(StorageIo);
     /// Tasks that run or are runnable.
     TasksRunning: "tasks_running", Count, Gauge, [Cpu],
         "running or runnable tasks", host("/proc/stat"), Load, side = Neither;

@@ -22,6 +22,8 @@ pub enum Class {
     Suspended,
     /// Something fails, for lack of a resource where one is named.
     Failure(Option<Resource>),
+    /// How long tasks of the host wait for a resource (pressure stall information).
+    Pressure(Resource),
     /// How much the node does. It says nothing about other nodes.
     Load,
     /// Context for the model.
@@ -114,6 +116,7 @@ impl Class {
             Class::Suspended => "suspended".to_owned(),
             Class::Failure(None) => "failure".to_owned(),
             Class::Failure(Some(resource)) => format!("failure for lack of {}", resource.as_str()),
+            Class::Pressure(resource) => format!("pressure on {}", resource.as_str()),
             Class::Load => "load".to_owned(),
             Class::Context => "context".to_owned(),
         }

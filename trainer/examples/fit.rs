@@ -20,7 +20,7 @@ async fn main() -> Result<(), TrainerError> {
     let number = |at: usize, default| arguments.get(at).and_then(|it| it.parse().ok()).unwrap_or(default);
     let nodes = number(0, 774);
     let snapshots = number(1, 60);
-    let profile = arguments.get(2).and_then(|name| Profile::of_name(name)).unwrap_or_default();
+    let profile = arguments.get(2).and_then(|name| Profile::from_name(name)).unwrap_or_default();
     let job = TrainingJob {
         cohort: "made-up".to_owned(),
         generation: 0,

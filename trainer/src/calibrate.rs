@@ -1,6 +1,6 @@
 //! Calibration of a fitted model: residual statistics for each role, and the alarm threshold.
 
-use graph::{Encoded, HostGraph, Profile, Recipe, Scaler, anomaly, features, threshold};
+use graph::{Baselines, Encoded, HostGraph, Profile, Recipe, anomaly, features, threshold};
 use schemas::{Calibration, ColumnLimit, RoleCalibration};
 
 use crate::{
@@ -29,14 +29,14 @@ pub fn calibrate(
 ) -> Result<Calibration, TrainerError> {
     let recipe = &dataset.recipe;
     let pressure_p99 = dataset.pressure_limits.clone();
-    let scaler = Scaler::of(recipe, &Calibration { roles: roles.clone(), ..Calibration::default() });
-    let reconstructed = reconstruct_all(recipe, &scaler, model, &dataset.calibration_set)?;
+    let baselines = Baselines::new(recipe, &Calibration { roles: roles.clone(), ..Calibration::default() });
+    let reconstructed = reconstruct_all(recipe, &baselines, model, &dataset.calibration_set)?;
     if recipe.profile == Profile::Classic {
         let errors = reconstructed.iter().flat_map(ReconstructedGraph::node_errors).collect();
         let threshold = f64::from(threshold::for_classic(errors));
         return Ok(Calibration { threshold, roles: Vec::new(), pressure_p99 });
     }
-    fit_residuals(dataset, &scaler, model, &reconstructed, &mut roles)?;
+    fit_residuals(dataset, &baselines, model, &reconstructed, &mut roles)?;
     let mut calibration = Calibration { threshold: 1.0, roles, pressure_p99 };
     let scores = |item: &ReconstructedGraph| {
         anomaly::unscaled_scores(recipe, &calibration, item.graph, &item.encoded, &item.reconstruction)
@@ -82,12 +82,12 @@ impl ReconstructedGraph<'_> {
 
 fn reconstruct_all<'a>(
     recipe: &Recipe,
-    scaler: &Scaler,
+    baselines: &Baselines,
     model: &Autoencoder,
     graphs: &'a [HostGraph],
 ) -> Result<Vec<ReconstructedGraph<'a>>, TrainerError> {
     let reconstruct = |graph| {
-        let encoded = features::encode(recipe, scaler, graph);
+        let encoded = features::encode(recipe, baselines, graph);
         let reconstruction = model.reconstruct(&ModelInput::new(&encoded)?)?;
         Ok(ReconstructedGraph { graph, encoded, reconstruction })
     };
@@ -98,7 +98,7 @@ fn reconstruct_all<'a>(
 /// roles with few observations.
 fn fit_residuals(
     dataset: &Dataset,
-    scaler: &Scaler,
+    baselines: &Baselines,
     model: &Autoencoder,
     calibration_set: &[ReconstructedGraph],
     roles: &mut [RoleCalibration],
@@ -108,7 +108,7 @@ fn fit_residuals(
     let n_common = roles.partition_point(|role| n_observations(role, calibration_set) >= MIN_OBSERVATIONS);
     let (common, rare) = roles.split_at_mut(n_common);
     let training_set = if rare.is_empty() { &[][..] } else { &dataset.training_set };
-    let training_set = reconstruct_all(&dataset.recipe, scaler, model, training_set)?;
+    let training_set = reconstruct_all(&dataset.recipe, baselines, model, training_set)?;
     let mut samples: Vec<_> = calibration_set.iter().map(ReconstructedGraph::as_tuple).collect();
     anomaly::fit_residuals(&dataset.recipe, common, &samples);
     samples.extend(training_set.iter().map(ReconstructedGraph::as_tuple));

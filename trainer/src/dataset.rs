@@ -3,6 +3,7 @@
 
 use graph::{HostGraph, Profile, Recipe};
 use schemas::{ColumnLimit, GraphSnapshot, Timestamp};
+use signals::{Class, Signal};
 
 use crate::{TrainerError, outliers, sampler::Sampler};
 
@@ -10,7 +11,6 @@ use crate::{TrainerError, outliers, sampler::Sampler};
 pub const MIN_SNAPSHOTS: usize = 10;
 /// One snapshot in this many, the latest ones, is held out from fitting for calibration.
 const CALIBRATION_DIVISOR: usize = 4;
-const PRESSURE_PREFIX: &str = "psi_";
 const PRESSURE_QUANTILE: f64 = 0.99;
 
 /// Decodes encoded snapshots, ordered by time.
@@ -97,15 +97,19 @@ fn identity(graph: &HostGraph) -> (&str, &str, i64) {
     (&snapshot.host, &snapshot.run, snapshot.sequence)
 }
 
+fn is_pressure(column: &str) -> bool {
+    Signal::from_name(column).is_some_and(|signal| matches!(signal.class(), Class::Pressure(_)))
+}
+
 /// The 99th percentile over all graphs of the largest value of each pressure column.
 fn pressure_limits(graphs: &[HostGraph]) -> Vec<ColumnLimit> {
     let columns = Recipe::for_snapshots(Profile::Default, graphs.iter().map(HostGraph::snapshot)).columns;
-    let names = columns.into_iter().map(|column| column.name).filter(|name| name.starts_with(PRESSURE_PREFIX));
+    let names = columns.into_iter().map(|column| column.name).filter(|name| is_pressure(name));
     names
         .filter_map(|name| {
             let largest = |graph: &HostGraph| graph.snapshot().column(&name)?.values.iter().copied().reduce(f32::max);
             let mut values: Vec<f32> = graphs.iter().filter_map(largest).collect();
-            let limit = graph::scale::quantile(&mut values, PRESSURE_QUANTILE)?;
+            let limit = graph::statistics::quantile(&mut values, PRESSURE_QUANTILE)?;
             Some(ColumnLimit { name, limit })
         })
         .collect()

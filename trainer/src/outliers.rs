@@ -7,7 +7,7 @@
 
 use std::collections::HashMap;
 
-use graph::{HostGraph, Profile, Recipe, Scaler, anomaly, features, scale, threshold};
+use graph::{Baselines, HostGraph, Profile, Recipe, anomaly, baseline, features, threshold};
 use schemas::Calibration;
 
 /// Segments of time. At most a tenth of the snapshots is removed, and a disturbance of that length
@@ -28,7 +28,7 @@ pub(crate) fn remove(recipe: &Recipe, graphs: &mut Vec<HostGraph>) -> usize {
         return 0;
     }
     let scores = outlier_scores(recipe, graphs);
-    let mut outliers: Vec<usize> = (0..graphs.len()).filter(|&index| scores[index] > threshold::LIMITS.1).collect();
+    let mut outliers: Vec<usize> = (0..graphs.len()).filter(|&index| scores[index] > threshold::MAX).collect();
     outliers.sort_by(|&a, &b| scores[b].total_cmp(&scores[a]));
     outliers.truncate(graphs.len() / MAX_REMOVED_DIVISOR);
     let mut index = 0;
@@ -50,7 +50,7 @@ fn outlier_scores(recipe: &Recipe, graphs: &mut [HostGraph]) -> Vec<f32> {
         // `graphs` is rotated: the left-out segments `before`, the scored one and the one after it
         // come first, and the rest follows as one slice.
         let scored = length(before)..length(before) + length(before + 1);
-        let roles = scale::fit(recipe, &graphs[scored.end + length(before + 2)..]);
+        let roles = baseline::fit(recipe, &graphs[scored.end + length(before + 2)..]);
         let baseline = Calibration { threshold: 1.0, roles, pressure_p99: Vec::new() };
         let scores: Vec<_> = graphs[scored].iter().map(|graph| node_scores(recipe, &baseline, graph)).collect();
         let first = starts[(before + 1) % SEGMENTS];
@@ -64,7 +64,7 @@ fn outlier_scores(recipe: &Recipe, graphs: &mut [HostGraph]) -> Vec<f32> {
 
 /// Anomaly scores by node id, without a model: the reconstruction is 0 everywhere.
 fn node_scores(recipe: &Recipe, baseline: &Calibration, graph: &HostGraph) -> HashMap<String, f32> {
-    let encoded = features::encode(recipe, &Scaler::of(recipe, baseline), graph);
+    let encoded = features::encode(recipe, &Baselines::new(recipe, baseline), graph);
     let reconstruction = vec![0.0; encoded.x.len()];
     anomaly::unscaled_scores(recipe, baseline, graph, &encoded, &reconstruction).into_iter().collect()
 }

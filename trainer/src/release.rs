@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use graph::{Profile, RECIPE_VERSION, Scaler, features, scale};
+use graph::{Baselines, Profile, RECIPE_VERSION, baseline, features};
 use schemas::{
     Calibration, ColumnLimit, GraphSnapshot, Manifest, ModelRelease, RoleCalibration, Timestamp, release::sha256_hex,
 };
@@ -94,9 +94,9 @@ fn fit_model(
 ) -> Result<(Vec<RoleCalibration>, FittedModel), TrainerError> {
     let recipe = &dataset.recipe;
     let is_default = recipe.profile == Profile::Default;
-    let roles = if is_default { scale::fit(recipe, &dataset.training_set) } else { Vec::new() };
-    let scaler = Scaler::of(recipe, &Calibration { roles: roles.clone(), ..Calibration::default() });
-    let inputs = dataset.training_set.iter().map(|graph| ModelInput::new(&features::encode(recipe, &scaler, graph)));
+    let roles = if is_default { baseline::fit(recipe, &dataset.training_set) } else { Vec::new() };
+    let baselines = Baselines::new(recipe, &Calibration { roles: roles.clone(), ..Calibration::default() });
+    let inputs = dataset.training_set.iter().map(|graph| ModelInput::new(&features::encode(recipe, &baselines, graph)));
     let inputs = inputs.collect::<Result<Vec<_>, _>>()?;
     let fit_config = FitConfig {
         epochs: config.epochs,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use graph::{Window, anomaly::may_be_suspect};
+use graph::{Window, anomaly::can_be_suspect};
 use schemas::{GraphSnapshot, Node, Suspect, Timestamp};
 
 /// Ranks all nodes that may be a suspect the same.
@@ -20,7 +20,7 @@ impl RandomRanker {
     /// Adds the nodes of the next sweep.
     pub fn push(&mut self, snapshot: &GraphSnapshot) {
         self.now = snapshot.ended_at;
-        let nodes = snapshot.nodes.iter().filter(|node| may_be_suspect(&node.kind)).cloned().collect();
+        let nodes = snapshot.nodes.iter().filter(|node| can_be_suspect(&node.kind)).cloned().collect();
         self.sweeps.push(self.now, nodes);
     }
 

@@ -1,6 +1,6 @@
 //! The ranker `zscore`: robust z-scores without a model.
 
-use graph::{HostGraph, Profile, Recipe, Scaler, anomaly::may_be_suspect, threshold, zscore};
+use graph::{Baselines, HostGraph, Profile, Recipe, anomaly::can_be_suspect, threshold, zscore};
 use schemas::{GraphSnapshot, ModelRelease};
 use scorer::score::{Judged, ScoreError, scored_columns};
 
@@ -8,7 +8,7 @@ use scorer::score::{Judged, ScoreError, scored_columns};
 #[derive(Clone, Debug)]
 pub struct ZScore {
     recipe: Recipe,
-    scaler: Scaler,
+    baselines: Baselines,
     threshold: f32,
 }
 
@@ -18,23 +18,23 @@ impl ZScore {
     /// as the release's own.
     pub fn new(release: &ModelRelease, calibration_set: &[HostGraph], false_alarms_per_day: f64) -> ZScore {
         let recipe = Recipe { profile: Profile::Default, columns: release.columns.clone() };
-        let scaler = Scaler::of(&recipe, &release.calibration);
+        let baselines = Baselines::new(&recipe, &release.calibration);
         let interval_s =
             calibration_set.first().map_or(1.0, |graph| graph.snapshot().interval_ms.max(1) as f64 / 1000.0);
-        let sweeps: Vec<_> = calibration_set.iter().map(|graph| suspect_scores(&recipe, &scaler, graph)).collect();
+        let sweeps: Vec<_> = calibration_set.iter().map(|graph| suspect_scores(&recipe, &baselines, graph)).collect();
         let threshold = threshold::for_rate(&sweeps, interval_s, false_alarms_per_day);
-        ZScore { recipe, scaler, threshold }
+        ZScore { recipe, baselines, threshold }
     }
 
     pub(super) fn score(&self, snapshot: GraphSnapshot) -> Result<Judged, ScoreError> {
         let graph = HostGraph::new(snapshot)?;
-        let scores = zscore::judge(&self.recipe, &self.scaler, self.threshold, &graph);
+        let scores = zscore::score_nodes(&self.recipe, &self.baselines, self.threshold, &graph);
         Ok(Judged { graph, scores, columns: scored_columns(&self.recipe) })
     }
 }
 
-fn suspect_scores(recipe: &Recipe, scaler: &Scaler, graph: &HostGraph) -> Vec<(String, f32)> {
-    let scores = zscore::judge(recipe, scaler, 1.0, graph).into_iter().zip(graph.nodes());
-    let suspects = scores.filter(|(_, node)| may_be_suspect(&node.kind));
+fn suspect_scores(recipe: &Recipe, baselines: &Baselines, graph: &HostGraph) -> Vec<(String, f32)> {
+    let scores = zscore::score_nodes(recipe, baselines, 1.0, graph).into_iter().zip(graph.nodes());
+    let suspects = scores.filter(|(_, node)| can_be_suspect(&node.kind));
     suspects.map(|(score, node)| (node.id.clone(), score.score)).collect()
 }

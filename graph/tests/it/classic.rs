@@ -1,11 +1,11 @@
-//! The original's eleven features, value by value.
+//! The eleven features of the original design, value by value.
 
-use graph::{Profile, Recipe, Scaler, classic, features};
+use graph::{Baselines, Profile, Recipe, classic, features};
 
 use crate::fixture::graph;
 
 #[test]
-fn the_eleven_features_are_those_of_the_original() {
+fn the_eleven_features_are_those_of_the_original_design() {
     let graph = graph(
         "process a cpu_pct=50 memory_rss=524288000 disk_wait=1
          process b cpu_pct=250 memory_rss=9999999999999 zombie=1
@@ -18,11 +18,11 @@ fn the_eleven_features_are_those_of_the_original() {
          a > c member-of",
     );
     let recipe = Recipe { profile: Profile::Classic, columns: Vec::new() };
-    let encoded = features::encode(&recipe, &Scaler::default(), &graph);
+    let encoded = features::encode(&recipe, &Baselines::default(), &graph);
     assert_eq!(
         (encoded.nodes, encoded.width),
         (5, classic::FEATURES.len()),
-        "the cgroup is not one of the original's kinds"
+        "the original design has no control groups"
     );
     assert_eq!(encoded.node_of_row, [0, 1, 2, 3, 5]);
     assert_eq!((encoded.sources, encoded.targets), (vec![0, 1], vec![2, 2]), "edges keep their direction");

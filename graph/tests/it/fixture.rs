@@ -1,10 +1,11 @@
-//! Small hosts.
+//! Small hosts, written as text.
 
 use graph::HostGraph;
 use schemas::{Column, Edge, Form, GraphSnapshot, Node, Unit};
 use signals::Signal;
 
-/// A host from lines: `kind name column=value ...` for nodes, `source > target kind [blocked_ms]` for edges between names.
+/// A snapshot from lines: `kind name column=value ...` for nodes, `source > target kind [blocked_ms]`
+/// for edges between names.
 pub fn snapshot(text: &str) -> GraphSnapshot {
     let mut snapshot =
         GraphSnapshot { host: "h".into(), cohort: "h".into(), interval_ms: 1000, ..GraphSnapshot::default() };
@@ -52,7 +53,7 @@ fn add_node(snapshot: &mut GraphSnapshot, words: &[&str]) {
     }
 }
 
-/// Of a signal its own; a column that is none has no unit.
+/// Unit and form of a signal. A column that is in no catalogue has no unit.
 fn unit_and_form(name: &str) -> (Unit, Form) {
     match Signal::from_name(name).map(Signal::definition) {
         Some(signal) => (signal.unit.clone(), signal.form.clone()),

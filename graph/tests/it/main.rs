@@ -1,10 +1,11 @@
-//! From snapshots to what a model reads, and from its answer to scores.
-#![allow(clippy::unwrap_used, missing_docs)]
+//! Tests of the path from snapshots to the input of a model, and from its output to scores.
+#![allow(missing_docs)]
 
 mod anomaly;
-mod assemble;
+
 mod classic;
 mod features;
 mod fixture;
+mod host_graph;
 mod threshold;
 mod zscore;

@@ -72,8 +72,9 @@ fn the_process_that_filled_a_filesystem_is_reported_and_remembered() {
     let (filler, mut input) = shell(&mounted, &script);
     let mut sweeper = sweeper();
     let (before, at) = sweep_until(&mut sweeper, |snapshot| filesystem(snapshot, &mounted));
-    let filled =
-        |snapshot: &GraphSnapshot, shell: &ChildGuard| value(snapshot, "filesystem_growth", process(snapshot, shell.pid())?);
+    let filled = |snapshot: &GraphSnapshot, shell: &ChildGuard| {
+        value(snapshot, "filesystem_growth", process(snapshot, shell.pid())?)
+    };
     assert_eq!(missing(&before, "filesystem_growth", process(&before, filler.pid()).unwrap()), Some("first-sweep"));
     assert_eq!(filled(&sweeper.sweep().unwrap(), &filler), Some(0.0));
     assert!(value(&before, "space_used_pct", at).unwrap() < 50.0);

@@ -34,7 +34,7 @@ fn a_release_is_trained_on_three_quarters_and_calibrated_on_the_last_quarter() {
     assert_eq!(manifest.epochs as usize, EPOCHS);
     assert!(manifest.loss_last < 0.9 * manifest.loss_first, "{manifest:?}");
     let calibration = &release.calibration;
-    let limits = f64::from(threshold::LIMITS.0)..=f64::from(threshold::LIMITS.1);
+    let limits = f64::from(threshold::MIN)..=f64::from(threshold::MAX);
     assert!(limits.contains(&calibration.threshold), "{}", calibration.threshold);
     let kind = NodeKind::Process;
     let role = "/usr/bin/worker worker-#";

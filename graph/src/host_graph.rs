@@ -1,4 +1,4 @@
-//! A snapshot checked and turned into a graph.
+//! A snapshot, checked and turned into a graph.
 
 use std::collections::HashSet;
 
@@ -10,40 +10,40 @@ use petgraph::{
 use schemas::{Column, Edge, GraphSnapshot, Node};
 use thiserror::Error;
 
-/// Why a snapshot is no sound graph.
+/// Why a snapshot is not a valid graph.
 #[derive(Debug, Error, PartialEq)]
 pub enum GraphError {
-    /// There is nothing to relate.
-    #[error("a graph of {found} nodes: expected at least 2")]
+    /// It has fewer than two nodes.
+    #[error("expected at least 2 nodes, found {found}")]
     TooSmall {
-        /// How many nodes there are.
+        /// The number of nodes.
         found: usize,
     },
-    /// Two nodes claim to be the same thing.
+    /// Two nodes have the same id.
     #[error("two nodes have the id `{id}`")]
-    SameId {
+    DuplicateId {
         /// The id.
         id: String,
     },
-    /// An edge, a value or a missing mark points outside the nodes.
+    /// An edge, a value or a missing value refers to a node that does not exist.
     #[error("{what} points to node {found}, but there are {nodes} nodes")]
-    Nowhere {
+    BadIndex {
         /// The edge or column.
         what: String,
         /// The index.
         found: i32,
-        /// How many nodes there are.
+        /// The number of nodes.
         nodes: usize,
     },
-    /// A column is declared twice.
+    /// Two columns have the same name.
     #[error("two columns have the name `{name}`")]
-    SameColumn {
+    DuplicateColumn {
         /// The column's name.
         name: String,
     },
-    /// A column's lists do not fit each other.
-    #[error("column `{name}` has {nodes} nodes, ascending, and {values} values: expected as many of each")]
-    Ragged {
+    /// A column has not one value per node, or its nodes are not in ascending order.
+    #[error("column `{name}`: expected ascending nodes with a value each, found {nodes} nodes and {values} values")]
+    InvalidColumn {
         /// The column's name.
         name: String,
         /// The length of its list of nodes.
@@ -51,19 +51,19 @@ pub enum GraphError {
         /// The length of its list of values.
         values: usize,
     },
-    /// A value is not a number that can be reckoned with.
-    #[error("column `{name}` has the value {value} for node `{node}`: expected a finite number")]
+    /// A value is not finite.
+    #[error("column `{name}`, node `{node}`: expected a finite number, found {value}")]
     NotFinite {
         /// The column's name.
         name: String,
         /// The node's id.
         node: String,
-        /// What was found.
+        /// The value.
         value: f32,
     },
 }
 
-/// A sound snapshot with its edges as a graph. Node `i` of the graph is node `i` of the snapshot.
+/// A valid snapshot with its edges as a graph. Node `i` of the graph is node `i` of the snapshot.
 #[derive(Clone, Debug)]
 pub struct HostGraph {
     snapshot: GraphSnapshot,
@@ -92,22 +92,22 @@ impl HostGraph {
         Ok(HostGraph { snapshot, graph })
     }
 
-    /// The snapshot that it was made from.
+    /// The snapshot.
     pub fn snapshot(&self) -> &GraphSnapshot {
         &self.snapshot
     }
 
-    /// Its nodes.
+    /// The nodes.
     pub fn nodes(&self) -> &[Node] {
         &self.snapshot.nodes
     }
 
-    /// The edges that leave a node, each with the index of its other end.
+    /// The edges from a node, each with the index of its target.
     pub fn dependencies(&self, node: usize) -> impl Iterator<Item = (&Edge, usize)> {
         self.edges_of(node, Direction::Outgoing)
     }
 
-    /// The edges that arrive at a node, each with the index of its other end.
+    /// The edges to a node, each with the index of its source.
     pub fn dependants(&self, node: usize) -> impl Iterator<Item = (&Edge, usize)> {
         self.edges_of(node, Direction::Incoming)
     }
@@ -141,7 +141,7 @@ fn check_nodes(nodes: &[Node]) -> Result<(), GraphError> {
     }
     let mut ids = HashSet::with_capacity(nodes.len());
     match nodes.iter().find(|node| !ids.insert(node.id.as_str())) {
-        Some(node) => Err(GraphError::SameId { id: node.id.clone() }),
+        Some(node) => Err(GraphError::DuplicateId { id: node.id.clone() }),
         None => Ok(()),
     }
 }
@@ -150,7 +150,7 @@ fn check_columns(snapshot: &GraphSnapshot) -> Result<(), GraphError> {
     let mut names = HashSet::new();
     for column in &snapshot.columns {
         if !names.insert(column.name.as_str()) {
-            return Err(GraphError::SameColumn { name: column.name.clone() });
+            return Err(GraphError::DuplicateColumn { name: column.name.clone() });
         }
         check_column(column, &snapshot.nodes)?;
     }
@@ -162,7 +162,7 @@ fn check_column(column: &Column, nodes: &[Node]) -> Result<(), GraphError> {
     let ascending = column.nodes.windows(2).all(|pair| pair[0] < pair[1]);
     if column.nodes.len() != column.values.len() || !ascending {
         let (nodes, values) = (column.nodes.len(), column.values.len());
-        return Err(GraphError::Ragged { name: column.name.clone(), nodes, values });
+        return Err(GraphError::InvalidColumn { name: column.name.clone(), nodes, values });
     }
     for (&node, &value) in column.nodes.iter().zip(&column.values) {
         let at = index_in(nodes, node, what)?;
@@ -177,7 +177,7 @@ fn check_column(column: &Column, nodes: &[Node]) -> Result<(), GraphError> {
 }
 
 fn index_in(nodes: &[Node], found: i32, what: impl Fn() -> String) -> Result<usize, GraphError> {
-    usize::try_from(found).ok().filter(|index| *index < nodes.len()).ok_or_else(|| GraphError::Nowhere {
+    usize::try_from(found).ok().filter(|index| *index < nodes.len()).ok_or_else(|| GraphError::BadIndex {
         what: what(),
         found,
         nodes: nodes.len(),
