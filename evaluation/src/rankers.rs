@@ -15,7 +15,7 @@ use scorer::{
     host::Host,
     incident::IncidentTracker,
     model::{Model, ModelError},
-    score::{self, Judged, ScoreError},
+    score::{self, ScoreError, ScoredGraph},
 };
 
 pub use dependencies::Dependencies;
@@ -64,9 +64,9 @@ impl Ranker {
         RankerState { ranker: self, host: Host::with_window(span_ms, IncidentTracker::new(alarm, []), "") }
     }
 
-    fn score(&self, snapshot: GraphSnapshot) -> Result<Judged, ScoreError> {
+    fn score(&self, snapshot: GraphSnapshot) -> Result<ScoredGraph, ScoreError> {
         match &self.scoring {
-            Scoring::Model(model) => score::judge(model, snapshot),
+            Scoring::Model(model) => score::score_snapshot(model, snapshot),
             Scoring::ZScore(zscore) => zscore.score(snapshot),
         }
     }
@@ -100,10 +100,11 @@ impl RankerState<'_> {
     /// If the snapshot is invalid, or the model fails on it.
     pub fn push(&mut self, snapshot: GraphSnapshot) -> Result<SweepReport, ScoreError> {
         let time = snapshot.ended_at;
-        let judged = self.ranker.score(snapshot)?;
-        let cases = if self.ranker.uses_blame { blame::cases(&judged) } else { blame::without_blame(&judged) };
+        let scored = self.ranker.score(snapshot)?;
+        let candidates =
+            if self.ranker.uses_blame { blame::find_root_causes(&scored) } else { blame::without_blame(&scored) };
         let was_open = self.host.tracker.has_open();
-        let (changes, _) = self.host.process_with_cases(judged, cases);
+        let (changes, _) = self.host.process_with_candidates(scored, candidates);
         let opened = changes.into_iter().filter(|change| change.event.event == EventKind::Opened);
         let opened: Vec<Incident> = opened.map(|change| change.incident).collect();
         let (alarm, mut suspects) = self.host.suspects(0);

@@ -128,10 +128,10 @@ impl Engine {
             self.metrics.learned += u64::from(healthy.is_some());
             return Ok(Outcome { healthy, changes: Vec::new() });
         };
-        let judged = score::judge(&model, snapshot)?;
+        let scored = score::score_snapshot(&model, snapshot)?;
         self.metrics.scored += 1;
         let host = self.host(&host_id, &cohort);
-        let (changes, is_alarming) = host.process(judged);
+        let (changes, is_alarming) = host.process(scored);
         let is_quiet = !is_alarming && !host.tracker.has_open();
         // The host owns the scored graph now. Borrow the fields of `self` separately.
         let newest = self.hosts.get(&host_id).and_then(|host| host.newest.as_ref());

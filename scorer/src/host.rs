@@ -6,9 +6,9 @@ use graph::Window;
 use schemas::{Coverage, GraphSnapshot, Suspect, Timestamp};
 
 use crate::{
-    blame::{self, Case},
+    blame::{self, RootCauseCandidate},
     incident::{Change, IncidentTracker},
-    score::Judged,
+    score::ScoredGraph,
     suspects,
 };
 
@@ -22,7 +22,7 @@ pub struct Host {
     /// Its incidents.
     pub tracker: IncidentTracker,
     /// The newest scored graph; `None` until a snapshot is scored.
-    pub newest: Option<Judged>,
+    pub newest: Option<ScoredGraph>,
     /// Coverage of the newest snapshot.
     pub coverage: Vec<Coverage>,
     /// When its last snapshot was received, by the scorer's clock.
@@ -77,18 +77,22 @@ impl Host {
 
     /// Processes a scored graph: finds root causes, updates incidents and ranks suspects. Returns
     /// the changes of incidents, and whether any node alarmed.
-    pub fn process(&mut self, judged: Judged) -> (Vec<Change>, bool) {
-        let cases = blame::cases(&judged);
-        self.process_with_cases(judged, cases)
+    pub fn process(&mut self, scored: ScoredGraph) -> (Vec<Change>, bool) {
+        let candidates = blame::find_root_causes(&scored);
+        self.process_with_candidates(scored, candidates)
     }
 
     /// [`Host::process`] with given root causes.
-    pub fn process_with_cases(&mut self, judged: Judged, cases: Vec<Case>) -> (Vec<Change>, bool) {
-        let (changes, alarm) = self.tracker.process_sweep(&judged, &cases);
-        let suspects = rank_suspects(&judged, &cases);
-        self.rankings.push(judged.graph.snapshot().ended_at, Ranking { alarm, suspects });
-        self.newest = Some(judged);
-        (changes, !cases.is_empty())
+    pub fn process_with_candidates(
+        &mut self,
+        scored: ScoredGraph,
+        candidates: Vec<RootCauseCandidate>,
+    ) -> (Vec<Change>, bool) {
+        let (changes, alarm) = self.tracker.process_sweep(&scored, &candidates);
+        let suspects = rank_suspects(&scored, &candidates);
+        self.rankings.push(scored.graph.snapshot().ended_at, Ranking { alarm, suspects });
+        self.newest = Some(scored);
+        (changes, !candidates.is_empty())
     }
 
     /// Ranks the suspects of the sweeps in the last `window_ms` before the newest sweep, each with
@@ -117,11 +121,11 @@ impl Host {
     }
 }
 
-fn rank_suspects(judged: &Judged, cases: &[Case]) -> Vec<(String, Suspect)> {
-    let ranking = suspects::rank(judged, cases).into_iter().take(MAX_SUSPECTS).zip(1..);
+fn rank_suspects(scored: &ScoredGraph, candidates: &[RootCauseCandidate]) -> Vec<(String, Suspect)> {
+    let ranking = suspects::rank(scored, candidates).into_iter().take(MAX_SUSPECTS).zip(1..);
     ranking
-        .map(|((node, score, stage), rank)| {
-            (judged.graph.nodes()[node].id.clone(), suspects::suspect(judged, cases, node, rank, score, stage))
+        .map(|(ranked, rank)| {
+            (scored.graph.nodes()[ranked.node].id.clone(), suspects::to_suspect(scored, candidates, &ranked, rank))
         })
         .collect()
 }

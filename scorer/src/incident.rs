@@ -6,7 +6,7 @@ use std::collections::{HashMap, HashSet, VecDeque};
 
 use schemas::{EventKind, GraphSnapshot, Incident, IncidentState, RootCauseEvent, Timestamp};
 
-use crate::{blame::Case, config::AlarmConfig, score::Judged};
+use crate::{blame::RootCauseCandidate, config::AlarmConfig, score::ScoredGraph};
 use active::{ActiveIncident, fingerprint, present_fingerprint};
 
 /// Number of sweeps that persistence looks at.
@@ -59,29 +59,30 @@ impl IncidentTracker {
 
     /// Updates incidents with the root causes of a sweep, the highest score first. Returns the
     /// changes, and whether threshold and persistence were met.
-    pub fn process_sweep(&mut self, judged: &Judged, cases: &[Case]) -> (Vec<Change>, bool) {
-        self.record_sweep(judged, cases);
-        let persistent: Vec<&Case> = cases.iter().filter(|case| self.is_persistent(judged, case)).collect();
+    pub fn process_sweep(&mut self, scored: &ScoredGraph, candidates: &[RootCauseCandidate]) -> (Vec<Change>, bool) {
+        self.record_sweep(scored, candidates);
+        let persistent: Vec<&RootCauseCandidate> =
+            candidates.iter().filter(|candidate| self.is_persistent(scored, candidate)).collect();
         let mut changes = Vec::new();
         let mut seen = HashSet::new();
-        for case in &persistent {
-            match self.active.iter().position(|active| active.matches(judged, case)) {
+        for candidate in &persistent {
+            match self.active.iter().position(|active| active.matches(scored, candidate)) {
                 Some(index) => {
                     // Only the first match, which has the highest score, updates the incident. The
                     // others are consequences of it.
                     if seen.insert(self.active[index].incident.incident.clone()) {
-                        changes.extend(self.active[index].update(judged, case));
+                        changes.extend(self.active[index].update(scored, candidate));
                     }
                 }
                 None => {
-                    let active = self.open_incident(judged, case);
+                    let active = self.open_incident(scored, candidate);
                     seen.insert(active.incident.incident.clone());
                     changes.push(active.to_change(EventKind::Opened));
                     self.active.push(active);
                 }
             }
         }
-        changes.extend(self.count_quiet_sweep(judged.graph.snapshot(), &seen));
+        changes.extend(self.count_quiet_sweep(scored.graph.snapshot(), &seen));
         (changes, !persistent.is_empty())
     }
 
@@ -96,35 +97,35 @@ impl IncidentTracker {
         .collect()
     }
 
-    fn record_sweep(&mut self, judged: &Judged, cases: &[Case]) {
-        let nodes = cases.iter().flat_map(|case| case.alarming.iter().chain([&case.root]));
-        self.sweeps.push_back(nodes.map(|&node| judged.graph.nodes()[node].id.clone()).collect());
+    fn record_sweep(&mut self, scored: &ScoredGraph, candidates: &[RootCauseCandidate]) {
+        let nodes = candidates.iter().flat_map(|candidate| candidate.alarming.iter().chain([&candidate.root]));
+        self.sweeps.push_back(nodes.map(|&node| scored.graph.nodes()[node].id.clone()).collect());
         while self.sweeps.len() > PERSISTENCE_SWEEPS {
             self.sweeps.pop_front();
         }
     }
 
     /// Whether one of the nodes was seen in enough of the last sweeps.
-    fn is_persistent(&self, judged: &Judged, case: &Case) -> bool {
+    fn is_persistent(&self, scored: &ScoredGraph, candidate: &RootCauseCandidate) -> bool {
         // A process that starts deviates for a second or two. If no role is known, one more sweep
         // must alarm.
-        let is_known = case.alarming.iter().any(|&node| judged.scores[node].is_known);
+        let is_known = candidate.alarming.iter().any(|&node| scored.scores[node].is_known);
         let required = (self.config.sweeps_of_three as usize + usize::from(!is_known)).min(PERSISTENCE_SWEEPS);
-        case.alarming.iter().chain([&case.root]).any(|&node| {
-            let id = &judged.graph.nodes()[node].id;
+        candidate.alarming.iter().chain([&candidate.root]).any(|&node| {
+            let id = &scored.graph.nodes()[node].id;
             self.sweeps.iter().filter(|sweep| sweep.contains(id)).count() >= required
         })
     }
 
-    fn open_incident(&mut self, judged: &Judged, case: &Case) -> ActiveIncident {
-        let snapshot = judged.graph.snapshot();
-        let fingerprint = fingerprint(judged, case);
+    fn open_incident(&mut self, scored: &ScoredGraph, candidate: &RootCauseCandidate) -> ActiveIncident {
+        let snapshot = scored.graph.snapshot();
+        let fingerprint = fingerprint(scored, candidate);
         // The id is derived from the snapshot, so that processing it again after a crash gives the
         // same id.
         let seed = format!("{}\n{}\n{}\n{fingerprint}", snapshot.host, snapshot.run, snapshot.sequence);
         let id = schemas::release::sha256_hex(seed.as_bytes())[..16].to_owned();
         let previous = self.last_by_fingerprint.insert(fingerprint.clone(), id.clone());
-        ActiveIncident::open(id, fingerprint, previous, judged, case)
+        ActiveIncident::open(id, fingerprint, previous, scored, candidate)
     }
 
     /// Counts a quiet sweep for each incident that is not in `seen`, and resolves those that reach

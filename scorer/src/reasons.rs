@@ -1,25 +1,26 @@
-//! Evidence in words.
+//! Reasons and summaries in words.
 
 use graph::Deviation;
 use schemas::{Evidence, Reason, Unit};
 use signals::Signal;
 
 use crate::{
-    blame::Case,
-    score::{Judged, ScoredColumn},
+    blame::{DOES_NOT_READ, HOLDS_LOCK, RootCauseCandidate},
+    score::{ScoredColumn, ScoredGraph},
 };
 
-/// A value that is not as it should be.
-pub fn of_deviation(judged: &Judged, deviation: &Deviation) -> Option<Reason> {
-    let ScoredColumn { name, unit, .. } = judged.columns.get(deviation.column)?;
+/// Describes a deviation: the observed and the normal value of a signal.
+pub fn deviation_reason(scored: &ScoredGraph, deviation: &Deviation) -> Option<Reason> {
+    let ScoredColumn { name, unit, .. } = scored.columns.get(deviation.column)?;
     let (label, source) = match Signal::from_name(name).map(Signal::definition) {
         Some(definition) => (definition.label, definition.source.path),
         None => (name.as_str(), ""),
     };
-    let (expected, observed) = (f64::from(deviation.expected), f64::from(deviation.observed));
+    let expected = f64::from(deviation.expected);
+    let observed = f64::from(deviation.observed);
     let text = match unit {
         Unit::Flag => label.to_owned(),
-        _ => format!("{label}: {}, normally {}", quantity(observed, unit), quantity(expected, unit)),
+        _ => format!("{label}: {}, normally {}", format_quantity(observed, unit), format_quantity(expected, unit)),
     };
     Some(Reason {
         text,
@@ -30,41 +31,35 @@ pub fn of_deviation(judged: &Judged, deviation: &Deviation) -> Option<Reason> {
     })
 }
 
-/// That others wait for the root's lock.
-pub fn of_lock(judged: &Judged, case: &Case) -> Option<Reason> {
-    let path = judged.graph.nodes()[case.locked_file?].path.as_deref().unwrap_or("a file");
-    let longest = longest_wait_ms(judged, case);
-    let waiting = waiting(case.victims.len());
+/// Describes the lock that the root holds and the processes that wait for it.
+pub fn lock_reason(scored: &ScoredGraph, candidate: &RootCauseCandidate) -> Option<Reason> {
+    let path = scored.graph.nodes()[candidate.locked_file?].path.as_deref().unwrap_or("a file");
+    let (longest_ms, longest) = longest_wait(scored, candidate);
+    let waiting = processes_wait(candidate.affected.len());
     Some(Reason {
-        text: format!(
-            "holds the lock on {path} that {waiting} for, the longest for {}",
-            quantity(longest, &Unit::Milliseconds)
-        ),
+        text: format!("holds the lock on {path}; {waiting} for it, the longest for {longest}"),
         expected: Some(0.0),
-        observed: Some(longest),
+        observed: Some(longest_ms),
         unit: Unit::Milliseconds.to_string(),
         source: "/proc/locks".to_owned(),
     })
 }
 
-/// That others wait for the root to read.
-pub fn of_reader(judged: &Judged, case: &Case) -> Reason {
-    let longest = longest_wait_ms(judged, case);
-    let waiting = waiting(case.victims.len());
+/// Describes a root that does not read, and the processes that wait to write to it.
+pub fn reader_reason(scored: &ScoredGraph, candidate: &RootCauseCandidate) -> Reason {
+    let (longest_ms, longest) = longest_wait(scored, candidate);
+    let waiting = processes_wait(candidate.affected.len());
     Reason {
-        text: format!(
-            "does not read what is written to it; {waiting}, the longest for {}",
-            quantity(longest, &Unit::Milliseconds)
-        ),
+        text: format!("does not read its input; {waiting} to write to it, the longest for {longest}"),
         expected: Some(0.0),
-        observed: Some(longest),
+        observed: Some(longest_ms),
         unit: Unit::Milliseconds.to_string(),
         source: "/proc/PID/syscall".to_owned(),
     }
 }
 
-/// A raw line.
-pub fn of_evidence(evidence: &Evidence) -> Reason {
+/// Quotes a raw line of the kernel.
+pub fn evidence_reason(evidence: &Evidence) -> Reason {
     Reason {
         text: evidence.text.clone(),
         expected: None,
@@ -74,21 +69,23 @@ pub fn of_evidence(evidence: &Evidence) -> Reason {
     }
 }
 
-/// How long the longest wait of a case's victims has lasted, in milliseconds.
-pub fn longest_wait_ms(judged: &Judged, case: &Case) -> f64 {
-    let waits = judged.graph.dependants(case.root).filter_map(|(edge, _)| edge.blocked_ms);
-    let of_victims = case.victims.iter().flat_map(|&victim| judged.graph.dependencies(victim));
-    f64::from(waits.chain(of_victims.filter_map(|(edge, _)| edge.blocked_ms)).fold(0.0, f32::max))
+/// The longest wait of the affected nodes: in milliseconds, and in words.
+fn longest_wait(scored: &ScoredGraph, candidate: &RootCauseCandidate) -> (f64, String) {
+    let for_root = scored.graph.dependants(candidate.root);
+    let by_affected = candidate.affected.iter().flat_map(|&node| scored.graph.dependencies(node));
+    let waits = for_root.chain(by_affected).filter_map(|(edge, _)| edge.blocked_ms);
+    let longest_ms = f64::from(waits.fold(0.0, f32::max));
+    (longest_ms, format_quantity(longest_ms, &Unit::Milliseconds))
 }
 
-/// A value with its unit, as a person writes it.
-pub fn quantity(value: f64, unit: &Unit) -> String {
+/// Formats a value with its unit.
+pub fn format_quantity(value: f64, unit: &Unit) -> String {
     match unit {
         Unit::Percent | Unit::PercentGood => format!("{value:.0} %"),
         Unit::Milliseconds if value.abs() >= 1000.0 => format!("{:.1} s", value / 1000.0),
         Unit::Milliseconds => format!("{value:.0} ms"),
-        Unit::Bytes => bytes(value),
-        Unit::BytesPerSecond => format!("{}/s", bytes(value)),
+        Unit::Bytes => format_bytes(value),
+        Unit::BytesPerSecond => format!("{}/s", format_bytes(value)),
         Unit::Count | Unit::Flag => format!("{value:.0}"),
         Unit::PerSecond => format!("{value:.1}/s"),
         Unit::Other(word) if word.is_empty() => format!("{value:.3}"),
@@ -96,7 +93,7 @@ pub fn quantity(value: f64, unit: &Unit) -> String {
     }
 }
 
-fn bytes(value: f64) -> String {
+fn format_bytes(value: f64) -> String {
     const UNITS: [(&str, f64); 3] = [("GB", 1e9), ("MB", 1e6), ("kB", 1e3)];
     match UNITS.iter().find(|(_, size)| value.abs() >= *size) {
         Some((unit, size)) => format!("{:.1} {unit}", value / size),
@@ -104,38 +101,44 @@ fn bytes(value: f64) -> String {
     }
 }
 
-/// One sentence that says what happened.
-pub fn summary(judged: &Judged, case: &Case) -> String {
-    let node = &judged.graph.nodes()[case.root];
-    if !case.is_known {
+/// Summarizes a root cause and its impact in one sentence.
+pub fn summary(scored: &ScoredGraph, candidate: &RootCauseCandidate) -> String {
+    let node = &scored.graph.nodes()[candidate.root];
+    if !candidate.is_conclusive {
         let path = node.path.as_deref().unwrap_or(&node.name);
-        let waiting = waiting(case.victims.len().max(case.alarming.len()));
-        return format!("{waiting} for the lock on {path}; who holds it cannot be seen");
+        let waiting = processes_wait(candidate.affected.len().max(candidate.alarming.len()));
+        return format!("{waiting} for the lock on {path}; its holder is not visible");
     }
-    let who = match node.pid {
+    let subject = match node.pid {
         Some(pid) => format!("{} (pid {pid})", node.name),
         None => format!("{} `{}`", node.kind, node.name),
     };
-    let strongest = || of_deviation(judged, judged.scores[case.root].deviations.first()?).map(|reason| reason.text);
-    let what = match &*case.trouble {
-        crate::blame::HOLDS_LOCK => of_lock(judged, case).map(|reason| reason.text).or_else(strongest),
-        crate::blame::DOES_NOT_READ => Some(of_reader(judged, case).text),
-        trouble => judged.scores[case.root]
-            .deviations
+    let deviations = &scored.scores[candidate.root].deviations;
+    let to_text = |deviation| deviation_reason(scored, deviation).map(|reason| reason.text);
+    let predicate = match candidate.symptom.as_str() {
+        HOLDS_LOCK => {
+            lock_reason(scored, candidate).map(|reason| reason.text).or_else(|| deviations.first().and_then(to_text))
+        }
+        DOES_NOT_READ => Some(reader_reason(scored, candidate).text),
+        symptom => deviations
             .iter()
-            .find(|deviation| judged.columns.get(deviation.column).is_some_and(|column| column.name == trouble))
-            .and_then(|deviation| of_deviation(judged, deviation))
-            .map(|reason| reason.text),
+            .find(|deviation| scored.columns.get(deviation.column).is_some_and(|column| column.name == symptom))
+            .and_then(to_text),
     };
-    let harm = match case.victims.len() {
-        0 => String::new(),
-        _ if [crate::blame::HOLDS_LOCK, crate::blame::DOES_NOT_READ].contains(&&*case.trouble) => String::new(),
-        1 => "; 1 other suffers".to_owned(),
-        n => format!("; {n} others suffer"),
-    };
-    format!("{who}: {}{harm}", what.unwrap_or_else(|| "deviates from what is normal for it".to_owned()))
+    let predicate = predicate.unwrap_or_else(|| "deviates from its baseline".to_owned());
+    format!("{subject}: {predicate}{}", impact_clause(candidate))
 }
 
-fn waiting(n: usize) -> String {
+/// The number of affected nodes, unless the description of the symptom contains it.
+fn impact_clause(candidate: &RootCauseCandidate) -> String {
+    match candidate.affected.len() {
+        0 => String::new(),
+        _ if [HOLDS_LOCK, DOES_NOT_READ].contains(&candidate.symptom.as_str()) => String::new(),
+        1 => "; 1 other node affected".to_owned(),
+        n => format!("; {n} other nodes affected"),
+    }
+}
+
+fn processes_wait(n: usize) -> String {
     if n == 1 { "1 process waits".to_owned() } else { format!("{n} processes wait") }
 }

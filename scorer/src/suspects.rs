@@ -1,91 +1,119 @@
-//! Nodes as suspects: ranked, each with the reasons against it.
+//! Nodes as suspects, ranked and with reasons.
 
 use graph::anomaly::can_be_suspect;
 use schemas::{Reason, Stage, Suspect};
 
 use crate::{
-    blame::{Case, DOES_NOT_READ, HOLDS_LOCK},
+    blame::{DOES_NOT_READ, HOLDS_LOCK, RootCauseCandidate},
     reasons,
-    score::Judged,
+    score::ScoredGraph,
 };
 
-/// How many raw lines are shown with one suspect.
-const MOST_LINES: usize = 6;
-/// Whose blame leads elsewhere keeps this part of its score in the ranking.
-const EXPLAINED: f32 = 0.5;
-/// A root stands this much above the worst of its victims.
-const ABOVE_VICTIMS: f32 = 1.1;
+/// Largest number of evidence lines of one suspect.
+const MAX_EVIDENCE: usize = 6;
+/// Factor of the score of a node that a root cause explains.
+const EXPLAINED_FACTOR: f32 = 0.5;
+/// Factor from the highest score of the alarming nodes to the score of their root cause, which puts
+/// it first in the ranking.
+const ROOT_CAUSE_FACTOR: f32 = 1.1;
 
-/// All nodes of a sweep that may be suspects, the most suspect first.
-pub fn rank(judged: &Judged, cases: &[Case]) -> Vec<(usize, f32, Stage)> {
-    let mut ranking: Vec<(usize, f32, Stage)> = (0..judged.graph.nodes().len())
-        .filter(|&node| can_be_suspect(&judged.graph.nodes()[node].kind))
-        .map(|node| (node, judged.scores[node].score, Stage::Initiating))
+/// A node in the ranking of a sweep.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RankedNode {
+    /// Index of the node.
+    pub node: usize,
+    /// Score for the ranking, in units of the threshold.
+    pub score: f32,
+    /// Part of the node in the incident.
+    pub stage: Stage,
+}
+
+/// Ranks all nodes that can be suspects, the highest score first.
+pub fn rank(scored: &ScoredGraph, candidates: &[RootCauseCandidate]) -> Vec<RankedNode> {
+    let mut ranking: Vec<RankedNode> = (0..scored.graph.nodes().len())
+        .filter(|&node| can_be_suspect(&scored.graph.nodes()[node].kind))
+        .map(|node| RankedNode { node, score: scored.scores[node].score, stage: Stage::Initiating })
         .collect();
     for entry in &mut ranking {
-        let node = entry.0;
-        if let Some(case) = cases.iter().find(|case| case.root == node && case.is_known) {
-            entry.1 = case.score * ABOVE_VICTIMS;
-        } else if let Some(case) = cases.iter().find(|case| case.explains(node)) {
-            let stage = if case.victims.first() == Some(&node) { Stage::FirstFailure } else { Stage::Impact };
-            (entry.1, entry.2) = (entry.1 * EXPLAINED, stage);
+        let node = entry.node;
+        if let Some(root_cause) = candidates.iter().find(|it| it.root == node && it.is_conclusive) {
+            entry.score = root_cause.score * ROOT_CAUSE_FACTOR;
+        } else if let Some(cause) = candidates.iter().find(|it| it.explains(node)) {
+            entry.score *= EXPLAINED_FACTOR;
+            entry.stage = if cause.affected.first() == Some(&node) { Stage::FirstFailure } else { Stage::Impact };
         }
     }
-    ranking.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+    ranking.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.node.cmp(&b.node)));
     ranking
 }
 
-impl Case {
+impl RootCauseCandidate {
+    /// Whether the root cause explains the anomaly of this node.
     fn explains(&self, node: usize) -> bool {
-        self.is_known
+        self.is_conclusive
             && self.root != node
-            && (self.victims.contains(&node) || self.alarming.contains(&node) || self.locked_file == Some(node))
+            && (self.affected.contains(&node) || self.alarming.contains(&node) || self.locked_file == Some(node))
     }
 }
 
-/// A node as a suspect of a given rank.
-pub fn suspect(judged: &Judged, cases: &[Case], node: usize, rank: usize, score: f32, stage: Stage) -> Suspect {
-    let of = &judged.graph.nodes()[node];
-    let case = cases.iter().find(|case| case.root == node);
-    let locked = case.and_then(|case| case.locked_file).and_then(|file| judged.graph.nodes()[file].path.clone());
+/// Converts a ranked node to a suspect of rank `rank`, with its reasons.
+pub fn to_suspect(
+    scored: &ScoredGraph,
+    candidates: &[RootCauseCandidate],
+    ranked: &RankedNode,
+    rank: usize,
+) -> Suspect {
+    let node = &scored.graph.nodes()[ranked.node];
+    let candidate = candidates.iter().find(|candidate| candidate.root == ranked.node);
+    let locked_file = candidate.and_then(|candidate| candidate.locked_file);
+    let locked_path = locked_file.and_then(|file| scored.graph.nodes()[file].path.clone());
     Suspect {
         rank: i32::try_from(rank).unwrap_or(i32::MAX),
-        kind: of.kind.clone(),
-        name: of.name.clone(),
-        role: of.role.clone(),
-        pid: of.pid,
-        start_time: of.start_time,
-        path: locked.or_else(|| of.path.clone()),
-        endpoint: of.endpoint.clone(),
-        score: f64::from(score),
-        stage,
-        why: why(judged, case, node),
+        kind: node.kind.clone(),
+        name: node.name.clone(),
+        role: node.role.clone(),
+        pid: node.pid,
+        start_time: node.start_time,
+        path: locked_path.or_else(|| node.path.clone()),
+        endpoint: node.endpoint.clone(),
+        score: f64::from(ranked.score),
+        stage: ranked.stage,
+        why: reasons(scored, candidate, ranked.node),
     }
 }
 
-/// The initiating suspect of a case, if one is known.
-pub fn initiating(judged: &Judged, case: &Case) -> Option<Suspect> {
-    let of_case = std::slice::from_ref(case);
-    case.is_known.then(|| suspect(judged, of_case, case.root, 1, case.score * ABOVE_VICTIMS, Stage::Initiating))
+/// The root cause as the initiating suspect; `None` if it is inconclusive.
+pub fn initiating(scored: &ScoredGraph, candidate: &RootCauseCandidate) -> Option<Suspect> {
+    let score = candidate.score * ROOT_CAUSE_FACTOR;
+    let root = RankedNode { node: candidate.root, score, stage: Stage::Initiating };
+    candidate.is_conclusive.then(|| to_suspect(scored, std::slice::from_ref(candidate), &root, 1))
 }
 
-/// The victims of a case as suspects, the worst first, at most `most`.
-pub fn impact(judged: &Judged, case: &Case, most: usize) -> Vec<Suspect> {
-    let victims = case.victims.iter().take(most).enumerate();
-    victims.map(|(at, &node)| suspect(judged, &[], node, at + 1, judged.scores[node].score, Stage::Impact)).collect()
+/// The first `max` affected nodes as suspects, the highest score first.
+pub fn impact(scored: &ScoredGraph, candidate: &RootCauseCandidate, max: usize) -> Vec<Suspect> {
+    let affected = candidate.affected.iter().take(max).zip(1..);
+    affected
+        .map(|(&node, rank)| {
+            let ranked = RankedNode { node, score: scored.scores[node].score, stage: Stage::Impact };
+            to_suspect(scored, &[], &ranked, rank)
+        })
+        .collect()
 }
 
-fn why(judged: &Judged, case: Option<&Case>, node: usize) -> Vec<Reason> {
-    let mut why = Vec::new();
-    match case {
-        Some(case) if case.trouble == HOLDS_LOCK => why.extend(reasons::of_lock(judged, case)),
-        Some(case) if case.trouble == DOES_NOT_READ => why.push(reasons::of_reader(judged, case)),
+/// Reasons of a node: as a root cause, then its deviations, then its evidence.
+fn reasons(scored: &ScoredGraph, candidate: Option<&RootCauseCandidate>, node: usize) -> Vec<Reason> {
+    let mut reasons = Vec::new();
+    match candidate {
+        Some(candidate) if candidate.symptom == HOLDS_LOCK => reasons.extend(reasons::lock_reason(scored, candidate)),
+        Some(candidate) if candidate.symptom == DOES_NOT_READ => {
+            reasons.push(reasons::reader_reason(scored, candidate));
+        }
         _ => {}
     }
-    let deviations = &judged.scores[node].deviations;
-    why.extend(deviations.iter().filter_map(|deviation| reasons::of_deviation(judged, deviation)));
+    let deviations = &scored.scores[node].deviations;
+    reasons.extend(deviations.iter().filter_map(|deviation| reasons::deviation_reason(scored, deviation)));
     let index = i32::try_from(node).unwrap_or(-1);
-    let lines = judged.graph.snapshot().evidence.iter().filter(|evidence| evidence.nodes.contains(&index));
-    why.extend(lines.take(MOST_LINES).map(reasons::of_evidence));
-    why
+    let evidence = scored.graph.snapshot().evidence.iter().filter(|evidence| evidence.nodes.contains(&index));
+    reasons.extend(evidence.take(MAX_EVIDENCE).map(reasons::evidence_reason));
+    reasons
 }

@@ -2,7 +2,7 @@
 
 use graph::{Baselines, HostGraph, Profile, Recipe, anomaly::can_be_suspect, threshold, zscore};
 use schemas::{GraphSnapshot, ModelRelease};
-use scorer::score::{Judged, ScoreError, scored_columns};
+use scorer::score::{ScoreError, ScoredGraph, scored_columns};
 
 /// Baselines of a model release, and an alarm threshold for z-scores.
 #[derive(Clone, Debug)]
@@ -26,10 +26,10 @@ impl ZScore {
         ZScore { recipe, baselines, threshold }
     }
 
-    pub(super) fn score(&self, snapshot: GraphSnapshot) -> Result<Judged, ScoreError> {
+    pub(super) fn score(&self, snapshot: GraphSnapshot) -> Result<ScoredGraph, ScoreError> {
         let graph = HostGraph::new(snapshot)?;
         let scores = zscore::score_nodes(&self.recipe, &self.baselines, self.threshold, &graph);
-        Ok(Judged { graph, scores, columns: scored_columns(&self.recipe) })
+        Ok(ScoredGraph { graph, scores, columns: scored_columns(&self.recipe) })
     }
 }
 

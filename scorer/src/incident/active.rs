@@ -6,7 +6,7 @@ use schemas::{EventKind, Incident, IncidentState, RootCauseEvent, Stage, Suspect
 use signals::Signal;
 
 use super::Change;
-use crate::{blame::Case, reasons, score::Judged, suspects};
+use crate::{blame::RootCauseCandidate, reasons, score::ScoredGraph, suspects};
 
 /// Largest number of affected nodes in an event.
 const MAX_IMPACT: usize = 20;
@@ -32,10 +32,10 @@ impl ActiveIncident {
         id: String,
         fingerprint: String,
         previous: Option<String>,
-        judged: &Judged,
-        case: &Case,
+        scored: &ScoredGraph,
+        candidate: &RootCauseCandidate,
     ) -> ActiveIncident {
-        let snapshot = judged.graph.snapshot();
+        let snapshot = scored.graph.snapshot();
         let incident = Incident {
             incident: id,
             host: snapshot.host.clone(),
@@ -53,53 +53,53 @@ impl ActiveIncident {
             summary: String::new(),
         };
         let mut active = ActiveIncident::restore(incident);
-        active.set_root_cause(judged, case);
+        active.set_root_cause(scored, candidate);
         active
     }
 
     /// Whether a root cause belongs to this incident: it has the same fingerprint or root, or its
     /// nodes are affected by the incident.
-    pub(super) fn matches(&self, judged: &Judged, case: &Case) -> bool {
-        let id = |node: usize| judged.graph.nodes()[node].id.as_str();
-        self.incident.fingerprint == fingerprint(judged, case)
-            || self.root == id(case.root)
-            || self.affected.contains(id(case.root))
-            || case.victims.iter().any(|&node| id(node) == self.root || self.affected.contains(id(node)))
+    pub(super) fn matches(&self, scored: &ScoredGraph, candidate: &RootCauseCandidate) -> bool {
+        let id = |node: usize| scored.graph.nodes()[node].id.as_str();
+        self.incident.fingerprint == fingerprint(scored, candidate)
+            || self.root == id(candidate.root)
+            || self.affected.contains(id(candidate.root))
+            || candidate.affected.iter().any(|&node| id(node) == self.root || self.affected.contains(id(node)))
     }
 
     /// Continues the incident with a matching root cause. Returns a change if the root cause
     /// changed, another node is affected, or the incident was stale.
-    pub(super) fn update(&mut self, judged: &Judged, case: &Case) -> Option<Change> {
+    pub(super) fn update(&mut self, scored: &ScoredGraph, candidate: &RootCauseCandidate) -> Option<Change> {
         let was_stale = self.incident.state == IncidentState::Stale;
         self.incident.quiet_sweeps = 0;
         self.incident.state = IncidentState::Open;
-        let id = |node: usize| judged.graph.nodes()[node].id.as_str();
-        if self.affected.contains(id(case.root)) && !self.root.is_empty() {
+        let id = |node: usize| scored.graph.nodes()[node].id.as_str();
+        if self.affected.contains(id(candidate.root)) && !self.root.is_empty() {
             // An affected node that catches up with delayed work is not the root cause.
-            self.incident.updated_at = judged.graph.snapshot().ended_at;
+            self.incident.updated_at = scored.graph.snapshot().ended_at;
             return was_stale.then(|| self.to_change(EventKind::Updated));
         }
-        let has_new_root = self.root != id(case.root);
-        let has_newly_affected = case.victims.iter().any(|&node| !self.affected.contains(id(node)));
+        let has_new_root = self.root != id(candidate.root);
+        let has_newly_affected = candidate.affected.iter().any(|&node| !self.affected.contains(id(node)));
         if !has_new_root && !has_newly_affected && !was_stale {
             return None;
         }
-        self.set_root_cause(judged, case);
+        self.set_root_cause(scored, candidate);
         Some(self.to_change(EventKind::Updated))
     }
 
-    fn set_root_cause(&mut self, judged: &Judged, case: &Case) {
-        let nodes = judged.graph.nodes();
+    fn set_root_cause(&mut self, scored: &ScoredGraph, candidate: &RootCauseCandidate) {
+        let nodes = scored.graph.nodes();
         let incident = &mut self.incident;
-        self.root.clone_from(&nodes[case.root].id);
+        self.root.clone_from(&nodes[candidate.root].id);
         self.affected.remove(&self.root);
-        self.affected.extend(case.victims.iter().map(|&node| nodes[node].id.clone()));
-        incident.updated_at = judged.graph.snapshot().ended_at;
-        incident.confidence = confidence(case);
-        incident.initiating = suspects::initiating(judged, case);
-        incident.impact = suspects::impact(judged, case, MAX_IMPACT);
-        incident.first_failure = first_failure(&incident.impact, judged, case);
-        incident.summary = reasons::summary(judged, case);
+        self.affected.extend(candidate.affected.iter().map(|&node| nodes[node].id.clone()));
+        incident.updated_at = scored.graph.snapshot().ended_at;
+        incident.confidence = confidence(candidate);
+        incident.initiating = suspects::initiating(scored, candidate);
+        incident.impact = suspects::impact(scored, candidate, MAX_IMPACT);
+        incident.first_failure = first_failure(&incident.impact, scored, candidate);
+        incident.summary = reasons::summary(scored, candidate);
     }
 
     /// Returns an event with the incident's current state.
@@ -123,13 +123,13 @@ impl ActiveIncident {
 
 /// What two occurrences of the same incident have in common: kind, role and symptom of the root
 /// cause.
-pub(super) fn fingerprint(judged: &Judged, case: &Case) -> String {
-    let node = &judged.graph.nodes()[case.root];
-    format!("{}|{}|{}", node.kind, node.role, case.trouble)
+pub(super) fn fingerprint(scored: &ScoredGraph, candidate: &RootCauseCandidate) -> String {
+    let node = &scored.graph.nodes()[candidate.root];
+    format!("{}|{}|{}", node.kind, node.role, candidate.symptom)
 }
 
-/// The fingerprint with the present name of its signal: incidents of earlier versions may carry a former
-/// name.
+/// The fingerprint with the present name of its signal: incidents of earlier versions may carry a
+/// former name.
 pub(super) fn present_fingerprint(fingerprint: &str) -> String {
     let parts = fingerprint.rsplit_once('|');
     let present = parts.and_then(|(node, symptom)| Some(format!("{node}|{}", Signal::from_name(symptom)?.name())));
@@ -137,9 +137,9 @@ pub(super) fn present_fingerprint(fingerprint: &str) -> String {
 }
 
 /// The affected node that has waited longest, as the first failure.
-fn first_failure(impact: &[Suspect], judged: &Judged, case: &Case) -> Option<Suspect> {
+fn first_failure(impact: &[Suspect], scored: &ScoredGraph, candidate: &RootCauseCandidate) -> Option<Suspect> {
     let wait_ms = |index: &usize| {
-        let waits = judged.graph.dependencies(case.victims[*index]).filter_map(|(edge, _)| edge.blocked_ms);
+        let waits = scored.graph.dependencies(candidate.affected[*index]).filter_map(|(edge, _)| edge.blocked_ms);
         waits.fold(0.0, f32::max)
     };
     let first = (0..impact.len()).max_by(|a, b| wait_ms(a).total_cmp(&wait_ms(b)).then(b.cmp(a)))?;
@@ -148,9 +148,9 @@ fn first_failure(impact: &[Suspect], judged: &Judged, case: &Case) -> Option<Sus
 
 /// Confidence from 0 to 1: 0.5 at the threshold, and more above it. An inferred step of the blame
 /// path and an invisible root cause reduce it.
-fn confidence(case: &Case) -> f64 {
-    let by_score = f64::from(case.score) / (1.0 + f64::from(case.score));
-    let by_basis = if case.is_observed { 1.0 } else { 0.8 };
-    let by_visibility = if case.is_known { 1.0 } else { 0.5 };
+fn confidence(candidate: &RootCauseCandidate) -> f64 {
+    let by_score = f64::from(candidate.score) / (1.0 + f64::from(candidate.score));
+    let by_basis = if candidate.is_observed { 1.0 } else { 0.8 };
+    let by_visibility = if candidate.is_conclusive { 1.0 } else { 0.5 };
     (by_score * by_basis * by_visibility * 100.0).round() / 100.0
 }

@@ -1,11 +1,11 @@
-//! Scored sweeps as text.
+//! Scored graphs from text.
 
 use graph::{Deviation, HostGraph, NodeScore};
 use schemas::{Edge, GraphSnapshot, Node, Timestamp};
-use scorer::score::{Judged, ScoredColumn};
+use scorer::score::{ScoredColumn, ScoredGraph};
 use signals::Signal;
 
-/// The columns that deviations may name: all signals, and two of a foreign graph.
+/// Columns for deviations: all signals, and two that are not in the catalogue.
 fn columns() -> Vec<ScoredColumn> {
     let signals = Signal::ALL.iter().map(|signal| signal.definition());
     let foreign =
@@ -13,9 +13,11 @@ fn columns() -> Vec<ScoredColumn> {
     signals.map(|signal| ScoredColumn::new(signal.name, signal.unit.clone())).chain(foreign).collect()
 }
 
-/// A sweep from lines: `kind name [column=score ...]` is a node whose columns deviate so far (1 is the threshold), and
-/// `source > target kind [blocked_ms]` an edge; `>?` is an inferred one.
-pub fn judged(sequence: i64, text: &str) -> Judged {
+/// Parses a scored graph, one node or edge per line.
+///
+/// `kind name [column=score ...]` is a node with deviations in units of the threshold.
+/// `source > target kind [blocked_ms]` is an edge; with `>?` it is inferred.
+pub fn scored_graph(sequence: i64, text: &str) -> ScoredGraph {
     let mut snapshot = GraphSnapshot {
         host: "h".into(),
         cohort: "h".into(),
@@ -36,19 +38,19 @@ pub fn judged(sequence: i64, text: &str) -> Judged {
             }
         }
     }
-    Judged { graph: HostGraph::new(snapshot).unwrap(), scores, columns: columns() }
+    ScoredGraph { graph: HostGraph::new(snapshot).unwrap(), scores, columns: columns() }
 }
 
 fn add_node(snapshot: &mut GraphSnapshot, words: &[&str]) {
-    let at = snapshot.nodes.len() as i64;
+    let index = snapshot.nodes.len() as i64;
     let is_file = words[0] == "file";
     snapshot.nodes.push(Node {
         id: format!("{}:{}", words[0], words[1]),
         kind: words[0].into(),
         role: words[1].trim_end_matches(|c: char| c.is_ascii_digit()).into(),
         name: words[1].into(),
-        pid: (words[0] == "process").then_some(100 + at),
-        start_time: Some(at),
+        pid: (words[0] == "process").then_some(100 + index),
+        start_time: Some(index),
         path: is_file.then(|| format!("/var/{}", words[1])),
         ..Node::default()
     });
@@ -56,7 +58,8 @@ fn add_node(snapshot: &mut GraphSnapshot, words: &[&str]) {
 
 fn add_edge(snapshot: &mut GraphSnapshot, words: &[&str]) {
     let node = |name: &str| snapshot.nodes.iter().position(|node| node.name == name).unwrap() as i32;
-    let (source, target) = (node(words[0]), node(words[2]));
+    let source = node(words[0]);
+    let target = node(words[2]);
     let basis = if words[1] == ">" { "observed" } else { "inferred" };
     let blocked_ms = words.get(4).map(|ms| ms.parse().unwrap());
     snapshot.edges.push(Edge {

@@ -6,7 +6,7 @@ use scorer::{
     incident::{Change, IncidentTracker},
 };
 
-use crate::fixture::judged;
+use crate::fixture::scored_graph;
 
 const QUIET: &str = "process db\nprocess loop\nprocess web";
 const BUSY: &str = "process db\nprocess loop cpu_pct=1.3\nprocess web";
@@ -22,9 +22,9 @@ impl Host {
     }
 
     fn sweep(&mut self, text: &str) -> Vec<Change> {
-        let judged = judged(self.sequence, text);
+        let scored = scored_graph(self.sequence, text);
         self.sequence += 1;
-        self.tracker.process_sweep(&judged, &blame::cases(&judged)).0
+        self.tracker.process_sweep(&scored, &blame::find_root_causes(&scored)).0
     }
 
     fn sweeps(&mut self, n: usize, text: &str) -> Vec<EventKind> {
@@ -55,9 +55,9 @@ fn two_of_three_sweeps_open_an_incident_and_fifteen_quiet_sweeps_resolve_it() {
 fn an_unknown_role_must_alarm_in_three_sweeps_because_starting_processes_deviate() {
     let mut tracker = IncidentTracker::new(AlarmConfig::default(), []);
     let opened_at = (0..5).find(|sequence| {
-        let mut judged = judged(*sequence, BUSY);
-        judged.scores.iter_mut().for_each(|score| score.is_known = false);
-        !tracker.process_sweep(&judged, &blame::cases(&judged)).0.is_empty()
+        let mut scored = scored_graph(*sequence, BUSY);
+        scored.scores.iter_mut().for_each(|score| score.is_known = false);
+        !tracker.process_sweep(&scored, &blame::find_root_causes(&scored)).0.is_empty()
     });
     assert_eq!(opened_at, Some(2));
 }

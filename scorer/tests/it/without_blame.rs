@@ -1,8 +1,8 @@
-//! What is told where nobody is blamed.
+//! Root causes without blame.
 
 use scorer::blame;
 
-use crate::fixture::judged;
+use crate::fixture::scored_graph;
 
 const SHOP: &str = "process web cpu_pct=2
                     process shop cpu_pct=3
@@ -13,10 +13,10 @@ const SHOP: &str = "process web cpu_pct=2
                     db > shop calls";
 
 #[test]
-fn without_blame_each_alarming_node_is_a_case_of_its_own() {
-    let judged = judged(0, SHOP);
-    let cases = blame::without_blame(&judged);
-    let roots: Vec<&str> = cases.iter().map(|case| judged.graph.nodes()[case.root].name.as_str()).collect();
+fn without_blame_each_alarming_node_is_a_root_cause() {
+    let scored = scored_graph(0, SHOP);
+    let candidates = blame::without_blame(&scored);
+    let roots: Vec<&str> = candidates.iter().map(|it| scored.graph.nodes()[it.root].name.as_str()).collect();
     assert_eq!(roots, ["shop", "web"]);
-    assert!(cases.iter().all(|case| case.victims.is_empty() && case.alarming == [case.root]));
+    assert!(candidates.iter().all(|it| it.affected.is_empty() && it.alarming == [it.root]));
 }

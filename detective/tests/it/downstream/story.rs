@@ -5,7 +5,7 @@ use schemas::{Edge, GraphSnapshot, Node, Timestamp};
 use scorer::{
     AlarmConfig, blame,
     incident::{Change, IncidentTracker},
-    score::{Judged, ScoredColumn},
+    score::{ScoredColumn, ScoredGraph},
 };
 
 pub const HOST: &str = "web-1";
@@ -54,8 +54,8 @@ impl Host {
         self.sequence += 1;
         let mut sweep = Sweep::new(self.sequence, self.now());
         locks.iter().for_each(|lock| sweep.add(lock));
-        let judged = sweep.judged();
-        self.tracker.process_sweep(&judged, &blame::cases(&judged)).0
+        let scored = sweep.into_scored();
+        self.tracker.process_sweep(&scored, &blame::find_root_causes(&scored)).0
     }
 
     fn now(&self) -> Timestamp {
@@ -133,8 +133,8 @@ impl Sweep {
         });
     }
 
-    fn judged(self) -> Judged {
+    fn into_scored(self) -> ScoredGraph {
         let columns = ["blocked_ms", "blocks_others_ms"].map(|name| ScoredColumn::new(name, "ms".into())).to_vec();
-        Judged { graph: HostGraph::new(self.snapshot).unwrap(), scores: self.scores, columns }
+        ScoredGraph { graph: HostGraph::new(self.snapshot).unwrap(), scores: self.scores, columns }
     }
 }
