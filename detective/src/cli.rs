@@ -71,13 +71,13 @@ Example:
     /// Make or verify the topics of a Kafka cluster.
     #[command(subcommand)]
     Topics(TopicsCommand),
-    /// Make trouble on purpose, to see the detective at work.
+    /// Inject a fault on this host, to see what the detective reports.
     #[command(after_help = "\
 Examples:
   detective fault list
   detective fault show flock
   detective fault start flock --for 1m
-  detective fault start flock --json  what is true, as one JSON line, at the moment it begins")]
+  detective fault start flock --json  prints the ground truth as one JSON line when the fault begins")]
     Fault(FaultArgs),
     /// Write snapshots of the bus, or all that sweeps of this host read, to a file.
     #[command(after_help = "\
@@ -102,7 +102,8 @@ Examples:
     /// Print the manual of all settings.
     #[command(hide = true)]
     Manual,
-    /// Undo a fault when the process that started it is gone. No argument says `fault`: it is no part of one.
+    // The arguments must not contain `fault helper`: the producer must not report this process.
+    /// Undo a fault when the process that injected it is gone.
     #[command(hide = true)]
     Guard,
 }

@@ -1,72 +1,73 @@
-//! Trouble made on purpose, to see the detective at work.
+//! `detective fault`: lists and injects faults, by the crate `faults`.
 
 use std::{io::Write, path::PathBuf, time::Duration};
 
 use anyhow::Context;
 use clap::{Args, Subcommand, builder::PossibleValuesParser};
 use faults::{
-    Injection, Progress, catalogue, fault::Fault, need::Need, part::Part, play, shop::Shop, shown, truth::Truth,
+    Injection, Progress, catalogue, fault::Fault, ground_truth::GroundTruthRecord, helper::Helper, helper_main,
+    listing, requirement::Requirement, shop::Shop,
 };
 use service::Hint;
 
 use crate::output::print;
 
-/// What to do about faults.
+/// Arguments of `fault`.
 #[derive(Debug, Args)]
 pub struct FaultArgs {
-    /// What to do.
+    /// The subcommand.
     #[command(subcommand)]
     pub command: FaultCommand,
 }
 
-/// What to do about faults.
+/// Subcommands of `fault`.
 #[derive(Debug, Subcommand)]
 pub enum FaultCommand {
-    /// List the faults by family, and what each needs that is here or not.
+    /// List all faults by family, with their requirements and whether this host meets them.
     List {
-        /// As JSON.
+        /// Print JSON.
         #[arg(long)]
         json: bool,
     },
-    /// Tell what one does, who is to blame, who suffers, how far it goes and how it is undone.
+    /// Describe one fault: what happens, root cause, affected nodes, limits and undo.
     Show {
-        /// Which; `detective fault list` tells.
+        /// Name of the fault; see `detective fault list`.
         #[arg(value_parser = fault_name(), hide_possible_values = true)]
         name: String,
-        /// As JSON.
+        /// Print JSON.
         #[arg(long)]
         json: bool,
     },
-    /// Start one; it is undone when it is over.
+    /// Inject one fault, and undo it when its time is over.
     Start(StartArgs),
-    /// Play a part in one.
+    /// Run a fault helper.
     #[command(hide = true)]
-    Part {
-        /// The process that started the fault.
+    Helper {
+        /// Pid of the injecting process.
         #[arg(long)]
         parent: i32,
-        /// Which, as JSON.
-        #[arg(value_parser = part)]
-        part: Part,
+        /// The helper, as JSON.
+        #[arg(value_parser = parse_helper)]
+        helper: Helper,
     },
 }
 
-/// Flags of `fault start`.
+/// Arguments of `fault start`.
 #[derive(Debug, Args)]
 pub struct StartArgs {
-    /// Which; `detective fault list` tells.
+    /// Name of the fault; see `detective fault list`.
     #[arg(value_parser = fault_name(), hide_possible_values = true)]
     pub name: String,
-    /// How long it lasts, `10m` at most.
+    /// Duration of the fault, at most `10m`.
     #[arg(long = "for", value_name = "TIME", default_value = "30s", value_parser = at_most_ten_minutes)]
-    pub hold: Duration,
-    /// How long all is well before it begins, `10m` at most.
+    pub duration: Duration,
+    /// Time without the fault before it begins, at most `10m`.
     #[arg(long, value_name = "TIME", default_value = "5s", value_parser = at_most_ten_minutes)]
     pub after: Duration,
-    /// The file to make for it, instead of one in a new temporary folder. It must not exist.
+    /// File to create for the fault, instead of one in a new temporary folder. Must not exist.
     #[arg(long, value_name = "FILE")]
     pub path: Option<PathBuf>,
-    /// Print nothing but what is true, as one JSON line, when it begins.
+    /// Print only the ground truth, as one line of JSON, when the fault begins.
     #[arg(long)]
     pub json: bool,
 }
@@ -75,76 +76,82 @@ fn fault_name() -> PossibleValuesParser {
     PossibleValuesParser::new(catalogue::all().map(|fault| fault.name))
 }
 
-fn part(text: &str) -> serde_json::Result<Part> {
+fn parse_helper(text: &str) -> serde_json::Result<Helper> {
     serde_json::from_str(text)
 }
 
 fn at_most_ten_minutes(text: &str) -> Result<Duration, String> {
-    const MOST: Duration = Duration::from_secs(600);
+    const MAX: Duration = Duration::from_secs(600);
     let time = humantime::parse_duration(text).map_err(|error| error.to_string())?;
-    if time > MOST { Err(format!("must be at most 10m, found {text}")) } else { Ok(time) }
+    if time > MAX { Err(format!("must be at most 10m, found {text}")) } else { Ok(time) }
 }
 
 /// Runs `fault`.
 ///
 /// # Errors
-/// If the fault cannot be started, or does not last as long as it should.
+/// If the fault cannot be injected, or ends early.
 pub fn run(command: &FaultCommand) -> anyhow::Result<()> {
     match command {
         FaultCommand::List { json } => list(*json),
-        FaultCommand::Show { name, json } => show(known(name)?, *json),
+        FaultCommand::Show { name, json } => show(find(name)?, *json),
         FaultCommand::Start(args) => start(args),
-        FaultCommand::Part { parent, part } => play::play(part, *parent),
+        FaultCommand::Helper { parent, helper } => helper_main::run(helper, *parent),
     }
 }
 
-/// The fault of a name that was checked when it was typed.
-fn known(name: &str) -> anyhow::Result<&'static Fault> {
-    catalogue::named(name).with_context(|| format!("no fault is called `{name}`"))
+/// Finds a fault. The parser of arguments has checked the name already.
+fn find(name: &str) -> anyhow::Result<&'static Fault> {
+    catalogue::find(name).with_context(|| format!("unknown fault `{name}`"))
 }
 
 fn list(json: bool) -> anyhow::Result<()> {
     let shop = Shop::find()?;
-    let here = |need: Need| need.is_here(shop.as_ref());
-    print(&if json { format!("{}\n", shown::list_json(shop.as_ref())) } else { shown::list(here) })
+    let is_met = |requirement: Requirement| requirement.is_met(shop.as_ref());
+    print(&if json { format!("{}\n", listing::list_json(shop.as_ref())) } else { listing::list(is_met) })
 }
 
 fn show(fault: &Fault, json: bool) -> anyhow::Result<()> {
     let shop = Shop::find()?;
-    let here = |need: Need| need.is_here(shop.as_ref());
-    print(&if json { format!("{}\n", shown::json_of(fault, shop.as_ref())) } else { shown::show(fault, here) })
+    let is_met = |requirement: Requirement| requirement.is_met(shop.as_ref());
+    let described = if json {
+        format!("{}\n", listing::describe_json(fault, shop.as_ref()))
+    } else {
+        listing::describe(fault, is_met)
+    };
+    print(&described)
 }
 
 fn start(args: &StartArgs) -> anyhow::Result<()> {
     let shutdown = service::shutdown::on_signal()?;
-    let fault = known(&args.name)?;
-    let injection = Injection { fault, after: args.after, hold: args.hold, path: args.path.clone() };
+    let fault = find(&args.name)?;
+    let injection = Injection { fault, after: args.after, duration: args.duration, path: args.path.clone() };
+    let [after, duration] = [args.after, args.duration].map(humantime::format_duration);
     faults::inject(&injection, shutdown, |progress| {
         match progress {
-            Progress::Healthy => say(args, &format!("all is well for {}", humantime::format_duration(args.after))),
+            Progress::Waiting => report(args, &format!("the fault begins in {after}")),
             Progress::Begun(truth) => {
-                tell(truth)?;
-                say(args, &format!("{}, for {} or until Ctrl-C", fault.does, humantime::format_duration(args.hold)));
+                print_ground_truth(truth)?;
+                report(args, &format!("{}, for {duration} or until Ctrl-C", fault.description));
             }
         }
         Ok(())
     })?;
-    say(args, "it is over, and nothing is left of it");
+    report(args, "the fault has ended and is undone");
     Ok(())
 }
 
-/// What is true from now on, as a line of JSON.
-fn tell(truth: &Truth) -> anyhow::Result<()> {
+/// Prints the ground truth as a line of JSON.
+fn print_ground_truth(truth: &GroundTruthRecord) -> anyhow::Result<()> {
     let truth = serde_json::to_string(truth)?;
     let mut out = std::io::stdout().lock();
     writeln!(out, "{truth}")
         .and_then(|()| out.flush())
-        .context("cannot write to standard output what is true")
-        .hint("the fault ends with whoever reads it")
+        .context("cannot write the ground truth to standard output")
+        .hint("the fault ends if the reader of its output exits")
 }
 
-fn say(args: &StartArgs, sentence: &str) {
+fn report(args: &StartArgs, line: &str) {
     if !args.json {
-        eprintln!("{sentence}");
+        eprintln!("{line}");
     }
 }

@@ -10,7 +10,7 @@
 //! - [`alerts`], [`explain`]: what the alerts topic holds
 //! - [`baseline`]: the operator vouches for a while
 //! - [`doctor`]: what can be seen from here, and what not
-//! - [`fault`]: trouble made on purpose, by the crate `faults`
+//! - [`fault`]: injects faults, by the crate `faults`
 //! - [`evaluate`]: how good the detective is, by the crate `evaluation`
 //! - [`topics`]: the topics of a Kafka cluster
 //! - [`record`], [`replay`]: snapshots from the bus into a file, and back; or what sweeps of this host read, into a file that gives

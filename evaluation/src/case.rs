@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use faults::truth;
+use faults::ground_truth;
 use schemas::{Suspect, Timestamp};
 
 use crate::client_impact::ClientImpact;
@@ -75,7 +75,7 @@ pub enum NodeLabel {
     /// Id of a node of a foreign graph, which is also its role.
     Id(String),
     /// A node of a host, as fault injection reports it.
-    HostNode(truth::Suspect),
+    HostNode(ground_truth::Suspect),
 }
 
 impl Case {
@@ -137,7 +137,13 @@ mod tests {
 
     fn label(kind: &str, name: &str, pid: Option<u32>, path: Option<&str>) -> NodeLabel {
         let path = path.map(str::to_owned);
-        NodeLabel::HostNode(truth::Suspect { kind: kind.to_owned(), name: name.to_owned(), pid, path, endpoint: None })
+        NodeLabel::HostNode(ground_truth::Suspect {
+            kind: kind.to_owned(),
+            name: name.to_owned(),
+            pid,
+            path,
+            endpoint: None,
+        })
     }
 
     #[test]

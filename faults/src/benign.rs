@@ -1,63 +1,64 @@
-//! What a healthy shop goes through, and what must raise nothing.
+//! Benign changes, as a healthy shop goes through. They must not open an incident.
 
 use super::{
     fault::{Family, Fault},
-    need::Need,
-    safety::Takes,
-    stage::Stage,
-    truth::Deed,
+    ground_truth::GroundTruth,
+    injector::Injector,
+    requirement::Requirement,
+    safety::ResourceUse,
 };
 
 const fn change(
     name: &'static str,
-    does: &'static str,
-    bounds: &'static str,
-    play: fn(&mut Stage) -> anyhow::Result<Deed>,
+    description: &'static str,
+    limits: &'static str,
+    inject: fn(&mut Injector) -> anyhow::Result<GroundTruth>,
 ) -> Fault {
     Fault {
         name,
         family: Family::Benign,
-        does,
-        blame: "",
-        suffers: "",
-        bounds,
-        undone: "the shop sees that nobody orders it any more",
-        needs: &[Need::Shop],
-        takes: Takes { memory: 128, disk: 128 },
-        takes_path: false,
-        play,
+        description,
+        root_cause: "",
+        affected: "",
+        limits,
+        undo: "the shop undoes the change when the control connection closes",
+        requirements: &[Requirement::Shop],
+        uses: ResourceUse { memory_mb: 128, disk_mb: 128 },
+        accepts_path: false,
+        inject,
     }
 }
 
-/// The faults of this family, none of which is one.
+/// The benign changes.
 pub const FAULTS: [Fault; 7] = [
-    change("deploy", "the web workers are restarted one by one, with a new release", "one release", |stage| {
-        change_shop(stage, "supervisor", "deploy")
+    change("deploy", "the web workers are restarted one by one with a new release", "one release", |injector| {
+        change_shop(injector, "supervisor", "deploy")
     }),
-    change("cron", "short jobs run, one after the other", "one job at a time", |stage| {
-        change_shop(stage, "supervisor", "cron")
+    change("cron", "short jobs run one after the other", "one job at a time", |injector| {
+        change_shop(injector, "supervisor", "cron")
     }),
-    change("rotate-logs", "logs are rotated as they should be", "the shop's logs", |stage| {
-        change_shop(stage, "supervisor", "rotate")
+    change("rotate-logs", "logs are rotated correctly", "the shop's logs", |injector| {
+        change_shop(injector, "supervisor", "rotate")
     }),
-    change("double-load", "twice as many want to buy", "twice the requests", |stage| {
-        change_shop(stage, "traffic", "load 2")
+    change("double-load", "the rate of requests doubles", "twice the requests", |injector| {
+        change_shop(injector, "traffic", "load 2")
     }),
-    change("backup", "the database is dumped at low priority", "one dump", |stage| {
-        change_shop(stage, "supervisor", "backup")
+    change("backup", "the database is dumped at low priority", "one dump", |injector| {
+        change_shop(injector, "supervisor", "backup")
     }),
-    change("new-daemon", "a daemon runs that was not there before, and does no harm", "one process", |stage| {
-        change_shop(stage, "supervisor", "daemon")
+    change("new-daemon", "a new, harmless daemon runs", "one process", |injector| {
+        change_shop(injector, "supervisor", "daemon")
     }),
-    change("scale-out", "there are two more web workers for a while", "two processes", |stage| {
-        change_shop(stage, "supervisor", "scale 2")
+    change("scale-out", "two more web workers run for a while", "two processes", |injector| {
+        change_shop(injector, "supervisor", "scale 2")
     }),
 ];
 
-/// Has a part of the shop make a change, as its own commands do. One that is over sooner than the fault is a change all the same.
-fn change_shop(stage: &mut Stage, role: &str, change: &str) -> anyhow::Result<Deed> {
-    stage.all_is_well()?;
-    let shop = stage.shop()?;
-    stage.order_what_may_end(shop.one(role)?, change)?;
-    Ok(Deed::default())
+/// Makes a change through a control socket of the shop, as the shop's own commands do. The change may
+/// be complete before its duration is over.
+fn change_shop(injector: &mut Injector, role: &str, change: &str) -> anyhow::Result<GroundTruth> {
+    injector.wait_before_fault()?;
+    let shop = injector.current_shop()?;
+    injector.start_bug_that_may_end(shop.pick(role)?, change)?;
+    Ok(GroundTruth::default())
 }

@@ -1,4 +1,4 @@
-//! All faults there are.
+//! All faults.
 
 use super::{
     benign, cpu, disk,
@@ -8,11 +8,11 @@ use super::{
 
 /// All faults, by family.
 pub fn all() -> impl Iterator<Item = &'static Fault> {
-    Family::ALL.into_iter().flat_map(of_family)
+    Family::ALL.into_iter().flat_map(in_family)
 }
 
 /// The faults of a family.
-pub fn of_family(family: Family) -> &'static [Fault] {
+pub fn in_family(family: Family) -> &'static [Fault] {
     match family {
         Family::Cpu => &cpu::FAULTS,
         Family::Memory => &memory::FAULTS,
@@ -26,8 +26,8 @@ pub fn of_family(family: Family) -> &'static [Fault] {
     }
 }
 
-/// The fault of a name.
-pub fn named(name: &str) -> Option<&'static Fault> {
+/// The fault with this name.
+pub fn find(name: &str) -> Option<&'static Fault> {
     all().find(|fault| fault.name == name)
 }
 
@@ -38,27 +38,27 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_told_apart_and_families_are_kept() {
+    fn names_are_unique_and_each_fault_is_listed_in_its_family() {
         let names: BTreeSet<&str> = all().map(|fault| fault.name).collect();
         assert_eq!(names.len(), all().count());
         for family in Family::ALL {
-            assert!(of_family(family).iter().all(|fault| fault.family == family), "{}", family.name());
+            assert!(in_family(family).iter().all(|fault| fault.family == family), "{}", family.name());
         }
-        assert!(all().filter(|fault| !fault.is_harmless()).count() >= 24);
+        assert!(all().filter(|fault| !fault.is_benign()).count() >= 24);
     }
 
     #[test]
-    fn a_file_of_ones_choice_is_for_those_that_play_with_one() {
-        let names: Vec<&str> = all().filter(|fault| fault.takes_path).map(|fault| fault.name).collect();
+    fn only_faults_that_use_a_file_accept_a_path() {
+        let names: Vec<&str> = all().filter(|fault| fault.accepts_path).map(|fault| fault.name).collect();
         assert_eq!(names, ["flock", "forked-holder", "posix-lock", "fsync-hog"]);
     }
 
     #[test]
-    fn somebody_is_to_blame_for_all_that_harms() {
+    fn every_fault_but_benign_changes_has_a_root_cause_and_affected_nodes() {
         for fault in all() {
-            assert_eq!(fault.blame.is_empty(), fault.is_harmless(), "{}", fault.name);
-            assert_eq!(fault.suffers.is_empty(), fault.is_harmless(), "{}", fault.name);
-            assert!(!fault.does.ends_with('.') && !fault.undone.is_empty(), "{}", fault.name);
+            assert_eq!(fault.root_cause.is_empty(), fault.is_benign(), "{}", fault.name);
+            assert_eq!(fault.affected.is_empty(), fault.is_benign(), "{}", fault.name);
+            assert!(!fault.description.ends_with('.') && !fault.undo.is_empty(), "{}", fault.name);
         }
     }
 }

@@ -1,15 +1,15 @@
-//! Who has the processors.
+//! CPU faults.
 
 use std::{hint::black_box, thread::available_parallelism, time::Duration};
 
 use super::{
+    cgroup::Controller,
     fault::{Family, Fault},
-    group::Controller,
-    need::Need,
-    part::{self, BEGUN, Part},
-    safety::Takes,
-    stage::Stage,
-    truth::{Deed, Suspect},
+    ground_truth::{GroundTruth, Suspect},
+    helper::{self, Helper},
+    injector::Injector,
+    requirement::Requirement,
+    safety::ResourceUse,
 };
 
 /// The faults of this family.
@@ -17,96 +17,101 @@ pub const FAULTS: [Fault; 3] = [
     Fault {
         name: "cpu-hog",
         family: Family::Cpu,
-        does: "foreign processes compute without end, as many as there are cores",
-        blame: "each `indexer`",
-        suffers: "the shop's web workers; without the shop, workers of the fault's own",
-        bounds: "one process of four threads for each core, and 16 processes",
-        undone: "its processes end",
-        needs: &[],
-        takes: Takes { memory: 64, disk: 0 },
-        takes_path: false,
-        play: hog,
+        description: "unrelated processes compute continuously, one per core",
+        root_cause: "each `indexer`",
+        affected: "the shop's web workers; without the shop, helpers `worker`",
+        limits: "one process with four threads per core, at most 16 processes",
+        undo: "the processes are killed",
+        requirements: &[],
+        uses: ResourceUse { memory_mb: 64, disk_mb: 0 },
+        accepts_path: false,
+        inject: hog,
     },
     Fault {
         name: "runaway-loop",
         family: Family::Cpu,
-        does: "a thread of a web worker computes without end",
-        blame: "the web worker, or its endpoint",
-        suffers: "the front, whose requests it answers late",
-        bounds: "one thread",
-        undone: "the worker sees that nobody orders it any more",
-        needs: &[Need::Shop],
-        takes: Takes { memory: 0, disk: 0 },
-        takes_path: false,
-        play: |stage| stage.bug_of_web("loop"),
+        description: "a thread of a web worker computes continuously",
+        root_cause: "the web worker, or its endpoint",
+        affected: "the front, which gets late responses",
+        limits: "one thread",
+        undo: "the worker ends the bug when the control connection closes",
+        requirements: &[Requirement::Shop],
+        uses: ResourceUse { memory_mb: 0, disk_mb: 0 },
+        accepts_path: false,
+        inject: |injector| injector.inject_web_bug("loop"),
     },
     Fault {
         name: "cpu-throttle",
         family: Family::Cpu,
-        does: "the web workers get a control group whose CPU quota is far less than they need",
-        blame: "the control group",
-        suffers: "the web workers in it",
-        bounds: "one control group, with three hundredths of one CPU",
-        undone: "they return to their own group, and the group is removed",
-        needs: &[Need::Shop, Need::Root, Need::Controller("cpu")],
-        takes: Takes { memory: 0, disk: 0 },
-        takes_path: false,
-        play: throttle,
+        description: "the web workers are in a control group whose CPU quota is far too low",
+        root_cause: "the control group",
+        affected: "the web workers in it",
+        limits: "one control group with 3 % of a CPU",
+        undo: "the workers return to their own group, and the group is removed",
+        requirements: &[Requirement::Shop, Requirement::Root, Requirement::Controller("cpu")],
+        uses: ResourceUse { memory_mb: 0, disk_mb: 0 },
+        accepts_path: false,
+        inject: throttle,
     },
 ];
 
-const OWN_VICTIMS: usize = 2;
-const MOST_HOGS: usize = 16;
+/// Helpers that are affected if no shop runs.
+const WORKERS: usize = 2;
+const MAX_HOGS: usize = 16;
 
-fn hog(stage: &mut Stage) -> anyhow::Result<Deed> {
-    let victims = stage.web_or(&Part::Worker, OWN_VICTIMS)?;
+fn hog(injector: &mut Injector) -> anyhow::Result<GroundTruth> {
+    let affected = injector.web_workers_or(&Helper::Worker, WORKERS)?;
     let cores = available_parallelism().map_or(1, usize::from);
-    let hogs = (0..cores.min(MOST_HOGS)).map(|_| Ok(Suspect::process(stage.start(&Part::Indexer)?)));
-    let hogs = hogs.collect::<anyhow::Result<Vec<Suspect>>>()?;
-    Ok(Deed::of(hogs, victims))
+    let hogs = (0..cores.min(MAX_HOGS)).map(|_| Ok(Suspect::process(injector.start(&Helper::Indexer)?)));
+    let root_cause = hogs.collect::<anyhow::Result<Vec<Suspect>>>()?;
+    Ok(GroundTruth { root_cause, affected })
 }
 
-fn throttle(stage: &mut Stage) -> anyhow::Result<Deed> {
+fn throttle(injector: &mut Injector) -> anyhow::Result<GroundTruth> {
     const PERIOD_US: u32 = 100_000;
     const QUOTA_US: u32 = 3_000;
-    stage.all_is_well()?;
-    let shop = stage.shop()?;
-    let controller = Controller::find("cpu").ok_or_else(|| anyhow::anyhow!("no group may have a CPU quota"))?;
+    injector.wait_before_fault()?;
+    let shop = injector.current_shop()?;
+    let controller =
+        Controller::find("cpu").ok_or_else(|| anyhow::anyhow!("control groups cannot have a CPU quota here"))?;
     let settings = if controller.is_unified() {
         vec![("cpu.max", format!("{QUOTA_US} {PERIOD_US}"))]
     } else {
         vec![("cpu.cfs_period_us", PERIOD_US.to_string()), ("cpu.cfs_quota_us", QUOTA_US.to_string())]
     };
-    let group = stage.group(&controller, &settings)?;
-    for part in shop.all("web") {
-        stage.confine(&controller, &group, part.pid)?;
+    let group = injector.create_cgroup(&controller, &settings)?;
+    let workers = shop.with_role("web");
+    for worker in &workers {
+        injector.move_to_cgroup(&controller, &group, worker.pid)?;
     }
-    Ok(Deed::of(vec![Suspect::group(&group)], shop.all("web").into_iter().map(Suspect::part).collect()))
+    let affected = workers.into_iter().map(Suspect::component).collect();
+    Ok(GroundTruth { root_cause: vec![Suspect::cgroup(&group)], affected })
 }
 
-/// Computes a little, a hundred times a second.
+/// Helper `worker`: computes a little, a hundred times a second.
 ///
 /// # Errors
-/// If nobody hears it.
-pub fn work() -> anyhow::Result<()> {
+/// If the injecting process is gone.
+pub fn compute_periodically() -> anyhow::Result<()> {
     const PAUSE: Duration = Duration::from_millis(8);
-    part::tell(BEGUN)?;
+    helper::report_ready()?;
     loop {
         black_box((0..100_000_u64).fold(0, |sum: u64, n| sum.wrapping_mul(31).wrapping_add(n)));
-        part::pause(PAUSE);
+        helper::pause(PAUSE);
     }
 }
 
-/// Computes without end, on several threads: with one for each core the scheduler would hardly let anybody wait.
+/// Helper `indexer`: computes continuously on several threads. With one thread per core, the scheduler
+/// would hardly make other processes wait.
 ///
 /// # Errors
-/// If nobody hears it.
-pub fn index() -> anyhow::Result<()> {
+/// If the injecting process is gone.
+pub fn compute_continuously() -> anyhow::Result<()> {
     const THREADS: usize = 4;
     for _ in 1..THREADS {
         std::thread::spawn(compute);
     }
-    part::tell(BEGUN)?;
+    helper::report_ready()?;
     compute()
 }
 

@@ -1,4 +1,4 @@
-//! Who has the disk, or its space.
+//! Disk faults: contention and a full filesystem.
 
 use std::path::{Path, PathBuf};
 
@@ -6,11 +6,11 @@ use service::Hint;
 
 use super::{
     fault::{Family, Fault},
-    need::Need,
-    part::Part,
-    safety::{self, Takes},
-    stage::Stage,
-    truth::{Deed, Suspect},
+    ground_truth::{GroundTruth, Suspect},
+    helper::Helper,
+    injector::Injector,
+    requirement::Requirement,
+    safety::{self, ResourceUse},
 };
 
 mod writers;
@@ -22,59 +22,62 @@ pub const FAULTS: [Fault; 2] = [
     Fault {
         name: "fsync-hog",
         family: Family::Disk,
-        does: "a foreign process writes and has all of it on the disk at once, without end",
-        blame: "the `backup`",
-        suffers: "the shop's database and who waits for it; without the shop, a journal of the fault's own",
-        bounds: "a file of 134 MB, written over and over, after 40 GB at 200 MB/s at most",
-        undone: "its processes end and its files are removed",
-        needs: &[],
-        takes: Takes { memory: 256, disk: 150 },
-        takes_path: true,
-        play: fsync_hog,
+        description: "an unrelated process continuously writes and syncs a file",
+        root_cause: "the `backup`",
+        affected: "the shop's database and its clients; without the shop, a helper `journal`",
+        limits: "a file of 134 MB, overwritten repeatedly; after 40 GB at 200 MB/s at most",
+        undo: "the processes are killed and the files are removed",
+        requirements: &[],
+        uses: ResourceUse { memory_mb: 256, disk_mb: 150 },
+        accepts_path: true,
+        inject: fsync_hog,
     },
     Fault {
         name: "full-filesystem",
         family: Family::Disk,
-        does: "a foreign process fills the shop's spool, and keeps it full",
-        blame: "the `thumbnailer`, or the filesystem",
-        suffers: "the web workers, which cannot write what was ordered",
-        bounds: "one small filesystem that nobody else uses, and a file of 268 MB",
-        undone: "its process ends and its file is removed",
-        needs: &[Need::Shop, Need::Spool],
-        takes: Takes { memory: 16, disk: 0 },
-        takes_path: false,
-        play: fill_filesystem,
+        description: "an unrelated process fills the shop's spool and keeps it full",
+        root_cause: "the `thumbnailer`, or the filesystem",
+        affected: "the web workers, which cannot write invoices",
+        limits: "one small filesystem that only the shop uses, and a file of 268 MB",
+        undo: "the process is killed and its file is removed",
+        requirements: &[Requirement::Shop, Requirement::Spool],
+        uses: ResourceUse { memory_mb: 16, disk_mb: 0 },
+        accepts_path: false,
+        inject: fill_filesystem,
     },
 ];
 
-fn fsync_hog(stage: &mut Stage) -> anyhow::Result<Deed> {
-    let (file, victims) = if stage.plays_in_shop() { shop_and_file(stage)? } else { journal_and_file(stage)? };
-    let hog = stage.start(&Part::Backup(file.clone()))?;
-    Ok(Deed::of(vec![Suspect::process(hog).about(&file)], victims))
+fn fsync_hog(injector: &mut Injector) -> anyhow::Result<GroundTruth> {
+    let (file, affected) =
+        if injector.uses_shop_file() { prepare_in_shop(injector)? } else { prepare_journal(injector)? };
+    let hog = injector.start(&Helper::Backup(file.clone()))?;
+    Ok(GroundTruth { root_cause: vec![Suspect::process(hog).with_path(&file)], affected })
 }
 
-/// A file beside the shop's, and those who wait for its disk, after all was well.
-fn shop_and_file(stage: &mut Stage) -> anyhow::Result<(PathBuf, Vec<Suspect>)> {
-    check_is_on_disk(&stage.shop()?.folder)?;
-    stage.all_is_well()?;
-    let shop = stage.shop()?;
+/// Waits until the fault is due and creates a file on the shop's disk. Returns the file and the
+/// processes that wait for that disk.
+fn prepare_in_shop(injector: &mut Injector) -> anyhow::Result<(PathBuf, Vec<Suspect>)> {
+    check_is_on_disk(&injector.current_shop()?.folder)?;
+    injector.wait_before_fault()?;
+    let shop = injector.current_shop()?;
     let file = shop.folder.join("backup.part");
-    stage.make_file(&file)?;
+    injector.create_file(&file)?;
     Ok((file, shop.suspects(&["database", "web"])))
 }
 
-/// A file, and who keeps a journal beside it, after all was well.
-fn journal_and_file(stage: &mut Stage) -> anyhow::Result<(PathBuf, Vec<Suspect>)> {
-    let file = stage.file("backup.part")?;
+/// Creates a file, starts a helper that writes a journal beside it, and waits until the fault is due.
+/// Returns the file and the helper.
+fn prepare_journal(injector: &mut Injector) -> anyhow::Result<(PathBuf, Vec<Suspect>)> {
+    let file = injector.create_own_file("backup.part")?;
     check_is_on_disk(&file)?;
     let journal = journal_beside(&file);
-    stage.make_file(&journal)?;
-    let victim = stage.start(&Part::Journal(journal))?;
-    stage.all_is_well()?;
-    Ok((file, vec![Suspect::process(victim)]))
+    injector.create_file(&journal)?;
+    let writer = injector.start(&Helper::Journal(journal))?;
+    injector.wait_before_fault()?;
+    Ok((file, vec![Suspect::process(writer)]))
 }
 
-/// Another name than the file's, whatever that is.
+/// A name that always differs from the file's.
 fn journal_beside(file: &Path) -> PathBuf {
     file.with_added_extension("journal")
 }
@@ -88,14 +91,14 @@ fn check_is_on_disk(file: &Path) -> anyhow::Result<()> {
     on_disk.hint("name a file on a disk: `--path FILE`")
 }
 
-fn fill_filesystem(stage: &mut Stage) -> anyhow::Result<Deed> {
-    stage.all_is_well()?;
-    let shop = stage.shop()?;
+fn fill_filesystem(injector: &mut Injector) -> anyhow::Result<GroundTruth> {
+    injector.wait_before_fault()?;
+    let shop = injector.current_shop()?;
     let file = shop.spool.join("thumbnails.cache");
-    stage.make_file(&file)?;
-    let filler = stage.start(&Part::Thumbnailer(file.clone()))?;
-    let culprits = vec![Suspect::process(filler).about(&file), Suspect::file(&shop.spool), Suspect::file(&file)];
-    Ok(Deed::of(culprits, shop.suspects(&["web"])))
+    injector.create_file(&file)?;
+    let filler = injector.start(&Helper::Thumbnailer(file.clone()))?;
+    let root_cause = vec![Suspect::process(filler).with_path(&file), Suspect::file(&shop.spool), Suspect::file(&file)];
+    Ok(GroundTruth { root_cause, affected: shop.suspects(&["web"]) })
 }
 
 #[cfg(test)]
@@ -103,7 +106,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_journal_is_never_the_file_itself() {
+    fn the_journal_never_has_the_name_of_the_file() {
         assert_eq!(journal_beside(Path::new("/data/x.journal")), Path::new("/data/x.journal.journal"));
         assert_eq!(journal_beside(Path::new("/data/backup.part")), Path::new("/data/backup.part.journal"));
     }

@@ -1,32 +1,32 @@
-//! What a fault is.
+//! The description of a fault.
 
-use super::{need::Need, safety::Takes, stage::Stage, truth::Deed};
+use super::{ground_truth::GroundTruth, injector::Injector, requirement::Requirement, safety::ResourceUse};
 
-/// What a fault is about.
+/// What kind of failure a fault causes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Family {
-    /// Who has the processors.
+    /// CPU contention.
     Cpu,
-    /// Who has the memory.
+    /// Memory exhaustion.
     Memory,
-    /// Who holds what others wait for.
+    /// Locks that are held for too long.
     Locks,
-    /// Who does nothing any more.
+    /// Processes that do not respond.
     Hung,
-    /// Who has the disk, or its space.
+    /// Disk contention or a full filesystem.
     Disk,
-    /// What is between two processes.
+    /// Network failures between two processes.
     Network,
-    /// How many there are of something, and whether they last.
+    /// Too many processes, threads or descriptors, and crashes.
     Process,
-    /// Who writes too much.
+    /// Excessive logging.
     Logs,
-    /// What must raise nothing.
+    /// Benign changes, which must not open an incident.
     Benign,
 }
 
 impl Family {
-    /// All, in the order in which they are listed.
+    /// All families, in listing order.
     pub const ALL: [Family; 9] = [
         Family::Cpu,
         Family::Memory,
@@ -39,7 +39,7 @@ impl Family {
         Family::Benign,
     ];
 
-    /// What it is called.
+    /// The family's name in listings and JSON.
     pub fn name(self) -> &'static str {
         match self {
             Family::Cpu => "cpu",
@@ -55,36 +55,36 @@ impl Family {
     }
 }
 
-/// A fault: what it does, what it takes, and how it is begun on what is there.
+/// A fault of the catalogue: its description, its limits, and the function that injects it.
 #[derive(Debug)]
 pub struct Fault {
-    /// What to call it.
+    /// Name on the command line.
     pub name: &'static str,
-    /// Its family.
+    /// Family it is listed in.
     pub family: Family,
     /// What happens, as a sentence without a full stop.
-    pub does: &'static str,
-    /// Who is to blame; empty if nobody is.
-    pub blame: &'static str,
-    /// Who suffers; empty if nobody does.
-    pub suffers: &'static str,
-    /// How far it goes at most, beside its time.
-    pub bounds: &'static str,
-    /// How it is undone.
-    pub undone: &'static str,
-    /// What it cannot do without.
-    pub needs: &'static [Need],
-    /// What it takes from its host at most.
-    pub takes: Takes,
-    /// Whether it plays with a file, which may be one of one's choice.
-    pub takes_path: bool,
-    /// Waits for as long as all is well, begins it, and says what is true.
-    pub play: fn(&mut Stage) -> anyhow::Result<Deed>,
+    pub description: &'static str,
+    /// The root cause in words; empty for a benign change.
+    pub root_cause: &'static str,
+    /// The affected nodes in words; empty for a benign change.
+    pub affected: &'static str,
+    /// Upper bounds in words, beside the duration.
+    pub limits: &'static str,
+    /// How it is undone, in words.
+    pub undo: &'static str,
+    /// What must exist on the host.
+    pub requirements: &'static [Requirement],
+    /// Upper bound of the memory and disk space that it uses.
+    pub uses: ResourceUse,
+    /// Whether `--path` can name the file that it uses.
+    pub accepts_path: bool,
+    /// Waits until the fault is due, injects it, and returns the ground truth.
+    pub inject: fn(&mut Injector) -> anyhow::Result<GroundTruth>,
 }
 
 impl Fault {
-    /// Whether it must raise nothing.
-    pub fn is_harmless(&self) -> bool {
+    /// Whether it is a benign change, which must not open an incident.
+    pub fn is_benign(&self) -> bool {
         self.family == Family::Benign
     }
 }

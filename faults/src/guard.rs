@@ -1,9 +1,10 @@
-//! The process that takes a fault back when the one that started it is gone, however that came.
+//! The guard: a process that undoes a fault when the injecting process exits for any reason.
 //!
-//! Each step is told to it over a pipe before the change is made. Parts of the fault, and tools that make a change, hold that pipe too: it
-//! ends when the last of them is gone, and only then are the steps taken, so that nobody makes or fills again what was
-//! removed. It answers to no interrupt from the keyboard and outlasts the login session, and is not shown to the detective, for it
-//! is nobody's trouble.
+//! The guard reads each undo step from a pipe before the change is made. Helpers, and tools that make
+//! a change, hold that pipe too. It ends when the last of them is gone, and only then does the guard
+//! execute the steps: so no process can repeat a change that was undone. The guard ignores Ctrl-C and
+//! the end of the login session, and the producer does not report it, because it is no part of the
+//! fault.
 
 use std::{
     io::{self, BufRead, BufReader, ErrorKind, PipeWriter, Write},
@@ -27,181 +28,185 @@ use service::Hint;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::{
-    part::pause,
+    helper::pause,
+    process_identity::ProcessIdentity,
     shop::Shop,
-    undo::{Undo, take_all},
-    who::Who,
+    undo::{UndoStep, apply_all},
 };
 
-/// What it says once it is ready; anything else is why it is not.
+/// The line that the guard prints when it is ready. Any other line is an error.
 const READY: &str = "ready";
 
-/// What it is told.
+/// A line that the guard reads.
 #[derive(Debug, Serialize, Deserialize)]
-enum Told {
-    /// A change is about to be made; this takes it back.
-    Step(Undo),
-    /// The change of the last step was not made, and what is there is another's.
-    Forget,
-    /// The one who started this is killed if it is not over in so many seconds: it may stand still, and the fault goes on.
-    Within(Who, u64),
+enum Message {
+    /// A change is about to be made; this step undoes it.
+    Add(UndoStep),
+    /// The change of the last step was not made, so the step must not be executed.
+    RemoveLast,
+    /// Kill the injecting process if the fault is not over after this many seconds.
+    Deadline(ProcessIdentity, u64),
 }
 
-/// Plays the guard to the end of the pipe on standard input. Must be called within a tokio runtime.
+/// Runs the guard until the pipe on standard input ends. Must be called within a tokio runtime.
 ///
 /// # Errors
-/// If something is left.
+/// If a change cannot be undone.
 pub fn run() -> anyhow::Result<()> {
-    outlast([SignalKind::hangup(), SignalKind::interrupt(), SignalKind::terminate()])?;
-    std::fs::write("/proc/self/comm", "detective").context("cannot take the name of the program")?;
+    ignore_signals([SignalKind::hangup(), SignalKind::interrupt(), SignalKind::terminate()])?;
+    // The name of the program that started it: the producer hides the detective's own processes.
+    std::fs::write("/proc/self/comm", "detective").context("cannot set the process name of the guard")?;
     let mut out = io::stdout();
-    let only = match only() {
-        Ok(only) => only,
+    let locks = match lock() {
+        Ok(locks) => locks,
         Err(error) => return Ok(writeln!(out, "{error:#}")?),
     };
-    // Should nobody hear it, the pipe ends at once.
+    // If no process reads this, the pipe on standard input has ended too.
     let _ = writeln!(out, "{READY}");
     let mut steps = Vec::new();
     for line in io::stdin().lock().lines() {
-        // Half a line was never followed by its change.
+        // The change that belongs to an incomplete line was never made.
         match line.ok().and_then(|line| serde_json::from_str(&line).ok()) {
-            Some(Told::Step(step)) => steps.push(step),
-            Some(Told::Forget) => drop(steps.pop()),
-            Some(Told::Within(starter, seconds)) => end_within(starter, Duration::from_secs(seconds)),
+            Some(Message::Add(step)) => steps.push(step),
+            Some(Message::RemoveLast) => drop(steps.pop()),
+            Some(Message::Deadline(process, seconds)) => kill_after(process, Duration::from_secs(seconds)),
             None => break,
         }
     }
-    let taken = take_all(&steps);
-    drop(only);
-    taken
+    let undone = apply_all(&steps);
+    drop(locks);
+    undone
 }
 
-/// Has signals end this process no more. The end of a login session sends them to all at once, and the pipe ends soon after.
-fn outlast(signals: impl IntoIterator<Item = SignalKind>) -> anyhow::Result<()> {
-    // What is taken over once stays so, whether anybody waits for it or not.
-    let taken_over = signals.into_iter().try_for_each(|kind| signal(kind).map(drop));
-    taken_over.context("cannot take over the signals that would end the guard")
+/// Keeps signals from ending this process. At the end of a login session all its processes get one,
+/// and the pipe ends soon after.
+fn ignore_signals(signals: impl IntoIterator<Item = SignalKind>) -> anyhow::Result<()> {
+    // A tokio handler stays installed after its stream is dropped.
+    let installed = signals.into_iter().try_for_each(|kind| signal(kind).map(drop));
+    installed.context("cannot handle the signals that would end the guard")
 }
 
-/// Parts end with the one who started them, and then the pipe does.
-fn end_within(starter: Who, time: Duration) {
+/// Kills the injecting process after a while. Its helpers die with it, and so the pipe ends.
+fn kill_after(process: ProcessIdentity, time: Duration) {
     std::thread::spawn(move || {
         pause(time);
-        let _ = starter.signal(Signal::KILL);
+        let _ = process.signal(Signal::KILL);
     });
 }
 
-/// Makes this the only fault: of all that have the same temporary folder or the same shop, whoever starts them.
-fn only() -> anyhow::Result<Vec<UnixListener>> {
-    let mut held = vec![hold("folder", &std::env::temp_dir())?];
+/// Ensures that this is the only fault, among all users, with the same temporary folder or shop.
+fn lock() -> anyhow::Result<Vec<UnixListener>> {
+    let mut locks = vec![lock_folder("folder", &std::env::temp_dir())?];
     if let Some(shop) = Shop::find()? {
-        held.push(hold("shop", &shop.folder)?);
+        locks.push(lock_folder("shop", &shop.folder)?);
     }
-    Ok(held)
+    Ok(locks)
 }
 
-/// Holds what one fault at a time may have.
-fn hold(what: &str, folder: &Path) -> anyhow::Result<UnixListener> {
-    let about = folder.metadata().with_context(|| format!("cannot look at the folder `{}`", folder.display()))?;
-    // A name without a file: the kernel forgets it with the process.
-    let name = format!("detective-fault-{what}-{}-{}", about.dev(), about.ino());
+/// Takes a lock that belongs to a folder. The kernel releases it when the process exits.
+fn lock_folder(what: &str, folder: &Path) -> anyhow::Result<UnixListener> {
+    let metadata = folder.metadata().with_context(|| format!("cannot access the folder `{}`", folder.display()))?;
+    // An abstract socket has no file that could be left behind.
+    let name = format!("detective-fault-{what}-{}-{}", metadata.dev(), metadata.ino());
     let listener = SocketAddr::from_abstract_name(name).and_then(|name| UnixListener::bind_addr(&name));
     listener.map_err(|error| match error.kind() {
-        ErrorKind::AddrInUse => anyhow::anyhow!("another fault goes on, or is being undone"),
-        _ => anyhow::Error::new(error).context("cannot tell whether another fault goes on"),
+        ErrorKind::AddrInUse => anyhow::anyhow!("another fault is running, or is being undone"),
+        _ => anyhow::Error::new(error).context("cannot check whether another fault is running"),
     })
 }
 
-/// The guard, as the process that started it knows it.
+/// A handle of the guard process.
 pub struct Guard {
     process: Child,
     pipe: Option<PipeWriter>,
-    steps: Vec<Undo>,
+    steps: Vec<UndoStep>,
 }
 
 impl Guard {
-    /// Starts it for a fault that is over within a time, and gives what else is heard of it: its end.
+    /// Starts the guard of a fault that must end within `time`. Also returns its output, which ends
+    /// when the guard exits.
     ///
     /// # Errors
-    /// If that is not possible, or another fault goes on.
+    /// If it cannot be started, or another fault is running.
     pub fn start(time: Duration) -> anyhow::Result<(Guard, BufReader<ChildStdout>)> {
-        let (reader, pipe) = io::pipe().context("cannot make a pipe")?;
-        // By this name the same program is meant even if the file was replaced since. The group of its own keeps an interrupt
-        // from the keyboard away.
+        let (reader, pipe) = io::pipe().context("cannot create a pipe")?;
+        // This path refers to the running program even if its file was replaced meanwhile. A process
+        // group of its own keeps Ctrl-C away.
         let mut command = Command::new("/proc/self/exe");
         let command = command.arg("guard").process_group(0).stdin(reader).stdout(Stdio::piped());
         let mut process = command.spawn().context("cannot start the guard of the fault")?;
         let mut line = String::new();
-        let mut heard = BufReader::new(process.stdout.take().context("the guard has no standard output")?);
-        heard.read_line(&mut line).context("the guard of the fault cannot be heard")?;
+        let mut output = BufReader::new(process.stdout.take().context("the guard has no standard output")?);
+        output.read_line(&mut line).context("cannot read from the guard of the fault")?;
         let mut guard = Guard { process, pipe: Some(pipe), steps: Vec::new() };
         match line.trim_end() {
             READY => {
-                guard.send(&Told::Within(Who::of(std::process::id())?, time.as_secs()))?;
-                Ok((guard, heard))
+                guard.send(&Message::Deadline(ProcessIdentity::read(std::process::id())?, time.as_secs()))?;
+                Ok((guard, output))
             }
-            "" => Err(anyhow::anyhow!("the guard of the fault ended before it was ready")),
-            why => Err(anyhow::anyhow!("{why}"))
-                .hint("one fault at a time: wait, or end it with Ctrl-C where it was started"),
+            "" => Err(anyhow::anyhow!("the guard of the fault exited before it was ready")),
+            error => Err(anyhow::anyhow!("{error}"))
+                .hint("run one fault at a time: wait, or end the other one with Ctrl-C where it was started"),
         }
     }
 
-    /// Tells a step. Only then may its change be made.
+    /// Adds an undo step. Make the change only after this returns.
     ///
     /// # Errors
     /// If the guard is gone.
-    pub fn tell(&mut self, step: Undo) -> anyhow::Result<()> {
-        self.send(&Told::Step(step.clone()))?;
+    pub fn add(&mut self, step: UndoStep) -> anyhow::Result<()> {
+        self.send(&Message::Add(step.clone()))?;
         self.steps.push(step);
         Ok(())
     }
 
-    /// Takes the last step back: its change was not made.
+    /// Removes the last step, because its change was not made.
     ///
     /// # Errors
     /// If the guard is gone.
-    pub fn forget(&mut self) -> anyhow::Result<()> {
+    pub fn remove_last(&mut self) -> anyhow::Result<()> {
         self.steps.pop();
-        self.send(&Told::Forget)
+        self.send(&Message::RemoveLast)
     }
 
-    fn send(&mut self, told: &Told) -> anyhow::Result<()> {
-        let mut line = serde_json::to_vec(told)?;
+    fn send(&mut self, message: &Message) -> anyhow::Result<()> {
+        let mut line = serde_json::to_vec(message)?;
         line.push(b'\n');
         let pipe = self.pipe.as_mut().context("the fault is being undone")?;
         pipe.write_all(&line).context("the guard of the fault is gone")
     }
 
-    /// An end of its pipe: as long as somebody has one, it waits.
+    /// A copy of the pipe's writing end. The guard executes no step while any process has one.
     ///
     /// # Errors
     /// If there are too many open files.
-    pub fn held(&self) -> anyhow::Result<Stdio> {
+    pub fn hold_pipe(&self) -> anyhow::Result<Stdio> {
         let pipe = self.pipe.as_ref().context("the fault is being undone")?;
-        Ok(pipe.try_clone().context("cannot hold the guard's pipe")?.into())
+        Ok(pipe.try_clone().context("cannot duplicate the guard's pipe")?.into())
     }
 
-    /// Its process id.
+    /// Process id of the guard.
     pub fn pid(&self) -> u32 {
         self.process.id()
     }
-    /// Has the steps taken. Should it have been killed, this process is the one that knows them, and takes them.
+
+    /// Waits until the guard has executed all steps. If it was killed, this process executes them.
     ///
     /// # Errors
-    /// If something is left.
+    /// If a change cannot be undone.
     pub fn undo(&mut self) -> anyhow::Result<()> {
         if self.pipe.take().is_none() {
             return Ok(());
         }
         let undone = self.process.wait().is_ok_and(|status| status.success());
-        if undone { Ok(()) } else { take_all(&self.steps) }
+        if undone { Ok(()) } else { apply_all(&self.steps) }
     }
 }
 
 impl Drop for Guard {
     fn drop(&mut self) {
         if let Err(error) = self.undo() {
-            tracing::error!(error = format!("{error:#}"), "the fault is not undone");
+            tracing::error!(error = format!("{error:#}"), "fault not undone");
         }
     }
 }
@@ -213,29 +218,29 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_signal_that_was_taken_over_ends_nobody() {
-        outlast([SignalKind::user_defined1()]).unwrap();
-        // It would end this test.
-        Who::of(std::process::id()).unwrap().signal(Signal::USR1).unwrap();
+    async fn an_ignored_signal_does_not_end_the_process() {
+        ignore_signals([SignalKind::user_defined1()]).unwrap();
+        // Otherwise this would end the test.
+        ProcessIdentity::read(std::process::id()).unwrap().signal(Signal::USR1).unwrap();
     }
 
     #[test]
-    fn a_shop_and_a_folder_have_one_fault_each() {
+    fn a_folder_and_a_shop_have_one_fault_each() {
         let folder = tempfile::tempdir().unwrap();
-        let held = hold("shop", folder.path()).unwrap();
-        let another = hold("shop", folder.path()).unwrap_err().to_string();
-        assert_eq!(another, "another fault goes on, or is being undone");
-        hold("folder", folder.path()).unwrap();
-        drop(held);
-        hold("shop", folder.path()).unwrap();
+        let lock = lock_folder("shop", folder.path()).unwrap();
+        let error = lock_folder("shop", folder.path()).unwrap_err().to_string();
+        assert_eq!(error, "another fault is running, or is being undone");
+        lock_folder("folder", folder.path()).unwrap();
+        drop(lock);
+        lock_folder("shop", folder.path()).unwrap();
     }
 
     #[test]
-    fn who_stands_still_beyond_the_time_is_killed() {
-        let mut starter = Command::new("sleep").arg("600").spawn().unwrap();
-        let who = Who::of(starter.id()).unwrap();
-        who.signal(Signal::STOP).unwrap();
-        end_within(who, Duration::from_millis(50));
-        assert_eq!(starter.wait().unwrap().signal(), Some(Signal::KILL.as_raw()));
+    fn a_stopped_process_is_killed_at_the_deadline() {
+        let mut child = Command::new("sleep").arg("600").spawn().unwrap();
+        let process = ProcessIdentity::read(child.id()).unwrap();
+        process.signal(Signal::STOP).unwrap();
+        kill_after(process, Duration::from_millis(50));
+        assert_eq!(child.wait().unwrap().signal(), Some(Signal::KILL.as_raw()));
     }
 }

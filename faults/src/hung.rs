@@ -1,12 +1,12 @@
-//! Who does nothing any more.
+//! Faults of processes that do not respond.
 
 use super::{
     fault::{Family, Fault},
-    need::Need,
-    safety::Takes,
-    stage::Stage,
-    truth::{Deed, Suspect},
-    who::{self, Who},
+    ground_truth::{GroundTruth, Suspect},
+    injector::Injector,
+    process_identity::{self, ProcessIdentity},
+    requirement::Requirement,
+    safety::ResourceUse,
 };
 
 /// The faults of this family.
@@ -14,74 +14,76 @@ pub const FAULTS: [Fault; 4] = [
     Fault {
         name: "stopped-worker",
         family: Family::Hung,
-        does: "a web worker is stopped, as by SIGSTOP or a debugger",
-        blame: "the web worker, or its endpoint",
-        suffers: "the front, whose requests it does not answer",
-        bounds: "one process",
-        undone: "it goes on",
-        needs: &[Need::Shop],
-        takes: Takes { memory: 0, disk: 0 },
-        takes_path: false,
-        play: |stage| stop(stage, "web", &["front"]),
+        description: "a web worker is stopped, as by SIGSTOP or a debugger",
+        root_cause: "the web worker, or its endpoint",
+        affected: "the front, which gets no responses",
+        limits: "one process",
+        undo: "the process is continued",
+        requirements: &[Requirement::Shop],
+        uses: ResourceUse { memory_mb: 0, disk_mb: 0 },
+        accepts_path: false,
+        inject: |injector| stop(injector, "web", &["front"]),
     },
     Fault {
         name: "stopped-database",
         family: Family::Hung,
-        does: "all processes of the database are stopped",
-        blame: "the database: any of its processes, or its endpoint",
-        suffers: "the web workers and the queue worker, which wait for answers",
-        bounds: "the processes of one PostgreSQL",
-        undone: "they go on",
-        needs: &[Need::Shop],
-        takes: Takes { memory: 0, disk: 0 },
-        takes_path: false,
-        play: stop_database,
+        description: "all processes of the database are stopped",
+        root_cause: "the database: any of its processes, or its endpoint",
+        affected: "the web workers and the queue worker, which wait for responses",
+        limits: "the processes of one PostgreSQL",
+        undo: "the processes are continued",
+        requirements: &[Requirement::Shop],
+        uses: ResourceUse { memory_mb: 0, disk_mb: 0 },
+        accepts_path: false,
+        inject: stop_database,
     },
     Fault {
         name: "stopped-cache",
         family: Family::Hung,
-        does: "the cache is stopped",
-        blame: "the cache, or its endpoint",
-        suffers: "the web workers and the queue worker, which wait for answers",
-        bounds: "one process",
-        undone: "it goes on",
-        needs: &[Need::Shop],
-        takes: Takes { memory: 0, disk: 0 },
-        takes_path: false,
-        play: |stage| stop(stage, "cache", &["web", "queue"]),
+        description: "the cache is stopped",
+        root_cause: "the cache, or its endpoint",
+        affected: "the web workers and the queue worker, which wait for responses",
+        limits: "one process",
+        undo: "the process is continued",
+        requirements: &[Requirement::Shop],
+        uses: ResourceUse { memory_mb: 0, disk_mb: 0 },
+        accepts_path: false,
+        inject: |injector| stop(injector, "cache", &["web", "queue"]),
     },
     Fault {
         name: "stuck-thread",
         family: Family::Hung,
-        does: "a thread of a web worker keeps the lock that each request needs",
-        blame: "the web worker, or its endpoint",
-        suffers: "the front, whose requests it does not answer",
-        bounds: "one thread",
-        undone: "the worker sees that nobody orders it any more",
-        needs: &[Need::Shop],
-        takes: Takes { memory: 0, disk: 0 },
-        takes_path: false,
-        play: |stage| stage.bug_of_web("stuck"),
+        description: "a thread of a web worker holds the lock that each request needs",
+        root_cause: "the web worker, or its endpoint",
+        affected: "the front, which gets no responses",
+        limits: "one thread",
+        undo: "the worker ends the bug when the control connection closes",
+        requirements: &[Requirement::Shop],
+        uses: ResourceUse { memory_mb: 0, disk_mb: 0 },
+        accepts_path: false,
+        inject: |injector| injector.inject_web_bug("stuck"),
     },
 ];
 
-/// Has a part of this role stand still, for which those of the others wait.
-fn stop(stage: &mut Stage, role: &str, waiting: &[&str]) -> anyhow::Result<Deed> {
-    stage.all_is_well()?;
-    let shop = stage.shop()?;
-    let part = shop.one(role)?;
-    stage.stop(part.pid)?;
-    Ok(Deed::of(Suspect::part_and_endpoint(part), shop.suspects(waiting)))
+/// Stops a component with this role, for which the components with the affected roles wait.
+fn stop(injector: &mut Injector, role: &str, affected_roles: &[&str]) -> anyhow::Result<GroundTruth> {
+    injector.wait_before_fault()?;
+    let shop = injector.current_shop()?;
+    let component = shop.pick(role)?;
+    injector.stop_process(component.pid)?;
+    let root_cause = Suspect::component_and_endpoint(component);
+    Ok(GroundTruth { root_cause, affected: shop.suspects(affected_roles) })
 }
 
-fn stop_database(stage: &mut Stage) -> anyhow::Result<Deed> {
-    // First the one that starts the others: then there will be no more.
-    let mut deed = stop(stage, "database", &["web", "queue"])?;
-    for pid in deed.root_cause.first().and_then(|first| first.pid).map(who::children).unwrap_or_default() {
-        // One that was about to end has ended.
-        if stage.stop(pid).is_ok() && Who::of(pid).is_ok_and(Who::is_alive) {
-            deed.root_cause.push(Suspect::process(pid));
+fn stop_database(injector: &mut Injector) -> anyhow::Result<GroundTruth> {
+    // Stop the parent first, so that it starts no more processes.
+    let mut truth = stop(injector, "database", &["web", "queue"])?;
+    let parent = truth.root_cause.first().and_then(|first| first.pid);
+    for pid in parent.map(process_identity::children).unwrap_or_default() {
+        // A process that was about to exit is gone.
+        if injector.stop_process(pid).is_ok() && ProcessIdentity::read(pid).is_ok_and(ProcessIdentity::is_alive) {
+            truth.root_cause.push(Suspect::process(pid));
         }
     }
-    Ok(deed)
+    Ok(truth)
 }

@@ -1,47 +1,50 @@
-//! Trouble made on purpose, to see the detective at work and to judge it by what is known to be true.
+//! Injects faults on purpose, to see Local Detective at work and to evaluate it against ground truth.
 //!
-//! **Promises:** a fault is bounded in time and size, and says what is true the moment it begins. It is undone when it is over,
-//! when it is interrupted, and when any one of its processes is killed: the [`guard`], which outlives the process that
-//! started the fault, is told how to take back each change before it is made. Should the guard itself be killed, the process
-//! that started it takes them back.
+//! **Promises:** a fault is bounded in time and resources, and its ground truth is known when it
+//! begins. It is undone when it ends, when it is interrupted, and when any one of its processes is
+//! killed: the [`guard`] outlives the process that injects the fault, and receives the undo step of
+//! each change before the change is made. If the guard itself is killed, the injecting process
+//! executes the steps.
 //!
-//! **Never:** it touches nothing but what it made itself and the parts of the shop, which is there to be broken. It prints nothing.
+//! **Never:** it touches nothing but what it created itself and the components of the demo workload,
+//! the shop. It prints nothing.
 //!
-//! A fault's processes are the program that links this crate, started again: it must run [`play::play`] on `fault part --parent PID
-//! JSON` and [`guard::run`] on `guard`.
+//! A fault's processes are the program that links this crate, started again: the program must run
+//! [`helper_main::run`] on `fault helper --parent PID JSON` and [`guard::run`] on `guard`.
 //!
-//! - [`catalogue`]: all faults that there are, each a [`fault`]: [`cpu`], [`memory`], [`locks`], [`hung`], [`disk`], [`network`],
-//!   [`process`], [`logs`], [`benign`]
-//! - [`inject`]: a fault from its beginning to its end
-//! - [`stage`]: what a fault is played on; [`part`]: who plays in it, each a process of its own; [`play`]: what that process does
-//! - [`guard`], [`undo`]: how it is taken back
-//! - [`need`], [`safety`]: whether it can be started here, and whether it may be
-//! - [`shop`], [`group`], [`who`]: the shop, control groups and processes as they are
-//! - [`truth`], [`shown`]: what is told of it
+//! - [`catalogue`]: all faults, each a [`fault::Fault`] of a family: [`cpu`], [`memory`], [`locks`],
+//!   [`hung`], [`disk`], [`network`], [`process`], [`logs`], [`benign`]
+//! - [`injection`]: one fault from start to end
+//! - [`injector`]: what a fault starts and changes; [`helper`]: the processes that take part in it;
+//!   [`helper_main`]: their main function
+//! - [`guard`], [`undo`]: how a fault is undone
+//! - [`requirement`], [`safety`]: whether a fault can be injected here, and whether it may be
+//! - [`shop`], [`cgroup`], [`process_identity`]: the current shop, control groups and processes
+//! - [`ground_truth`], [`listing`]: what is reported of a fault
 
 pub mod benign;
 pub mod catalogue;
+pub mod cgroup;
 pub mod cpu;
 pub mod disk;
 pub mod fault;
-pub mod group;
+pub mod ground_truth;
 pub mod guard;
+pub mod helper;
+pub mod helper_main;
 pub mod hung;
-pub mod inject;
+pub mod injection;
+pub mod injector;
+pub mod listing;
 pub mod locks;
 pub mod logs;
 pub mod memory;
-pub mod need;
 pub mod network;
-pub mod part;
-pub mod play;
 pub mod process;
+pub mod process_identity;
+pub mod requirement;
 pub mod safety;
 pub mod shop;
-pub mod shown;
-pub mod stage;
-pub mod truth;
 pub mod undo;
-pub mod who;
 
-pub use inject::{Injection, Progress, inject};
+pub use injection::{Injection, Progress, inject};

@@ -1,4 +1,4 @@
-//! Who holds what others wait for.
+//! Faults of locks that are held for too long.
 
 use std::{path::PathBuf, process::Stdio};
 
@@ -6,148 +6,160 @@ use anyhow::Context;
 
 use super::{
     fault::{Family, Fault},
-    need::Need,
-    part::Part,
-    safety::Takes,
-    stage::Stage,
-    truth::{Deed, Suspect},
+    ground_truth::{GroundTruth, Suspect},
+    helper::Helper,
+    injector::Injector,
+    requirement::Requirement,
+    safety::ResourceUse,
 };
 
 mod holders;
 
-pub use holders::{bill, keep, leave_behind, reconcile, serve_on, write_lines};
+pub use holders::{append_lines, hold_flock, hold_posix_lock, lock_and_fork, run_orphan, write_ledger};
 
 /// The faults of this family.
 pub const FAULTS: [Fault; 5] = [
     Fault {
         name: "flock",
         family: Family::Locks,
-        does: "a foreign process keeps the lock of a log file that others append to",
-        blame: "the `log-rotator`",
-        suffers: "the shop's web workers; without the shop or with `--path`, writers of the fault's own",
-        bounds: "one lock",
-        undone: "its process ends; a file of its own is removed",
-        needs: &[],
-        takes: Takes { memory: 16, disk: 16 },
-        takes_path: true,
-        play: flock,
+        description: "an unrelated process holds the flock on a log file to which others append",
+        root_cause: "the `log-rotator`",
+        affected: "the shop's web workers; without the shop or with `--path`, helpers `log-writer`",
+        limits: "one lock",
+        undo: "the processes are killed; a file that the fault created is removed",
+        requirements: &[],
+        uses: ResourceUse { memory_mb: 16, disk_mb: 16 },
+        accepts_path: true,
+        inject: flock,
     },
     Fault {
         name: "forked-holder",
         family: Family::Locks,
-        does: "a foreign process locks a log file, leaves the lock to its child and ends",
-        blame: "the child, an `app-server`",
-        suffers: "the shop's web workers; without the shop or with `--path`, writers of the fault's own",
-        bounds: "one lock",
-        undone: "the child sees that nobody hears it any more; a file of its own is removed",
-        needs: &[],
-        takes: Takes { memory: 16, disk: 16 },
-        takes_path: true,
-        play: forked_holder,
+        description: "an unrelated process locks a log file, passes the lock to its child and exits",
+        root_cause: "the child, an `app-server`",
+        affected: "the shop's web workers; without the shop or with `--path`, helpers `log-writer`",
+        limits: "one lock",
+        undo: "the child exits when the injecting process does; a file that the fault created is removed",
+        requirements: &[],
+        uses: ResourceUse { memory_mb: 16, disk_mb: 16 },
+        accepts_path: true,
+        inject: forked_holder,
     },
     Fault {
         name: "posix-lock",
         family: Family::Locks,
-        does: "a process keeps the POSIX lock of a ledger that others write to",
-        blame: "the shop's queue worker; without the shop or with `--path`, a `reconciler`",
-        suffers: "the shop's biller and web workers; else billers of the fault's own",
-        bounds: "one lock",
-        undone: "the worker sees that nobody orders it any more; processes and a file of the fault's own are removed",
-        needs: &[],
-        takes: Takes { memory: 16, disk: 16 },
-        takes_path: true,
-        play: posix_lock,
+        description: "a process holds the POSIX lock on a ledger to which others write",
+        root_cause: "the shop's queue worker; without the shop or with `--path`, a `reconciler`",
+        affected: "the shop's biller and web workers; without the shop or with `--path`, helpers `biller`",
+        limits: "one lock",
+        undo: "the worker ends the bug when the control connection closes; helpers are killed, and a file that \
+               the fault created is removed",
+        requirements: &[],
+        uses: ResourceUse { memory_mb: 16, disk_mb: 16 },
+        accepts_path: true,
+        inject: posix_lock,
     },
     Fault {
         name: "row-lock",
         family: Family::Locks,
-        does: "a client keeps a transaction open that has locked the rows of the stock",
-        blame: "the client, a `psql`, or the database's process for it",
-        suffers: "the web workers whose orders change the stock",
-        bounds: "one transaction, which changes nothing",
-        undone: "the client ends, and the database rolls back",
-        needs: &[Need::Shop, Need::Tool("psql")],
-        takes: Takes { memory: 16, disk: 0 },
-        takes_path: false,
-        play: |stage| {
-            idle_in_transaction(stage, |table| format!("DO $$ BEGIN PERFORM 1 FROM {table} FOR UPDATE; END $$"))
+        description: "a database client is idle in a transaction that has locked all rows of the stock",
+        root_cause: "the client, a `psql`, or the database's process that serves it",
+        affected: "the web workers whose orders update the stock",
+        limits: "one transaction that changes nothing",
+        undo: "the client is killed, and the database rolls back",
+        requirements: &[Requirement::Shop, Requirement::Tool("psql")],
+        uses: ResourceUse { memory_mb: 16, disk_mb: 0 },
+        accepts_path: false,
+        inject: |injector| {
+            idle_in_transaction(injector, |table| format!("DO $$ BEGIN PERFORM 1 FROM {table} FOR UPDATE; END $$"))
         },
     },
     Fault {
         name: "table-lock",
         family: Family::Locks,
-        does: "a client keeps a transaction open that has locked the table of the stock",
-        blame: "the client, a `psql`, or the database's process for it",
-        suffers: "the web workers, none of which can even read the stock",
-        bounds: "one transaction, which changes nothing",
-        undone: "the client ends, and the database rolls back",
-        needs: &[Need::Shop, Need::Tool("psql")],
-        takes: Takes { memory: 16, disk: 0 },
-        takes_path: false,
-        play: |stage| idle_in_transaction(stage, |table| format!("LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")),
+        description: "a database client is idle in a transaction that has locked the table of the stock",
+        root_cause: "the client, a `psql`, or the database's process that serves it",
+        affected: "the web workers, which cannot even read the stock",
+        limits: "one transaction that changes nothing",
+        undo: "the client is killed, and the database rolls back",
+        requirements: &[Requirement::Shop, Requirement::Tool("psql")],
+        uses: ResourceUse { memory_mb: 16, disk_mb: 0 },
+        accepts_path: false,
+        inject: |injector| {
+            idle_in_transaction(injector, |table| format!("LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE"))
+        },
     },
 ];
 
-const OWN_VICTIMS: usize = 3;
+/// Helpers that are affected if no shop runs.
+const WRITERS: usize = 3;
 
-/// The log whose lock is to be held, and those who append to it, after all was well.
-fn log(stage: &mut Stage) -> anyhow::Result<(PathBuf, Vec<Suspect>)> {
-    if !stage.plays_in_shop() {
-        return own_scene(stage, "app.log", Part::LogWriter);
+/// Waits until the fault is due. Returns the log to lock and the processes that append to it.
+fn prepare_log(injector: &mut Injector) -> anyhow::Result<(PathBuf, Vec<Suspect>)> {
+    if !injector.uses_shop_file() {
+        return prepare_own_file(injector, "app.log", Helper::LogWriter);
     }
-    stage.all_is_well()?;
-    let shop = stage.shop()?;
+    injector.wait_before_fault()?;
+    let shop = injector.current_shop()?;
     let writers = shop.suspects(&["web"]);
     Ok((shop.audit_log, writers))
 }
 
-/// A file of the fault's own, and those who write to it, after all was well.
-fn own_scene(stage: &mut Stage, named: &str, writer: fn(PathBuf) -> Part) -> anyhow::Result<(PathBuf, Vec<Suspect>)> {
-    let file = stage.file(named)?;
-    let writers = (0..OWN_VICTIMS).map(|_| Ok(Suspect::process(stage.start(&writer(file.clone()))?)));
+/// Creates a file, starts helpers that write to it, and waits until the fault is due. Returns the file
+/// and the helpers.
+fn prepare_own_file(
+    injector: &mut Injector,
+    name: &str,
+    writer: fn(PathBuf) -> Helper,
+) -> anyhow::Result<(PathBuf, Vec<Suspect>)> {
+    let file = injector.create_own_file(name)?;
+    let writers = (0..WRITERS).map(|_| Ok(Suspect::process(injector.start(&writer(file.clone()))?)));
     let writers = writers.collect::<anyhow::Result<_>>()?;
-    stage.all_is_well()?;
+    injector.wait_before_fault()?;
     Ok((file, writers))
 }
 
-fn flock(stage: &mut Stage) -> anyhow::Result<Deed> {
-    let (log, writers) = log(stage)?;
-    let rotator = stage.start(&Part::LogRotator(log.clone()))?;
-    Ok(Deed::of(vec![Suspect::process(rotator).about(&log)], writers))
+fn flock(injector: &mut Injector) -> anyhow::Result<GroundTruth> {
+    let (log, affected) = prepare_log(injector)?;
+    let rotator = injector.start(&Helper::LogRotator(log.clone()))?;
+    Ok(GroundTruth { root_cause: vec![Suspect::process(rotator).with_path(&log)], affected })
 }
 
-fn forked_holder(stage: &mut Stage) -> anyhow::Result<Deed> {
-    let (log, writers) = log(stage)?;
-    let child = stage.start_heir(&Part::Deployer(log.clone()))?;
-    Ok(Deed::of(vec![Suspect::process(child).about(&log)], writers))
+fn forked_holder(injector: &mut Injector) -> anyhow::Result<GroundTruth> {
+    let (log, affected) = prepare_log(injector)?;
+    let child = injector.start_orphan(&Helper::Deployer(log.clone()))?;
+    Ok(GroundTruth { root_cause: vec![Suspect::process(child).with_path(&log)], affected })
 }
 
-fn posix_lock(stage: &mut Stage) -> anyhow::Result<Deed> {
-    if stage.plays_in_shop() {
-        stage.all_is_well()?;
-        let shop = stage.shop()?;
-        let worker = shop.one("queue")?;
-        stage.order(worker, "ledger")?;
-        let culprit = Suspect::part(worker).about(&shop.ledger);
-        return Ok(Deed::of(vec![culprit], shop.suspects(&["biller", "web"])));
+fn posix_lock(injector: &mut Injector) -> anyhow::Result<GroundTruth> {
+    if injector.uses_shop_file() {
+        injector.wait_before_fault()?;
+        let shop = injector.current_shop()?;
+        let worker = shop.pick("queue")?;
+        injector.start_bug(worker, "ledger")?;
+        let root_cause = vec![Suspect::component(worker).with_path(&shop.ledger)];
+        return Ok(GroundTruth { root_cause, affected: shop.suspects(&["biller", "web"]) });
     }
-    let (ledger, billers) = own_scene(stage, "ledger.dat", Part::Biller)?;
-    let reconciler = stage.start(&Part::Reconciler(ledger.clone()))?;
-    Ok(Deed::of(vec![Suspect::process(reconciler).about(&ledger)], billers))
+    let (ledger, affected) = prepare_own_file(injector, "ledger.dat", Helper::Biller)?;
+    let reconciler = injector.start(&Helper::Reconciler(ledger.clone()))?;
+    Ok(GroundTruth { root_cause: vec![Suspect::process(reconciler).with_path(&ledger)], affected })
 }
 
-/// A person at the database's prompt, who was called away.
-fn idle_in_transaction(stage: &mut Stage, statement: fn(&str) -> String) -> anyhow::Result<Deed> {
-    stage.all_is_well()?;
-    let shop = stage.shop()?;
+/// Executes a statement in a transaction and leaves it open, as a person at a `psql` prompt might.
+fn idle_in_transaction(injector: &mut Injector, statement: fn(&str) -> String) -> anyhow::Result<GroundTruth> {
+    injector.wait_before_fault()?;
+    let shop = injector.current_shop()?;
     let database = &shop.database;
-    let (host, port) = database.endpoint.rsplit_once(':').context("the database has no port")?;
+    let (host, port) = database.endpoint.rsplit_once(':').context("the database's endpoint has no port")?;
     let words = ["psql", "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-h", host, "-p", port];
     let words = words.into_iter().chain(["-U", &database.user, "-d", &database.name]);
-    let client = stage.start_with(&Part::Program(words.map(str::to_owned).collect()), Stdio::piped())?;
-    stage.tell(client, &format!("BEGIN;\n{};\nSELECT pg_backend_pid();\n", statement(&database.table)))?;
-    let backend = stage.hear(client)?;
+    let psql = Helper::Program(words.map(str::to_owned).collect());
+    let client = injector.start_with_stdin(&psql, Stdio::piped())?;
+    let statement = statement(&database.table);
+    injector.write_stdin(client, &format!("BEGIN;\n{statement};\nSELECT pg_backend_pid();\n"))?;
+    let backend = injector.read_line(client)?;
     let backend =
         backend.parse().with_context(|| format!("expected a process id of the database, found `{backend}`"))?;
-    Ok(Deed::of(vec![Suspect::process(client), Suspect::process(backend)], shop.suspects(&["web"])))
+    let root_cause = vec![Suspect::process(client), Suspect::process(backend)];
+    Ok(GroundTruth { root_cause, affected: shop.suspects(&["web"]) })
 }

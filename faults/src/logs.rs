@@ -1,22 +1,22 @@
-//! Who writes too much.
+//! Faults of excessive logging.
 
 use super::{
     fault::{Family, Fault},
-    need::Need,
-    safety::Takes,
+    requirement::Requirement,
+    safety::ResourceUse,
 };
 
 /// The faults of this family.
 pub const FAULTS: [Fault; 1] = [Fault {
     name: "log-flood",
     family: Family::Logs,
-    does: "a web worker writes debug lines by the megabyte, under the lock that each request needs",
-    blame: "the web worker, or its endpoint",
-    suffers: "the front, whose requests it answers late",
-    bounds: "256 MB",
-    undone: "the worker sees that nobody orders it any more, and truncates its log",
-    needs: &[Need::Shop],
-    takes: Takes { memory: 0, disk: 300 },
-    takes_path: false,
-    play: |stage| stage.bug_of_web("flood 8"),
+    description: "a web worker writes megabytes of debug lines, under the lock that each request needs",
+    root_cause: "the web worker, or its endpoint",
+    affected: "the front, which gets late responses",
+    limits: "256 MB",
+    undo: "the worker ends the bug when the control connection closes, and truncates its log",
+    requirements: &[Requirement::Shop],
+    uses: ResourceUse { memory_mb: 0, disk_mb: 300 },
+    accepts_path: false,
+    inject: |injector| injector.inject_web_bug("flood 8"),
 }];

@@ -1,18 +1,18 @@
-//! Who has the memory.
+//! Memory faults.
 
 use std::{fs, path::Path};
 
 use anyhow::Context;
 
 use super::{
+    cgroup::Controller,
     fault::{Family, Fault},
-    group::Controller,
-    need::Need,
-    part::{self, BEGUN, Leak, Part},
-    safety::Takes,
+    ground_truth::{GroundTruth, Suspect},
+    helper::{self, Helper, Leak},
+    injector::Injector,
+    requirement::Requirement,
+    safety::ResourceUse,
     shop::Shop,
-    stage::Stage,
-    truth::{Deed, Suspect},
     undo,
 };
 
@@ -21,41 +21,41 @@ pub const FAULTS: [Fault; 3] = [
     Fault {
         name: "memory-leak",
         family: Family::Memory,
-        does: "a service takes more memory and gives none back",
-        blame: "the web worker, or its endpoint; without the shop, a `session-server`",
-        suffers: "the front, whose requests it answers ever later",
-        bounds: "512 MB",
-        undone: "the worker sees that nobody orders it any more, or the process ends",
-        needs: &[],
-        takes: Takes { memory: 600, disk: 0 },
-        takes_path: false,
-        play: |stage| stage.bug_or_server("leak 30", Leak::Memory),
+        description: "a service leaks memory",
+        root_cause: "the web worker, or its endpoint; without the shop, a `session-server`",
+        affected: "the front, which gets ever later responses",
+        limits: "512 MB",
+        undo: "the worker ends the bug when the control connection closes, or the helper is killed",
+        requirements: &[],
+        uses: ResourceUse { memory_mb: 600, disk_mb: 0 },
+        accepts_path: false,
+        inject: |injector| injector.inject_web_bug_or_leak("leak 30", Leak::Memory),
     },
     Fault {
         name: "memory-hog",
         family: Family::Memory,
-        does: "a foreign process takes all the memory of a control group that it shares with a web worker",
-        blame: "the `importer`, or the control group",
-        suffers: "the web worker, which waits for each page that it needs, and may give up afterwards",
-        bounds: "a control group with 64 MB, so that the host has enough",
-        undone: "its process ends, the worker returns to its own group, and the group is removed",
-        needs: &[Need::Shop, Need::Root, Need::Controller("memory")],
-        takes: Takes { memory: 128, disk: 0 },
-        takes_path: false,
-        play: hog,
+        description: "an unrelated process uses all memory of a control group that it shares with a web worker",
+        root_cause: "the `importer`, or the control group",
+        affected: "the web worker, which waits for each page that it needs, and may fail afterwards",
+        limits: "a control group with 64 MB, so that the host keeps enough",
+        undo: "the process is killed, the worker returns to its own group, and the group is removed",
+        requirements: &[Requirement::Shop, Requirement::Root, Requirement::Controller("memory")],
+        uses: ResourceUse { memory_mb: 128, disk_mb: 0 },
+        accepts_path: false,
+        inject: hog,
     },
     Fault {
         name: "cgroup-oom",
         family: Family::Memory,
-        does: "a web worker leaks until its control group is at its limit and the kernel kills it, again and again",
-        blame: "the web worker, its endpoint, or the control group",
-        suffers: "the front, whose requests it breaks off",
-        bounds: "a control group with 200 MB",
-        undone: "the worker returns to its own group, and the group is removed",
-        needs: &[Need::Shop, Need::Root, Need::Controller("memory")],
-        takes: Takes { memory: 256, disk: 0 },
-        takes_path: false,
-        play: out_of_memory,
+        description: "a web worker leaks memory until the kernel kills it at its control group's limit, repeatedly",
+        root_cause: "the web worker, its endpoint, or the control group",
+        affected: "the front, whose requests fail",
+        limits: "a control group with 200 MB",
+        undo: "the worker returns to its own group, and the group is removed",
+        requirements: &[Requirement::Shop, Requirement::Root, Requirement::Controller("memory")],
+        uses: ResourceUse { memory_mb: 256, disk_mb: 0 },
+        accepts_path: false,
+        inject: out_of_memory,
     },
 ];
 
@@ -63,86 +63,91 @@ const LIMIT_BYTES: usize = 64_000_000;
 /// Enough for requests to become slow before the worker is killed.
 const LEAK_LIMIT_BYTES: usize = 200_000_000;
 
-fn controller() -> anyhow::Result<Controller> {
-    Controller::find("memory").context("no group may have a limit of memory")
+fn memory_controller() -> anyhow::Result<Controller> {
+    Controller::find("memory").context("control groups cannot have a memory limit here")
 }
 
-/// Has nothing of a group with a limit go to the swap, which is the whole host's, where the kernel knows a limit of that.
-fn keep_from_swap(group: &Path, is_unified: bool, limit: usize) -> anyhow::Result<()> {
-    // In version 1 it is one of memory and swap together. It may not be less than that of memory, which is set already.
-    let (file, most) = if is_unified { ("memory.swap.max", 0) } else { ("memory.memsw.limit_in_bytes", limit) };
+/// Keeps a group with a memory limit from using swap, which belongs to the whole host. Does nothing if
+/// the kernel has no limit for swap.
+fn disable_swap(group: &Path, is_unified: bool, memory_limit: usize) -> anyhow::Result<()> {
+    // In version 1, the limit is that of memory and swap together. It must not be below the limit of
+    // memory, which is set already.
+    let (file, limit) = if is_unified { ("memory.swap.max", 0) } else { ("memory.memsw.limit_in_bytes", memory_limit) };
     let file = group.join(file);
-    let written = if file.exists() { fs::write(&file, most.to_string()) } else { Ok(()) };
-    written.with_context(|| format!("cannot write `{most}` to `{}`", file.display()))
+    let written = if file.exists() { fs::write(&file, limit.to_string()) } else { Ok(()) };
+    written.with_context(|| format!("cannot write `{limit}` to `{}`", file.display()))
 }
 
-fn hog(stage: &mut Stage) -> anyhow::Result<Deed> {
-    stage.all_is_well()?;
-    let shop = stage.shop()?;
-    let worker = shop.one("web")?;
-    let controller = controller()?;
-    // At the limit whoever wants a page is to wait, and nobody to be killed.
+fn hog(injector: &mut Injector) -> anyhow::Result<GroundTruth> {
+    injector.wait_before_fault()?;
+    let shop = injector.current_shop()?;
+    let worker = shop.pick("web")?;
+    let controller = memory_controller()?;
+    // At the limit, processes must wait for pages and not be killed.
     let settings = if controller.is_unified() {
         vec![("memory.high", LIMIT_BYTES.to_string())]
     } else {
         vec![("memory.limit_in_bytes", LIMIT_BYTES.to_string()), ("memory.oom_control", "1".to_owned())]
     };
-    let group = stage.group(&controller, &settings)?;
-    keep_from_swap(&group, controller.is_unified(), LIMIT_BYTES)?;
-    stage.confine(&controller, &group, worker.pid)?;
-    let importer = stage.start(&Part::Importer(group.clone()))?;
-    Ok(Deed::of(vec![Suspect::process(importer), Suspect::group(&group)], Suspect::part_and_endpoint(worker)))
+    let group = injector.create_cgroup(&controller, &settings)?;
+    disable_swap(&group, controller.is_unified(), LIMIT_BYTES)?;
+    injector.move_to_cgroup(&controller, &group, worker.pid)?;
+    let importer = injector.start(&Helper::Importer(group.clone()))?;
+    let root_cause = vec![Suspect::process(importer), Suspect::cgroup(&group)];
+    Ok(GroundTruth { root_cause, affected: Suspect::component_and_endpoint(worker) })
 }
 
-fn out_of_memory(stage: &mut Stage) -> anyhow::Result<Deed> {
-    stage.all_is_well()?;
-    let shop = stage.shop()?;
-    let worker = shop.one("web")?;
-    let (name, mut culprits) = (worker.name.clone(), Suspect::part_and_endpoint(worker));
-    culprits.push(Suspect::part(worker).whichever());
-    let controller = controller()?;
+fn out_of_memory(injector: &mut Injector) -> anyhow::Result<GroundTruth> {
+    injector.wait_before_fault()?;
+    let shop = injector.current_shop()?;
+    let worker = shop.pick("web")?;
+    let name = worker.name.clone();
+    let mut root_cause = Suspect::component_and_endpoint(worker);
+    root_cause.push(Suspect::component(worker).with_any_pid());
+    let controller = memory_controller()?;
     let limit = if controller.is_unified() { "memory.max" } else { "memory.limit_in_bytes" };
-    let group = stage.group(&controller, &[(limit, LEAK_LIMIT_BYTES.to_string())])?;
-    keep_from_swap(&group, controller.is_unified(), LEAK_LIMIT_BYTES)?;
-    culprits.push(Suspect::group(&group));
-    let mut confined = None;
-    confine_and_leak(stage, &controller, &group, &name, &mut confined)?;
-    // Whoever takes the place of the one that was killed has the same bug.
-    stage.again(move |stage| confine_and_leak(stage, &controller, &group, &name, &mut confined));
-    Ok(Deed::of(culprits, shop.suspects(&["front"])))
+    let group = injector.create_cgroup(&controller, &[(limit, LEAK_LIMIT_BYTES.to_string())])?;
+    disable_swap(&group, controller.is_unified(), LEAK_LIMIT_BYTES)?;
+    root_cause.push(Suspect::cgroup(&group));
+    let mut leaking = None;
+    confine_and_leak(injector, &controller, &group, &name, &mut leaking)?;
+    // The worker that replaces a killed one gets the same bug.
+    injector.repeat_each_second(move |injector| confine_and_leak(injector, &controller, &group, &name, &mut leaking));
+    Ok(GroundTruth { root_cause, affected: shop.suspects(&["front"]) })
 }
 
+/// Makes the component with this name leak in the group, unless the process `leaking` already does.
 fn confine_and_leak(
-    stage: &mut Stage,
+    injector: &mut Injector,
     controller: &Controller,
     group: &Path,
     name: &str,
-    confined: &mut Option<u32>,
+    leaking: &mut Option<u32>,
 ) -> anyhow::Result<()> {
     let shop = Shop::find()?;
-    let worker = shop.iter().flat_map(|shop| &shop.parts).find(|part| part.name == name);
-    // None for as long as nobody has taken its place.
-    let Some(worker) = worker.filter(|worker| *confined != Some(worker.pid)) else { return Ok(()) };
-    // One that does not listen yet is asked again.
-    if stage.order_what_may_end(worker, "leak 100").is_ok() {
-        stage.confine(controller, group, worker.pid)?;
-        *confined = Some(worker.pid);
+    let worker = shop.iter().flat_map(|shop| &shop.components).find(|component| component.name == name);
+    // There is none until the supervisor has restarted it.
+    let Some(worker) = worker.filter(|worker| *leaking != Some(worker.pid)) else { return Ok(()) };
+    // A worker that does not listen yet gets the bug a second later.
+    if injector.start_bug_that_may_end(worker, "leak 100").is_ok() {
+        injector.move_to_cgroup(controller, group, worker.pid)?;
+        *leaking = Some(worker.pid);
     }
     Ok(())
 }
 
-/// Joins a control group and takes memory in it until there is no more.
+/// Helper `importer`: joins a control group and allocates all its memory.
 ///
 /// # Errors
-/// If it may not join.
-pub fn import(group: &Path) -> anyhow::Result<()> {
-    const BLOCK: usize = 1 << 18;
-    undo::move_to(group, std::process::id())?;
-    part::tell(BEGUN)?;
-    // A group that only slows its members down lets them go beyond its limit.
-    let taken: Vec<Vec<u8>> = (0..LIMIT_BYTES * 3 / 2 / BLOCK).map(|_| vec![1; BLOCK]).collect();
-    std::hint::black_box(taken);
-    part::hang()
+/// If it cannot join the group.
+pub fn exhaust_cgroup(group: &Path) -> anyhow::Result<()> {
+    const BLOCK_BYTES: usize = 1 << 18;
+    undo::move_to_cgroup(group, std::process::id())?;
+    helper::report_ready()?;
+    // `memory.high` only throttles, so members can exceed it.
+    let memory: Vec<Vec<u8>> = (0..LIMIT_BYTES * 3 / 2 / BLOCK_BYTES).map(|_| vec![1; BLOCK_BYTES]).collect();
+    std::hint::black_box(memory);
+    helper::hang()
 }
 
 #[cfg(test)]
@@ -150,16 +155,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_swap_is_left_to_others_where_it_can_be() {
+    fn swap_is_disabled_if_the_kernel_can_limit_it() {
         for (is_unified, name, expected) in
             [(true, "memory.swap.max", "0"), (false, "memory.memsw.limit_in_bytes", "64000000")]
         {
             let group = tempfile::tempdir().unwrap();
-            keep_from_swap(group.path(), is_unified, LIMIT_BYTES).unwrap();
+            disable_swap(group.path(), is_unified, LIMIT_BYTES).unwrap();
             let file = group.path().join(name);
             assert!(!file.exists(), "a kernel without swap has no such limit");
             fs::write(&file, "max").unwrap();
-            keep_from_swap(group.path(), is_unified, LIMIT_BYTES).unwrap();
+            disable_swap(group.path(), is_unified, LIMIT_BYTES).unwrap();
             assert_eq!(fs::read_to_string(&file).unwrap(), expected);
         }
     }

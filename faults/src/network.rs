@@ -1,4 +1,4 @@
-//! What is between two processes.
+//! Network faults.
 
 use std::{
     io::{ErrorKind, Read, Write},
@@ -10,11 +10,11 @@ use anyhow::Context;
 
 use super::{
     fault::{Family, Fault},
-    need::Need,
-    part::{self, BEGUN, Part},
-    safety::Takes,
-    stage::Stage,
-    truth::{Deed, Suspect},
+    ground_truth::{GroundTruth, Suspect},
+    helper::{self, Helper},
+    injector::Injector,
+    requirement::Requirement,
+    safety::ResourceUse,
 };
 
 /// The faults of this family.
@@ -22,118 +22,120 @@ pub const FAULTS: [Fault; 5] = [
     Fault {
         name: "packet-loss",
         family: Family::Network,
-        does: "a third of the packets for the database are lost",
-        blame: "the database's endpoint",
-        suffers: "the web workers and the queue worker, which send again and wait",
-        bounds: "one port of loopback",
-        undone: "the rule of the packet filter is deleted",
-        needs: &[Need::Shop, Need::Root, Need::Tool("iptables")],
-        takes: Takes { memory: 0, disk: 0 },
-        takes_path: false,
-        play: lose_packets,
+        description: "a third of the packets to the database are dropped",
+        root_cause: "the database's endpoint",
+        affected: "the web workers and the queue worker, which retransmit and wait",
+        limits: "one port of loopback",
+        undo: "the firewall rule is deleted",
+        requirements: &[Requirement::Shop, Requirement::Root, Requirement::Tool("iptables")],
+        uses: ResourceUse { memory_mb: 0, disk_mb: 0 },
+        accepts_path: false,
+        inject: drop_packets,
     },
     Fault {
         name: "connection-flood",
         family: Family::Network,
-        does: "a foreign process takes all connections of the front, and asks for nothing",
-        blame: "the `crawler`",
-        suffers: "the front, and whoever wants to buy",
-        bounds: "900 connections",
-        undone: "its process ends, and its connections with it",
-        needs: &[Need::Shop],
-        takes: Takes { memory: 64, disk: 0 },
-        takes_path: false,
-        play: flood,
+        description: "an unrelated process occupies all connections of the front with incomplete requests",
+        root_cause: "the `crawler`",
+        affected: "the front, and its clients",
+        limits: "900 connections",
+        undo: "the process is killed, which closes its connections",
+        requirements: &[Requirement::Shop],
+        uses: ResourceUse { memory_mb: 64, disk_mb: 0 },
+        accepts_path: false,
+        inject: flood,
     },
     Fault {
         name: "leaked-connections",
         family: Family::Network,
-        does: "a web worker opens connections to the database and gives none back, until there are no more",
-        blame: "the web worker, or its endpoint",
-        suffers: "the other web workers, and the database's endpoint",
-        bounds: "the limit of the shop's PostgreSQL",
-        undone: "the worker sees that nobody orders it any more",
-        needs: &[Need::Shop],
-        takes: Takes { memory: 128, disk: 0 },
-        takes_path: false,
-        play: |stage| stage.bug_of_web("connections 40"),
+        description: "a web worker leaks connections to the database until there are none left",
+        root_cause: "the web worker, or its endpoint",
+        affected: "the other web workers, and the database's endpoint",
+        limits: "the limit of the shop's PostgreSQL",
+        undo: "the worker ends the bug when the control connection closes",
+        requirements: &[Requirement::Shop],
+        uses: ResourceUse { memory_mb: 128, disk_mb: 0 },
+        accepts_path: false,
+        inject: |injector| injector.inject_web_bug("connections 40"),
     },
     Fault {
         name: "full-accept-queue",
         family: Family::Network,
-        does: "a web worker accepts no connection any more",
-        blame: "the web worker, or its endpoint",
-        suffers: "the front, which waits to be let in",
-        bounds: "one listening socket",
-        undone: "the worker sees that nobody orders it any more",
-        needs: &[Need::Shop],
-        takes: Takes { memory: 0, disk: 0 },
-        takes_path: false,
-        play: |stage| stage.bug_of_web("deaf"),
+        description: "a web worker accepts no connections",
+        root_cause: "the web worker, or its endpoint",
+        affected: "the front, whose connections are not accepted",
+        limits: "one listening socket",
+        undo: "the worker ends the bug when the control connection closes",
+        requirements: &[Requirement::Shop],
+        uses: ResourceUse { memory_mb: 0, disk_mb: 0 },
+        accepts_path: false,
+        inject: |injector| injector.inject_web_bug("no-accept"),
     },
     Fault {
         name: "slow-peer",
         family: Family::Network,
-        does: "a web worker gives each answer 400 ms late",
-        blame: "the web worker, or its endpoint",
-        suffers: "the front, and whoever wants to buy",
-        bounds: "one process",
-        undone: "the worker sees that nobody orders it any more",
-        needs: &[Need::Shop],
-        takes: Takes { memory: 0, disk: 0 },
-        takes_path: false,
-        play: |stage| stage.bug_of_web("slow 400"),
+        description: "a web worker delays each response by 400 ms",
+        root_cause: "the web worker, or its endpoint",
+        affected: "the front, and its clients",
+        limits: "one process",
+        undo: "the worker ends the bug when the control connection closes",
+        requirements: &[Requirement::Shop],
+        uses: ResourceUse { memory_mb: 0, disk_mb: 0 },
+        accepts_path: false,
+        inject: |injector| injector.inject_web_bug("slow 400"),
     },
 ];
 
-fn lose_packets(stage: &mut Stage) -> anyhow::Result<Deed> {
-    const SHARE: &str = "0.33";
-    stage.all_is_well()?;
-    let shop = stage.shop()?;
-    let (host, port) = shop.database.endpoint.rsplit_once(':').context("the database has no port")?;
-    let rule = ["INPUT", "-i", "lo", "-p", "tcp", "-d", host, "--dport", port];
-    let lost = ["-m", "statistic", "--mode", "random", "--probability", SHARE, "-j", "DROP"];
-    stage.filter(rule.into_iter().chain(lost).map(str::to_owned).collect())?;
-    Ok(Deed::of(vec![Suspect::endpoint(&shop.database.endpoint)], shop.suspects(&["web", "queue"])))
+fn drop_packets(injector: &mut Injector) -> anyhow::Result<GroundTruth> {
+    const PROBABILITY: &str = "0.33";
+    injector.wait_before_fault()?;
+    let shop = injector.current_shop()?;
+    let (host, port) = shop.database.endpoint.rsplit_once(':').context("the database's endpoint has no port")?;
+    let packets = ["INPUT", "-i", "lo", "-p", "tcp", "-d", host, "--dport", port];
+    let action = ["-m", "statistic", "--mode", "random", "--probability", PROBABILITY, "-j", "DROP"];
+    injector.add_firewall_rule(packets.into_iter().chain(action).map(str::to_owned).collect())?;
+    let root_cause = vec![Suspect::endpoint(&shop.database.endpoint)];
+    Ok(GroundTruth { root_cause, affected: shop.suspects(&["web", "queue"]) })
 }
 
-fn flood(stage: &mut Stage) -> anyhow::Result<Deed> {
-    stage.all_is_well()?;
-    let shop = stage.shop()?;
-    let crawler = stage.start(&Part::Crawler(shop.front.clone()))?;
-    Ok(Deed::of(vec![Suspect::process(crawler)], shop.suspects(&["front"])))
+fn flood(injector: &mut Injector) -> anyhow::Result<GroundTruth> {
+    injector.wait_before_fault()?;
+    let shop = injector.current_shop()?;
+    let crawler = injector.start(&Helper::Crawler(shop.front.clone()))?;
+    Ok(GroundTruth { root_cause: vec![Suspect::process(crawler)], affected: shop.suspects(&["front"]) })
 }
 
-/// Keeps as many connections as it may, each with half a question, and replaces those that are closed.
+/// Helper `crawler`: holds many connections, each with an incomplete request, and replaces those that
+/// the server closes.
 ///
 /// # Errors
-/// If the address makes no sense.
-pub fn crawl(address: &str) -> anyhow::Result<()> {
-    const MOST: usize = 900;
+/// If the address is invalid, or the injecting process is gone.
+pub fn hold_connections(address: &str) -> anyhow::Result<()> {
+    const MAX_CONNECTIONS: usize = 900;
     const PAUSE: Duration = Duration::from_millis(50);
     let address: SocketAddr = address.parse().with_context(|| format!("expected IP:PORT, found `{address}`"))?;
     let mut connections: Vec<TcpStream> = Vec::new();
-    let mut has_begun = false;
+    let mut is_ready = false;
     loop {
         connections.retain_mut(is_open);
-        while connections.len() < MOST
-            && let Some(connection) = ask_half(&address)
+        while connections.len() < MAX_CONNECTIONS
+            && let Some(connection) = send_incomplete_request(&address)
         {
             connections.push(connection);
         }
-        if !has_begun {
-            part::tell(BEGUN)?;
-            has_begun = true;
+        if !is_ready {
+            helper::report_ready()?;
+            is_ready = true;
         }
-        part::pause(PAUSE);
+        helper::pause(PAUSE);
     }
 }
 
-fn ask_half(address: &SocketAddr) -> Option<TcpStream> {
-    const PATIENCE: Duration = Duration::from_millis(200);
-    let mut connection = TcpStream::connect_timeout(address, PATIENCE).ok()?;
+fn send_incomplete_request(address: &SocketAddr) -> Option<TcpStream> {
+    const TIMEOUT: Duration = Duration::from_millis(200);
+    let mut connection = TcpStream::connect_timeout(address, TIMEOUT).ok()?;
     connection.set_nonblocking(true).ok()?;
-    // What has not said anything yet is the first that a server closes.
+    // Servers close connections without any data first.
     connection.write_all(b"GET /stock HTTP/1.1\r\nHost: shop\r\n").ok()?;
     Some(connection)
 }

@@ -1,4 +1,4 @@
-//! The shop of `deploy/demo`, if it runs: where its parts are, and how to order a bug of one.
+//! The running shop of `deploy/demo`: its components, and how to switch on their bugs.
 
 use std::{
     fs::File,
@@ -15,182 +15,189 @@ use rustix::{fs::OFlags, process::geteuid};
 use serde::Deserialize;
 use service::Hint;
 
-use super::{truth::Suspect, who};
+use super::{ground_truth::Suspect, process_identity};
 
-mod orders;
+mod control;
 
-pub use orders::{Order, order};
+pub use control::{ActiveBug, start_bug};
 
-/// The state file, in the shop's folder.
-const STATE: &str = "shop.json";
+/// Name of the state file in the shop's folder.
+const STATE_FILE: &str = "shop.json";
 
-/// What the shop's state file says, as far as faults need it.
+/// The content of the shop's state file, as far as faults use it.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Shop {
-    /// Where it lives.
+    /// Folder of the shop.
     pub folder: PathBuf,
-    /// The supervisor.
+    /// Pid of the supervisor.
     pub pid: u32,
-    /// Where requests go, `ip:port`.
+    /// Address of the reverse proxy, `ip:port`.
     pub front: String,
-    /// Its processes.
-    pub parts: Vec<Part>,
-    /// Web workers append to it under its lock.
+    /// Running components.
+    pub components: Vec<Component>,
+    /// Web workers append to this file under `flock`.
     pub audit_log: PathBuf,
-    /// The queue worker, the biller and web workers write to it under its POSIX lock.
+    /// The queue worker, the biller and web workers write to this file under POSIX locks.
     pub ledger: PathBuf,
-    /// Small files are written there with each order.
+    /// Each order writes a small file to this folder.
     pub spool: PathBuf,
-    /// Whether that is a filesystem of its own.
+    /// Whether the spool is a filesystem of its own.
     pub spool_mounted: bool,
-    /// Its PostgreSQL.
+    /// The shop's PostgreSQL.
     pub database: Database,
-    /// Its Redis.
+    /// The shop's Redis.
     pub cache: Cache,
 }
 
-/// A process of the shop.
+/// A component of the shop.
 #[derive(Clone, Debug, Deserialize)]
-pub struct Part {
-    /// Such as `web-2`.
+pub struct Component {
+    /// Name, such as `web-2`.
     pub name: String,
-    /// Such as `web`.
+    /// Role, such as `web`.
     pub role: String,
     /// Process id.
     pub pid: u32,
-    /// Where it listens, `ip:port`.
+    /// Address it listens on, `ip:port`.
     #[serde(default)]
     pub endpoint: Option<String>,
-    /// The socket on which it takes orders.
+    /// Path of its control socket.
     #[serde(default)]
     pub control: Option<PathBuf>,
 }
 
-/// The database, as its clients know it.
+/// How clients connect to the database.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Database {
-    /// `ip:port`.
+    /// Address, `ip:port`.
     pub endpoint: String,
-    /// Of the database.
+    /// Name of the database.
     pub name: String,
-    /// Who may do what the shop does.
+    /// Role with the shop's permissions.
     pub user: String,
-    /// What each order changes a row of.
+    /// Table in which each order updates a row.
     pub table: String,
 }
 
-/// The cache.
+/// How clients connect to the cache.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Cache {
-    /// `ip:port`.
+    /// Address, `ip:port`.
     pub endpoint: String,
 }
 
 impl Shop {
-    /// The shop in `DETECTIVE_SHOP`, or where it is by default; none if it does not run.
+    /// Finds the running shop in `DETECTIVE_SHOP` or the default folder; `None` if there is none.
     ///
     /// # Errors
-    /// If its state file cannot be understood.
+    /// If its state file cannot be read, or `DETECTIVE_SHOP` names the shop of another user.
     pub fn find() -> anyhow::Result<Option<Shop>> {
-        if let Some(told) = std::env::var_os("DETECTIVE_SHOP") {
-            return Shop::find_in(Path::new(&told));
+        if let Some(folder) = std::env::var_os("DETECTIVE_SHOP") {
+            return Shop::find_in(Path::new(&folder));
         }
         let folder = PathBuf::from(format!("/tmp/detective-shop-{}", geteuid().as_raw()));
-        // Anybody can make that folder first. What is in it is no shop of this user's then.
-        if is_strangers(&folder) { Ok(None) } else { Shop::find_in(&folder) }
+        // Any user can create this folder first. Then it does not contain this user's shop.
+        if belongs_to_other_user(&folder) { Ok(None) } else { Shop::find_in(&folder) }
     }
 
     fn find_in(folder: &Path) -> anyhow::Result<Option<Shop>> {
         let Some((text, owner)) = read_state(folder)? else { return Ok(None) };
-        let cannot_understand = || format!("cannot understand `{}`", folder.join(STATE).display());
-        let mut shop: Shop = serde_json::from_str(&text).with_context(cannot_understand)?;
-        shop.forget_strangers();
-        // Of a shop that was ended by force the file is left.
+        let invalid = || format!("`{}` is not a valid state file", folder.join(STATE_FILE).display());
+        let mut shop: Shop = serde_json::from_str(&text).with_context(invalid)?;
+        shop.retain_own_components();
+        // A shop that was killed leaves its state file behind.
         Ok(Some(shop).filter(|shop| shop.is_supervised_by(owner)))
     }
 
-    /// Whether the process is this user's supervisor, and no other that has its pid now.
+    /// Whether the process with the supervisor's pid is a supervisor of this folder and user.
     fn is_supervised_by(&self, owner: u32) -> bool {
         let process = PathBuf::from(format!("/proc/{}", self.pid));
-        let line = std::fs::read(process.join("cmdline")).unwrap_or_default();
-        let mut words = line.split(|byte| *byte == 0);
+        let command_line = std::fs::read(process.join("cmdline")).unwrap_or_default();
+        let mut words = command_line.split(|byte| *byte == 0);
         let folder = self.folder.as_os_str().as_bytes();
         let is_supervisor = words.any(|word| word.ends_with(b"/supervisor.py")) && words.any(|word| word == folder);
-        is_supervisor && process.metadata().is_ok_and(|about| about.uid() == owner)
+        is_supervisor && process.metadata().is_ok_and(|metadata| metadata.uid() == owner)
     }
 
-    /// Leaves the supervisor and what it has started: whoever may write the file could name any process in it, and a pid may
-    /// have come to another since.
-    fn forget_strangers(&mut self) {
+    /// Keeps the supervisor and its children: the file could name any process, or a pid that was
+    /// reused since.
+    fn retain_own_components(&mut self) {
         let supervisor = self.pid;
-        self.parts.retain(|part| part.pid == supervisor || who::parent(part.pid) == Some(supervisor));
+        self.components.retain(|component| {
+            component.pid == supervisor || process_identity::parent(component.pid) == Some(supervisor)
+        });
     }
 
-    /// Its parts of a role.
-    pub fn all(&self, role: &str) -> Vec<&Part> {
-        self.parts.iter().filter(|part| part.role == role).collect()
+    /// All components with a role.
+    pub fn with_role(&self, role: &str) -> Vec<&Component> {
+        self.components.iter().filter(|component| component.role == role).collect()
     }
 
-    /// Its parts of these roles, as those who suffer: their processes, those that they have started to do the work, and what
-    /// listens at their endpoints.
+    /// The components with these roles as suspects: their processes, child processes and endpoints.
     pub fn suspects(&self, roles: &[&str]) -> Vec<Suspect> {
-        let of_part = |part: &Part| {
-            let workers = who::children(part.pid).into_iter().map(Suspect::process);
-            Suspect::part_and_endpoint(part).into_iter().chain(workers).collect::<Vec<_>>()
+        let suspects = |component: &Component| {
+            let workers = process_identity::children(component.pid).into_iter().map(Suspect::process);
+            Suspect::component_and_endpoint(component).into_iter().chain(workers).collect::<Vec<_>>()
         };
-        roles.iter().flat_map(|role| self.all(role)).flat_map(of_part).collect()
+        roles.iter().flat_map(|role| self.with_role(role)).flat_map(suspects).collect()
     }
 
-    /// One of its parts of a role: of several the second, so that neighbours of either side are well.
+    /// One component with a role. Of several it is the second, so that both its neighbours stay
+    /// healthy.
     ///
     /// # Errors
     /// If there is none.
-    pub fn one(&self, role: &str) -> anyhow::Result<&Part> {
-        let parts = self.all(role);
-        let part = parts.get(1).or(parts.first()).copied();
-        part.with_context(|| format!("the shop has no part of the role `{role}`"))
-            .hint("it may have ended: look at its logs, or start the shop again")
+    pub fn pick(&self, role: &str) -> anyhow::Result<&Component> {
+        let components = self.with_role(role);
+        let component = components.get(1).or(components.first()).copied();
+        component
+            .with_context(|| format!("the shop has no component with the role `{role}`"))
+            .hint("it may have exited: check the shop's logs, or restart the shop")
     }
 }
 
-/// The state file of the shop in a folder, and whose it is; none if there is no such file.
+/// Reads the state file of the shop in a folder, and its owner; `None` if there is no such file.
 fn read_state(folder: &Path) -> anyhow::Result<Option<(String, u32)>> {
-    if let Ok(about) = folder.symlink_metadata() {
-        check_owner(about.uid(), folder)?;
+    if let Ok(metadata) = folder.symlink_metadata() {
+        check_owner(metadata.uid(), folder)?;
     }
-    let path = folder.join(STATE);
+    let path = folder.join(STATE_FILE);
     let cannot_read = || format!("cannot read `{}`", path.display());
-    // Whoever may write to the folder may have put there what leads elsewhere, or what is waited for.
+    // The owner of the folder could put a link or a pipe there.
     let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
     let mut file = match File::options().read(true).custom_flags(flags.bits() as i32).open(&path) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         opened => opened.with_context(cannot_read)?,
     };
-    let about = file.metadata().with_context(cannot_read)?;
-    check_owner(about.uid(), &path)?;
-    anyhow::ensure!(about.is_file(), "`{}` must be a plain file, and is none", path.display());
+    let metadata = file.metadata().with_context(cannot_read)?;
+    check_owner(metadata.uid(), &path)?;
+    anyhow::ensure!(metadata.is_file(), "`{}` must be a regular file", path.display());
     let mut text = String::new();
     file.read_to_string(&mut text).with_context(cannot_read)?;
-    Ok(Some((text, about.uid())))
+    Ok(Some((text, metadata.uid())))
 }
 
-/// Anybody can make a folder in `/tmp` first, and name processes in it that are not to be touched.
+/// Checks that a shop is this user's. Any user can create a folder in `/tmp` and name in it processes
+/// that faults must not touch.
 fn check_owner(owner: u32, path: &Path) -> anyhow::Result<()> {
-    let own =
-        if is_own(owner) { Ok(()) } else { Err(anyhow::anyhow!("the shop of `{}` is another user's", path.display())) };
-    own.hint("start the fault as who started the shop")
+    let own = if is_own(owner) {
+        Ok(())
+    } else {
+        Err(anyhow::anyhow!("the shop of `{}` belongs to another user", path.display()))
+    };
+    own.hint("run the fault as the user who started the shop")
 }
 
 fn is_own(owner: u32) -> bool {
-    /// Who runs root's shop.
+    /// The user that runs the shop when root starts it.
     const NOBODY: u32 = 65534;
-    let me = geteuid();
-    owner == me.as_raw() || (me.is_root() && owner == NOBODY)
+    let user = geteuid();
+    owner == user.as_raw() || (user.is_root() && owner == NOBODY)
 }
 
-/// Whether it is there and another user's.
-fn is_strangers(path: &Path) -> bool {
-    path.symlink_metadata().is_ok_and(|about| !is_own(about.uid()))
+/// Whether the path exists and belongs to another user.
+fn belongs_to_other_user(path: &Path) -> bool {
+    path.symlink_metadata().is_ok_and(|metadata| !is_own(metadata.uid()))
 }
 
 #[cfg(test)]
@@ -199,8 +206,8 @@ mod tests {
 
     use super::*;
 
-    /// A folder that belongs to somebody else.
-    fn strangers(folder: &Path) -> &Path {
+    /// A folder that belongs to another user.
+    fn others_folder(folder: &Path) -> &Path {
         if !geteuid().is_root() {
             return Path::new("/");
         }
@@ -209,38 +216,39 @@ mod tests {
     }
 
     #[test]
-    fn a_strangers_shop_is_none_of_ones_own() {
+    fn the_shop_of_another_user_is_refused() {
         let folder = tempfile::tempdir().unwrap();
-        assert!(!is_strangers(folder.path()) && !is_strangers(&folder.path().join("nothing")));
+        assert!(!belongs_to_other_user(folder.path()) && !belongs_to_other_user(&folder.path().join("nothing")));
         assert!(Shop::find_in(folder.path()).unwrap().is_none());
-        let strangers = strangers(folder.path());
-        assert!(is_strangers(strangers));
-        assert!(Shop::find_in(strangers).unwrap_err().to_string().ends_with("is another user's"));
+        let other = others_folder(folder.path());
+        assert!(belongs_to_other_user(other));
+        assert!(Shop::find_in(other).unwrap_err().to_string().ends_with("belongs to another user"));
     }
 
     #[test]
-    fn what_is_no_plain_file_is_not_waited_for() {
+    fn a_state_file_that_is_a_pipe_is_refused() {
         let folder = tempfile::tempdir().unwrap();
-        assert!(Command::new("mkfifo").arg(folder.path().join(STATE)).status().unwrap().success());
-        assert!(Shop::find_in(folder.path()).unwrap_err().to_string().contains("must be a plain file"));
+        assert!(Command::new("mkfifo").arg(folder.path().join(STATE_FILE)).status().unwrap().success());
+        assert!(Shop::find_in(folder.path()).unwrap_err().to_string().contains("must be a regular file"));
     }
 
     #[test]
-    fn only_what_the_supervisor_has_started_is_a_part() {
+    fn only_children_of_the_supervisor_are_components() {
         let mut child = Command::new("sleep").arg("600").spawn().unwrap();
-        let me = std::process::id();
-        let part = |name: &str, pid: u32| serde_json::json!({"name": name, "role": "web", "pid": pid});
+        let own_pid = std::process::id();
+        let component = |name: &str, pid: u32| serde_json::json!({"name": name, "role": "web", "pid": pid});
         let mut shop: Shop = serde_json::from_value(serde_json::json!({
-            "folder": "/shop", "pid": me, "front": "", "audit_log": "", "ledger": "", "spool": "", "spool_mounted": false,
-            "parts": [part("supervisor", me), part("child", child.id()), part("stranger", 1)],
+            "folder": "/shop", "pid": own_pid, "front": "", "audit_log": "", "ledger": "", "spool": "",
+            "spool_mounted": false,
+            "components": [component("supervisor", own_pid), component("child", child.id()), component("other", 1)],
             "database": {"endpoint": "", "name": "", "user": "", "table": ""},
             "cache": {"endpoint": ""},
         }))
         .unwrap();
-        shop.forget_strangers();
+        shop.retain_own_components();
         child.kill().unwrap();
         child.wait().unwrap();
-        let left: Vec<&str> = shop.parts.iter().map(|part| part.name.as_str()).collect();
-        assert_eq!(left, ["supervisor", "child"]);
+        let names: Vec<&str> = shop.components.iter().map(|component| component.name.as_str()).collect();
+        assert_eq!(names, ["supervisor", "child"]);
     }
 }

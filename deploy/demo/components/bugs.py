@@ -39,7 +39,7 @@ def commands(worker, acceptor):
         leaks.connections,
     )
     bugs = {bug.__name__: bind(bug) for bug in worker_bugs}
-    return bugs | {"deaf": lambda command: stop_accepting(worker, acceptor)}
+    return bugs | {"no-accept": lambda command: stop_accepting(worker, acceptor)}
 
 
 @contextmanager

@@ -72,7 +72,7 @@ def is_running(state):
 
 def control_socket(state, name):
     """Returns the path of a component's control socket."""
-    for component in state["parts"]:
+    for component in state["components"]:
         if component["name"] == name and component["control"]:
             return component["control"]
     raise ShopError(f"no component `{name}` with a control socket is running")

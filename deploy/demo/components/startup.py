@@ -124,7 +124,7 @@ def wait_until_ready(folder, supervisor):
                 f"the supervisor exited with {supervisor.returncode}: {last_log_lines(folder)}"
             )
         state = read_state(folder)
-        if state and any(component["role"] == "traffic" for component in state["parts"]):
+        if state and any(component["role"] == "traffic" for component in state["components"]):
             if answers(f"http://{state['front']}/search?q=item-01"):
                 return
         time.sleep(0.1)

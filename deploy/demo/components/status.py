@@ -13,7 +13,7 @@ def describe(state):
     address, folder = f"http://{state['front']}", state["folder"]
     lines = [f"{address}  folder {folder}  release {release(folder)}", ""]
     lines.append(f"{'component':<12}{'pid':>8}  {'state':<6}{'memory':>8}{'cpu':>10}  endpoint")
-    for component in state["parts"]:
+    for component in state["components"]:
         lines.append(describe_component(component))
     return "\n".join([*lines, "", describe_minute(state["latencies"])])
 

@@ -135,7 +135,7 @@ class Shop:
             "pid": os.getpid(),
             "command": [sys.executable, self.args.command, "--folder", folder],
             "front": topology.address(self.port, "front"),
-            "parts": [*(each.describe(folder) for each in running), supervisor],
+            "components": [*(each.describe(folder) for each in running), supervisor],
             "audit_log": os.path.join(folder, "log", "audit.log"),
             "ledger": os.path.join(folder, "data", "ledger.dat"),
             "spool": os.path.join(folder, "spool"),

@@ -1,4 +1,4 @@
-//! What `fault start` says is true, and what is left of it: nothing.
+//! `fault start` reports the ground truth, and leaves nothing behind.
 
 use std::{
     fs,
@@ -14,22 +14,22 @@ use serde_json::Value;
 use crate::running::{PATIENCE, detective, output};
 
 mod bare;
-mod listed;
+mod listing;
 mod shop;
 
-/// A fault that was started, in a temporary folder of its own and beside no shop unless one is named.
+/// A fault in a temporary folder of its own, and without a shop unless one is named.
 struct Fault {
     process: Child,
-    said: BufReader<ChildStdout>,
+    stdout: BufReader<ChildStdout>,
     temporary: tempfile::TempDir,
 }
 
 impl Fault {
     fn start(name: &str, more: &[&str]) -> Fault {
-        Fault::start_beside(Path::new("/nonexistent"), name, more)
+        Fault::start_with_shop(Path::new("/nonexistent"), name, more)
     }
 
-    fn start_beside(shop: &Path, name: &str, more: &[&str]) -> Fault {
+    fn start_with_shop(shop: &Path, name: &str, more: &[&str]) -> Fault {
         let temporary = tempfile::tempdir().unwrap();
         let mut process = detective(&["fault", "start", name, "--json"])
             .args(more)
@@ -38,18 +38,18 @@ impl Fault {
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
-        let said = BufReader::new(process.stdout.take().unwrap());
-        Fault { process, said, temporary }
+        let stdout = BufReader::new(process.stdout.take().unwrap());
+        Fault { process, stdout, temporary }
     }
 
-    /// Waits until it has begun, and gives what it says is true.
-    fn truth(&mut self) -> Value {
+    /// Waits until the fault has begun, and returns its ground truth.
+    fn ground_truth(&mut self) -> Value {
         let mut line = String::new();
-        self.said.read_line(&mut line).unwrap();
+        self.stdout.read_line(&mut line).unwrap();
         serde_json::from_str(&line).unwrap()
     }
 
-    /// Its processes that are alive, by name and id: those that have its temporary folder in their environment.
+    /// Name and pid of its living processes, which have its temporary folder in their environment.
     fn processes(&self) -> Vec<(String, u32)> {
         let mark = format!("TMPDIR={}", self.temporary.path().display());
         let entries = fs::read_dir("/proc").unwrap();
@@ -62,8 +62,8 @@ impl Fault {
         own.map(|pid| (comm(pid), pid)).collect()
     }
 
-    /// Its processes but the one that started it.
-    fn parts(&self) -> Vec<(String, u32)> {
+    /// Its processes except the injecting one.
+    fn helpers_and_guard(&self) -> Vec<(String, u32)> {
         self.processes().into_iter().filter(|(_, pid)| *pid != self.process.id()).collect()
     }
 
@@ -71,7 +71,7 @@ impl Fault {
         signal(self.process.id(), Signal::KILL);
     }
 
-    /// Waits for the end, and until nothing is left.
+    /// Waits for the fault to end, and until its processes and files are gone.
     #[track_caller]
     fn check_nothing_is_left(mut self) -> (Option<i32>, String) {
         let status = self.process.wait().unwrap();
@@ -86,9 +86,9 @@ impl Fault {
             assert!(begun.elapsed() < PATIENCE, "left: {alive:?} {files:?}");
             std::thread::park_timeout(Duration::from_millis(20));
         }
-        // Whoever holds the other end of the pipe is gone.
+        // All processes that held the other end of the pipe are gone.
         let mut rest = String::new();
-        self.said.read_to_string(&mut rest).unwrap();
+        self.stdout.read_to_string(&mut rest).unwrap();
         (status.code(), rest)
     }
 }
@@ -104,7 +104,7 @@ fn comm(pid: u32) -> String {
     fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default().trim_end().to_owned()
 }
 
-/// Whether a process runs; one that nobody has waited for yet does not.
+/// Whether a process exists and is no zombie.
 fn is_alive(pid: u32) -> bool {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
     status.lines().any(|line| line.starts_with("State:") && !line.contains('Z'))
@@ -122,61 +122,61 @@ fn path(suspect: &Value) -> PathBuf {
     PathBuf::from(suspect["path"].as_str().unwrap())
 }
 
-/// Whether a process holds an exclusive lock of this kind on a file.
+/// Whether a process holds an exclusive lock of a kind (`FLOCK`, `POSIX`) on a file.
 fn holds_lock(pid: u32, kind: &str, path: &Path) -> bool {
     let fds = fs::read_dir(format!("/proc/{pid}/fd")).unwrap().map(|entry| entry.unwrap().path());
-    let of_file = fds.filter(|fd| fs::read_link(fd).is_ok_and(|link| link == path));
+    let fds_of_file = fds.filter(|fd| fs::read_link(fd).is_ok_and(|link| link == path));
     let info = |fd: PathBuf| {
         fs::read_to_string(format!("/proc/{pid}/fdinfo/{}", fd.file_name().unwrap().to_str().unwrap())).unwrap()
     };
     let is_lock = |line: &str| line.starts_with("lock:") && line.contains(kind) && line.contains(" WRITE ");
-    of_file.map(info).any(|info| info.lines().any(is_lock))
+    fds_of_file.map(info).any(|info| info.lines().any(is_lock))
 }
 
 #[test]
-fn what_it_says_is_true_and_nothing_is_left() {
+fn the_ground_truth_is_correct_and_nothing_is_left_behind() {
     let mut fault = Fault::start("flock", &["--after", "300ms", "--for", "3s"]);
-    let truth = fault.truth();
+    let truth = fault.ground_truth();
     let (pid, path) = (pid(&truth), path(&truth));
     assert_eq!(truth["name"], comm(pid));
     assert!(path.is_absolute() && path.ends_with("app.log"), "{path:?}");
     assert!(holds_lock(pid, "FLOCK", &path));
-    assert!(fs::metadata(&path).unwrap().len() > 0, "the writers wrote while all was well");
-    let parts = fault.parts();
-    let writers: Vec<_> = parts.iter().filter(|(name, _)| name == "log-writer").collect();
-    assert_eq!((writers.len(), parts.len()), (3, 5), "three writers, one rotator, one guard: {parts:?}");
+    assert!(fs::metadata(&path).unwrap().len() > 0, "the writers wrote before the fault");
+    let processes = fault.helpers_and_guard();
+    let writers: Vec<_> = processes.iter().filter(|(name, _)| name == "log-writer").collect();
+    assert_eq!((writers.len(), processes.len()), (3, 5), "three writers, one rotator, one guard: {processes:?}");
     assert!(writers.iter().all(|(_, writer)| !holds_lock(*writer, "FLOCK", &path)));
     let (code, rest) = fault.check_nothing_is_left();
-    assert_eq!((code, rest.as_str()), (Some(0), ""), "it ends by itself, and said one line");
+    assert_eq!((code, rest.as_str()), (Some(0), ""), "it ends by itself, after one line of output");
 }
 
 #[test]
-fn an_interrupt_undoes_it() {
-    for interrupt in [Signal::TERM, Signal::INT] {
+fn sigterm_and_sigint_undo_the_fault() {
+    for number in [Signal::TERM, Signal::INT] {
         let mut fault = Fault::start("flock", &["--after", "0s", "--for", "10m"]);
-        fault.truth();
-        signal(fault.process.id(), interrupt);
+        fault.ground_truth();
+        signal(fault.process.id(), number);
         assert_eq!(fault.check_nothing_is_left().0, Some(0));
     }
 }
 
 #[test]
-fn the_end_by_force_of_any_part_undoes_it() {
+fn killing_any_process_of_a_fault_undoes_it() {
     for name in ["log-rotator", "log-writer", "detective"] {
         let mut fault = Fault::start("flock", &["--after", "0s", "--for", "10m"]);
-        fault.truth();
-        let part = fault.parts().into_iter().find(|(part, _)| part == name).unwrap().1;
-        signal(part, Signal::KILL);
+        fault.ground_truth();
+        let (_, pid) = fault.helpers_and_guard().into_iter().find(|(found, _)| found == name).unwrap();
+        signal(pid, Signal::KILL);
         assert_eq!(fault.check_nothing_is_left().0, Some(1), "{name}");
     }
 }
 
 #[test]
-fn a_file_of_ones_choice_is_made_and_removed() {
+fn the_file_of_path_is_created_and_removed() {
     let folder = tempfile::tempdir().unwrap();
     let chosen = folder.path().canonicalize().unwrap().join("chosen.log");
     let mut fault = Fault::start("flock", &["--after", "0s", "--path", chosen.to_str().unwrap()]);
-    let truth = fault.truth();
+    let truth = fault.ground_truth();
     assert_eq!(path(&truth), chosen);
     assert!(holds_lock(pid(&truth), "FLOCK", &chosen));
     fault.kill();
@@ -185,34 +185,34 @@ fn a_file_of_ones_choice_is_made_and_removed() {
 }
 
 #[test]
-fn one_fault_at_a_time_has_a_temporary_folder() {
+fn a_second_fault_with_the_same_temporary_folder_is_refused() {
     let mut fault = Fault::start("flock", &["--after", "0s", "--for", "10m"]);
-    fault.truth();
+    fault.ground_truth();
     let mut second = detective(&["fault", "start", "cpu-hog", "--json"]);
     let second = second.env("TMPDIR", fault.temporary.path()).env("DETECTIVE_SHOP", "/nonexistent").output().unwrap();
-    let said = String::from_utf8(second.stderr).unwrap();
-    assert!(!second.status.success() && said.contains("another fault goes on"), "{said}");
-    assert!(said.contains("hint: "), "{said}");
+    let stderr = String::from_utf8(second.stderr).unwrap();
+    assert!(!second.status.success() && stderr.contains("another fault is running"), "{stderr}");
+    assert!(stderr.contains("hint: "), "{stderr}");
 }
 
 #[test]
-fn mistakes_are_refused_before_anything_is_done() {
+fn invalid_arguments_are_refused_before_anything_is_changed() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("app.log");
     fs::write(&file, "precious").unwrap();
     let file = file.to_str().unwrap();
     let nowhere = folder.path().join("nowhere/app.log");
-    for (args, wanted) in [
+    for (args, expected) in [
         (&["flok"][..], "'flok'"),
         (&["flock", "--for", "11m"], "must be at most 10m, found 11m"),
         (&["flock", "--for", "soon"], "invalid value 'soon'"),
-        (&["flock", "--path", file], "exists, and a fault touches only what it made itself"),
-        (&["flock", "--path", nowhere.to_str().unwrap()], "cannot look at the folder"),
+        (&["flock", "--path", file], "exists, and a fault touches only files that it created"),
+        (&["flock", "--path", nowhere.to_str().unwrap()], "cannot access the folder"),
     ] {
         let output = output(&[&["fault", "start"], args].concat());
-        let said = String::from_utf8(output.stderr).unwrap();
+        let stderr = String::from_utf8(output.stderr).unwrap();
         assert!(!output.status.success() && output.stdout.is_empty(), "{args:?}");
-        assert!(said.contains(wanted), "expected `{wanted}` in:\n{said}");
+        assert!(stderr.contains(expected), "expected `{expected}` in:\n{stderr}");
     }
     assert_eq!(fs::read(file).unwrap(), b"precious");
 }

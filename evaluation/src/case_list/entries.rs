@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::{bail, ensure};
-use faults::truth::Suspect;
+use faults::ground_truth::Suspect;
 use schemas::Timestamp;
 use serde::Deserialize;
 use serde_json::Value;

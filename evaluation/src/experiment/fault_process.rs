@@ -7,7 +7,7 @@ use std::{
 };
 
 use anyhow::{Context, bail};
-use faults::truth::Suspect;
+use faults::ground_truth::Suspect;
 use rustix::process::{Pid, Signal, kill_process};
 use serde::Deserialize;
 

@@ -73,8 +73,12 @@ fn scenarios() -> anyhow::Result<Vec<Scenario>> {
     let scenario = |fault: &Fault| Scenario {
         name: fault.name.to_owned(),
         family: fault.family.name().to_owned(),
-        is_benign: fault.is_harmless(),
-        unavailable: fault.needs.iter().find(|need| !need.is_here(shop.as_ref())).map(|need| format!("needs {need}")),
+        is_benign: fault.is_benign(),
+        unavailable: fault
+            .requirements
+            .iter()
+            .find(|each| !each.is_met(shop.as_ref()))
+            .map(|each| format!("requires {each}")),
     };
     Ok(catalogue::all().map(scenario).collect())
 }

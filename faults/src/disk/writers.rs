@@ -1,4 +1,4 @@
-//! Those who write: a little, too often, and too much.
+//! The helpers of disk faults, which write to files.
 
 use std::{
     fs::File,
@@ -12,42 +12,44 @@ use std::{
 use anyhow::Context;
 use rustix::fs::{FallocateFlags, fallocate};
 
-use crate::part::{self, BEGUN};
+use crate::helper;
 
 const REGIONS: u64 = 4;
 const REGION_BYTES: u64 = 32 << 20;
-/// So much is written as fast as the disk takes it, and then so much a second at most: a disk is not to be worn out.
-const AT_ONCE: u64 = 40_000_000_000;
-const MOST_A_SECOND: u64 = 200_000_000;
+/// This much is written as fast as the disk allows, and more at a limited rate, so that the fault does
+/// not wear out a disk.
+const UNLIMITED_BYTES: u64 = 40_000_000_000;
+const MAX_BYTES_PER_SECOND: u64 = 200_000_000;
 
-/// Writes a little and has it on the disk, twenty times a second.
+/// Helper `journal`: writes a little and syncs it, twenty times a second.
 ///
 /// # Errors
 /// If the file cannot be written.
 pub fn write_journal(path: &Path) -> anyhow::Result<()> {
     const PAUSE: Duration = Duration::from_millis(50);
     let (mut file, cannot_write) = open(path)?;
-    part::tell(BEGUN)?;
+    helper::report_ready()?;
     loop {
         file.seek(SeekFrom::Start(0)).with_context(&cannot_write)?;
         file.write_all(&[b'j'; 4096]).and_then(|()| file.sync_data()).with_context(&cannot_write)?;
-        part::pause(PAUSE);
+        helper::pause(PAUSE);
     }
 }
 
-/// Writes a file on several threads and has it on the disk, over and over, but not faster than it may.
+/// Helper `backup`: overwrites and syncs a file on several threads, within the rate limit.
 ///
 /// # Errors
 /// If the file cannot be written.
 pub fn write_and_sync(path: &Path) -> anyhow::Result<()> {
     let (file, cannot_write) = open(path)?;
-    part::tell(BEGUN)?;
-    let (begun, written) = (Instant::now(), AtomicU64::new(0));
+    helper::report_ready()?;
+    let started = Instant::now();
+    let written = AtomicU64::new(0);
     let write = |n: u64| -> io::Result<()> {
         loop {
             write_region(&file, n * REGION_BYTES)?;
             let written = written.fetch_add(REGION_BYTES, Ordering::Relaxed) + REGION_BYTES;
-            part::pause(ahead(written, begun.elapsed()));
+            helper::pause(rate_limit_delay(written, started.elapsed()));
         }
     };
     std::thread::scope(|scope| {
@@ -57,53 +59,57 @@ pub fn write_and_sync(path: &Path) -> anyhow::Result<()> {
     .with_context(cannot_write)
 }
 
-/// How long to wait until no more was written than might be in that time.
-fn ahead(written: u64, elapsed: Duration) -> Duration {
-    Duration::from_millis(written.saturating_sub(AT_ONCE).saturating_mul(1000) / MOST_A_SECOND).saturating_sub(elapsed)
+/// How long to wait until the bytes written so far are within the rate limit.
+fn rate_limit_delay(written: u64, elapsed: Duration) -> Duration {
+    let limited_bytes = written.saturating_sub(UNLIMITED_BYTES);
+    Duration::from_millis(limited_bytes.saturating_mul(1000) / MAX_BYTES_PER_SECOND).saturating_sub(elapsed)
 }
 
-/// Writes a region anew and waits for the disk. Its old blocks are given back first: a journal that orders data before
-/// what it says of new blocks then has everybody who commits wait for all of it.
+/// Overwrites a region and syncs it.
+///
+/// Frees its blocks first: a filesystem whose journal orders data before metadata (ext4) then makes
+/// every process that syncs wait for the data of the new blocks.
 fn write_region(file: &File, offset: u64) -> io::Result<()> {
-    const BLOCK: usize = 1 << 20;
+    const BLOCK_BYTES: usize = 1 << 20;
     let punch = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
-    // Where a filesystem cannot, the old blocks are written over.
+    // On a filesystem without hole punching, the old blocks are overwritten.
     let _ = fallocate(file, punch, offset, REGION_BYTES);
-    let block = vec![b'b'; BLOCK];
-    for at in (offset..offset + REGION_BYTES).step_by(BLOCK) {
+    let block = vec![b'b'; BLOCK_BYTES];
+    for at in (offset..offset + REGION_BYTES).step_by(BLOCK_BYTES) {
         file.write_all_at(&block, at)?;
     }
     file.sync_all()
 }
 
-/// Writes until there is no space, and takes what others free.
+/// Helper `thumbnailer`: writes until the filesystem is full, and uses all space that is freed later.
 ///
 /// # Errors
 /// If the file cannot be written for any other reason.
 pub fn fill(path: &Path) -> anyhow::Result<()> {
     const PAUSE: Duration = Duration::from_millis(20);
-    /// Far more than the shop's spool has: should it be another filesystem after all, that one is not filled.
-    const MOST_BYTES: usize = 256 << 20;
+    /// Far more than the shop's spool has. Any larger filesystem is not filled.
+    const MAX_BYTES: usize = 256 << 20;
     let (mut file, cannot_write) = open(path)?;
     let blocks = [vec![b't'; 1 << 16], vec![b't'; 1 << 9]];
-    let (mut bytes, mut has_begun) = (0, false);
+    let mut bytes = 0;
+    let mut is_ready = false;
     loop {
         for block in &blocks {
-            while bytes < MOST_BYTES
-                && let Some(written) = not_if_full(file.write(block)).with_context(&cannot_write)?
+            while bytes < MAX_BYTES
+                && let Some(written) = none_if_full(file.write(block)).with_context(&cannot_write)?
             {
                 bytes += written;
             }
         }
-        if !has_begun {
-            part::tell(BEGUN)?;
-            has_begun = true;
+        if !is_ready {
+            helper::report_ready()?;
+            is_ready = true;
         }
-        part::pause(PAUSE);
+        helper::pause(PAUSE);
     }
 }
 
-fn not_if_full(written: io::Result<usize>) -> io::Result<Option<usize>> {
+fn none_if_full(written: io::Result<usize>) -> io::Result<Option<usize>> {
     match written {
         Err(error) if error.kind() == ErrorKind::StorageFull => Ok(None),
         written => written.map(Some),
@@ -112,7 +118,7 @@ fn not_if_full(written: io::Result<usize>) -> io::Result<Option<usize>> {
 
 fn open(path: &Path) -> anyhow::Result<(File, impl Fn() -> String)> {
     let cannot_write = move || format!("cannot write to `{}`", path.display());
-    Ok((part::open(File::options().write(true), path)?, cannot_write))
+    Ok((helper::open(File::options().write(true), path)?, cannot_write))
 }
 
 #[cfg(test)]
@@ -120,10 +126,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn who_is_ahead_of_what_may_be_written_waits() {
+    fn writes_beyond_the_unlimited_amount_are_delayed() {
         let second = Duration::from_secs(1);
-        assert_eq!(ahead(AT_ONCE + MOST_A_SECOND * 3, second), 2 * second);
-        assert_eq!(ahead(AT_ONCE + MOST_A_SECOND, second), Duration::ZERO);
-        assert_eq!(ahead(AT_ONCE, Duration::ZERO), Duration::ZERO);
+        assert_eq!(rate_limit_delay(UNLIMITED_BYTES + MAX_BYTES_PER_SECOND * 3, second), 2 * second);
+        assert_eq!(rate_limit_delay(UNLIMITED_BYTES + MAX_BYTES_PER_SECOND, second), Duration::ZERO);
+        assert_eq!(rate_limit_delay(UNLIMITED_BYTES, Duration::ZERO), Duration::ZERO);
     }
 }

@@ -1,5 +1,5 @@
-//! What is told of faults before they are started, here and in the manual.
+//! The descriptions of faults, in listings and in the manual.
 #![allow(missing_docs)]
 
-mod listed;
+mod listing;
 mod manual;

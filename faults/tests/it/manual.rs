@@ -1,4 +1,4 @@
-//! The manual's tables are the catalogue's.
+//! The tables of `docs/faults.md` match the catalogue.
 
 use std::fmt::Write;
 
@@ -10,22 +10,23 @@ use faults::{
 fn table(family: Family) -> String {
     let mut text = format!("### {}\n\n", family.name());
     text +=
-        "| fault | what happens | to blame | who suffers | needs | bounds | undone |\n|---|---|---|---|---|---|---|\n";
-    catalogue::of_family(family).iter().for_each(|fault| text += &row(fault));
+        "| fault | what happens | root cause | affected | requires | limits | undo |\n|---|---|---|---|---|---|---|\n";
+    catalogue::in_family(family).iter().for_each(|fault| text += &row(fault));
     text
 }
 
 fn row(fault: &Fault) -> String {
-    let needs: Vec<String> = fault.needs.iter().map(ToString::to_string).collect();
+    let requirements: Vec<String> = fault.requirements.iter().map(ToString::to_string).collect();
+    let requirements = requirements.join(", ");
+    let cells = [fault.description, fault.root_cause, fault.affected, &requirements, fault.limits, fault.undo];
+    let cells = cells.map(|cell| if cell.is_empty() { String::new() } else { format!("{cell} ") });
     let mut row = String::new();
-    let told = [fault.does, fault.blame, fault.suffers, &needs.join(", "), fault.bounds, fault.undone];
-    let told = told.map(|cell| if cell.is_empty() { String::new() } else { format!("{cell} ") });
-    let _ = writeln!(row, "| `{}` | {}|", fault.name, told.join("| "));
+    let _ = writeln!(row, "| `{}` | {}|", fault.name, cells.join("| "));
     row
 }
 
 #[test]
-fn the_manual_tells_of_each_fault_what_the_catalogue_does() {
+fn the_manual_describes_each_fault_as_the_catalogue_does() {
     let manual = include_str!("../../../docs/faults.md");
     for family in Family::ALL {
         assert!(manual.contains(&table(family)), "docs/faults.md lacks:\n{}", table(family));

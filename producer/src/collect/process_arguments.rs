@@ -10,8 +10,8 @@ use crate::collect::role;
 pub struct ArgumentSummary {
     /// Name of the process besides its executable, see [`role::name_of_process`].
     pub name: String,
-    /// Whether the arguments contain `fault part`. Helpers of `detective fault` are shown like any
-    /// other process, although Local Detective's own processes are not.
+    /// Whether the arguments contain `fault helper`. Helpers of `detective fault` are shown like
+    /// any other process, although Local Detective's own processes are not.
     pub is_fault_helper: bool,
     /// Command line without secrets, if the settings ask for it.
     pub command: Option<String>,
@@ -23,7 +23,7 @@ impl ArgumentSummary {
         let shown = keeps_command && !arguments.is_empty();
         ArgumentSummary {
             name: role::name_of_process(executable, comm, arguments),
-            is_fault_helper: arguments.windows(2).any(|pair| *pair == [&b"fault"[..], b"part"]),
+            is_fault_helper: arguments.windows(2).any(|pair| *pair == [&b"fault"[..], b"helper"]),
             command: shown.then(|| parse::redact::redact_command_line(arguments)),
         }
     }
@@ -61,7 +61,7 @@ mod tests {
         let kept = |arguments: &[&str]| String::from_utf8(summary(python, arguments, false).to_bytes()).unwrap();
         assert_eq!(kept(&["python3", "-u", "/srv/secret/worker.py", "--key=k"]), "worker.py\0");
         assert_eq!(kept(&["python3", "-c", "secret"]), "python#\0");
-        assert_eq!(kept(&["python3", "fault", "part", "secret"]), "fault\0fault");
+        assert_eq!(kept(&["python3", "fault", "helper", "secret"]), "fault\0fault");
         assert_eq!(kept(&["python3", "fault", "start", "secret"]), "fault\0");
     }
 
@@ -69,7 +69,7 @@ mod tests {
         #[test]
         fn serialized_facts_parse_back(
             comm in "[ -~]{0,15}",
-            arguments in prop::collection::vec("/b/python3|-[cm]|(/?[a-z.+-]{1,9}){1,2}|[ -~]{0,9}|fault|part", 0..6),
+            arguments in prop::collection::vec("/b/python3|-[cm]|(/?[a-z.+-]{1,9}){1,2}|[ -~]{0,9}|fault|helper", 0..6),
             keeps_command: bool,
         ) {
             let arguments: Vec<&[u8]> = arguments.iter().map(|argument| argument.as_bytes()).collect();

@@ -22,7 +22,7 @@ fn own_programs_are_excluded_and_fault_helpers_are_not() {
     let names = ["detective", "detective-producer", "detective-trainer", "detective-scorer"];
     let own = names.map(|name| start(folder.path(), name, &["up"]));
     let starter = start(folder.path(), "detective", &["fault", "start"]);
-    let fault = start(folder.path(), "detective", &["fault", "part"]);
+    let fault = start(folder.path(), "detective", &["fault", "helper"]);
     let other = start(folder.path(), "detective-story", &["up"]);
     let snapshot = sweeper().sweep().unwrap();
     let name = |kept: &ChildGuard| Some(node(&snapshot, process(&snapshot, kept.pid())?).name.as_str());

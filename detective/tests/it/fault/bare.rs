@@ -1,4 +1,4 @@
-//! The faults that need no shop: each is what it says, and a kill at any moment leaves nothing.
+//! Faults that require no shop: each has its effect, and a kill at any time leaves nothing behind.
 
 use std::{
     fs,
@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::{Fault, comm, holds_lock, is_alive, path, pid};
 use crate::running::PATIENCE;
 
-const BARE: [&str; 9] = [
+const FAULTS: [&str; 9] = [
     "cpu-hog",
     "memory-leak",
     "flock",
@@ -23,52 +23,51 @@ const BARE: [&str; 9] = [
     "fd-leak",
 ];
 
-/// Begins a fault, looks at it and kills it.
+/// Starts a fault, checks its ground truth and its effect, and kills it.
 #[track_caller]
-fn check(name: &str, look: impl Fn(&Value)) {
-    let more = ["--after", "0s", "--for", "10m"];
-    let mut fault = Fault::start(name, &more);
-    let truth = fault.truth();
+fn check(name: &str, check_effect: impl Fn(&Value)) {
+    let mut fault = Fault::start(name, &["--after", "0s", "--for", "10m"]);
+    let truth = fault.ground_truth();
     assert_eq!((truth["fault"].as_str(), truth["harmless"].as_bool()), (Some(name), Some(false)));
     assert_eq!(truth["root_cause"][0]["pid"], truth["pid"]);
-    let culprits = truth["root_cause"].as_array().unwrap();
-    for suspect in culprits.iter().chain(truth["victims"].as_array().unwrap()) {
+    let root_cause = truth["root_cause"].as_array().unwrap();
+    for suspect in root_cause.iter().chain(truth["victims"].as_array().unwrap()) {
         assert!(is_alive(pid(suspect)), "{suspect}");
         assert_eq!(suspect["name"], comm(pid(suspect)));
     }
-    look(&truth);
+    check_effect(&truth);
     fault.kill();
     fault.check_nothing_is_left();
 }
 
-/// Waits until it is so.
+/// Waits until a condition holds.
 #[track_caller]
-fn wait_until(what: &str, is_so: impl Fn() -> bool) {
+fn wait_until(what: &str, holds: impl Fn() -> bool) {
     let begun = Instant::now();
-    while !is_so() {
+    while !holds() {
         assert!(begun.elapsed() < PATIENCE, "{what}");
         std::thread::park_timeout(Duration::from_millis(20));
     }
 }
 
-/// A field of `/proc/PID/stat`, as the manual counts them from the third.
+/// A field of `/proc/PID/stat`, numbered as in proc(5), from the third.
 fn stat(pid: u32, field: usize) -> u64 {
     let text = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
     text.rsplit_once(')').unwrap().1.split_ascii_whitespace().nth(field - 3).unwrap().parse().unwrap()
 }
 
 #[test]
-fn hogs_have_the_processors() {
+fn cpu_hogs_compute_on_all_cores() {
     check("cpu-hog", |truth| {
         let hogs = truth["root_cause"].as_array().unwrap();
         assert_eq!(hogs.len(), std::thread::available_parallelism().unwrap().get().min(16));
-        // Ticks in user mode.
+        // utime.
         wait_until("all of them compute", || hogs.iter().all(|hog| stat(pid(hog), 14) > 10));
     });
 }
 
 #[test]
-fn the_reconciler_has_the_lock_for_which_the_billers_wait() {
+fn the_reconciler_holds_the_posix_lock() {
     check("posix-lock", |truth| {
         assert!(holds_lock(pid(truth), "POSIX", &path(truth)));
         assert!(truth["victims"].as_array().unwrap().iter().all(|biller| !holds_lock(
@@ -80,20 +79,20 @@ fn the_reconciler_has_the_lock_for_which_the_billers_wait() {
 }
 
 #[test]
-fn the_lock_is_a_childs_whose_parent_is_dead() {
+fn the_orphan_holds_a_lock_that_its_dead_parent_took() {
     check("forked-holder", |truth| {
         assert_eq!(truth["name"], "app-server");
         assert!(holds_lock(pid(truth), "FLOCK", &path(truth)));
         let locks = fs::read_to_string("/proc/locks").unwrap();
         let inode = std::os::unix::fs::MetadataExt::ino(&fs::metadata(path(truth)).unwrap());
         let lock = locks.lines().find(|line| line.contains("FLOCK") && line.contains(&format!(":{inode} "))).unwrap();
-        let taker: u32 = lock.split_ascii_whitespace().nth(4).unwrap().parse().unwrap();
-        assert!(taker != pid(truth) && !is_alive(taker), "{lock}");
+        let locked_by: u32 = lock.split_ascii_whitespace().nth(4).unwrap().parse().unwrap();
+        assert!(locked_by != pid(truth) && !is_alive(locked_by), "{lock}");
     });
 }
 
 #[test]
-fn the_backup_writes_and_the_file_keeps_to_its_bounds() {
+fn the_backup_writes_a_file_of_limited_size() {
     check("fsync-hog", |truth| {
         let written = || fs::read_to_string(format!("/proc/{}/io", pid(truth))).unwrap();
         let bytes = |text: String| text.lines().find_map(|line| line.strip_prefix("wchar: ")?.parse::<u64>().ok());
@@ -103,15 +102,15 @@ fn the_backup_writes_and_the_file_keeps_to_its_bounds() {
 }
 
 #[test]
-fn the_storm_starts_processes_without_end() {
+fn the_cron_runner_starts_many_processes() {
     check("fork-storm", |truth| {
-        // Each of its threads has its own.
+        // Each thread has its own list of children.
         let children = || {
             let tasks = fs::read_dir(format!("/proc/{}/task", pid(truth))).unwrap().map(|task| task.unwrap().path());
-            let of_task = |task: std::path::PathBuf| fs::read_to_string(task.join("children")).unwrap_or_default();
-            tasks.map(|task| of_task(task).split_ascii_whitespace().count()).sum::<usize>()
+            let children = |task: std::path::PathBuf| fs::read_to_string(task.join("children")).unwrap_or_default();
+            tasks.map(|task| children(task).split_ascii_whitespace().count()).sum::<usize>()
         };
-        // Of children that it has waited for, minor faults.
+        // cminflt: minor faults of children that it has waited for.
         wait_until("children come and go", || stat(pid(truth), 11) > 1000);
         wait_until("some are there", || children() > 0);
         assert!(children() <= 256);
@@ -119,10 +118,10 @@ fn the_storm_starts_processes_without_end() {
 }
 
 #[test]
-fn the_server_leaks_up_to_its_limit() {
+fn the_session_server_leaks_up_to_its_limit() {
     check("fd-leak", |truth| {
         let files = || fs::read_dir(format!("/proc/{}/fd", pid(truth))).unwrap().count();
-        wait_until("it has all that it may have", || files() == 512);
+        wait_until("it has as many descriptors as its limit allows", || files() == 512);
     });
     check("thread-explosion", |truth| wait_until("it has many threads", || stat(pid(truth), 20) > 100));
     check("memory-leak", |truth| {
@@ -133,9 +132,9 @@ fn the_server_leaks_up_to_its_limit() {
 }
 
 #[test]
-fn a_kill_at_any_moment_leaves_nothing() {
+fn a_kill_at_any_time_leaves_nothing_behind() {
     let mut random = SmallRng::seed_from_u64(6);
-    for name in BARE {
+    for name in FAULTS {
         for most in [5, 60, 400] {
             let mut fault = Fault::start(name, &["--after", "50ms", "--for", "10m"]);
             std::thread::park_timeout(Duration::from_millis(random.random_range(0..most)));

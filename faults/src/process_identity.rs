@@ -1,4 +1,4 @@
-//! Who a process is: the kernel hands a pid to another once its process is gone, so the start time belongs to it.
+//! Identifies processes. The kernel reuses pids, so an identity includes the start time.
 
 use std::path::Path;
 
@@ -9,39 +9,39 @@ use rustix::{
 };
 use serde::{Deserialize, Serialize};
 
-/// A process, and no other that has its pid later.
+/// One process, and no later one that gets its pid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Who {
+pub struct ProcessIdentity {
     /// Process id.
     pub pid: u32,
-    /// Clock ticks after boot, as in `/proc/PID/stat`.
+    /// Start time in clock ticks after boot, as in `/proc/PID/stat`.
     pub start_time: u64,
 }
 
-impl Who {
-    /// The process that has this pid now.
+impl ProcessIdentity {
+    /// Reads the identity of the process that has this pid now.
     ///
     /// # Errors
     /// If there is none.
-    pub fn of(pid: u32) -> anyhow::Result<Who> {
+    pub fn read(pid: u32) -> anyhow::Result<ProcessIdentity> {
         let stat = Stat::read(pid).with_context(|| format!("there is no process {pid}"))?;
-        Ok(Who { pid, start_time: stat.start_time })
+        Ok(ProcessIdentity { pid, start_time: stat.start_time })
     }
 
-    /// Whether it is there still, and more than an entry that nobody has read yet.
+    /// Whether the process exists and is no zombie.
     pub fn is_alive(self) -> bool {
         Stat::read(self.pid).is_some_and(|stat| stat.start_time == self.start_time && stat.state != 'Z')
     }
 
-    /// Whether it stands still, or is gone.
+    /// Whether the process is stopped or gone.
     pub fn is_stopped(self) -> bool {
         Stat::read(self.pid).is_none_or(|stat| stat.start_time != self.start_time || matches!(stat.state, 'T' | 'Z'))
     }
 
-    /// Sends a signal; does nothing if it is gone.
+    /// Sends a signal; does nothing if the process is gone.
     ///
     /// # Errors
-    /// If that is not allowed.
+    /// If that is not permitted.
     pub fn signal(self, signal: Signal) -> anyhow::Result<()> {
         let pid = i32::try_from(self.pid).ok().and_then(Pid::from_raw);
         let Some(pid) = pid.filter(|_| self.is_alive()) else { return Ok(()) };
@@ -50,25 +50,25 @@ impl Who {
     }
 }
 
-/// The name of a process, as others see it; empty if it is gone.
-pub fn name(pid: u32) -> String {
+/// The name of a process (its comm); empty if it is gone.
+pub fn process_name(pid: u32) -> String {
     let comm = std::fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
     comm.trim_end_matches('\n').to_owned()
 }
 
-/// The processes that a process has started and that are there still.
+/// Pids of the children of a process.
 pub fn children(parent: u32) -> Vec<u32> {
     let entries = Path::new("/proc").read_dir().into_iter().flatten();
     let pids = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
     pids.filter(|pid| Stat::read(*pid).is_some_and(|stat| stat.parent == parent)).collect()
 }
 
-/// The process that has started a process; none if that is gone.
+/// Pid of the parent of a process; `None` if the process is gone.
 pub fn parent(pid: u32) -> Option<u32> {
     Some(Stat::read(pid)?.parent)
 }
 
-/// What is wanted of `/proc/PID/stat`.
+/// The needed fields of `/proc/PID/stat`.
 #[derive(Debug, PartialEq)]
 struct Stat {
     state: char,
@@ -82,9 +82,9 @@ impl Stat {
     }
 
     fn parse(text: &str) -> Option<Stat> {
-        // A name may hold anything, and so may begin or end what looks like a field.
+        // A process name can contain anything, including text that looks like fields.
         let fields: Vec<&str> = text.rsplit_once(')')?.1.split_ascii_whitespace().collect();
-        let number = |at: usize| fields.get(at)?.parse().ok();
+        let number = |index: usize| fields.get(index)?.parse().ok();
         let parent = u32::try_from(number(1)?).ok()?;
         Some(Stat { state: fields.first()?.chars().next()?, parent, start_time: number(19)? })
     }
@@ -95,29 +95,29 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_like_a_field_does_not_mislead() {
+    fn a_name_that_looks_like_fields_is_parsed() {
         let text = "7 (a) S 9 (b) R 3 0 0 0 0 0 0 0 0 0 0 0 0 0 20 0 1 0 4242 0";
         assert_eq!(Stat::parse(text), Some(Stat { state: 'R', parent: 3, start_time: 4242 }));
     }
 
     #[test]
-    fn a_child_has_its_parent() {
-        let me = std::process::id();
+    fn a_child_is_listed_until_it_is_gone() {
+        let own_pid = std::process::id();
         let mut child = std::process::Command::new("sleep").arg("600").spawn().unwrap();
         let pid = child.id();
-        let found = (parent(pid), children(me).contains(&pid));
+        let found = (parent(pid), children(own_pid).contains(&pid));
         child.kill().unwrap();
         child.wait().unwrap();
-        assert_eq!((found, parent(pid)), ((Some(me), true), None));
+        assert_eq!((found, parent(pid)), ((Some(own_pid), true), None));
     }
 
     #[test]
-    fn another_with_the_same_pid_is_not_meant() {
-        let this = Who::of(std::process::id()).unwrap();
+    fn a_signal_does_not_reach_a_later_process_with_the_same_pid() {
+        let this = ProcessIdentity::read(std::process::id()).unwrap();
         assert!(this.is_alive());
-        let earlier = Who { start_time: this.start_time - 1, ..this };
+        let earlier = ProcessIdentity { start_time: this.start_time - 1, ..this };
         assert!(!earlier.is_alive());
-        // It would end this test.
+        // Otherwise this would end the test.
         earlier.signal(Signal::KILL).unwrap();
     }
 }

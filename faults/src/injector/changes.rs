@@ -1,0 +1,209 @@
+//! The changes that a fault makes beside its helpers. The guard receives each undo step first.
+
+use std::{
+    fs::{self, DirBuilder, File},
+    io::{self, ErrorKind},
+    os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt},
+    path::{Path, PathBuf, absolute},
+    time::{Duration, Instant},
+};
+
+use anyhow::Context;
+use rustix::process::Signal;
+use service::Hint;
+
+use super::{Event, Injector};
+use crate::{
+    cgroup::Controller,
+    helper::pause,
+    process_identity::ProcessIdentity,
+    shop,
+    undo::{self, UndoStep},
+};
+
+/// How long to wait until a process has stopped.
+const STOP_TIMEOUT: Duration = Duration::from_secs(1);
+
+impl Injector {
+    /// Switches on a bug of a component, such as `leak 25`. The fault fails if the bug ends early.
+    ///
+    /// # Errors
+    /// If the component refuses it.
+    pub fn start_bug(&mut self, component: &shop::Component, bug: &str) -> anyhow::Result<()> {
+        let active = self.send_bug(component, bug)?;
+        let sender = self.sender();
+        let name = component.name.clone();
+        active.on_end(move || {
+            // The receiver is gone if the fault has ended, which ends its bugs.
+            let _ = sender.send(Event::BugEnded(name));
+        })?;
+        self.bugs.push(active);
+        Ok(())
+    }
+
+    /// Switches on a bug that may end before the fault, because it kills the component or completes.
+    ///
+    /// # Errors
+    /// If the component refuses it.
+    pub fn start_bug_that_may_end(&mut self, component: &shop::Component, bug: &str) -> anyhow::Result<()> {
+        let active = self.send_bug(component, bug)?;
+        self.bugs.push(active);
+        Ok(())
+    }
+
+    fn send_bug(&self, component: &shop::Component, bug: &str) -> anyhow::Result<shop::ActiveBug> {
+        // The bug ends with the connection; the time limit is for the case that this process hangs.
+        const MARGIN: u64 = 5;
+        shop::start_bug(component, bug, self.duration.as_secs() + MARGIN)
+    }
+
+    /// Stops a process by SIGSTOP.
+    ///
+    /// # Errors
+    /// If that is not permitted, or the process is gone.
+    pub fn stop_process(&mut self, pid: u32) -> anyhow::Result<()> {
+        let process = ProcessIdentity::read(pid)?;
+        self.guard.add(UndoStep::Continue(process))?;
+        process.signal(Signal::STOP)?;
+        // Each thread stops when it next returns to user space; one that waits for a disk is slow.
+        let started = Instant::now();
+        while !process.is_stopped() && started.elapsed() < STOP_TIMEOUT {
+            pause(Duration::from_millis(1));
+        }
+        Ok(())
+    }
+
+    /// Creates an empty file: the one that `--path` names, or one with this name in a new temporary
+    /// folder. Returns its path with all links resolved, as the kernel shows it.
+    ///
+    /// # Errors
+    /// If the file exists, or cannot be created.
+    pub fn create_own_file(&mut self, name: &str) -> anyhow::Result<PathBuf> {
+        let file = match &self.path {
+            Some(path) => {
+                let name = path.file_name().with_context(|| format!("`{}` must name a file", path.display()))?;
+                let folder = absolute(path)?.parent().map(Path::to_owned).unwrap_or_default();
+                folder.canonicalize().with_context(|| format!("cannot find `{}`", folder.display()))?.join(name)
+            }
+            None => self.temporary_folder()?.join(name),
+        };
+        self.create_file(&file)?;
+        Ok(file)
+    }
+
+    /// Creates an empty file.
+    ///
+    /// # Errors
+    /// If the file exists, or cannot be created.
+    pub fn create_file(&mut self, file: &Path) -> anyhow::Result<()> {
+        let context = || format!("cannot create `{}`", file.display());
+        // Create it under a unique name first: an undo step must never remove a file that existed.
+        let new = file.with_file_name(format!(".detective-fault-{}", std::process::id()));
+        self.guard.add(UndoStep::RemoveFile(new.clone()))?;
+        let created = File::options().write(true).create_new(true).mode(0o600).open(&new);
+        if created.is_err() {
+            self.guard.remove_last()?;
+        }
+        let created = created.hint_from(|error| leftover_hint(error, "rm", &new)).with_context(context)?;
+        let metadata = created.metadata().with_context(context)?;
+        let (device, inode) = (metadata.dev(), metadata.ino());
+        self.guard.add(UndoStep::RemoveInode { file: file.to_owned(), device, inode })?;
+        fs::hard_link(&new, file).hint_from(hard_link_hint).with_context(context)?;
+        fs::remove_file(&new).with_context(context)
+    }
+
+    /// The temporary folder of this fault, which only its owner can enter.
+    fn temporary_folder(&mut self) -> anyhow::Result<PathBuf> {
+        if let Some(folder) = &self.folder {
+            return Ok(folder.clone());
+        }
+        let parent = std::env::temp_dir();
+        let parent = parent.canonicalize().with_context(|| format!("cannot find `{}`", parent.display()))?;
+        let folder = parent.join(format!("detective-fault-{}", std::process::id()));
+        self.guard.add(UndoStep::RemoveFolder(folder.clone()))?;
+        let created = DirBuilder::new().mode(0o700).create(&folder);
+        if created.is_err() {
+            self.guard.remove_last()?;
+        }
+        let created = created.hint_from(|error| leftover_hint(error, "rm -r", &folder));
+        created.with_context(|| format!("cannot create the folder `{}`", folder.display()))?;
+        self.folder = Some(folder.clone());
+        Ok(folder)
+    }
+
+    /// Creates a control group with these settings, and returns its folder.
+    ///
+    /// # Errors
+    /// If the kernel refuses.
+    pub fn create_cgroup(&mut self, controller: &Controller, settings: &[(&str, String)]) -> anyhow::Result<PathBuf> {
+        let group = controller.group(&format!("detective-fault-{}", std::process::id()));
+        self.guard.add(UndoStep::RemoveCgroup { group: group.clone(), to: controller.root().to_owned() })?;
+        let created = fs::create_dir(&group);
+        if created.is_err() {
+            self.guard.remove_last()?;
+        }
+        let created = created.hint_from(|error| leftover_hint(error, "rmdir", &group));
+        created.with_context(|| format!("cannot create the control group `{}`", group.display()))?;
+        for (file, value) in settings {
+            let file = group.join(file);
+            fs::write(&file, value).with_context(|| format!("cannot write `{value}` to `{}`", file.display()))?;
+        }
+        Ok(group)
+    }
+
+    /// Moves a process to a control group until the fault is undone.
+    ///
+    /// # Errors
+    /// If the kernel refuses.
+    pub fn move_to_cgroup(&mut self, controller: &Controller, group: &Path, pid: u32) -> anyhow::Result<()> {
+        let to = controller.group_of(pid)?;
+        self.guard.add(UndoStep::LeaveCgroup { pid, from: group.to_owned(), to })?;
+        undo::move_to_cgroup(group, pid)
+    }
+
+    /// Inserts a firewall rule before all others.
+    ///
+    /// # Errors
+    /// If the rule exists, or `iptables` refuses it.
+    pub fn add_firewall_rule(&mut self, rule: Vec<String>) -> anyhow::Result<()> {
+        undo::check_rule_is_absent(&rule)?;
+        self.guard.add(UndoStep::DeleteRule(rule.clone()))?;
+        // `iptables` holds the guard's pipe. If this process is killed now, the guard waits for the
+        // tool to finish and then deletes the rule.
+        undo::insert_rule(&rule, self.guard.hold_pipe()?)
+    }
+}
+
+/// The hint if a name is taken by what an earlier fault left behind.
+fn leftover_hint(error: &io::Error, command: &str, path: &Path) -> Option<String> {
+    let exists = error.kind() == ErrorKind::AlreadyExists;
+    exists.then(|| format!("remove what an earlier fault left behind: `{command} {}`", path.display()))
+}
+
+/// The hint if a file cannot have a second name.
+fn hard_link_hint(error: &io::Error) -> Option<&'static str> {
+    matches!(error.kind(), ErrorKind::PermissionDenied | ErrorKind::Unsupported)
+        .then_some("the filesystem may not support hard links: use another one, by `--path FILE` or `TMPDIR`")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_existing_name_gets_a_hint_to_remove_the_leftover() {
+        let folder = tempfile::tempdir().unwrap();
+        let exists = fs::create_dir(folder.path()).unwrap_err();
+        let hint = leftover_hint(&exists, "rmdir", Path::new("/sys/fs/cgroup/detective-fault-7")).unwrap();
+        assert!(hint.ends_with("`rmdir /sys/fs/cgroup/detective-fault-7`"), "{hint}");
+        let missing = fs::create_dir(folder.path().join("a/b")).unwrap_err();
+        assert_eq!(leftover_hint(&missing, "rmdir", folder.path()), None);
+    }
+
+    #[test]
+    fn a_filesystem_without_hard_links_gets_a_hint() {
+        const EPERM: i32 = 1;
+        assert!(hard_link_hint(&io::Error::from_raw_os_error(EPERM)).is_some());
+        assert!(hard_link_hint(&io::Error::from(ErrorKind::AlreadyExists)).is_none());
+    }
+}

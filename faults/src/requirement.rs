@@ -1,0 +1,115 @@
+//! What a fault requires of its host.
+
+use std::{
+    ffi::OsString,
+    fmt,
+    os::unix::fs::MetadataExt,
+    path::{Path, PathBuf},
+};
+
+use rustix::process::geteuid;
+use service::Hint;
+
+use super::{cgroup::Controller, shop::Shop};
+
+/// Something that a fault cannot do without.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Requirement {
+    /// The shop of `deploy/demo` is running.
+    Shop,
+    /// The shop's spool is a filesystem of its own.
+    Spool,
+    /// The user is root.
+    Root,
+    /// A controller of control groups, version 1 or 2.
+    Controller(&'static str),
+    /// A program in the search path.
+    Tool(&'static str),
+}
+
+impl fmt::Display for Requirement {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Requirement::Shop => write!(f, "the shop"),
+            Requirement::Spool => write!(f, "a separate spool filesystem"),
+            Requirement::Root => write!(f, "root"),
+            Requirement::Controller(name) => write!(f, "cgroup controller {name}"),
+            Requirement::Tool(name) => write!(f, "{name}"),
+        }
+    }
+}
+
+impl Requirement {
+    /// Whether the host meets it.
+    pub fn is_met(self, shop: Option<&Shop>) -> bool {
+        match self {
+            Requirement::Shop => shop.is_some(),
+            Requirement::Spool => {
+                shop.is_some_and(|shop| shop.spool_mounted && are_on_different_filesystems(&shop.spool, &shop.folder))
+            }
+            Requirement::Root => geteuid().is_root(),
+            Requirement::Controller(name) => Controller::find(name).is_some(),
+            Requirement::Tool(name) => is_in_path(name),
+        }
+    }
+
+    /// How to meet it.
+    fn remedy(self) -> String {
+        match self {
+            Requirement::Shop => {
+                "start it: `deploy/demo/shop start`; set DETECTIVE_SHOP if it runs in another folder".to_owned()
+            }
+            Requirement::Spool => "start the shop as root, so that it can mount one".to_owned(),
+            Requirement::Root => "run it as root".to_owned(),
+            Requirement::Controller(name) => format!(
+                "boot with the controller `{name}`; in version 2, `echo +{name} >/sys/fs/cgroup/cgroup.subtree_control`"
+            ),
+            Requirement::Tool("psql") => "install the package postgresql-client".to_owned(),
+            Requirement::Tool(name) => format!("install `{name}`"),
+        }
+    }
+
+    /// Checks that the host meets it.
+    ///
+    /// # Errors
+    /// If it does not, with a hint how to meet it.
+    pub fn check(self, shop: Option<&Shop>) -> anyhow::Result<()> {
+        let met =
+            if self.is_met(shop) { Ok(()) } else { Err(anyhow::anyhow!("the fault requires {self}, found none")) };
+        met.hint(self.remedy())
+    }
+}
+
+fn are_on_different_filesystems(path: &Path, other: &Path) -> bool {
+    let device = |path: &Path| path.metadata().map(|metadata| metadata.dev()).ok();
+    device(path).is_some_and(|found| device(other).is_some_and(|other| other != found))
+}
+
+fn is_in_path(tool: &str) -> bool {
+    std::env::split_paths(&search_path()).any(|folder| folder.join(tool).is_file())
+}
+
+/// The search path for programs: `PATH`, and the folders where Debian installs tools for root.
+pub fn search_path() -> OsString {
+    let path = std::env::var_os("PATH").unwrap_or_else(|| "/usr/bin:/bin".into());
+    let folders = std::env::split_paths(&path).chain(["/usr/sbin", "/sbin"].map(PathBuf::from));
+    std::env::join_paths(folders).unwrap_or(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tools_for_root_are_found() {
+        let folders: Vec<PathBuf> = std::env::split_paths(&search_path()).collect();
+        assert!(folders.ends_with(&["/usr/sbin".into(), "/sbin".into()]), "{folders:?}");
+        assert!(is_in_path("sh") && !is_in_path("no-such-tool"));
+    }
+
+    #[test]
+    fn the_remedy_for_a_missing_controller_is_a_command() {
+        let remedy = Requirement::Controller("cpu").remedy();
+        assert!(remedy.ends_with("`echo +cpu >/sys/fs/cgroup/cgroup.subtree_control`"), "{remedy}");
+    }
+}
