@@ -54,8 +54,8 @@ pub const FAULTS: [Fault; 7] = [
     }),
 ];
 
-/// Makes a change through a control socket of the shop, as the shop's own commands do. The change may
-/// be complete before its duration is over.
+/// Makes a change through a control socket of the shop, as the shop's own commands do. The change
+/// may be complete before its duration is over.
 fn change_shop(injector: &mut Injector, role: &str, change: &str) -> anyhow::Result<GroundTruth> {
     injector.wait_before_fault()?;
     let shop = injector.current_shop()?;

@@ -101,8 +101,8 @@ pub fn compute_periodically() -> anyhow::Result<()> {
     }
 }
 
-/// Helper `indexer`: computes continuously on several threads. With one thread per core, the scheduler
-/// would hardly make other processes wait.
+/// Helper `indexer`: computes continuously on several threads. With one thread per core, the
+/// scheduler would hardly make other processes wait.
 ///
 /// # Errors
 /// If the injecting process is gone.

@@ -65,8 +65,8 @@ fn prepare_in_shop(injector: &mut Injector) -> anyhow::Result<(PathBuf, Vec<Susp
     Ok((file, shop.suspects(&["database", "web"])))
 }
 
-/// Creates a file, starts a helper that writes a journal beside it, and waits until the fault is due.
-/// Returns the file and the helper.
+/// Creates a file, starts a helper that writes a journal beside it, and waits until the fault is
+/// due. Returns the file and the helper.
 fn prepare_journal(injector: &mut Injector) -> anyhow::Result<(PathBuf, Vec<Suspect>)> {
     let file = injector.create_own_file("backup.part")?;
     check_is_on_disk(&file)?;

@@ -1,10 +1,10 @@
 //! The guard: a process that undoes a fault when the injecting process exits for any reason.
 //!
-//! The guard reads each undo step from a pipe before the change is made. Helpers, and tools that make
-//! a change, hold that pipe too. It ends when the last of them is gone, and only then does the guard
-//! execute the steps: so no process can repeat a change that was undone. The guard ignores Ctrl-C and
-//! the end of the login session, and the producer does not report it, because it is no part of the
-//! fault.
+//! The guard reads each undo step from a pipe before the change is made. Helpers, and tools that
+//! make a change, hold that pipe too. It ends when the last of them is gone, and only then does the
+//! guard execute the steps: so no process can repeat a change that was undone. The guard ignores
+//! Ctrl-C and the end of the login session, and the producer does not report it, because it is no
+//! part of the fault.
 
 use std::{
     io::{self, BufRead, BufReader, ErrorKind, PipeWriter, Write},
@@ -130,8 +130,8 @@ impl Guard {
     /// If it cannot be started, or another fault is running.
     pub fn start(time: Duration) -> anyhow::Result<(Guard, BufReader<ChildStdout>)> {
         let (reader, pipe) = io::pipe().context("cannot create a pipe")?;
-        // This path refers to the running program even if its file was replaced meanwhile. A process
-        // group of its own keeps Ctrl-C away.
+        // This path refers to the running program even if its file was replaced meanwhile. A
+        // process group of its own keeps Ctrl-C away.
         let mut command = Command::new("/proc/self/exe");
         let command = command.arg("guard").process_group(0).stdin(reader).stdout(Stdio::piped());
         let mut process = command.spawn().context("cannot start the guard of the fault")?;

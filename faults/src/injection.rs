@@ -37,8 +37,8 @@ pub enum Progress<'a> {
 
 /// Injects a fault, and undoes it when it ends, `shutdown` is cancelled or `report` fails.
 ///
-/// Call it within a multi-threaded tokio runtime, on a thread that lasts as long as the program: the
-/// fault's processes die with the thread that starts them.
+/// Call it within a multi-threaded tokio runtime, on a thread that lasts as long as the program:
+/// the fault's processes die with the thread that starts them.
 ///
 /// # Errors
 /// If the fault cannot be started, ends early, or cannot be undone completely.

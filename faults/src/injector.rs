@@ -30,7 +30,8 @@ mod web_workers;
 /// Longer than a helper takes to start, however busy the host is.
 const HELPER_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// The guard kills an injecting process that still runs this long after the fault should have ended.
+/// The guard kills an injecting process that still runs this long after the fault should have
+/// ended.
 const GUARD_MARGIN: Duration = Duration::from_secs(60);
 
 /// Something that happens during an injection.
@@ -83,8 +84,8 @@ pub struct Injector {
 impl Injector {
     /// Starts the guard, and changes nothing yet.
     ///
-    /// Call this and all methods that start a process on a thread that lasts as long as the program:
-    /// helpers die with the thread that starts them.
+    /// Call this and all methods that start a process on a thread that lasts as long as the
+    /// program: helpers die with the thread that starts them.
     ///
     /// # Errors
     /// If the guard cannot be started, or another fault is running.
@@ -214,8 +215,8 @@ impl Injector {
         Ok(())
     }
 
-    /// When the fault began: the last moment without any of its effects. A leak is noticeable before
-    /// the fault is complete.
+    /// When the fault began: the last moment without any of its effects. A leak is noticeable
+    /// before the fault is complete.
     pub fn begun(&self) -> Timestamp {
         self.begun.unwrap_or_else(Timestamp::now)
     }
@@ -243,7 +244,8 @@ impl Injector {
         Ok(())
     }
 
-    /// The next line that a process prints, with its pid; `None` if there is none before the deadline.
+    /// The next line that a process prints, with its pid; `None` if there is none before the
+    /// deadline.
     fn next_line(&mut self, deadline: Instant) -> anyhow::Result<Option<(u32, String)>> {
         match self.events.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
             Ok(Event::Line(pid, line)) => Ok(Some((pid, line))),

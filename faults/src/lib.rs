@@ -1,4 +1,5 @@
-//! Injects faults on purpose, to see Local Detective at work and to evaluate it against ground truth.
+//! Injects faults on purpose, to see Local Detective at work and to evaluate it against ground
+//! truth.
 //!
 //! **Promises:** a fault is bounded in time and resources, and its ground truth is known when it
 //! begins. It is undone when it ends, when it is interrupted, and when any one of its processes is
@@ -6,14 +7,14 @@
 //! each change before the change is made. If the guard itself is killed, the injecting process
 //! executes the steps.
 //!
-//! **Never:** it touches nothing but what it created itself and the components of the demo workload,
-//! the shop. It prints nothing.
+//! **Never:** it touches nothing but what it created itself and the components of the demo
+//! workload, the shop. It prints nothing.
 //!
 //! A fault's processes are the program that links this crate, started again: the program must run
 //! [`helper_main::run`] on `fault helper --parent PID JSON` and [`guard::run`] on `guard`.
 //!
-//! - [`catalogue`]: all faults, each a [`fault::Fault`] of a family: [`cpu`], [`memory`], [`locks`],
-//!   [`hung`], [`disk`], [`network`], [`process`], [`logs`], [`benign`]
+//! - [`catalogue`]: all faults, each a [`fault::Fault`] of a family: [`cpu`], [`memory`],
+//!   [`locks`], [`hung`], [`disk`], [`network`], [`process`], [`logs`], [`benign`]
 //! - [`injection`]: one fault from start to end
 //! - [`injector`]: what a fault starts and changes; [`helper`]: the processes that take part in it;
 //!   [`helper_main`]: their main function

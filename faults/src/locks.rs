@@ -105,8 +105,8 @@ fn prepare_log(injector: &mut Injector) -> anyhow::Result<(PathBuf, Vec<Suspect>
     Ok((shop.audit_log, writers))
 }
 
-/// Creates a file, starts helpers that write to it, and waits until the fault is due. Returns the file
-/// and the helpers.
+/// Creates a file, starts helpers that write to it, and waits until the fault is due. Returns the
+/// file and the helpers.
 fn prepare_own_file(
     injector: &mut Injector,
     name: &str,

@@ -67,11 +67,11 @@ fn memory_controller() -> anyhow::Result<Controller> {
     Controller::find("memory").context("control groups cannot have a memory limit here")
 }
 
-/// Keeps a group with a memory limit from using swap, which belongs to the whole host. Does nothing if
-/// the kernel has no limit for swap.
+/// Keeps a group with a memory limit from using swap, which belongs to the whole host. Does nothing
+/// if the kernel has no limit for swap.
 fn disable_swap(group: &Path, is_unified: bool, memory_limit: usize) -> anyhow::Result<()> {
-    // In version 1, the limit is that of memory and swap together. It must not be below the limit of
-    // memory, which is set already.
+    // In version 1, the limit is that of memory and swap together. It must not be below the limit
+    // of memory, which is set already.
     let (file, limit) = if is_unified { ("memory.swap.max", 0) } else { ("memory.memsw.limit_in_bytes", memory_limit) };
     let file = group.join(file);
     let written = if file.exists() { fs::write(&file, limit.to_string()) } else { Ok(()) };

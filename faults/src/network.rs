@@ -105,8 +105,8 @@ fn flood(injector: &mut Injector) -> anyhow::Result<GroundTruth> {
     Ok(GroundTruth { root_cause: vec![Suspect::process(crawler)], affected: shop.suspects(&["front"]) })
 }
 
-/// Helper `crawler`: holds many connections, each with an incomplete request, and replaces those that
-/// the server closes.
+/// Helper `crawler`: holds many connections, each with an incomplete request, and replaces those
+/// that the server closes.
 ///
 /// # Errors
 /// If the address is invalid, or the injecting process is gone.

@@ -113,8 +113,8 @@ fn run_batches() -> anyhow::Result<()> {
     const BATCH_SIZE: usize = 16;
     // Some milliseconds of work, so that it ends by itself if its parent is killed.
     const SCRIPT: &str = "i=0; while [ $i -lt 5000 ]; do i=$((i+1)); done";
-    // Each in a session of its own, like cron's jobs: a scheduler that shares the CPUs among sessions
-    // (autogroup) gives each a share.
+    // Each in a session of its own, like cron's jobs: a scheduler that shares the CPUs among
+    // sessions (autogroup) gives each a share.
     let mut command = Command::new("setsid");
     command.args(["sh", "-c", SCRIPT]).stdin(Stdio::null());
     let mut start = |_| command.spawn().context("cannot run `setsid`");

@@ -1,4 +1,5 @@
-//! Checks that the host has enough free resources: a fault is refused on a host that is short of them.
+//! Checks that the host has enough free resources: a fault is refused on a host that is short of
+//! them.
 
 use std::{io, path::Path, thread::available_parallelism};
 
@@ -86,8 +87,8 @@ fn check_load(load: f64, cores: usize) -> anyhow::Result<()> {
     idle_enough.hint("wait until the load falls")
 }
 
-/// Memory that this process can use, in MB: `MemAvailable` of the host, or less if the control groups
-/// of this process have lower limits.
+/// Memory that this process can use, in MB: `MemAvailable` of the host, or less if the control
+/// groups of this process have lower limits.
 fn available_memory_mb() -> anyhow::Result<u64> {
     let text = std::fs::read_to_string("/proc/meminfo").context("cannot read `/proc/meminfo`")?;
     let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"));

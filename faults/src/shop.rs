@@ -177,8 +177,8 @@ fn read_state(folder: &Path) -> anyhow::Result<Option<(String, u32)>> {
     Ok(Some((text, metadata.uid())))
 }
 
-/// Checks that a shop is this user's. Any user can create a folder in `/tmp` and name in it processes
-/// that faults must not touch.
+/// Checks that a shop is this user's. Any user can create a folder in `/tmp` and name in it
+/// processes that faults must not touch.
 fn check_owner(owner: u32, path: &Path) -> anyhow::Result<()> {
     let own = if is_own(owner) {
         Ok(())

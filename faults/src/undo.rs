@@ -169,8 +169,8 @@ fn delete_rule(rule: &[String]) -> anyhow::Result<()> {
     }
 }
 
-/// Checks that `iptables` works and the rule does not exist: an existing rule would be deleted by the
-/// undo step.
+/// Checks that `iptables` works and the rule does not exist: an existing rule would be deleted by
+/// the undo step.
 ///
 /// # Errors
 /// If the rule exists, or `iptables` fails.

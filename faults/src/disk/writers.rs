@@ -16,8 +16,8 @@ use crate::helper;
 
 const REGIONS: u64 = 4;
 const REGION_BYTES: u64 = 32 << 20;
-/// This much is written as fast as the disk allows, and more at a limited rate, so that the fault does
-/// not wear out a disk.
+/// This much is written as fast as the disk allows, and more at a limited rate, so that the fault
+/// does not wear out a disk.
 const UNLIMITED_BYTES: u64 = 40_000_000_000;
 const MAX_BYTES_PER_SECOND: u64 = 200_000_000;
 
@@ -81,7 +81,8 @@ fn write_region(file: &File, offset: u64) -> io::Result<()> {
     file.sync_all()
 }
 
-/// Helper `thumbnailer`: writes until the filesystem is full, and uses all space that is freed later.
+/// Helper `thumbnailer`: writes until the filesystem is full, and uses all space that is freed
+/// later.
 ///
 /// # Errors
 /// If the file cannot be written for any other reason.

@@ -41,7 +41,8 @@ impl Injector {
         Ok(())
     }
 
-    /// Switches on a bug that may end before the fault, because it kills the component or completes.
+    /// Switches on a bug that may end before the fault, because it kills the component or
+    /// completes.
     ///
     /// # Errors
     /// If the component refuses it.

@@ -54,8 +54,8 @@ pub fn hold_flock(path: &Path) -> anyhow::Result<()> {
     helper::hang()
 }
 
-/// Helper `deploy`: takes the `flock` of a file, starts a process with that file as its standard error,
-/// and exits. The child keeps the lock.
+/// Helper `deploy`: takes the `flock` of a file, starts a process with that file as its standard
+/// error, and exits. The child keeps the lock.
 ///
 /// # Errors
 /// If the file cannot be locked, or the child cannot be started.
@@ -65,15 +65,15 @@ pub fn lock_and_fork(path: &Path) -> anyhow::Result<()> {
     helper::report_ready()?;
     let mut command = Command::new("/proc/self/exe");
     command.args(["fault", "helper", "--parent", "0"]).arg(serde_json::to_string(&Helper::AppServer)?);
-    // The child must not hold the guard's pipe: it exits with the injecting process, which waits for
-    // the guard.
+    // The child must not hold the guard's pipe: it exits with the injecting process, which waits
+    // for the guard.
     command.stdin(Stdio::null()).stdout(Stdio::inherit()).stderr(log);
     command.spawn().context("cannot start the process that keeps the lock")?;
     Ok(())
 }
 
-/// Helper `app-server`: prints its pid repeatedly and exits when no process reads it, because it has no
-/// parent with which it could die.
+/// Helper `app-server`: prints its pid repeatedly and exits when no process reads it, because it
+/// has no parent with which it could die.
 ///
 /// # Errors
 /// None. It prints no error, because its standard error is the locked file.

@@ -14,8 +14,8 @@ const V1: Files =
     Files { limit: "memory.limit_in_bytes", usage: "memory.usage_in_bytes", inactive: "total_inactive_file" };
 const V2: Files = Files { limit: "memory.max", usage: "memory.current", inactive: "inactive_file" };
 
-/// Memory available to the process with this `/proc/PID/cgroup`, in bytes: the minimum over its groups
-/// and their ancestors. `None` if none of them has a limit.
+/// Memory available to the process with this `/proc/PID/cgroup`, in bytes: the minimum over its
+/// groups and their ancestors. `None` if none of them has a limit.
 pub fn available(mount_point: &Path, proc_cgroup: &str) -> Option<u64> {
     let lines = proc_cgroup.lines().filter_map(|line| line.split_once(':')?.1.split_once(':'));
     lines.flat_map(|(controllers, path)| available_in_hierarchy(mount_point, controllers, path)).min()
@@ -33,8 +33,8 @@ fn available_in_hierarchy(mount_point: &Path, controllers: &str, path: &str) -> 
     groups.filter_map(|group| available_in_group(&group, files)).collect()
 }
 
-/// The folders of a group and its ancestors, up to the root of the hierarchy. In a container, the path
-/// may be the host's: then only the root exists.
+/// The folders of a group and its ancestors, up to the root of the hierarchy. In a container, the
+/// path may be the host's: then only the root exists.
 fn group_and_ancestors(root: &Path, path: &str) -> Vec<PathBuf> {
     let group = root.join(path.trim_start_matches('/'));
     group.ancestors().take_while(|folder| folder.starts_with(root)).map(Path::to_owned).collect()

@@ -17,7 +17,8 @@ pub struct ActiveBug {
 }
 
 impl ActiveBug {
-    /// Calls `callback` when the bug ends: the component ended it or is gone, or `self` was dropped.
+    /// Calls `callback` when the bug ends: the component ended it or is gone, or `self` was
+    /// dropped.
     ///
     /// # Errors
     /// If there are too many open files.

@@ -94,8 +94,8 @@ fn leftovers(shop: &Shop, injector: u32) -> Vec<String> {
 
 #[track_caller]
 fn wait_until_recovered(shop: &Shop, injector: u32, fault: &str) {
-    /// Consecutive checks that must succeed: a component may not yet have read a command that was sent
-    /// just before the kill.
+    /// Consecutive checks that must succeed: a component may not yet have read a command that was
+    /// sent just before the kill.
     const CHECKS: usize = 5;
     let begun = Instant::now();
     let mut succeeded = 0;
