@@ -5,7 +5,7 @@ use std::{io::Write, path::PathBuf, time::Duration};
 use anyhow::Context;
 use clap::{Args, Subcommand, builder::PossibleValuesParser};
 use faults::{
-    Injection, Progress, catalogue, fault::Fault, ground_truth::GroundTruthRecord, helper::Helper, helper_main,
+    Injection, Progress, catalogue, fault::Fault, ground_truth_record::GroundTruthRecord, helper::Helper, helper_main,
     listing, requirement::Requirement, shop::Shop,
 };
 use service::Hint;

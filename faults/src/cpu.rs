@@ -10,6 +10,7 @@ use super::{
     injector::Injector,
     requirement::Requirement,
     safety::ResourceUse,
+    shop::Component,
 };
 
 /// The faults of this family.
@@ -84,7 +85,7 @@ fn throttle(injector: &mut Injector) -> anyhow::Result<GroundTruth> {
     for worker in &workers {
         injector.move_to_cgroup(&controller, &group, worker.pid)?;
     }
-    let affected = workers.into_iter().map(Suspect::component).collect();
+    let affected = workers.into_iter().map(Component::suspect).collect();
     Ok(GroundTruth { root_cause: vec![Suspect::cgroup(&group)], affected })
 }
 

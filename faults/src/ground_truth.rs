@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::{fault::Fault, process_identity, shop};
+use super::process_identity;
 
 /// A root cause or an affected node, in the form of a suspect of an event.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -32,17 +32,6 @@ impl Suspect {
     /// A process, with its present name.
     pub fn process(pid: u32) -> Suspect {
         Suspect { pid: Some(pid), ..Suspect::new("process", process_identity::process_name(pid)) }
-    }
-
-    /// The process of a shop's component.
-    pub fn component(component: &shop::Component) -> Suspect {
-        Suspect { endpoint: component.endpoint.clone(), ..Suspect::process(component.pid) }
-    }
-
-    /// The process of a shop's component, and its endpoint, which is an equally correct answer.
-    pub fn component_and_endpoint(component: &shop::Component) -> Vec<Suspect> {
-        let endpoint = component.endpoint.as_deref().map(Suspect::endpoint);
-        [Suspect::component(component)].into_iter().chain(endpoint).collect()
     }
 
     /// Removes the pid, for a process that restarts during the fault.
@@ -81,45 +70,4 @@ pub struct GroundTruth {
     pub root_cause: Vec<Suspect>,
     /// The nodes that are affected first.
     pub affected: Vec<Suspect>,
-}
-
-/// The ground truth as `fault start --json` prints it.
-///
-/// `kind` to `endpoint` are those of the first root cause.
-#[derive(Serialize)]
-pub struct GroundTruthRecord<'a> {
-    fault: &'static str,
-    family: &'static str,
-    /// When the fault began, in milliseconds since 1970.
-    time: i64,
-    kind: Option<&'a str>,
-    name: Option<&'a str>,
-    pid: Option<u32>,
-    path: Option<&'a str>,
-    endpoint: Option<&'a str>,
-    root_cause: &'a [Suspect],
-    #[serde(rename = "victims")]
-    affected: &'a [Suspect],
-    #[serde(rename = "harmless")]
-    is_benign: bool,
-}
-
-impl<'a> GroundTruthRecord<'a> {
-    /// Describes a fault that began at `time`, in milliseconds since 1970.
-    pub fn new(fault: &Fault, truth: &'a GroundTruth, time: i64) -> GroundTruthRecord<'a> {
-        let first = truth.root_cause.first();
-        GroundTruthRecord {
-            fault: fault.name,
-            family: fault.family.name(),
-            time,
-            kind: first.map(|suspect| suspect.kind.as_str()),
-            name: first.map(|suspect| suspect.name.as_str()),
-            pid: first.and_then(|suspect| suspect.pid),
-            path: first.and_then(|suspect| suspect.path.as_deref()),
-            endpoint: first.and_then(|suspect| suspect.endpoint.as_deref()),
-            root_cause: &truth.root_cause,
-            affected: &truth.affected,
-            is_benign: fault.is_benign(),
-        }
-    }
 }

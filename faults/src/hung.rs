@@ -71,7 +71,7 @@ fn stop(injector: &mut Injector, role: &str, affected_roles: &[&str]) -> anyhow:
     let shop = injector.current_shop()?;
     let component = shop.pick(role)?;
     injector.stop_process(component.pid)?;
-    let root_cause = Suspect::component_and_endpoint(component);
+    let root_cause = component.suspects();
     Ok(GroundTruth { root_cause, affected: shop.suspects(affected_roles) })
 }
 

@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     catalogue,
     fault::Fault,
-    ground_truth::GroundTruthRecord,
+    ground_truth_record::GroundTruthRecord,
     injector::{Event, Injector, Interrupted},
     safety,
     shop::Shop,

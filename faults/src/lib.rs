@@ -21,7 +21,7 @@
 //! - [`guard`], [`undo`]: how a fault is undone
 //! - [`requirement`], [`safety`]: whether a fault can be injected here, and whether it may be
 //! - [`shop`], [`cgroup`], [`process_identity`]: the current shop, control groups and processes
-//! - [`ground_truth`], [`listing`]: what is reported of a fault
+//! - [`ground_truth`], [`ground_truth_record`], [`listing`]: what is reported of a fault
 
 pub mod benign;
 pub mod catalogue;
@@ -30,6 +30,7 @@ pub mod cpu;
 pub mod disk;
 pub mod fault;
 pub mod ground_truth;
+pub mod ground_truth_record;
 pub mod guard;
 pub mod helper;
 pub mod helper_main;

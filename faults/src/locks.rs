@@ -137,7 +137,7 @@ fn posix_lock(injector: &mut Injector) -> anyhow::Result<GroundTruth> {
         let shop = injector.current_shop()?;
         let worker = shop.pick("queue")?;
         injector.start_bug(worker, "ledger")?;
-        let root_cause = vec![Suspect::component(worker).with_path(&shop.ledger)];
+        let root_cause = vec![worker.suspect().with_path(&shop.ledger)];
         return Ok(GroundTruth { root_cause, affected: shop.suspects(&["biller", "web"]) });
     }
     let (ledger, affected) = prepare_own_file(injector, "ledger.dat", Helper::Biller)?;

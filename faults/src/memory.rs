@@ -94,7 +94,7 @@ fn hog(injector: &mut Injector) -> anyhow::Result<GroundTruth> {
     injector.move_to_cgroup(&controller, &group, worker.pid)?;
     let importer = injector.start(&Helper::Importer(group.clone()))?;
     let root_cause = vec![Suspect::process(importer), Suspect::cgroup(&group)];
-    Ok(GroundTruth { root_cause, affected: Suspect::component_and_endpoint(worker) })
+    Ok(GroundTruth { root_cause, affected: worker.suspects() })
 }
 
 fn out_of_memory(injector: &mut Injector) -> anyhow::Result<GroundTruth> {
@@ -102,8 +102,8 @@ fn out_of_memory(injector: &mut Injector) -> anyhow::Result<GroundTruth> {
     let shop = injector.current_shop()?;
     let worker = shop.pick("web")?;
     let name = worker.name.clone();
-    let mut root_cause = Suspect::component_and_endpoint(worker);
-    root_cause.push(Suspect::component(worker).with_any_pid());
+    let mut root_cause = worker.suspects();
+    root_cause.push(worker.suspect().with_any_pid());
     let controller = memory_controller()?;
     let limit = if controller.is_unified() { "memory.max" } else { "memory.limit_in_bytes" };
     let group = injector.create_cgroup(&controller, &[(limit, LEAK_LIMIT_BYTES.to_string())])?;

@@ -84,8 +84,8 @@ fn crash_loop(injector: &mut Injector) -> anyhow::Result<GroundTruth> {
     let shop = injector.current_shop()?;
     let worker = shop.pick("web")?;
     // Before the crash, after which the process cannot be read.
-    let mut root_cause = Suspect::component_and_endpoint(worker);
-    root_cause.push(Suspect::component(worker).with_any_pid());
+    let mut root_cause = worker.suspects();
+    root_cause.push(worker.suspect().with_any_pid());
     injector.start_bug_that_may_end(worker, "crash")?;
     Ok(GroundTruth { root_cause, affected: shop.suspects(&["front"]) })
 }

@@ -25,7 +25,7 @@ pub struct ResourceUse {
 
 /// Resources that must stay free while a fault runs.
 const RESERVE: ResourceUse = ResourceUse { memory_mb: 256, disk_mb: 64 };
-/// Maximum load per core: beyond it, the effect of a fault could not be told from that of the load.
+/// Maximum load per core: beyond it, the effect of a fault disappears in that of the load.
 const MAX_LOAD: f64 = 16.0;
 
 /// Checks that the host has enough disk space, memory and CPU time for a fault.

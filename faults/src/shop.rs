@@ -66,6 +66,18 @@ pub struct Component {
     pub control: Option<PathBuf>,
 }
 
+impl Component {
+    /// The process as a suspect.
+    pub fn suspect(&self) -> Suspect {
+        Suspect { endpoint: self.endpoint.clone(), ..Suspect::process(self.pid) }
+    }
+
+    /// The process and the endpoint as suspects. Either is a correct answer.
+    pub fn suspects(&self) -> Vec<Suspect> {
+        [self.suspect()].into_iter().chain(self.endpoint.as_deref().map(Suspect::endpoint)).collect()
+    }
+}
+
 /// How clients connect to the database.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Database {
@@ -137,7 +149,7 @@ impl Shop {
     pub fn suspects(&self, roles: &[&str]) -> Vec<Suspect> {
         let suspects = |component: &Component| {
             let workers = process_identity::children(component.pid).into_iter().map(Suspect::process);
-            Suspect::component_and_endpoint(component).into_iter().chain(workers).collect::<Vec<_>>()
+            component.suspects().into_iter().chain(workers).collect::<Vec<_>>()
         };
         roles.iter().flat_map(|role| self.with_role(role)).flat_map(suspects).collect()
     }
@@ -189,10 +201,10 @@ fn check_owner(owner: u32, path: &Path) -> anyhow::Result<()> {
 }
 
 fn is_own(owner: u32) -> bool {
-    /// The user that runs the shop when root starts it.
-    const NOBODY: u32 = 65534;
+    /// Uid of `nobody`, which runs the shop when root starts it.
+    const SHOP_UID: u32 = 65534;
     let user = geteuid();
-    owner == user.as_raw() || (user.is_root() && owner == NOBODY)
+    owner == user.as_raw() || (user.is_root() && owner == SHOP_UID)
 }
 
 /// Whether the path exists and belongs to another user.

@@ -30,7 +30,7 @@ impl Injector {
         self.wait_before_fault()?;
         let shop = self.current_shop()?;
         let worker = shop.pick("web")?;
-        let root_cause = Suspect::component_and_endpoint(worker);
+        let root_cause = worker.suspects();
         self.start_bug(worker, bug)?;
         Ok(GroundTruth { root_cause, affected: shop.suspects(&["front"]) })
     }
