@@ -17,10 +17,6 @@ pub use candidate::{DOES_NOT_READ, HOLDS_LOCK, RootCauseCandidate};
 use path::BlamePath;
 use steps::own_symptom;
 
-/// A node at the end of a blame path is blamed above this score, which is below the alarm threshold
-/// of 1: the nodes that wait for it or lack its resource are evidence too.
-const MIN_BLAMED_SCORE: f32 = 0.5;
-
 /// Finds the root causes of all alarms in a graph, the highest score first.
 ///
 /// Alarming nodes whose blame paths end at the same node share a candidate, and so do root causes

@@ -32,7 +32,7 @@ struct OperatorBaseline {
 
 /// Why a snapshot is admitted, with the progress of the learning phase or of the operator baseline.
 struct Admission {
-    vouched_by: HealthSource,
+    source: HealthSource,
     learned: i64,
     wanted: i64,
 }
@@ -75,12 +75,12 @@ impl Cohort {
         encoded: &[u8],
         is_quiet: Option<bool>,
     ) -> Option<HealthySnapshot> {
-        let Admission { vouched_by, learned, wanted } = self.check_admission(snapshot, is_quiet)?;
+        let Admission { source, learned, wanted } = self.check_admission(snapshot, is_quiet)?;
         Some(HealthySnapshot {
             host: snapshot.host.clone(),
             cohort: snapshot.cohort.clone(),
             generation: self.generation,
-            vouched_by,
+            vouched_by: source,
             learned,
             wanted,
             time: snapshot.ended_at,
@@ -92,13 +92,13 @@ impl Cohort {
         if self.learned < self.wanted() && self.model.is_none() {
             self.learned += 1;
             let wanted = self.wanted();
-            return Some(Admission { vouched_by: HealthSource::Learning, learned: self.learned, wanted });
+            return Some(Admission { source: HealthSource::Learning, learned: self.learned, wanted });
         }
         if let Some(baseline) = &mut self.baseline {
             if snapshot.ended_at <= baseline.until && baseline.learned < baseline.wanted {
                 baseline.learned += 1;
                 let OperatorBaseline { learned, wanted, .. } = *baseline;
-                return Some(Admission { vouched_by: HealthSource::Operator, learned, wanted });
+                return Some(Admission { source: HealthSource::Operator, learned, wanted });
             }
             self.baseline = None;
         }
@@ -107,7 +107,7 @@ impl Cohort {
         }
         self.n_quiet += 1;
         let is_kept = self.n_quiet.is_multiple_of(self.config.keep_one_in.max(1));
-        is_kept.then_some(Admission { vouched_by: HealthSource::Gate, learned: 0, wanted: 0 })
+        is_kept.then_some(Admission { source: HealthSource::Gate, learned: 0, wanted: 0 })
     }
 
     /// Whether each pressure is at most its 99th percentile in the training data.

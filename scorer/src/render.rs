@@ -38,10 +38,10 @@ pub fn render_event(event: &RootCauseEvent, colour: Colour) -> String {
         "{}  {headline}  incident {} on {}  confidence {:.0} %\n",
         event.time,
         event.incident,
-        clean(&event.host),
+        replace_control_chars(&event.host),
         event.confidence * 100.0
     );
-    let _ = writeln!(text, "  {}", colour.paint("1", &clean(&event.summary)));
+    let _ = writeln!(text, "  {}", colour.paint("1", &replace_control_chars(&event.summary)));
     if event.event != EventKind::Opened && event.event != EventKind::Updated {
         return text;
     }
@@ -63,8 +63,15 @@ pub fn render_event(event: &RootCauseEvent, colour: Colour) -> String {
 
 /// Renders an event with all suspects and reasons.
 pub fn render_explanation(event: &RootCauseEvent, colour: Colour) -> String {
-    let mut text = format!("{}\n", colour.paint("1", &clean(&event.summary)));
-    let _ = writeln!(text, "incident {} on {}: {} at {}", event.incident, clean(&event.host), event.event, event.time);
+    let mut text = format!("{}\n", colour.paint("1", &replace_control_chars(&event.summary)));
+    let _ = writeln!(
+        text,
+        "incident {} on {}: {} at {}",
+        event.incident,
+        replace_control_chars(&event.host),
+        event.event,
+        event.time
+    );
     let _ = writeln!(text, "confidence {:.0} %", event.confidence * 100.0);
     if let Some(previous) = &event.previous {
         let _ = writeln!(text, "recurrence of incident {previous}");
@@ -88,29 +95,33 @@ fn write_suspect(text: &mut String, stage: &str, suspect: &Suspect, n_reasons: u
         .path
         .as_ref()
         .or(suspect.endpoint.as_ref())
-        .map(|location| format!("  {}", clean(location)))
+        .map(|location| format!("  {}", replace_control_chars(location)))
         .unwrap_or_default();
     let _ = writeln!(
         text,
         "  {stage:<14} {} {}{pid}{location}  ({})",
         suspect.kind,
-        clean(&suspect.name),
-        clean(&suspect.role)
+        replace_control_chars(&suspect.name),
+        replace_control_chars(&suspect.role)
     );
     for reason in suspect.why.iter().take(n_reasons) {
-        let source = if reason.source.is_empty() { String::new() } else { format!("  [{}]", clean(&reason.source)) };
+        let source = if reason.source.is_empty() {
+            String::new()
+        } else {
+            format!("  [{}]", replace_control_chars(&reason.source))
+        };
         // The source of raw evidence ends with its text.
         let has_text_in_source = reason.source.ends_with(&reason.text);
         match has_text_in_source {
-            true => _ = writeln!(text, "                 {}", clean(&reason.source)),
-            false => _ = writeln!(text, "                 {}{source}", clean(&reason.text)),
+            true => _ = writeln!(text, "                 {}", replace_control_chars(&reason.source)),
+            false => _ = writeln!(text, "                 {}{source}", replace_control_chars(&reason.text)),
         }
     }
 }
 
 /// Replaces control characters: names come from the monitored host, and escape sequences in them
 /// would be executed by the terminal.
-fn clean(text: &str) -> String {
+fn replace_control_chars(text: &str) -> String {
     text.chars()
         .map(|c| {
             if c == '\t' {

@@ -16,8 +16,8 @@ const MIN_OBSERVATIONS: usize = 10;
 /// Calibrates a model on the calibration set of `dataset`.
 ///
 /// `roles` holds the centres and spreads with which the training set was encoded; the result adds
-/// the spread of the residuals. The threshold is set for `false_alarms_per_day` false alarms per
-/// host and day.
+/// those of the residuals. The threshold is set for `false_alarms_per_day` false alarms per host
+/// and day.
 ///
 /// # Errors
 /// If the model cannot be computed.
@@ -94,8 +94,8 @@ fn reconstruct_all<'a>(
     graphs.iter().map(reconstruct).collect()
 }
 
-/// Fits the residual spread of each role to `calibration_set`, and to the training set as well for
-/// roles with few observations.
+/// Fits the residual centre and spread of each role to `calibration_set`, and to the training set
+/// as well for roles with few observations.
 fn fit_residuals(
     dataset: &Dataset,
     baselines: &Baselines,

@@ -3,7 +3,10 @@
 use schemas::{Edge, EdgeKind, NodeKind};
 use signals::{Class, Signal, WaitFor};
 
-use super::{MIN_BLAMED_SCORE, path::BlamePath, steps::own_symptom};
+use super::{
+    path::BlamePath,
+    steps::{MIN_BLAMED_SCORE, own_symptom},
+};
 use crate::score::{self, ScoredGraph};
 
 /// Symptom of a node that holds a lock for which others wait.

@@ -5,12 +5,15 @@ use std::collections::HashSet;
 use schemas::{Edge, EdgeBasis, EdgeKind, NodeKind};
 use signals::{Class, Resource};
 
-use super::MIN_BLAMED_SCORE;
 use crate::score::{ScoredColumn, ScoredGraph};
 
 /// A node that lacks a resource has exhausted it itself if its use deviates by at least this part
 /// of the deviation of the lack.
 const MIN_USE_TO_LACK_RATIO: f32 = 0.5;
+
+/// A node at the end of a blame path is blamed above this score, which is below the alarm threshold
+/// of 1: the nodes that wait for it or lack its resource are evidence too.
+pub(super) const MIN_BLAMED_SCORE: f32 = 0.5;
 
 /// Edges along which a failure of the target does not make the source fail.
 const NOT_BLAMED: [EdgeKind; 6] = [
