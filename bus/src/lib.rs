@@ -21,12 +21,12 @@ pub mod api;
 pub mod config;
 #[cfg(feature = "contract")]
 pub mod contract;
-mod difference;
 pub mod embedded;
 pub mod error;
 #[cfg(feature = "kafka")]
 pub mod kafka;
 pub mod record;
+mod topic_difference;
 pub mod topics;
 
 pub use api::{Bus, Cursor, Page, Subscription, for_each};

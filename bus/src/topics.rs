@@ -1,10 +1,10 @@
 //! Checks and creates the topics of a Kafka cluster, before programs open the bus.
 
-pub use crate::difference::Difference;
+pub use crate::topic_difference::TopicDifference;
 use crate::{BusConfig, BusError, BusKind};
 
 /// Compares the topics with `config` and changes nothing. The embedded bus has no differences.
-pub async fn check(config: &BusConfig) -> Result<Vec<Difference>, BusError> {
+pub async fn check(config: &BusConfig) -> Result<Vec<TopicDifference>, BusError> {
     match config.kind {
         BusKind::Embedded => Ok(Vec::new()),
         #[cfg(feature = "kafka")]
@@ -18,7 +18,7 @@ pub async fn check(config: &BusConfig) -> Result<Vec<Difference>, BusError> {
 /// its topics by itself.
 ///
 /// Adds partitions but never removes any, and leaves the replication of existing topics alone.
-pub async fn apply(config: &BusConfig) -> Result<Vec<Difference>, BusError> {
+pub async fn apply(config: &BusConfig) -> Result<Vec<TopicDifference>, BusError> {
     match config.kind {
         BusKind::Embedded => Ok(Vec::new()),
         #[cfg(feature = "kafka")]

@@ -18,7 +18,7 @@ use super::{
     topic_layout::{Layout, check_partitions, fetch_layouts},
     topic_settings::required_settings,
 };
-use crate::{BusConfig, BusError, difference::Difference};
+use crate::{BusConfig, BusError, topic_difference::TopicDifference};
 
 /// Reads and changes the topics of a cluster.
 pub struct TopicAdmin<'c> {
@@ -59,13 +59,13 @@ impl<'c> TopicAdmin<'c> {
     }
 
     /// Compares the topics with the settings of the bus.
-    pub async fn differences(&self) -> Result<Vec<Difference>, BusError> {
+    pub async fn differences(&self) -> Result<Vec<TopicDifference>, BusError> {
         let mut differences = Vec::new();
         let described = self.describe_topics().await?;
         for topic in Topic::ALL {
             let mut compare = |setting, expected: String, found: String| {
                 if expected != found {
-                    differences.push(Difference { topic, setting, expected, found });
+                    differences.push(TopicDifference { topic, setting, expected, found });
                 }
             };
             let Some(layout) = self.layouts.get(&topic) else {

@@ -1,17 +1,17 @@
 //! Checks and creates the topics of a cluster.
 
 use super::topic_admin::TopicAdmin;
-use crate::{BusConfig, BusError, difference::Difference};
+use crate::{BusConfig, BusError, topic_difference::TopicDifference};
 
 /// Compares the topics with `config` and changes nothing.
-pub async fn check(config: &BusConfig) -> Result<Vec<Difference>, BusError> {
+pub async fn check(config: &BusConfig) -> Result<Vec<TopicDifference>, BusError> {
     TopicAdmin::connect(config).await?.differences().await
 }
 
 /// Creates missing topics and corrects settings. Returns what it changed.
 ///
 /// Adds partitions but never removes any, and leaves the replication of existing topics alone.
-pub async fn apply(config: &BusConfig) -> Result<Vec<Difference>, BusError> {
+pub async fn apply(config: &BusConfig) -> Result<Vec<TopicDifference>, BusError> {
     let admin = TopicAdmin::connect(config).await?;
     let mut changed = Vec::new();
     for difference in admin.differences().await? {
@@ -21,7 +21,10 @@ pub async fn apply(config: &BusConfig) -> Result<Vec<Difference>, BusError> {
             "partitions" => admin.add_partitions(topic).await,
             "replication" => Ok(false),
             // One request sets all settings of a topic.
-            _ if changed.iter().any(|change: &Difference| change.topic == topic && change.setting.contains('.')) => {
+            _ if changed
+                .iter()
+                .any(|change: &TopicDifference| change.topic == topic && change.setting.contains('.')) =>
+            {
                 Ok(true)
             }
             _ => admin.set_settings(topic).await.map(|()| true),
@@ -46,7 +49,7 @@ pub(super) async fn check_compaction(config: &BusConfig) -> Result<(), BusError>
         Err(error) => return Err(error),
     };
     let wrong = differences.into_iter().find(|difference| difference.setting == "cleanup.policy");
-    wrong.map_or(Ok(()), |Difference { topic, setting, expected, found }| {
+    wrong.map_or(Ok(()), |TopicDifference { topic, setting, expected, found }| {
         Err(BusError::TopicSetting { topic, setting, expected, found })
     })
 }

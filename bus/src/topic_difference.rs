@@ -6,7 +6,7 @@ use schemas::Topic;
 
 /// A setting of a topic that differs from what [`BusConfig`] requires.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Difference {
+pub struct TopicDifference {
     /// The topic.
     pub topic: Topic,
     /// `topic` (it is missing), `partitions`, `replication` or the name of a topic setting.
@@ -17,9 +17,9 @@ pub struct Difference {
     pub found: String,
 }
 
-impl fmt::Display for Difference {
+impl fmt::Display for TopicDifference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Difference { topic, setting, expected, found } = self;
+        let TopicDifference { topic, setting, expected, found } = self;
         match *setting {
             "topic" => write!(f, "{topic} is {found}"),
             _ => write!(f, "{topic}: {setting} is {found}, expected {expected}"),
