@@ -1,7 +1,7 @@
 //! Anomaly scores from the reconstruction of a model.
 //!
-//! Under the default profile each value of a node has a deviation (from its baseline, in spreads) and
-//! a residual (the part that the model does not explain, in spreads of healthy residuals). A
+//! Under the default profile each value of a node has a deviation (from its baseline, in spreads)
+//! and a residual (the part that the model does not explain, in spreads of healthy residuals). A
 //! deviation that the neighbourhood explains counts less, but the model alone never hides one:
 //! auto-encoders extrapolate and may reconstruct values unlike any they were trained on.
 
@@ -100,8 +100,8 @@ fn score_default(
     (0..graph.nodes().len()).map(score_node).collect()
 }
 
-/// Combines a deviation with its unexplained part. Beyond the clamp a deviation grows slowly, so that
-/// the largest of several still ranks first.
+/// Combines a deviation with its unexplained part. Beyond the clamp a deviation grows slowly, so
+/// that the largest of several still ranks first.
 fn strength(deviation: f32, unexplained: f32) -> f32 {
     let clamp = features::CLAMP;
     let soft = if deviation > clamp { clamp + (deviation / clamp).ln() } else { deviation };
@@ -183,8 +183,8 @@ pub fn unscaled_scores(
         .collect()
 }
 
-/// Whether nodes of this kind can be a root cause. Resources of the whole host cannot: their pressure
-/// is an effect.
+/// Whether nodes of this kind can be a root cause. Resources of the whole host cannot: their
+/// pressure is an effect.
 pub fn can_be_suspect(kind: &NodeKind) -> bool {
     *kind != NodeKind::System
 }

@@ -60,8 +60,8 @@ impl Baselines {
         &self.scales
     }
 
-    /// The deviation of each value of a node from its baseline, in spreads. `None` where the value is
-    /// missing.
+    /// The deviation of each value of a node from its baseline, in spreads. `None` where the value
+    /// is missing.
     pub(crate) fn deviations(&self, node: &Node, row: &[Option<f32>]) -> impl Iterator<Item = Option<f32>> {
         let baseline = self.baseline(node);
         row.iter().zip(&self.scales).enumerate().map(move |(column, (raw, scale))| {

@@ -1,6 +1,7 @@
 //! The input of a model.
 
-/// A graph as a model reads it: the matrix `x[N, F]`, row by row, and the edges as two lists of rows.
+/// A graph as a model reads it: the matrix `x[N, F]`, row by row, and the edges as two lists of
+/// rows.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Encoded {
     /// Number of rows N.

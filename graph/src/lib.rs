@@ -1,4 +1,5 @@
-//! Turns snapshots into graphs, graphs into the input of a model, and its output into anomaly scores.
+//! Turns snapshots into graphs, graphs into the input of a model, and its output into anomaly
+//! scores.
 //!
 //! **Promises:** a [`HostGraph`] is valid: every index points to a node and every value is finite.
 //! Trainer and scorer encode and score with the same code, so that they cannot drift apart.

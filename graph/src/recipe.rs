@@ -110,7 +110,8 @@ impl ColumnScale {
         self.scale.curve.invert(transformed)
     }
 
-    /// The least spread of a baseline, in transformed units. To an operator a smaller change is none.
+    /// The least spread of a baseline, in transformed units. To an operator a smaller change is
+    /// none.
     pub fn floor(&self) -> f32 {
         self.scale.floor
     }

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use crate::statistics::quantile;
 
-/// The lowest threshold, in spreads. A quiet quarter of an hour does not show what a day brings, so a
-/// lower score is no alarm, however quiet the host was.
+/// The lowest threshold, in spreads. A quiet quarter of an hour does not show what a day brings, so
+/// a lower score is no alarm, however quiet the host was.
 pub const MIN: f32 = 5.5;
 /// The highest threshold, in spreads. A value at the encoder's clamp alarms, however noisy the host
 /// was.
@@ -19,9 +19,9 @@ const PERSISTENCE_SWEEPS: usize = 3;
 ///
 /// `sweeps` holds the node scores of consecutive sweeps that the model was not fitted to. An alarm
 /// needs a node above the threshold in two of three sweeps, so the peak of a sweep is the largest,
-/// over nodes, of each node's second largest score in the last three. The tail of the peaks is taken
-/// as exponential beyond the 90th percentile (peaks over threshold with shape 0; Siffer et al., KDD
-/// 2017).
+/// over nodes, of each node's second largest score in the last three. The tail of the peaks is
+/// taken as exponential beyond the 90th percentile (peaks over threshold with shape 0; Siffer et
+/// al., KDD 2017).
 pub fn for_rate(sweeps: &[Vec<(String, f32)>], interval_s: f64, alarms_per_day: f64) -> f32 {
     let mut peaks: Vec<f32> = (0..sweeps.len())
         .map(|end| persistent_peak(&sweeps[(end + 1).saturating_sub(PERSISTENCE_SWEEPS)..=end]))

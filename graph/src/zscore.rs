@@ -2,9 +2,9 @@
 //!
 //! This is the modified z-score of Iglewicz and Hoaglin (How to Detect and Handle Outliers, 1993):
 //! the distance from the median, on either side, in robust spreads. The score of a node is that of
-//! its most extreme column, as in the RobustScorer of BARO (Pham, Ha and Zhang, FSE 2024), which ranks
-//! by the maximum. Centres, spreads and floors are those of the default profile, so that the only
-//! differences to it are the model, the abnormal side, and blame.
+//! its most extreme column, as in the RobustScorer of BARO (Pham, Ha and Zhang, FSE 2024), which
+//! ranks by the maximum. Centres, spreads and floors are those of the default profile, so that the
+//! only differences to it are the model, the abnormal side, and blame.
 
 use crate::{Baselines, Deviation, HostGraph, NodeScore, Recipe, column_values::ColumnValues};
 

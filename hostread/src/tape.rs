@@ -179,7 +179,7 @@ impl Tape {
     /// How many bytes of what was written down are in whole blocks: what follows them in the file is not to be used.
     pub fn complete_bytes(&self) -> u64 {
         match &self.0 {
-            Mode::Recording(recorder) => locked(recorder).out.written(),
+            Mode::Recording(recorder) => locked(recorder).out.bytes_written(),
             Mode::Live | Mode::Playing(_) => 0,
         }
     }

@@ -14,7 +14,7 @@ use std::io;
 
 use thiserror::Error;
 
-pub use read::{Block, Place, Reader};
+pub use read::{Block, Reader, RecordPosition};
 pub use write::Writer;
 
 use crate::{CodecError, codec::MAX_ALLOCATION_BYTES};
@@ -68,7 +68,7 @@ pub enum ContainerError {
     },
     /// The file ends within a block.
     #[error("the file is cut off within the block that begins at byte {offset}")]
-    Cut {
+    Truncated {
         /// Offset of the block.
         offset: u64,
     },
@@ -94,10 +94,10 @@ pub enum ContainerError {
 
 impl ContainerError {
     /// Whether the error concerns a block: everything before it was valid.
-    pub fn is_about_a_block(&self) -> bool {
+    pub fn is_block_error(&self) -> bool {
         matches!(
             self,
-            ContainerError::Cut { .. } | ContainerError::Damaged { .. } | ContainerError::BlockTooLarge { .. }
+            ContainerError::Truncated { .. } | ContainerError::Damaged { .. } | ContainerError::BlockTooLarge { .. }
         )
     }
 }

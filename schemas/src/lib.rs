@@ -2,8 +2,7 @@
 //!
 //! **Promises:** every record has an `.avsc` file in this crate that is its contract;
 //! [`codec::decode`] reads every released version; bytes that are not such a record give an error
-//! that
-//! says what was found.
+//! that says what was found.
 //!
 //! **Never:** no Kafka, no tensors, no interpretation of a record's content.
 //!

@@ -1,7 +1,7 @@
 //! The words of a snapshot: kinds of nodes and edges, units, forms and reasons.
 //!
-//! A record carries each of them as a string, so that a graph that did not come from `/proc` can use its own words and a reader
-//! accepts the words of later versions.
+//! A record carries each of them as a string, so that a graph that did not come from `/proc` can
+//! use its own words and a reader accepts the words of later versions.
 
 /// Declares an enum whose values travel as strings and that keeps unknown words.
 macro_rules! open_enum {
@@ -10,7 +10,8 @@ macro_rules! open_enum {
         #[derive(Clone, Debug, PartialEq, Eq, Hash)]
         pub enum $name {
             $($(#[$doc])* $variant,)+
-            /// A word that this version does not know. `from` gives a known word its own variant; do not build one by hand.
+            /// A word that this version does not know. `from` gives a known word its own variant;
+            /// do not build one by hand.
             Other(Box<str>),
         }
 
@@ -125,7 +126,8 @@ open_enum! {
         Connects = "connects",
         /// From the reader of a pipe to its writer.
         Pipes = "pipes",
-        /// From a process, file or control group to the control group or filesystem that contains it.
+        /// From a process, file or control group to the control group or filesystem that contains
+        /// it.
         MemberOf = "member-of",
         /// From a blocked process to the process or filesystem that it waits for.
         WaitsFor = "waits-for",

@@ -105,8 +105,8 @@ catalogue! {
     /// Write calls per second while none of them writes a byte.
     FailedWrites: "failed_writes", PerSecond, Rate, [Process],
         "failed write calls", IO, Failure(Some(StorageSpace)), formerly = &["failing_writes"];
-    /// Recent growth of the files that the process writes on nearly full filesystems, if it is one of
-    /// those that have added most. What is five minutes old counts half.
+    /// Recent growth of the files that the process writes on nearly full filesystems, if it is one
+    /// of those that have added most. What is five minutes old counts half.
     FilesystemGrowth: "filesystem_growth", Bytes, Gauge, [Process],
         "bytes added to a nearly full filesystem", FD_LINKS, Contribution(StorageSpace), formerly = &["filled"];
     /// The kernel's OOM score: of two processes, it kills the one with the higher score first.
@@ -144,7 +144,8 @@ catalogue! {
         "several threads at one futex while a request is pending", SYSCALL, Pending;
     /// Age of the oldest received data that the process has not read.
     UnreadMs: "unread_ms", Milliseconds, Gauge, [Process], "received data left unread", SOCKETS, Pending;
-    /// Age of the longest wait of another task for a lock that the process holds, or for it to read.
+    /// Age of the longest wait of another task for a lock that the process holds, or for it to
+    /// read.
     BlocksOthersMs: "blocks_others_ms", Milliseconds, Gauge, [Process],
         "longest wait that it causes", LOCKS, BlocksOthers, formerly = &["blocks_ms"];
     /// Tasks that wait for a lock that the process holds, or for it to read.

@@ -82,7 +82,8 @@ impl Class {
         }
     }
 
-    /// Whether the signal shows an effect only: without a node that causes it there is no root cause.
+    /// Whether the signal shows an effect only: without a node that causes it there is no root
+    /// cause.
     pub fn is_effect_only(self) -> bool {
         matches!(self, Class::Lack(_) | Class::Contribution(_) | Class::Wait(WaitFor::Reader | WaitFor::Response))
     }

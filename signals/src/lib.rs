@@ -4,7 +4,8 @@
 //! row: the producer its name, unit and form, the encoder its scale and abnormal side, blame its
 //! class, reasons and `docs/signals.md` its label and documentation.
 //!
-//! **Never:** no I/O and no state. Values are read by `producer` and judged by `graph` and `scorer`.
+//! **Never:** no I/O and no state. Values are read by `producer` and judged by `graph` and
+//! `scorer`.
 //!
 //! To add a signal, add its row to `catalogue.rs` and read its values in `producer`. A test there
 //! fails until both agree.

@@ -147,7 +147,7 @@ impl Recording {
 
     /// Takes away what is not a whole block, and tells what there is.
     fn finish(self, path: &Path) -> anyhow::Result<()> {
-        let whole = self.writer.written();
+        let whole = self.writer.bytes_written();
         let ended = file::end(self.writer.get_ref(), whole);
         if self.left_out > 0 {
             eprintln!("{} records of `{}` were no snapshots and were left out", self.left_out, Topic::Snapshots);
@@ -161,7 +161,7 @@ impl Recording {
         };
         eprintln!(
             "recorded {} snapshots of {} from {first} to {last} ({}) in `{}`, {:.1} MB",
-            self.writer.records(),
+            self.writer.records_written(),
             hosts(self.hosts.len()),
             span(last.millis_since(first)),
             path.display(),

@@ -39,7 +39,7 @@ fn write(from: &Path, to: &Path, force: bool, shutdown: &CancellationToken) -> a
             Err(error) => outcome = Err(error).hint_from(ProducerError::hint),
         }
     }
-    let (count, whole) = (writer.records(), writer.written());
+    let (count, whole) = (writer.records_written(), writer.bytes_written());
     file::end(writer.get_ref(), whole).with_context(cannot)?;
     eprintln!("recorded {count} snapshots of `{}` in `{}`, {:.1} MB", from.display(), to.display(), whole as f64 / 1e6);
     outcome.with_context(|| format!("all {count} sweeps that fit are recorded, of `{}`", from.display()))

@@ -165,7 +165,7 @@ impl Recording {
     fn finish(self) -> anyhow::Result<()> {
         let raw = self.raw.end(self.tape.complete_bytes())?;
         let made = match &self.made {
-            Some((writer, output)) => format!(", and their snapshots in {}", output.end(writer.written())?),
+            Some((writer, output)) => format!(", and their snapshots in {}", output.end(writer.bytes_written())?),
             None => String::new(),
         };
         if self.failures > 0 {

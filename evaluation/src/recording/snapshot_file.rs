@@ -7,7 +7,7 @@ use std::{
 
 use schemas::{
     GraphSnapshot, Timestamp,
-    container::{Block, ContainerError, Place, Reader},
+    container::{Block, ContainerError, Reader, RecordPosition},
 };
 
 /// Size of the block cache. Files recorded from several partitions alternate between blocks.
@@ -29,7 +29,7 @@ pub struct SnapshotFile {
 pub struct Entry {
     /// Time at which its sweep ended; if the host's clock stepped back, that of the one before.
     pub time: Timestamp,
-    position: Place,
+    position: RecordPosition,
 }
 
 impl SnapshotFile {
@@ -45,7 +45,7 @@ impl SnapshotFile {
             SnapshotFile { reader, entries: Vec::new(), host_count: 0, cache: VecDeque::new(), read_error: None };
         match file.scan() {
             Ok(()) => {}
-            Err(error) if error.is_about_a_block() => file.read_error = Some(error),
+            Err(error) if error.is_block_error() => file.read_error = Some(error),
             Err(error) => return Err(error),
         }
         Ok(file)
@@ -103,7 +103,7 @@ impl SnapshotFile {
         }
         match self.cache.back() {
             Some(block) => self.reader.record_at(block, entry.position.at),
-            None => Err(ContainerError::Cut { offset: entry.position.block }),
+            None => Err(ContainerError::Truncated { offset: entry.position.block }),
         }
     }
 

@@ -92,8 +92,8 @@ impl KindCentres {
         }
     }
 
-    /// The baseline of the kind, for roles without a baseline. One busy role among many does not make
-    /// it normal to be busy.
+    /// The baseline of the kind, for roles without a baseline. One busy role among many does not
+    /// make it normal to be busy.
     fn fit(self, kind: &NodeKind, scales: &[ColumnScale]) -> RoleCalibration {
         let fitted = self.columns.into_iter().zip(scales).map(|(mut centres, scale)| {
             let centre = quantile(&mut centres, 0.5).unwrap_or(0.0);

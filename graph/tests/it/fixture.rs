@@ -4,8 +4,8 @@ use graph::HostGraph;
 use schemas::{Column, Edge, Form, GraphSnapshot, Node, Unit};
 use signals::Signal;
 
-/// A snapshot from lines: `kind name column=value ...` for nodes, `source > target kind [blocked_ms]`
-/// for edges between names.
+/// A snapshot from lines: `kind name column=value ...` for nodes, `source > target kind
+/// [blocked_ms]` for edges between names.
 pub fn snapshot(text: &str) -> GraphSnapshot {
     let mut snapshot =
         GraphSnapshot { host: "h".into(), cohort: "h".into(), interval_ms: 1000, ..GraphSnapshot::default() };

@@ -24,7 +24,7 @@ pub struct Reader<R, F> {
     codec: Codec,
     sync: [u8; SYNC_BYTES],
     /// Schema of the file, unless its binary layout is that of the current version.
-    other: Option<Schema>,
+    writer_schema: Option<Schema>,
     record: PhantomData<fn() -> R>,
 }
 
@@ -37,7 +37,7 @@ pub struct Block {
 
 /// Position of a record in a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Place {
+pub struct RecordPosition {
     /// Offset of its block in the file.
     pub block: u64,
     /// Offset within the decompressed block.
@@ -56,12 +56,12 @@ impl<R: Record, F: Read + Seek> Reader<R, F> {
             _ => {}
         })?;
         let sync = header.sync()?;
-        let schema = schema.ok_or_else(|| reason("it has no `avro.schema`"))?;
-        let codec = codec_of(codec.as_deref().unwrap_or(b"null"))?;
-        let other = other_schema::<R>(&schema)?;
+        let schema = schema.ok_or_else(|| header_error("it has no `avro.schema`"))?;
+        let codec = parse_codec(codec.as_deref().unwrap_or(b"null"))?;
+        let writer_schema = parse_schema::<R>(&schema)?;
         let mut file = header.file.into_inner();
         let offset = file.stream_position()?;
-        Ok(Reader { file, offset, codec, sync, other, record: PhantomData })
+        Ok(Reader { file, offset, codec, sync, writer_schema, record: PhantomData })
     }
 
     /// Reads the next block; `None` after the last one.
@@ -71,7 +71,7 @@ impl<R: Record, F: Read + Seek> Reader<R, F> {
     pub fn next_block(&mut self) -> Result<Option<Block>, ContainerError> {
         let offset = self.offset;
         let whole = |error: io::Error| match error.kind() {
-            io::ErrorKind::UnexpectedEof => ContainerError::Cut { offset },
+            io::ErrorKind::UnexpectedEof => ContainerError::Truncated { offset },
             io::ErrorKind::InvalidData => ContainerError::Damaged { offset, reason: error.to_string() },
             _ => ContainerError::Io(error),
         };
@@ -104,11 +104,14 @@ impl<R: Record, F: Read + Seek> Reader<R, F> {
     /// If no block begins there.
     pub fn block_at(&mut self, offset: u64) -> Result<Block, ContainerError> {
         self.offset = self.file.seek(SeekFrom::Start(offset))?;
-        self.next_block()?.ok_or(ContainerError::Cut { offset })
+        self.next_block()?.ok_or(ContainerError::Truncated { offset })
     }
 
     /// Decodes the block's records with their positions. Iteration ends after the first error.
-    pub fn records<'a>(&'a self, block: &'a Block) -> impl Iterator<Item = Result<(Place, R), ContainerError>> + 'a {
+    pub fn records<'a>(
+        &'a self,
+        block: &'a Block,
+    ) -> impl Iterator<Item = Result<(RecordPosition, R), ContainerError>> + 'a {
         let (mut rest, mut left) = (block.data.as_slice(), block.count);
         std::iter::from_fn(move || {
             if left == 0 {
@@ -117,7 +120,7 @@ impl<R: Record, F: Read + Seek> Reader<R, F> {
             }
             left -= 1;
             let at = block.data.len() - rest.len();
-            let record = self.decode(block, &mut rest).and_then(|record| Ok((block.place(at)?, record)));
+            let record = self.decode(block, &mut rest).and_then(|record| Ok((block.position(at)?, record)));
             if record.is_err() {
                 (rest, left) = (&[], 0);
             }
@@ -133,7 +136,7 @@ impl<R: Record, F: Read + Seek> Reader<R, F> {
     }
 
     fn decode(&self, block: &Block, data: &mut &[u8]) -> Result<R, ContainerError> {
-        let record = match &self.other {
+        let record = match &self.writer_schema {
             None => R::versions().read(data),
             Some(schema) => R::versions().resolve(schema, data),
         };
@@ -152,9 +155,9 @@ impl Block {
         self.data.len()
     }
 
-    fn place(&self, at: usize) -> Result<Place, ContainerError> {
+    fn position(&self, at: usize) -> Result<RecordPosition, ContainerError> {
         let at = u32::try_from(at).map_err(|_| self.damaged("it is too large".to_owned()))?;
-        Ok(Place { block: self.offset, at })
+        Ok(RecordPosition { block: self.offset, at })
     }
 
     fn damaged(&self, reason: String) -> ContainerError {
@@ -180,13 +183,13 @@ impl<F: Read> Header<F> {
 
     fn entries(&mut self, mut visit: impl FnMut(&[u8], Vec<u8>)) -> Result<(), ContainerError> {
         loop {
-            let mut count = read_number(&mut self.file).map_err(in_header)?;
+            let mut count = read_number(&mut self.file).map_err(header_read_error)?;
             if count == 0 {
                 return Ok(());
             }
             if count < 0 {
                 // The length in bytes, which lets readers skip the block.
-                read_number(&mut self.file).map_err(in_header)?;
+                read_number(&mut self.file).map_err(header_read_error)?;
                 count = count.saturating_neg();
             }
             for _ in 0..count {
@@ -196,30 +199,32 @@ impl<F: Read> Header<F> {
     }
 
     fn bytes(&mut self) -> Result<Vec<u8>, ContainerError> {
-        let length = read_number(&mut self.file).map_err(in_header)?;
-        read_bytes(length, &mut self.file).map_err(in_header)
+        let length = read_number(&mut self.file).map_err(header_read_error)?;
+        read_bytes(length, &mut self.file).map_err(header_read_error)
     }
 
     fn sync(&mut self) -> Result<[u8; SYNC_BYTES], ContainerError> {
         let mut sync = [0; SYNC_BYTES];
-        self.file.read_exact(&mut sync).map_err(in_header)?;
+        self.file.read_exact(&mut sync).map_err(header_read_error)?;
         Ok(sync)
     }
 }
 
-fn reason(reason: impl ToString) -> ContainerError {
+fn header_error(reason: impl ToString) -> ContainerError {
     ContainerError::Header { reason: reason.to_string() }
 }
 
-fn in_header(error: io::Error) -> ContainerError {
+fn header_read_error(error: io::Error) -> ContainerError {
     match error.kind() {
-        io::ErrorKind::UnexpectedEof => reason(format!("it has no end within {MAX_HEADER_BYTES} bytes or the file")),
-        io::ErrorKind::InvalidData => reason(error),
+        io::ErrorKind::UnexpectedEof => {
+            header_error(format!("it has no end within {MAX_HEADER_BYTES} bytes or the file"))
+        }
+        io::ErrorKind::InvalidData => header_error(error),
         _ => ContainerError::Io(error),
     }
 }
 
-fn codec_of(name: &[u8]) -> Result<Codec, ContainerError> {
+fn parse_codec(name: &[u8]) -> Result<Codec, ContainerError> {
     match name {
         b"null" => Ok(Codec::Null),
         b"deflate" => Ok(Codec::Deflate(DeflateSettings::default())),
@@ -228,9 +233,9 @@ fn codec_of(name: &[u8]) -> Result<Codec, ContainerError> {
 }
 
 /// The file's schema, unless its binary layout is that of the record's current version.
-fn other_schema<R: Record>(text: &[u8]) -> Result<Option<Schema>, ContainerError> {
-    let text = std::str::from_utf8(text).map_err(reason)?;
-    let schema = Schema::parse_str(text).map_err(reason)?;
+fn parse_schema<R: Record>(text: &[u8]) -> Result<Option<Schema>, ContainerError> {
+    let text = std::str::from_utf8(text).map_err(header_error)?;
+    let schema = Schema::parse_str(text).map_err(header_error)?;
     let versions = R::versions();
     if versions.is_current(&schema) {
         return Ok(None);
@@ -245,8 +250,8 @@ fn other_schema<R: Record>(text: &[u8]) -> Result<Option<Schema>, ContainerError
         return Err(ContainerError::OtherSchema { expected, found });
     }
     // Values of a recursive schema could nest so deeply that decoding overflows the stack.
-    if holds_itself(&schema, &mut Vec::new()) {
-        return Err(ContainerError::Incompatible { name: found, reason: "a record in it holds itself".to_owned() });
+    if is_recursive(&schema, &mut Vec::new()) {
+        return Err(ContainerError::Incompatible { name: found, reason: "it is recursive".to_owned() });
     }
     match SchemaCompatibility::can_read(&schema, current) {
         Ok(_) => Ok(Some(schema)),
@@ -254,15 +259,15 @@ fn other_schema<R: Record>(text: &[u8]) -> Result<Option<Schema>, ContainerError
     }
 }
 
-fn holds_itself(schema: &Schema, within: &mut Vec<Name>) -> bool {
+fn is_recursive(schema: &Schema, within: &mut Vec<Name>) -> bool {
     match schema {
         Schema::Ref { name } => within.contains(name),
-        Schema::Array(array) => holds_itself(&array.items, within),
-        Schema::Map(map) => holds_itself(&map.types, within),
-        Schema::Union(union) => union.variants().iter().any(|variant| holds_itself(variant, within)),
+        Schema::Array(array) => is_recursive(&array.items, within),
+        Schema::Map(map) => is_recursive(&map.types, within),
+        Schema::Union(union) => union.variants().iter().any(|variant| is_recursive(variant, within)),
         Schema::Record(record) => {
             within.push(record.name.clone());
-            let holds = record.fields.iter().any(|field| holds_itself(&field.schema, within));
+            let holds = record.fields.iter().any(|field| is_recursive(&field.schema, within));
             within.pop();
             holds
         }

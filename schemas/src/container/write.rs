@@ -21,8 +21,8 @@ pub struct Writer<R, W> {
     sync: [u8; SYNC_BYTES],
     block: Vec<u8>,
     count: i64,
-    records: u64,
-    written: u64,
+    records_written: u64,
+    bytes_written: u64,
     record: PhantomData<fn(&R)>,
 }
 
@@ -43,8 +43,8 @@ impl<R: Record, W: Write> Writer<R, W> {
             sync: apache_avro::read_marker(&header),
             block: Vec::new(),
             count: 0,
-            records: 0,
-            written: header.len() as u64,
+            records_written: 0,
+            bytes_written: header.len() as u64,
             record: PhantomData,
         })
     }
@@ -73,8 +73,10 @@ impl<R: Record, W: Write> Writer<R, W> {
         }
         let mut data = std::mem::take(&mut self.block);
         let count = std::mem::take(&mut self.count);
-        let damaged =
-            |error: apache_avro::Error| ContainerError::Damaged { offset: self.written, reason: error.to_string() };
+        let damaged = |error: apache_avro::Error| ContainerError::Damaged {
+            offset: self.bytes_written,
+            reason: error.to_string(),
+        };
         self.codec.compress(&mut data).map_err(damaged)?;
         let mut framed = Vec::with_capacity(data.len() + 20 + SYNC_BYTES);
         push_long(count, &mut framed);
@@ -84,19 +86,19 @@ impl<R: Record, W: Write> Writer<R, W> {
         // A single write, so that a crash can't leave half a block behind a whole one.
         self.out.write_all(&framed)?;
         self.out.flush()?;
-        self.written += framed.len() as u64;
-        self.records += count.unsigned_abs();
+        self.bytes_written += framed.len() as u64;
+        self.records_written += count.unsigned_abs();
         Ok(())
     }
 
     /// Number of bytes written, in the header and whole blocks.
-    pub fn written(&self) -> u64 {
-        self.written
+    pub fn bytes_written(&self) -> u64 {
+        self.bytes_written
     }
 
     /// Number of records written, in whole blocks.
-    pub fn records(&self) -> u64 {
-        self.records
+    pub fn records_written(&self) -> u64 {
+        self.records_written
     }
 
     /// The underlying writer.

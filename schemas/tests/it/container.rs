@@ -1,4 +1,4 @@
-//! Files of records: what is written is read, by whichever version; what is no such file, or not all of one, is told.
+//! Container files: every version reads them back, and invalid or truncated files are reported.
 
 use std::io::Cursor;
 
@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use schemas::{
     GraphSnapshot, RootCauseEvent, Timestamp,
     codec::MAX_ALLOCATION_BYTES,
-    container::{ContainerError, Place, Reader, Writer},
+    container::{ContainerError, Reader, RecordPosition, Writer},
 };
 use serde_json::json;
 
@@ -19,7 +19,7 @@ fn snapshots(count: i64) -> Vec<GraphSnapshot> {
     (0..count).map(|sequence| GraphSnapshot { sequence, ..samples::snapshot() }).collect()
 }
 
-/// A file with a block for each of `blocks`, and where each block ends.
+/// A file with a block for each of `blocks`, and the offset of the end of each block.
 fn file(blocks: &[&[GraphSnapshot]]) -> (Vec<u8>, Vec<usize>) {
     let mut bytes = Vec::new();
     let mut ends = Vec::new();
@@ -27,12 +27,12 @@ fn file(blocks: &[&[GraphSnapshot]]) -> (Vec<u8>, Vec<usize>) {
     for block in blocks {
         block.iter().for_each(|snapshot| writer.append(snapshot).unwrap());
         writer.finish_block().unwrap();
-        ends.push(usize::try_from(writer.written()).unwrap());
+        ends.push(usize::try_from(writer.bytes_written()).unwrap());
     }
     (bytes, ends)
 }
 
-/// What whole blocks hold, and what ended it.
+/// The records of all whole blocks, and the error after them.
 fn read(bytes: &[u8]) -> (Vec<GraphSnapshot>, Option<ContainerError>) {
     let mut read = Vec::new();
     let mut reader = match Reader::<GraphSnapshot, _>::open(Cursor::new(bytes)) {
@@ -59,7 +59,7 @@ fn check_error(bytes: &[u8], expected: &str) {
 }
 
 #[test]
-fn what_is_written_is_read() {
+fn records_are_read_as_written() {
     let written = snapshots(5);
     let (bytes, ends) = file(&[&written[..2], &[], &written[2..]]);
     let (read, error) = read(&bytes);
@@ -69,25 +69,25 @@ fn what_is_written_is_read() {
 }
 
 #[test]
-fn a_large_block_is_written_before_it_is_asked_for() {
+fn a_large_block_is_written_without_finish_block() {
     let mut writer = Writer::create(Vec::new()).unwrap();
-    let header = writer.written();
+    let header = writer.bytes_written();
     let text = samples::snapshot();
     for _ in 0..2000 {
         writer.append(&text).unwrap();
     }
-    assert!(writer.written() > header);
-    assert_eq!(writer.written(), writer.get_ref().len() as u64);
+    assert!(writer.bytes_written() > header);
+    assert_eq!(writer.bytes_written(), writer.get_ref().len() as u64);
 }
 
 #[test]
-fn a_file_without_blocks_is_a_file() {
+fn a_file_without_blocks_is_valid() {
     let (read, error) = read(&file(&[]).0);
     assert!(read.is_empty() && error.is_none(), "{error:?}");
 }
 
 #[test]
-fn the_own_reader_of_the_library_reads_it() {
+fn the_reader_of_the_avro_library_reads_the_file() {
     let (bytes, _) = file(&[&snapshots(3)]);
     let reader = apache_avro::Reader::new(bytes.as_slice()).unwrap();
     let fingerprint = |schema: &Schema| schemas::codec::fingerprint(schema);
@@ -96,11 +96,11 @@ fn the_own_reader_of_the_library_reads_it() {
 }
 
 #[test]
-fn a_record_is_found_again_at_its_place() {
+fn a_record_is_read_again_by_its_position() {
     let written = snapshots(6);
     let (bytes, _) = file(&[&written[..2], &written[2..]]);
     let mut reader = Reader::<GraphSnapshot, _>::open(Cursor::new(bytes)).unwrap();
-    let mut places: Vec<Place> = Vec::new();
+    let mut places: Vec<RecordPosition> = Vec::new();
     while let Some(block) = reader.next_block().unwrap() {
         places.extend(reader.records(&block).map(|record| record.unwrap().0));
     }
@@ -114,7 +114,7 @@ fn a_record_is_found_again_at_its_place() {
 }
 
 #[test]
-fn a_file_that_is_cut_off_anywhere_gives_its_whole_blocks() {
+fn a_truncated_file_gives_its_whole_blocks() {
     let written = snapshots(4);
     let (bytes, ends) = file(&[&written[..1], &written[1..3], &written[3..]]);
     let header = file(&[]).0.len();
@@ -125,15 +125,15 @@ fn a_file_that_is_cut_off_anywhere_gives_its_whole_blocks() {
         assert_eq!(read, written[..whole], "of the first {length} bytes");
         let is_at_an_end = length == header || ends.contains(&length);
         match error {
-            None => assert!(is_at_an_end, "the first {length} bytes are no whole file"),
-            Some(ContainerError::Cut { offset }) => assert!(!is_at_an_end && offset <= length as u64),
+            None => assert!(is_at_an_end, "the first {length} bytes are not a whole file"),
+            Some(ContainerError::Truncated { offset }) => assert!(!is_at_an_end && offset <= length as u64),
             Some(error) => assert!(length < header, "the first {length} bytes: {error}"),
         }
     }
 }
 
 #[test]
-fn a_damaged_block_ends_it_and_is_named() {
+fn reading_ends_with_an_error_at_a_damaged_block() {
     let written = snapshots(4);
     let (mut bytes, ends) = file(&[&written[..1], &written[1..]]);
     let last = bytes.len() - 1;
@@ -141,13 +141,13 @@ fn a_damaged_block_ends_it_and_is_named() {
     let (read, error) = read(&bytes);
     assert_eq!(read, written[..1]);
     let error = error.unwrap();
-    assert!(error.is_about_a_block());
+    assert!(error.is_block_error());
     let expected = format!("the block that begins at byte {} is damaged: expected the file's mark", ends[0]);
     assert!(error.to_string().starts_with(&expected), "{error}");
 }
 
 #[test]
-fn what_is_no_container_is_told() {
+fn a_file_of_another_format_is_rejected() {
     check_error(b"", "expected an Avro object container file (`4f 62 6a 01`), found nothing");
     check_error(b"{}", "expected an Avro object container file (`4f 62 6a 01`), found `7b 7d`");
     check_error(
@@ -161,7 +161,7 @@ fn what_is_no_container_is_told() {
 }
 
 #[test]
-fn records_of_another_schema_are_named() {
+fn records_of_another_schema_are_rejected_by_name() {
     let mut bytes = Vec::new();
     let mut writer = Writer::create(&mut bytes).unwrap();
     writer.append(&samples::event()).unwrap();
@@ -176,14 +176,14 @@ fn records_of_another_schema_are_named() {
     check_error(&bytes, "expected records of the schema `detective.GraphSnapshot`, found `\"string\"`");
 }
 
-/// A header with this schema, and no blocks.
+/// A file with this schema and no blocks.
 fn header(schema: &serde_json::Value) -> Vec<u8> {
     let schema = Schema::parse_str(&schema.to_string()).unwrap();
     apache_avro::Writer::new(&schema, Vec::new()).unwrap().into_inner().unwrap()
 }
 
 #[test]
-fn a_schema_of_that_name_with_other_fields_is_refused() {
+fn an_incompatible_schema_of_the_same_name_is_rejected() {
     let mut schema: serde_json::Value = serde_json::from_str(SNAPSHOT).unwrap();
     schema["fields"].as_array_mut().unwrap().retain(|field| field["name"] != "host");
     let error = read(&header(&schema)).1.unwrap();
@@ -192,16 +192,16 @@ fn a_schema_of_that_name_with_other_fields_is_refused() {
 }
 
 #[test]
-fn a_schema_whose_values_may_be_nested_without_end_is_refused() {
+fn a_recursive_schema_is_rejected() {
     let mut schema: serde_json::Value = serde_json::from_str(SNAPSHOT).unwrap();
     let chain = json!({"type": "record", "name": "Chain", "fields": [{"name": "next", "type": ["null", "Chain"]}]});
     schema["fields"].as_array_mut().unwrap().push(json!({"name": "chain", "type": chain}));
     let error = read(&header(&schema)).1.unwrap().to_string();
-    assert!(error.ends_with("a record in it holds itself"), "{error}");
+    assert!(error.ends_with("it is recursive"), "{error}");
 }
 
 #[test]
-fn an_unknown_codec_is_named() {
+fn an_unknown_codec_is_rejected_by_name() {
     let (bytes, _) = file(&[]);
     let at = bytes.windows(7).position(|window| window == b"deflate").unwrap();
     let mut bytes = bytes;
@@ -245,7 +245,7 @@ fn written_by_another(schema: &Schema, value: Value, codec: Codec) -> Vec<u8> {
 }
 
 #[test]
-fn a_length_that_the_file_does_not_have_takes_no_memory_for_it() {
+fn a_length_beyond_the_end_of_the_file_allocates_no_memory() {
     let (mut bytes, _) = file(&[]);
     let begin = bytes.len();
     // One record, in 2^40 bytes.
@@ -266,7 +266,7 @@ fn a_length_that_the_file_does_not_have_takes_no_memory_for_it() {
 }
 
 #[test]
-fn a_block_that_swells_beyond_the_limit_is_refused() {
+fn a_block_that_decompresses_beyond_the_limit_is_rejected() {
     let (empty, _) = file(&[]);
     let sync = apache_avro::read_marker(&empty);
     let mut data = vec![0; MAX_ALLOCATION_BYTES + 1];
@@ -276,11 +276,11 @@ fn a_block_that_swells_beyond_the_limit_is_refused() {
     let framed = writer.write_value_to_vec(Value::Bytes(data)).unwrap();
     let bytes = [&empty[..], &[2], &framed[..], &sync[..]].concat();
     let error = read(&bytes).1.unwrap();
-    assert!(error.is_about_a_block(), "{error}");
+    assert!(error.is_block_error(), "{error}");
 }
 
 #[test]
-fn a_record_that_cannot_be_written_leaves_the_others_whole() {
+fn a_record_that_cannot_be_encoded_leaves_the_others_intact() {
     let large = samples::snapshot();
     let large = GraphSnapshot { boot_id: "x".repeat(schemas::codec::MAX_RECORD_BYTES), ..large };
     let mut bytes = Vec::new();

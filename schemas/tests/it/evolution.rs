@@ -1,4 +1,4 @@
-//! How a record may change: a reader of one version takes what a writer of the other wrote.
+//! Schema evolution: readers of one version accept records of writers of another.
 
 use apache_avro::{Schema, schema_compatibility::SchemaCompatibility};
 use schemas::{
@@ -21,7 +21,7 @@ fn with_a_new_field(schema: &str) -> String {
 const EVENT: &str = include_str!("../../root_cause_event.avsc");
 
 #[test]
-fn a_new_reader_takes_what_an_old_writer_wrote() {
+fn a_new_reader_decodes_records_of_an_old_writer() {
     let versions = Versions::parse(&[EVENT, &with_a_new_field(EVENT)]);
     let bytes = encode(&samples::event()).unwrap();
     // The record type has no such field yet, but the bytes take the path of an older version.
@@ -29,7 +29,7 @@ fn a_new_reader_takes_what_an_old_writer_wrote() {
 }
 
 #[test]
-fn an_old_reader_takes_what_a_new_writer_wrote() {
+fn an_old_reader_decodes_records_of_a_new_writer() {
     let new = Schema::parse_str(&with_a_new_field(EVENT)).unwrap();
     let mut fields = match apache_avro::to_value(samples::event()).unwrap() {
         apache_avro::types::Value::Record(fields) => fields,
@@ -51,7 +51,7 @@ fn an_old_reader_takes_what_a_new_writer_wrote() {
 }
 
 #[test]
-fn a_fingerprint_is_that_of_the_specification() {
+fn fingerprints_follow_the_specification() {
     let int = Schema::parse_str("\"int\"").unwrap();
     assert_eq!(
         schemas::codec::fingerprint(&int),

@@ -1,4 +1,4 @@
-//! Bytes that were released once are read for ever: these files are never edited, a new version adds its own.
+//! Released bytes stay readable: golden files are never edited, and a new version adds its own.
 
 use std::{fmt::Debug, path::PathBuf};
 
@@ -67,7 +67,7 @@ fn a_raw_read_of_version_1_is_read() {
 }
 
 #[test]
-fn a_snapshot_of_another_host_is_the_same_but_for_its_names() {
+fn replacing_the_host_changes_nothing_else() {
     let bytes = encode(&samples::snapshot()).unwrap();
     for (host, cohort) in [("db", "db-1"), ("", ""), (&"h".repeat(300), "web")] {
         let renamed = schemas::codec::replace_host(&bytes, host, cohort).unwrap();
@@ -82,7 +82,7 @@ fn a_snapshot_of_another_host_is_the_same_but_for_its_names() {
 }
 
 #[test]
-fn an_event_in_json_has_the_names_that_others_rely_on() {
+fn an_event_in_json_has_the_documented_field_names() {
     let json = serde_json::to_value(samples::event()).unwrap();
     let mut names: Vec<&str> = json.as_object().unwrap().keys().map(String::as_str).collect();
     names.sort_unstable();

@@ -1,5 +1,5 @@
-//! The contract of the records: golden bytes, evolution, and what bad bytes get.
-#![allow(clippy::unwrap_used, missing_docs)]
+//! Tests of the records: golden bytes, schema evolution, and invalid bytes.
+#![allow(missing_docs)]
 
 mod container;
 mod evolution;

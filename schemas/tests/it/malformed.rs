@@ -1,4 +1,4 @@
-//! What bytes get that are no record.
+//! Invalid bytes are rejected.
 
 use proptest::prelude::*;
 use schemas::{CodecError, GraphSnapshot, ModelRelease, codec::MAX_RECORD_BYTES, decode, encode};
@@ -6,15 +6,15 @@ use schemas::{CodecError, GraphSnapshot, ModelRelease, codec::MAX_RECORD_BYTES, 
 use crate::samples;
 
 #[test]
-fn a_truncated_record_is_refused_at_every_length() {
+fn a_truncated_record_is_rejected_at_every_length() {
     let bytes = encode(&samples::snapshot()).unwrap();
     for length in 0..bytes.len() {
-        assert!(decode::<GraphSnapshot>(&bytes[..length]).is_err(), "the first {length} bytes are no snapshot");
+        assert!(decode::<GraphSnapshot>(&bytes[..length]).is_err(), "the first {length} bytes are not a snapshot");
     }
 }
 
 #[test]
-fn bytes_after_the_record_are_refused() {
+fn bytes_after_the_record_are_rejected() {
     let mut bytes = encode(&samples::snapshot()).unwrap();
     bytes.push(0);
     let error = decode::<GraphSnapshot>(&bytes).unwrap_err().to_string();
@@ -22,7 +22,7 @@ fn bytes_after_the_record_are_refused() {
 }
 
 #[test]
-fn a_record_of_100_mb_is_refused_before_it_is_read() {
+fn a_record_of_100_mb_is_rejected_before_it_is_read() {
     let bytes = vec![0; 100 << 20];
     let error = decode::<GraphSnapshot>(&bytes).unwrap_err();
     assert!(matches!(error, CodecError::TooLarge { found, .. } if found == 100 << 20));
@@ -31,7 +31,7 @@ fn a_record_of_100_mb_is_refused_before_it_is_read() {
 }
 
 #[test]
-fn a_record_of_another_type_is_told_from_a_truncated_one() {
+fn a_record_of_another_type_and_a_truncated_one_have_different_errors() {
     let bytes = encode(&samples::snapshot()).unwrap();
     let error = decode::<ModelRelease>(&bytes).unwrap_err();
     assert!(matches!(error, CodecError::UnknownVersion { .. }), "{error}");
@@ -43,10 +43,10 @@ fn a_record_of_another_type_is_told_from_a_truncated_one() {
 }
 
 #[test]
-fn a_length_that_the_bytes_do_not_have_is_refused_without_the_memory() {
+fn a_length_beyond_the_end_of_the_record_allocates_no_memory() {
     let mut bytes = encode(&samples::snapshot()).unwrap();
     bytes.truncate(10);
-    // The host's name is said to have 2^60 bytes.
+    // The length of the host's name is 2^60.
     bytes.extend([0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x20]);
     assert!(matches!(decode::<GraphSnapshot>(&bytes), Err(CodecError::Malformed { .. })));
 }

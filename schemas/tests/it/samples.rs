@@ -1,4 +1,4 @@
-//! One full record of each type; the golden files hold these.
+//! One full record of each type, as in the golden files.
 
 use schemas::*;
 
@@ -77,7 +77,7 @@ pub fn snapshot() -> GraphSnapshot {
     }
 }
 
-/// The same in version 1, which does not count connections.
+/// The snapshot in version 1, which does not count connections.
 pub fn snapshot_1() -> GraphSnapshot {
     let mut snapshot = snapshot();
     snapshot.edges.iter_mut().for_each(|edge| edge.count = 1);
