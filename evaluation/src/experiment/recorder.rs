@@ -118,5 +118,5 @@ impl SweepThread {
 
 fn finish(mut writer: Writer<GraphSnapshot, File>) -> anyhow::Result<u64> {
     writer.finish_block().context(CANNOT_WRITE)?;
-    Ok(writer.records())
+    Ok(writer.records_written())
 }
