@@ -1,4 +1,4 @@
-//! Sweeps this host twice and prints what it saw, and what it cost.
+//! Sweeps this host twice and prints the snapshot and its cost.
 
 use std::{
     collections::BTreeMap,
@@ -26,7 +26,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-/// What this thread has used of the CPU.
+/// CPU time used by this thread.
 fn cpu_time() -> Result<Duration, Box<dyn std::error::Error>> {
     let text = std::fs::read_to_string("/proc/thread-self/schedstat")?;
     Ok(Duration::from_nanos(text.split_whitespace().next().unwrap_or("0").parse()?))

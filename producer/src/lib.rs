@@ -33,7 +33,7 @@
 //!   `detective-producer`
 //! - `collect`: reads facts: processes, files, control groups, filesystems, the host's own
 //!   resources
-//! - `relate`: derives relations: who holds, who waits, who is connected to whom
+//! - `relate`: derives relations: lock holders, waiters, connections
 //! - `emit`: turns facts and relations into a snapshot and delivers it to the bus
 //! - [`sweep`]: makes one snapshot after another: collects, relates, emits; [`run`]: sweeps at an
 //!   interval

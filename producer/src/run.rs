@@ -59,7 +59,7 @@ async fn sweep_at_interval(
     let sweeping = tokio::task::spawn_blocking(move || sweep_on_request(producer, requests, &results));
     let mut outage = OutageLog::new("sweep the host");
     while shutdown.run_until_cancelled(interval.tick()).await.is_some() {
-        let reported_drops = outbox.take_unreported();
+        let reported_drops = outbox.take_unreported_drops();
         if requester.send(reported_drops).await.is_err() {
             break;
         }

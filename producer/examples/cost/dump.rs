@@ -1,4 +1,4 @@
-//! The kernel's listing of sockets, received and not read.
+//! Receives the kernel's socket listings without parsing them.
 
 use std::io;
 
@@ -12,20 +12,20 @@ use netlink_packet_sock_diag::{
 };
 use netlink_sys::{Socket, SocketAddr, protocols::NETLINK_SOCK_DIAG};
 
-/// Which sockets.
+/// A `sock_diag` listing.
 #[derive(Clone, Copy)]
 pub enum Listing {
     /// TCP over IPv4.
     Tcp,
     /// TCP over IPv6.
     Tcp6,
-    /// Unix.
+    /// Unix sockets.
     Unix,
 }
 
 impl Listing {
-    /// By its name on a tape.
-    pub fn of_name(name: &str) -> anyhow::Result<Listing> {
+    /// Returns the listing with that name on a tape.
+    pub fn from_name(name: &str) -> anyhow::Result<Listing> {
         Ok(match name {
             "tcp" => Listing::Tcp,
             "tcp6" => Listing::Tcp6,
@@ -36,7 +36,7 @@ impl Listing {
         })
     }
 
-    /// As the sweep asks for it.
+    /// The request that a sweep sends.
     fn request(self) -> SockDiagMessage {
         let tcp = |family, socket_id| {
             let states = inet::StateFlags::all() - inet::StateFlags::TIME_WAIT - inet::StateFlags::CLOSE;
@@ -56,11 +56,11 @@ impl Listing {
     }
 }
 
-/// A conversation with the kernel.
+/// An open netlink socket.
 pub struct Dump(Socket);
 
 impl Dump {
-    /// Begins one.
+    /// Opens the socket.
     pub fn open() -> io::Result<Dump> {
         let mut socket = Socket::new(NETLINK_SOCK_DIAG)?;
         socket.bind_auto()?;
@@ -68,7 +68,7 @@ impl Dump {
         Ok(Dump(socket))
     }
 
-    /// Asks for a listing and receives all of it.
+    /// Requests a listing and receives all of it.
     pub fn receive(&self, listing: Listing, buffer: &mut [u8]) -> io::Result<()> {
         let mut header = NetlinkHeader::default();
         header.flags = NLM_F_REQUEST | NLM_F_DUMP;
@@ -86,7 +86,7 @@ impl Dump {
     }
 }
 
-/// Whether a datagram ends a listing. Of each message only the length and the type are looked at.
+/// Whether a datagram ends a listing. Only the length and type of each message are parsed.
 fn is_last(mut datagram: &[u8]) -> bool {
     const NLMSG_ERROR: u16 = 2;
     const NLMSG_DONE: u16 = 3;

@@ -1,4 +1,4 @@
-//! The raw floor of a sweep: the same questions asked of the kernel by the same system calls, and nothing made of the answers.
+//! The raw floor of a sweep: the same system calls, with the results discarded.
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -17,14 +17,17 @@ use schemas::RawRead;
 
 use crate::dump::{Dump, Listing};
 
-/// What a sweep asked, to be asked again.
+/// The reads of a sweep, to be repeated.
 ///
-/// In it are: every file opened relative to the same open directory, read into one buffer and closed; every directory opened, listed
-/// and closed; every link read; every `stat` of a link and of what it leads to; every filesystem asked for its room; every limit asked for by a process's number; every listing of
-/// sockets sent for and received (those of this process's network namespace, whichever the sweep asked for). A file that fits one read is
-/// read once, however often the sweep reads on to be sure that it ends, and by the same thread, whoever reads it for the sweep. What the
-/// sweep holds open from sweep to sweep is held open here too. Not in it are: names, which are made beforehand, numbers, texts, memory
-/// for answers, the clock, and all that is done with what was read.
+/// Included: every file is opened relative to the same open directory, read into one buffer and
+/// closed; every directory opened, listed and closed; every link read; every `stat` of a link and
+/// its target; every `statvfs`; every limit queried by pid; every socket listing requested and
+/// received (always those of this process's network namespace). A file that fits one read is read
+/// once, although a sweep reads on until the end, and by the same thread, although a sweep may use
+/// another. Directories that a sweep keeps open between sweeps stay open here too.
+///
+/// Excluded: building names, which are prepared beforehand; parsing; memory for results; reading
+/// clocks; and everything made of the results.
 pub struct Floor {
     asks: Vec<Ask>,
     open: Vec<Option<OwnedFd>>,
@@ -54,17 +57,18 @@ enum What {
     Dump(Listing),
 }
 
-/// Where whole paths begin.
+/// Index for absolute paths.
 const NOWHERE: usize = 0;
-/// What is shorter the kernel hands over in one read.
+/// The kernel returns shorter files in one read.
 const PAGE: usize = 4096;
 
 impl Floor {
-    /// Prepares to ask what a sweep below `root` asked. `opened` are the directories that it had opened before.
+    /// Prepares to repeat the reads of a sweep below `root`. `opened` are the directories that the
+    /// sweep had opened before.
     ///
     /// # Errors
-    /// If the kernel lists no sockets, or a question is not known here.
-    pub fn of(questions: &[RawRead], opened: &BTreeSet<String>, root: &Path) -> anyhow::Result<Floor> {
+    /// If the kernel lists no sockets, or a read is of an unknown type.
+    pub fn new(questions: &[RawRead], opened: &BTreeSet<String>, root: &Path) -> anyhow::Result<Floor> {
         let mut plan = Plan::new(opened, root);
         for (at, question) in questions.iter().enumerate() {
             let before = at.checked_sub(1).and_then(|before| questions.get(before));
@@ -79,27 +83,27 @@ impl Floor {
         })
     }
 
-    /// Asks everything once.
+    /// Repeats all reads once.
     pub fn sweep(&mut self) {
         for ask in &self.asks {
-            // What went meanwhile is not asked any more.
+            // Processes that have exited in between are skipped.
             let _ = ask.again(&mut self.open, &self.dump, &mut self.buffer);
         }
     }
 }
 
-/// Questions as they are resolved.
+/// Reads under preparation.
 struct Plan {
     // The latest opening of each directory.
     known: HashMap<String, usize>,
     open: Vec<Option<OwnedFd>>,
-    // So many of them are open between sweeps.
+    // Number of directories that stay open between sweeps.
     held: usize,
     asks: Vec<Ask>,
 }
 
 impl Plan {
-    /// Of what was opened before, a process's directories are closed again.
+    /// Of the directories opened before, those of processes are closed again.
     fn new(opened: &BTreeSet<String>, root: &Path) -> Plan {
         let mut plan = Plan { known: HashMap::new(), open: vec![None], held: 1, asks: Vec::new() };
         for path in opened.iter().filter(|path| Path::new(path) == root || !Path::new(path).starts_with(root)) {
@@ -124,9 +128,9 @@ impl Plan {
             "size" => What::Size,
             "space" => What::Space,
             "limit" => What::Limit(asked.name.rsplit('/').next().unwrap_or_default().parse()?),
-            // Each part of an answer has a question of its own.
+            // Each part of a listing has a record of its own.
             "netlink" if is_one_more => return Ok(()),
-            "netlink" => What::Dump(Listing::of_name(&asked.name)?),
+            "netlink" => What::Dump(Listing::from_name(&asked.name)?),
             "netlink-open" | "cpu-time" | "clock" | "wall-clock" | "thread-cpu" => return Ok(()),
             other => {
                 bail!("the raw floor does not know how to ask `{other}`; teach it in `producer/examples/cost/floor.rs`")
@@ -144,7 +148,7 @@ impl Plan {
         Ok(())
     }
 
-    /// The innermost open directory above a path, and the rest of the path.
+    /// Returns the innermost open directory above a path, and the rest of the path.
     fn relative<'p>(&self, path: &'p str) -> (usize, &'p str) {
         let splits = path.rmatch_indices('/').map(|(at, _)| path.split_at(at));
         let mut known = splits.filter_map(|(above, below)| Some((*self.known.get(above)?, &below[1..])));
@@ -152,7 +156,7 @@ impl Plan {
     }
 }
 
-/// Closes each directory but those that are held after its last use.
+/// Closes each directory after its last use, except those that stay open.
 fn closing(asks: Vec<Ask>, held: usize, n: usize) -> Vec<Ask> {
     let mut last = vec![0; n];
     for (at, ask) in asks.iter().enumerate() {
@@ -206,7 +210,7 @@ impl Ask {
             }
             What::Limit(pid) => {
                 let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
-                // SAFETY: no new limit is given, and the old one is written to where there is room for it.
+                // SAFETY: no new limit is passed, and the old one is written to a valid location.
                 unsafe { libc::prlimit(pid, libc::RLIMIT_NOFILE, std::ptr::null(), &raw mut limit) };
             }
             What::Space => {
@@ -220,7 +224,7 @@ impl Ask {
     }
 }
 
-/// From its beginning: the root is listed again and again.
+/// Lists a directory from its beginning, because the root is listed repeatedly.
 fn list(directory: BorrowedFd<'_>) -> rustix::io::Result<()> {
     rustix::fs::seek(directory, SeekFrom::Start(0))?;
     let mut buffer = [MaybeUninit::<u8>::uninit(); 32 << 10];

@@ -1,8 +1,10 @@
-//! What a sweep of this host costs, beside what it can be compared with; run and tabled by `cargo xtask measure producer`.
+//! Measures the cost of a sweep of this host beside what it can be compared with. `cargo xtask
+//! measure producer` runs it and prints the table.
 //!
-//! - `cost sweeps [ROUNDS]`: rounds of a sweep, its raw floor and the `procfs` crate, one after another; JSON
-//! - `cost columns`: what `ps` lists, as a process like `ps`
-//! - `cost memory [SWEEPS]`: the most memory that so many sweeps and their records take; JSON
+//! - `cost sweeps [ROUNDS]`: rounds of a sweep, its raw floor and the `procfs` crate, one after
+//!   another; JSON
+//! - `cost columns`: the columns of `ps`, as a process of its own like `ps`
+//! - `cost memory [SWEEPS]`: peak memory of that many sweeps and their records; JSON
 
 use std::{hint::black_box, io::Write};
 
@@ -29,7 +31,8 @@ fn main() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A producer of this host; one that rereads reads the files of all processes in every sweep. What they are is asked again in some only.
+/// A producer of this host. With `reread` it reads the files of all processes in every sweep; facts
+/// such as the executable are reread only in some.
 fn producer(reread: bool) -> Producer {
     Producer::new("", "", SweepConfig { reread, ..SweepConfig::default() }, Vec::new())
 }
@@ -48,7 +51,7 @@ fn print_columns() -> anyhow::Result<()> {
     Ok(std::io::stdout().write_all(&text)?)
 }
 
-/// As the program does: each snapshot is made a record, and both are let go.
+/// Like the program: encodes each snapshot as a record and drops both.
 fn peak_kib(sweeps: usize) -> anyhow::Result<u64> {
     let mut sweeper = Sweeper::new(producer(false))?;
     for _ in 0..sweeps {

@@ -1,4 +1,4 @@
-//! What a sweep asks of the kernel, from a recording of one.
+//! The reads of a sweep, from a recording.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -13,9 +13,9 @@ use schemas::{
     container::{Block, Reader},
 };
 
-/// A sweeper whose questions are known.
+/// A sweeper whose reads are recorded.
 pub struct Recorded {
-    /// The directories that it has opened before what it was asked for; some of them are open still.
+    /// Directories opened before the recorded sweep; some of them are still open.
     pub opened: BTreeSet<String>,
     sweeper: Sweeper,
     file: Shared,
@@ -26,7 +26,7 @@ pub struct Recorded {
 struct Shared(Arc<Mutex<Vec<u8>>>);
 
 impl Recorded {
-    /// A sweeper that has swept once: the first sweep is like no other.
+    /// Creates a sweeper that has made one sweep: the first one is not representative.
     pub fn new(producer: Producer) -> anyhow::Result<Recorded> {
         let file = Shared::default();
         let mut sweeper = Sweeper::with_tape(producer, Tape::record_to(Box::new(file.clone()))?)?;
@@ -39,7 +39,7 @@ impl Recorded {
         Ok(Recorded { opened, sweeper, file })
     }
 
-    /// What the next sweep asks, in its order, with what was answered.
+    /// Returns the reads of the next sweep, in order, with their results.
     pub fn questions(&mut self) -> anyhow::Result<Vec<RawRead>> {
         let begin = self.file.bytes().len() as u64;
         self.sweeper.sweep()?;
@@ -77,29 +77,29 @@ impl Write for Shared {
     }
 }
 
-/// The files that a sweep reads: of nearly every process, and of the host.
+/// Files that a sweep reads: of nearly every process, and of the host.
 #[derive(Debug, Default)]
 pub struct Files {
-    /// Below a process's directory.
+    /// Relative to a process's directory.
     pub of_processes: BTreeSet<String>,
-    /// Below the root.
+    /// Relative to the root.
     pub of_host: BTreeSet<String>,
 }
 
 impl Files {
-    /// Those that these questions are about. What is asked of a few processes alone, those that wait, is left out.
-    pub fn of(questions: &[RawRead]) -> Files {
+    /// Collects the files of these reads. Reads made of a few waiting processes only are left out.
+    pub fn from_reads(questions: &[RawRead]) -> Files {
         let mut processes = BTreeMap::<String, BTreeSet<String>>::new();
         let mut files = Files::default();
         for question in questions {
             let Some(name) = question.name.strip_prefix("/proc/") else { continue };
-            // What is asked for by number others read in a file.
+            // A limit queried by pid: others read it from a file.
             let limits = (question.question == "limit").then(|| format!("{name}/limits"));
             let name = limits.as_deref().unwrap_or(name);
             match name.split_once('/') {
                 Some((pid, file)) if pid.bytes().all(|digit| digit.is_ascii_digit()) => {
                     let (first, rest) = file.split_once('/').unwrap_or((file, ""));
-                    // Not each descriptor by its number.
+                    // Numbered descriptors are left out.
                     let is_numbered = rest.bytes().all(|digit| digit.is_ascii_digit());
                     let file = if is_numbered { first } else { file };
                     processes.entry(file.to_owned()).or_default().insert(pid.to_owned());

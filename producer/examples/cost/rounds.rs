@@ -1,4 +1,4 @@
-//! Rounds of everything that a sweep is compared with, so that what else the machine does falls on all alike.
+//! Interleaved rounds of everything that is compared, so that background load affects all alike.
 
 use producer::Sweeper;
 use rustix::time::{ClockId, clock_gettime};
@@ -14,23 +14,23 @@ use crate::{
 
 /// Rounds that are not counted.
 const WARMING_UP: usize = 2;
-/// What is measured in each round.
+/// What each round measures.
 const NAMES: [&str; 4] = ["floor_ms", "full_sweep_ms", "procfs_ms", "usual_sweep_ms"];
 
-/// Milliseconds of each, a value for each round.
+/// Measures CPU milliseconds: for each name one value per round.
 ///
 /// # Errors
 /// If this host cannot be swept.
 pub fn measure(rounds: usize) -> anyhow::Result<Value> {
     let mut recorded = Recorded::new(producer(true))?;
-    let theirs = Theirs::of(&Files::of(&recorded.questions()?));
+    let theirs = Theirs::new(&Files::from_reads(&recorded.questions()?));
     let [mut full, mut usual] = [Sweeper::new(producer(true))?, Sweeper::new(producer(false))?];
     let root = producer(true).sweep.proc;
     let mut milliseconds = NAMES.map(|_| Vec::new());
     for round in 0..WARMING_UP + rounds {
-        // Anew each time: processes come and go.
-        let mut floor = Floor::of(&recorded.questions()?, &recorded.opened, &root)?;
-        // Each begins in turn: one that follows upon another finds some of its own in the caches, or less of it.
+        // Prepared again for each round, because processes come and go.
+        let mut floor = Floor::new(&recorded.questions()?, &recorded.opened, &root)?;
+        // The order rotates: what runs later finds some of its data in the caches, or less of it.
         for which in (0..NAMES.len()).map(|at| (round + at) % NAMES.len()) {
             let took = match which {
                 0 => timed(|| floor.sweep()),
@@ -55,7 +55,7 @@ pub fn measure(rounds: usize) -> anyhow::Result<Value> {
     Ok(answer)
 }
 
-/// Milliseconds of a CPU, of all threads together: by the clock on the wall it would be told what else the machine does.
+/// CPU milliseconds of all threads; wall time would include background load.
 fn timed(work: impl FnOnce()) -> f64 {
     let used = || {
         let time = clock_gettime(ClockId::ProcessCPUTime);

@@ -1,4 +1,4 @@
-//! The same files read with the `procfs` crate, as its users do.
+//! Reads the same files with the `procfs` crate, as its users do.
 
 use std::hint::black_box;
 
@@ -33,7 +33,7 @@ const OF_PROCESS: [(&str, OfProcess); 13] = [
     ("cgroup", asks!(process: process.cgroups())),
     ("exe", asks!(process: process.exe())),
     ("cmdline", asks!(process: process.cmdline())),
-    // The crate has all namespaces or none, which is more than was asked.
+    // The crate reads all namespaces or none, which is more than was read.
     ("ns/net", asks!(process: std::fs::read_link(format!("/proc/{}/ns/net", process.pid)))),
     ("fd", |process| {
         for fd in process.fd().into_iter().flatten() {
@@ -59,19 +59,19 @@ const OF_HOST: [(&str, OfHost); 12] = [
     }),
 ];
 
-/// What of the crate reads these files.
+/// The crate's readers for these files.
 pub struct Theirs {
     of_process: Vec<OfProcess>,
     of_host: Vec<OfHost>,
-    /// Files that the crate has nothing for; reading them costs it nothing here.
+    /// Files without a reader in the crate; they cost it nothing here.
     pub without: Vec<String>,
 }
 
 impl Theirs {
-    /// Finds it.
-    pub fn of(files: &Files) -> Theirs {
+    /// Selects the readers.
+    pub fn new(files: &Files) -> Theirs {
         let mut theirs = Theirs { of_process: Vec::new(), of_host: Vec::new(), without: Vec::new() };
-        // The sweep's first file is read of every process, the kernel's own included.
+        // The sweep's first file is read for every process, including kernel threads.
         for file in files.of_processes.iter().filter(|file| !["", "stat"].contains(&file.as_str())) {
             match OF_PROCESS.iter().find(|(name, _)| name == file) {
                 Some((_, reader)) => theirs.of_process.push(*reader),

@@ -1,4 +1,4 @@
-//! Publishes the snapshots of the outbox, one after another, with retries.
+//! Delivers queued snapshots to the bus, in order, with retries.
 
 use std::time::Duration;
 
@@ -11,29 +11,29 @@ use crate::emit::outbox::Outbox;
 const MIN_DELAY: Duration = Duration::from_millis(200);
 const MAX_DELAY: Duration = Duration::from_secs(10);
 
-/// Publishes until the outbox is closed and empty. Retries failed attempts, after `shutdown` with
-/// short delays. Drops snapshots that are too large for the bus.
+/// Delivers until the outbox is closed and empty. Drops records that the bus will never accept and
+/// retries all others; after `shutdown` without long pauses.
 ///
 /// # Errors
 /// If the bus has stopped for good.
 pub async fn deliver(outbox: &Outbox, bus: &dyn Bus, shutdown: &CancellationToken) -> Result<(), BusError> {
     let mut backoff = Backoff::new(MIN_DELAY, MAX_DELAY);
     let mut log = DeliveryLog::new();
-    while let Some(parcel) = outbox.take().await {
-        match bus.publish(vec![parcel.record.clone()], None).await {
+    while let Some(snapshot) = outbox.next().await {
+        match bus.publish(vec![snapshot.record.clone()], None).await {
             Ok(()) => {
-                outbox.delivered(&parcel);
+                outbox.delivered(&snapshot);
                 backoff.reset();
                 log.delivered(outbox);
             }
             Err(BusError::Stopped) => return Err(BusError::Stopped),
-            // Only this record is too large; the next one may be accepted.
+            // The record itself is at fault: the bus may accept others, but never this one.
             Err(error) if error.is_too_large() => {
-                outbox.give_up(&parcel);
+                outbox.give_up(&snapshot);
                 log.rejected(&error);
             }
             Err(error) => {
-                outbox.put_back(parcel);
+                outbox.put_back(snapshot);
                 log.outage.failed(&error, error.hint());
                 wait(backoff.next_delay(), shutdown).await;
             }
@@ -42,7 +42,7 @@ pub async fn deliver(outbox: &Outbox, bus: &dyn Bus, shutdown: &CancellationToke
     Ok(())
 }
 
-/// Waits for `delay`, but only briefly after `shutdown`.
+/// Waits for the pause, or a short time after shutdown.
 async fn wait(delay: Duration, shutdown: &CancellationToken) {
     let shortened = async {
         shutdown.cancelled().await;
@@ -54,7 +54,7 @@ async fn wait(delay: Duration, shutdown: &CancellationToken) {
     }
 }
 
-/// Logs an outage when it begins, and when all snapshots that were queued during it are delivered.
+/// Logs an outage when it begins, and again when everything queued because of it is delivered.
 struct DeliveryLog {
     outage: OutageLog<BusError>,
     is_rejecting: bool,

@@ -1,7 +1,7 @@
-//! What waits to be delivered: a bus that is slow or away delays no sweep.
+//! Queue of snapshots that wait for delivery, so that a slow or unavailable bus delays no sweep.
 //!
-//! A snapshot that is dropped is told of by the next one that is swept. If that one is dropped too, whatever it would
-//! have told is told by a later one, so that no drop goes unsaid as long as the producer runs.
+//! The coverage of the next snapshot reports a dropped snapshot. If that one is dropped too, a
+//! later one reports both, so that every drop is reported as long as the producer runs.
 
 use std::{
     collections::VecDeque,
@@ -11,73 +11,77 @@ use std::{
 use bus::Record;
 use tokio::sync::Notify;
 
-/// A queue between the one who sweeps and the one who delivers.
+/// Queue between the sweep loop and delivery.
 pub struct Outbox {
-    /// The most bytes that wait, but for the newest snapshot, which always does.
+    /// Maximum number of queued bytes. The newest snapshot is always queued.
     limit: u64,
     queue: Mutex<Queue>,
     changed: Notify,
 }
 
-/// A snapshot as a record.
-pub struct Parcel {
-    /// As it travels.
+/// A queued snapshot.
+pub struct QueuedSnapshot {
+    /// The encoded record.
     pub record: Record,
-    /// How many dropped snapshots its coverage tells of.
+    /// Number of dropped snapshots that its coverage reports.
     reported_drops: i64,
 }
 
 #[derive(Default)]
 struct Queue {
-    waiting: VecDeque<Parcel>,
-    is_one_on_its_way: bool,
-    /// Of what waits and of what is on its way.
+    waiting: VecDeque<QueuedSnapshot>,
+    is_in_flight: bool,
+    /// Size of queued records and the one in flight.
     bytes: u64,
-    /// Dropped, and not told of by any that waits or is on its way.
-    unreported: i64,
+    /// Dropped snapshots that no queued or in-flight snapshot reports.
+    unreported_drops: i64,
     dropped: u64,
     is_overflowing: bool,
-    is_opaque: bool,
+    is_closed: bool,
 }
 
 impl Outbox {
-    /// An empty one.
+    /// Creates an empty queue.
     pub fn new(limit: u64) -> Outbox {
         Outbox { limit, queue: Mutex::default(), changed: Notify::new() }
     }
 
-    /// How many were dropped that none tells of: for the next snapshot to [tell](crate::emit::record::telling).
-    pub fn take_unreported(&self) -> i64 {
-        std::mem::take(&mut self.queue().unreported)
+    /// Returns the number of dropped snapshots that no snapshot reports yet, and resets it. The
+    /// next snapshot [reports](crate::emit::record::with_drop_count) them.
+    pub fn take_unreported_drops(&self) -> i64 {
+        std::mem::take(&mut self.queue().unreported_drops)
     }
 
-    /// Adds a snapshot that tells of so many dropped ones; drops the oldest that wait if there are too many bytes.
+    /// Queues a snapshot that reports `reported_drops` dropped ones. Drops the oldest if the queue
+    /// exceeds its limit.
     pub fn push(&self, mut record: Record, reported_drops: i64) {
         record.value.shrink_to_fit();
         let mut queue = self.queue();
         queue.bytes += bytes(&record);
-        queue.waiting.push_back(Parcel { record, reported_drops });
+        queue.waiting.push_back(QueuedSnapshot { record, reported_drops });
         self.make_room(&mut queue);
         self.changed.notify_one();
     }
 
-    /// Notes that there will be no snapshot where one was expected, which would have told of so many dropped ones.
-    pub fn record_missed(&self, told: i64) {
-        self.queue().note_drop(told);
+    /// Records that an expected snapshot, which would have reported `reported_drops` dropped ones,
+    /// was never made.
+    pub fn record_missed(&self, reported_drops: i64) {
+        self.queue().record_drop(reported_drops);
     }
 
-    /// Waits for the oldest and takes it; none once the outbox is closed and empty. Whoever takes one says what became
-    /// of it: [`delivered`](Self::delivered), [`put_back`](Self::put_back) or [`give_up`](Self::give_up).
-    pub async fn take(&self) -> Option<Parcel> {
+    /// Waits for the oldest snapshot; `None` once the queue is closed and empty. The caller must
+    /// end each delivery with [`delivered`](Self::delivered), [`put_back`](Self::put_back) or
+    /// [`give_up`](Self::give_up).
+    pub async fn next(&self) -> Option<QueuedSnapshot> {
         loop {
             let changed = self.changed.notified();
             {
                 let mut queue = self.queue();
-                if let Some(parcel) = queue.waiting.pop_front() {
-                    queue.is_one_on_its_way = true;
-                    return Some(parcel);
+                if let Some(snapshot) = queue.waiting.pop_front() {
+                    queue.is_in_flight = true;
+                    return Some(snapshot);
                 }
-                if queue.is_opaque {
+                if queue.is_closed {
                     return None;
                 }
             }
@@ -85,47 +89,47 @@ impl Outbox {
         }
     }
 
-    /// It has arrived.
-    pub fn delivered(&self, parcel: &Parcel) {
+    /// Ends a delivery that succeeded.
+    pub fn delivered(&self, snapshot: &QueuedSnapshot) {
         let mut queue = self.queue();
-        queue.take_off(parcel);
+        queue.remove_in_flight(snapshot);
         queue.is_overflowing &= !queue.waiting.is_empty();
     }
 
-    /// It is to be tried again, before all others.
-    pub fn put_back(&self, parcel: Parcel) {
+    /// Returns a snapshot to the head of the queue, to be retried.
+    pub fn put_back(&self, snapshot: QueuedSnapshot) {
         let mut queue = self.queue();
-        queue.is_one_on_its_way = false;
-        queue.waiting.push_front(parcel);
+        queue.is_in_flight = false;
+        queue.waiting.push_front(snapshot);
         self.make_room(&mut queue);
     }
 
-    /// It will never be taken.
-    pub fn give_up(&self, parcel: &Parcel) {
+    /// Drops a snapshot that the bus will never accept.
+    pub fn give_up(&self, snapshot: &QueuedSnapshot) {
         let mut queue = self.queue();
-        queue.take_off(parcel);
-        queue.note_drop(parcel.reported_drops);
+        queue.remove_in_flight(snapshot);
+        queue.record_drop(snapshot.reported_drops);
     }
 
-    /// Nothing more comes.
+    /// Closes the queue: no more snapshots are pushed.
     pub fn close(&self) {
-        self.queue().is_opaque = true;
+        self.queue().is_closed = true;
         self.changed.notify_one();
     }
 
-    /// How many wait.
+    /// Number of queued snapshots.
     pub fn n_waiting(&self) -> usize {
         self.queue().waiting.len()
     }
 
-    /// How many neither arrived nor are told of by any that did.
+    /// Number of snapshots that were neither delivered nor reported by a delivered one.
     pub fn n_undelivered(&self) -> i64 {
         let queue = self.queue();
-        let waiting = queue.waiting.iter().map(|parcel| 1 + parcel.reported_drops).sum::<i64>();
-        waiting + queue.unreported + i64::from(queue.is_one_on_its_way)
+        let waiting = queue.waiting.iter().map(|snapshot| 1 + snapshot.reported_drops).sum::<i64>();
+        waiting + queue.unreported_drops + i64::from(queue.is_in_flight)
     }
 
-    /// How many were dropped ever.
+    /// Number of snapshots dropped so far.
     pub fn n_dropped(&self) -> u64 {
         self.queue().dropped
     }
@@ -136,7 +140,7 @@ impl Outbox {
             && let Some(oldest) = queue.waiting.pop_front()
         {
             queue.bytes -= bytes(&oldest.record);
-            queue.note_drop(oldest.reported_drops);
+            queue.record_drop(oldest.reported_drops);
             if !std::mem::replace(&mut queue.is_overflowing, true) {
                 tracing::warn!(bytes = self.limit, "the bus does not keep up: the oldest snapshots are dropped");
             }
@@ -149,13 +153,13 @@ impl Outbox {
 }
 
 impl Queue {
-    fn take_off(&mut self, parcel: &Parcel) {
-        self.bytes -= bytes(&parcel.record);
-        self.is_one_on_its_way = false;
+    fn remove_in_flight(&mut self, snapshot: &QueuedSnapshot) {
+        self.bytes -= bytes(&snapshot.record);
+        self.is_in_flight = false;
     }
 
-    fn note_drop(&mut self, told: i64) {
-        self.unreported += 1 + told;
+    fn record_drop(&mut self, reported_drops: i64) {
+        self.unreported_drops += 1 + reported_drops;
         self.dropped += 1;
     }
 }
@@ -166,7 +170,6 @@ fn bytes(record: &Record) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
     use schemas::GraphSnapshot;
 
     use super::*;
@@ -177,29 +180,29 @@ mod tests {
     }
 
     fn push(outbox: &Outbox, sequence: i64) {
-        let reported_drops = outbox.take_unreported();
+        let reported_drops = outbox.take_unreported_drops();
         outbox.push(record::with_drop_count(snapshot(sequence), reported_drops).unwrap(), reported_drops);
     }
 
-    /// An outbox with room for so many snapshots.
+    /// An outbox with room for that many snapshots.
     fn outbox(room: u64) -> Outbox {
         let bytes = bytes(&record::with_drop_count(snapshot(0), 0).unwrap());
-        // Half a snapshot for what some tell of drops.
+        // Half a snapshot extra, for the coverage entries that report drops.
         Outbox::new(room * bytes + bytes / 2)
     }
 
-    /// A parcel's sequence number, and how many its snapshot says were dropped.
-    fn content(parcel: &Parcel) -> (i64, i64) {
-        let snapshot: GraphSnapshot = schemas::decode(&parcel.record.value).unwrap();
+    /// A snapshot's sequence number, and the drops that it reports.
+    fn content(snapshot: &QueuedSnapshot) -> (i64, i64) {
+        let snapshot: GraphSnapshot = schemas::decode(&snapshot.record.value).unwrap();
         (snapshot.sequence, snapshot.coverage.iter().map(|coverage| coverage.count).sum())
     }
 
     async fn empty(outbox: &Outbox) -> Vec<(i64, i64)> {
         outbox.close();
         let mut contents = Vec::new();
-        while let Some(parcel) = outbox.take().await {
-            contents.push(content(&parcel));
-            outbox.delivered(&parcel);
+        while let Some(snapshot) = outbox.next().await {
+            contents.push(content(&snapshot));
+            outbox.delivered(&snapshot);
         }
         assert_eq!(outbox.queue().bytes, 0);
         contents
@@ -213,50 +216,51 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_oldest_makes_room_and_the_next_tells_of_it() {
+    async fn the_oldest_is_dropped_and_the_next_reports_it() {
         let outbox = outbox(2);
         (0..4).for_each(|sequence| push(&outbox, sequence));
-        // The third replaced the first, and the fourth tells so; it replaced the second, which the fifth will tell.
+        // The third replaced the first, which the fourth reports. The fourth replaced the second,
+        // which the fifth will report.
         assert_eq!((outbox.n_dropped(), outbox.n_waiting()), (2, 2));
-        let parcel = outbox.take().await.unwrap();
-        assert_eq!(content(&parcel), (2, 0));
-        outbox.delivered(&parcel);
+        let snapshot = outbox.next().await.unwrap();
+        assert_eq!(content(&snapshot), (2, 0));
+        outbox.delivered(&snapshot);
         push(&outbox, 4);
         assert_eq!(empty(&outbox).await, [(3, 1), (4, 1)]);
     }
 
     #[tokio::test]
-    async fn what_a_dropped_one_would_have_told_a_later_one_tells() {
+    async fn a_later_snapshot_reports_the_drops_of_a_dropped_one() {
         let outbox = outbox(1);
         (0..4).for_each(|sequence| push(&outbox, sequence));
-        let told: i64 = empty(&outbox).await.into_iter().map(|(_, told)| told).sum();
-        assert_eq!(told + outbox.queue().unreported, 3);
+        let reported_drops: i64 = empty(&outbox).await.into_iter().map(|(_, reported)| reported).sum();
+        assert_eq!(reported_drops + outbox.queue().unreported_drops, 3);
     }
 
     #[tokio::test]
-    async fn one_that_was_put_back_is_still_the_oldest() {
+    async fn a_snapshot_put_back_is_still_the_oldest() {
         let outbox = outbox(2);
         push(&outbox, 0);
         push(&outbox, 1);
-        let parcel = outbox.take().await.unwrap();
-        outbox.put_back(parcel);
+        let snapshot = outbox.next().await.unwrap();
+        outbox.put_back(snapshot);
         assert_eq!(empty(&outbox).await, [(0, 0), (1, 0)]);
     }
 
     #[tokio::test]
-    async fn one_on_its_way_is_not_dropped_and_counts_as_waiting() {
+    async fn a_snapshot_in_flight_is_not_dropped_and_counts_against_the_limit() {
         let outbox = outbox(2);
         push(&outbox, 0);
-        let parcel = outbox.take().await.unwrap();
+        let snapshot = outbox.next().await.unwrap();
         push(&outbox, 1);
         push(&outbox, 2);
         assert_eq!(outbox.n_dropped(), 1);
-        outbox.delivered(&parcel);
+        outbox.delivered(&snapshot);
         assert_eq!(empty(&outbox).await, [(2, 0)]);
     }
 
     #[tokio::test]
-    async fn the_newest_waits_whatever_its_size() {
+    async fn the_newest_is_queued_whatever_its_size() {
         let outbox = Outbox::new(0);
         push(&outbox, 0);
         push(&outbox, 1);
@@ -264,20 +268,20 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn one_that_is_given_up_is_told_of() {
+    async fn a_rejected_snapshot_is_reported() {
         let outbox = outbox(2);
         push(&outbox, 0);
-        let parcel = outbox.take().await.unwrap();
-        outbox.give_up(&parcel);
+        let snapshot = outbox.next().await.unwrap();
+        outbox.give_up(&snapshot);
         push(&outbox, 1);
         assert_eq!(empty(&outbox).await, [(1, 1)]);
     }
 
     #[tokio::test]
-    async fn one_that_never_came_to_be_is_told_of() {
+    async fn a_missed_snapshot_is_reported() {
         let outbox = outbox(2);
-        outbox.record_missed(outbox.take_unreported());
-        outbox.record_missed(outbox.take_unreported());
+        outbox.record_missed(outbox.take_unreported_drops());
+        outbox.record_missed(outbox.take_unreported_drops());
         push(&outbox, 2);
         assert_eq!(empty(&outbox).await, [(2, 2)]);
     }

@@ -1,9 +1,9 @@
-//! A snapshot as a record of the bus, in CloudEvents' binary form.
+//! Snapshots as bus records, with CloudEvents headers in binary mode.
 
 use bus::{CloudEvent, Record};
 use schemas::{CodecError, Coverage, GraphSnapshot, MissingReason, Topic};
 
-/// The record of a snapshot that tells of so many dropped ones, as signal `snapshot` of its coverage.
+/// Encodes a snapshot that reports dropped ones, as item `snapshot` of its coverage.
 pub fn with_drop_count(mut snapshot: GraphSnapshot, dropped: i64) -> Result<Record, CodecError> {
     if dropped > 0 {
         let reason = MissingReason::Gone;
@@ -12,7 +12,7 @@ pub fn with_drop_count(mut snapshot: GraphSnapshot, dropped: i64) -> Result<Reco
     encode(&snapshot)
 }
 
-/// The record of a snapshot, keyed by its host.
+/// Encodes a snapshot, keyed by its host.
 fn encode(snapshot: &GraphSnapshot) -> Result<Record, CodecError> {
     let GraphSnapshot { host, run, sequence, ended_at, .. } = snapshot;
     let value = schemas::encode(snapshot)?;
@@ -27,7 +27,6 @@ fn encode(snapshot: &GraphSnapshot) -> Result<Record, CodecError> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
     use schemas::Timestamp;
 
     use super::*;

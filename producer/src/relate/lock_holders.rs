@@ -186,8 +186,8 @@ fn choose_holders(
     let age = |process: &usize| processes.get(*process).map(|process| process.key.start_time);
     let oldest = claimants.iter().copied().min_by_key(|process| (age(process), *process));
     let is_main = named.or(oldest);
-    // Each reader holds a shared lock of its own. Without pids in the list they can't be told
-    // apart.
+    // Each reader holds a shared lock of its own. Without pids in the list they are
+    // indistinguishable.
     let all_main = lock.is_shared && lock.class != LockClass::Posix && lock.pid <= 0;
     let mut holders: Vec<Holder> = claimants
         .iter()

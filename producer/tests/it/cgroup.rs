@@ -24,7 +24,7 @@ struct Group {
 impl Group {
     /// Creates the group in the controller's v1 hierarchy if there is one, else in the unified
     /// hierarchy.
-    fn of(controller: &str, path: &str) -> Group {
+    fn create(controller: &str, path: &str) -> Group {
         let old = Path::new(MOUNTED).join(controller);
         let is_old = old.join("cgroup.procs").exists();
         if is_old {
@@ -109,12 +109,12 @@ fn busy() -> ChildGuard {
 fn a_busy_child_is_throttled_by_the_group_around_its_own() {
     let name = unique("throttled");
     let inner_name = format!("{name}/inner");
-    let outer = Group::of("cpu", &name);
+    let outer = Group::create("cpu", &name);
     outer.set(("cpu.cfs_quota_us", "10000"), ("cpu.max", "10000 100000"));
     // If CPU use is counted in a hierarchy of its own, create the group there too, as container
     // managers do.
     let counting =
-        (outer.is_old && !outer.directory.join("cpuacct.usage").exists()).then(|| Group::of("cpuacct", &name));
+        (outer.is_old && !outer.directory.join("cpuacct.usage").exists()).then(|| Group::create("cpuacct", &name));
     let inner = Group::make(outer.directory.parent().unwrap(), &inner_name, outer.is_old);
     let child = busy();
     inner.move_process(&child);
@@ -163,7 +163,7 @@ fn a_frozen_child_is_reported_in(group_of_test: &Group, name: &str) {
 #[ignore = "needs root"]
 fn a_group_is_shown_as_frozen_until_it_thaws() {
     let name = unique("frozen");
-    let group = Group::of("freezer", &name);
+    let group = Group::create("freezer", &name);
     a_frozen_child_is_reported_in(&group, &name);
 }
 
@@ -179,7 +179,7 @@ fn a_group_frozen_by_the_unified_hierarchy_is_shown_as_frozen() {
 #[ignore = "needs root"]
 fn memory_use_is_reported_in_percent_of_the_limit() {
     let name = unique("memory");
-    let limited = Group::of("memory", &name);
+    let limited = Group::create("memory", &name);
     limited.set(("memory.limit_in_bytes", "67108864"), ("memory.max", "67108864"));
     let hold = "echo ready; read line; { head -c 33554432 /dev/zero; exec sleep 60; } | tail -c 33554432";
     let (child, mut input) = ChildGuard::ready(hold);
@@ -199,7 +199,7 @@ fn memory_use_is_reported_in_percent_of_the_limit() {
 #[ignore = "needs root"]
 fn an_oom_kill_by_a_groups_limit_is_counted() {
     let name = unique("oom");
-    let limited = Group::of("memory", &name);
+    let limited = Group::create("memory", &name);
     limited.set(("memory.limit_in_bytes", "33554432"), ("memory.max", "33554432"));
     let (child, mut input) = ChildGuard::ready("echo ready; read line; tail /dev/zero; read line");
     limited.move_process(&child);
@@ -235,7 +235,7 @@ fn two_children_on_one_cpu_are_under_pressure() {
 #[ignore = "needs root"]
 fn a_container_is_named_by_its_host_name_and_nothing_else_is_sent() {
     let (name, id) = (unique("container"), "0123456789abcdef".repeat(4));
-    let outer = Group::of("pids", &name);
+    let outer = Group::create("pids", &name);
     let container = Group::make(outer.directory.parent().unwrap(), &format!("{name}/docker-{id}.scope"), outer.is_old);
     let mut command = Command::new("sh");
     command.args(["-c", "kill -STOP $$; exec sleep 60"]).env("HOSTNAME", "orders-2").env("API_KEY", "hunter2");

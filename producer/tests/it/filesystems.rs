@@ -103,8 +103,8 @@ fn the_process_that_filled_a_filesystem_is_reported_and_remembered() {
 #[test]
 #[ignore = "needs root"]
 fn a_file_denied_to_root_hides_no_other_file_of_the_process() {
-    const NOBODY: u32 = 65534;
-    let (memory, private) = (Mounted::tmpfs("size=4M"), Mounted::fuse(NOBODY));
+    const UNPRIVILEGED_USER: u32 = 65534;
+    let (memory, private) = (Mounted::tmpfs("size=4M"), Mounted::fuse(UNPRIVILEGED_USER));
     // Inherited by the shell; opening it other than by name would query the server.
     let held = rustix::fs::open(private.path(), OFlags::PATH | OFlags::DIRECTORY, Mode::empty()).unwrap();
     assert_eq!(rustix::fs::fstat(&held).err(), Some(Errno::ACCESS), "root is refused");

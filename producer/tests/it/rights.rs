@@ -13,7 +13,7 @@ use crate::children::*;
 /// waiter, and the signals that are denied even to root, as in some sandboxes.
 const INSIDE: &str = "PRODUCER_TEST_WITHOUT_RIGHTS";
 
-const NOBODY: &[&str] = &["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--inh-caps=-all"];
+const UNPRIVILEGED: &[&str] = &["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--inh-caps=-all"];
 const CAPABLE: &[&str] = &[
     "setpriv",
     "--reuid=65534",
@@ -124,7 +124,7 @@ fn two_capabilities_suffice_for_a_proc_mounted_with_hidepid() {
 #[test]
 #[ignore = "needs root"]
 fn unreadable_values_are_denied_and_not_zero() {
-    let Some(lock) = with_rights("unreadable_values_are_denied_and_not_zero", NOBODY, None) else { return };
+    let Some(lock) = with_rights("unreadable_values_are_denied_and_not_zero", UNPRIVILEGED, None) else { return };
     let snapshot = second_snapshot();
     for pid in [lock.holder, lock.waiter] {
         let at = process(&snapshot, pid).unwrap();
@@ -153,7 +153,7 @@ fn unreadable_values_are_denied_and_not_zero() {
 #[ignore = "needs root"]
 fn hidden_processes_are_counted() {
     let test = "hidden_processes_are_counted";
-    let Some(lock) = with_rights(test, NOBODY, Some("hidepid=2")) else { return };
+    let Some(lock) = with_rights(test, UNPRIVILEGED, Some("hidepid=2")) else { return };
     let snapshot = second_snapshot();
     assert_eq!(process(&snapshot, lock.holder), None);
     assert!(denied(&snapshot, "process-hidden") > 2, "{:?}", snapshot.coverage);
@@ -163,7 +163,7 @@ fn hidden_processes_are_counted() {
 #[ignore = "needs root"]
 fn listed_but_unreadable_processes_are_denied() {
     let test = "listed_but_unreadable_processes_are_denied";
-    let Some(lock) = with_rights(test, NOBODY, Some("hidepid=1")) else { return };
+    let Some(lock) = with_rights(test, UNPRIVILEGED, Some("hidepid=1")) else { return };
     let snapshot = second_snapshot();
     assert_eq!(process(&snapshot, lock.holder), None);
     assert!(denied(&snapshot, "process") > 2, "{:?}", snapshot.coverage);

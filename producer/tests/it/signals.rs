@@ -38,7 +38,8 @@ fn nodes_have_the_signals_of_their_entity_and_no_others() {
         let nodes = column.nodes.iter().chain(column.missing.iter().flat_map(|missing| &missing.nodes));
         found.entry(&column.name).or_default().extend(nodes.map(|node| entities[*node as usize]));
     }
-    // This host may lack limits, a filesystem in use, or a remote endpoint, so not every entity has every signal.
+    // This host may lack limits, a filesystem in use, or a remote endpoint, so not every entity
+    // has every signal.
     let sometimes = [Entity::File, Entity::Filesystem, Entity::Endpoint, Entity::Cgroup, Entity::Disk];
     for Definition { name, entities, .. } in Signal::ALL.iter().map(|signal| signal.definition()) {
         let declared: BTreeSet<Entity> = entities.iter().copied().collect();
