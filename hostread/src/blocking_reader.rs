@@ -1,8 +1,8 @@
-//! Reads that may hang, on a thread of their own.
+//! Reads of files that may hang, on a thread of their own.
 //!
-//! A process's arguments and environment lie in its own memory. A read of them waits until that can be had: while the process changes its
-//! memory map, or for a page from a file system whose server is dead, for ever. A file of a container can lie on such a one itself. No
-//! signal ends such a wait, so it is left to another thread.
+//! The arguments and the environment of a process are in its own memory. A read of them waits while
+//! the process changes its memory map, and forever for a page of a filesystem whose server is dead.
+//! A file in a container can be on such a filesystem itself. No signal interrupts these waits.
 
 use std::{
     io,
@@ -21,35 +21,36 @@ use crate::{
     seen::Seen,
 };
 
-/// How long the answers of one sweep may be late, together.
-const PATIENCE: Duration = Duration::from_millis(100);
+/// How long the reads of one sweep may take together beyond [`USUAL_DURATION`] each.
+const WAIT_BUDGET: Duration = Duration::from_millis(100);
 
-/// The same in the first sweep, which asks every process of the host.
-const FIRST_PATIENCE: Duration = Duration::from_secs(1);
+/// The same in the first sweep, which reads these files of every process.
+const FIRST_WAIT_BUDGET: Duration = Duration::from_secs(1);
 
-/// What a usual answer takes at most, which does not count: of thousands of new processes that alone would use the patience up.
-const USUAL: Duration = Duration::from_micros(500);
+/// How long a read usually takes at most. It is not charged to the budget, which thousands of new
+/// processes would use up otherwise.
+const USUAL_DURATION: Duration = Duration::from_micros(500);
 
-/// The most readers that hang at a time. With so many, nobody is asked any more until one answers.
-const MOST_HANGING: usize = 4;
+/// With this many hanging threads, no further read starts until one of them finishes.
+const MAX_HANGING: usize = 4;
 
-/// Asks on another thread, and does not wait for ever.
+/// Reads files of processes on another thread, and gives up when a wait budget is used up.
 pub struct BlockingReader {
-    patience: Duration,
-    idle: Option<Reader>,
-    hanging: Vec<(File, Reader)>,
+    wait_budget: Duration,
+    idle: Option<ReaderThread>,
+    hanging: Vec<(ProcessFile, ReaderThread)>,
 }
 
-/// Which file of which process.
-type File = (ProcessKey, &'static str);
+/// A process and the name of a file in its directory.
+type ProcessFile = (ProcessKey, &'static str);
 
-/// A thread that reads one file after another, until nobody can ask it any more.
-struct Reader {
-    questions: Sender<Question>,
-    answers: Receiver<Result<Vec<u8>, Errno>>,
+/// A thread that reads one file after another, until its channel closes.
+struct ReaderThread {
+    requests: Sender<ReadRequest>,
+    results: Receiver<Result<Vec<u8>, Errno>>,
 }
 
-struct Question {
+struct ReadRequest {
     directory: OwnedFd,
     name: &'static str,
     limit: usize,
@@ -57,54 +58,55 @@ struct Question {
 
 impl Default for BlockingReader {
     fn default() -> Self {
-        BlockingReader { patience: FIRST_PATIENCE, idle: None, hanging: Vec::new() }
+        BlockingReader { wait_budget: FIRST_WAIT_BUDGET, idle: None, hanging: Vec::new() }
     }
 }
 
 impl BlockingReader {
-    /// Is patient again, after a sweep.
+    /// Restores the wait budget. Call it after each sweep.
     pub fn reset_wait_budget(&mut self) {
-        self.patience = PATIENCE;
+        self.wait_budget = WAIT_BUDGET;
     }
 
-    /// What `keep` leaves of the first `limit` bytes of a process's file, in `buffer`, which is cleared first; the rest is nobody's
-    /// business, and not in recordings either. `Late` if they do not come in time; then the file is not read again before that
-    /// read has come to its end.
+    /// Reads the first `limit` bytes of a file of a process, passes them to `keep`, and puts what that
+    /// returns into `buffer`. Recordings hold only what `keep` returns, so secrets can be left out.
+    ///
+    /// `Late` if the read does not finish in time. Then the file is not read again until that read
+    /// has finished.
     pub fn read_file<'b>(
         &mut self,
         directory: &Directory,
-        file: File,
+        file: ProcessFile,
         limit: usize,
         buffer: &'b mut Vec<u8>,
         keep: impl FnOnce(&[u8]) -> Vec<u8>,
     ) -> Seen<&'b [u8]> {
-        // What is asked is the same for a tape, whoever asks.
         directory.read_through_tape("part", file.1, buffer, |fd, buffer| {
-            buffer.extend_from_slice(&keep(&self.ask(fd, file, limit)?));
+            buffer.extend_from_slice(&keep(&self.read_in_time(fd, file, limit)?));
             Ok(())
         })
     }
 
-    fn ask(&mut self, directory: BorrowedFd<'_>, file: File, limit: usize) -> Result<Vec<u8>, Errno> {
-        self.take_back();
-        if self.patience.is_zero() || self.hanging.iter().any(|(hanging, _)| *hanging == file) {
+    fn read_in_time(&mut self, directory: BorrowedFd<'_>, file: ProcessFile, limit: usize) -> Result<Vec<u8>, Errno> {
+        self.reclaim_finished();
+        if self.wait_budget.is_zero() || self.hanging.iter().any(|(hanging, _)| *hanging == file) {
             return Err(Errno::TIMEDOUT);
         }
-        // What this process lacks, it may have later.
+        // A lack of file descriptors or threads may be temporary, so it is reported as a timeout.
         let directory = rustix::io::fcntl_dupfd_cloexec(directory, 0).map_err(|_| Errno::TIMEDOUT)?;
-        let reader = self.reader().ok_or(Errno::TIMEDOUT)?;
-        let asked_at = clock::monotonic();
-        reader.questions.send(Question { directory, name: file.1, limit }).map_err(|_| Errno::IO)?;
-        let answer = reader.answers.recv_timeout(self.patience);
-        let late = clock::monotonic().duration_since(asked_at).saturating_sub(USUAL);
-        self.patience = self.patience.saturating_sub(late);
-        match answer {
-            Ok(answer) => {
+        let reader = self.take_reader().ok_or(Errno::TIMEDOUT)?;
+        let start = clock::monotonic();
+        reader.requests.send(ReadRequest { directory, name: file.1, limit }).map_err(|_| Errno::IO)?;
+        let result = reader.results.recv_timeout(self.wait_budget);
+        let excess = clock::monotonic().duration_since(start).saturating_sub(USUAL_DURATION);
+        self.wait_budget = self.wait_budget.saturating_sub(excess);
+        match result {
+            Ok(result) => {
                 self.idle = Some(reader);
-                answer
+                result
             }
             Err(RecvTimeoutError::Timeout) => {
-                self.patience = Duration::ZERO;
+                self.wait_budget = Duration::ZERO;
                 self.hanging.push((file, reader));
                 Err(Errno::TIMEDOUT)
             }
@@ -112,43 +114,42 @@ impl BlockingReader {
         }
     }
 
-    /// A reader that has answered is free again; one is enough.
-    fn take_back(&mut self) {
-        let (hanging, answered): (Vec<_>, Vec<_>) = std::mem::take(&mut self.hanging)
+    /// Makes one of the threads idle whose hanging read has finished, and drops the others.
+    fn reclaim_finished(&mut self) {
+        let (hanging, finished): (Vec<_>, Vec<_>) = std::mem::take(&mut self.hanging)
             .into_iter()
-            .partition(|(_, reader)| reader.answers.try_recv() == Err(TryRecvError::Empty));
+            .partition(|(_, reader)| reader.results.try_recv() == Err(TryRecvError::Empty));
         self.hanging = hanging;
-        self.idle = self.idle.take().or(answered.into_iter().map(|(_, reader)| reader).next());
+        self.idle = self.idle.take().or(finished.into_iter().map(|(_, reader)| reader).next());
     }
 
-    fn reader(&mut self) -> Option<Reader> {
-        let another = || (self.hanging.len() < MOST_HANGING).then(Reader::start)?.ok();
-        self.idle.take().or_else(another)
+    /// The idle thread or a new one. `None` if too many threads hang, or no thread can be started.
+    fn take_reader(&mut self) -> Option<ReaderThread> {
+        let start = || (self.hanging.len() < MAX_HANGING).then(ReaderThread::start)?.ok();
+        self.idle.take().or_else(start)
     }
 }
 
-impl Reader {
-    fn start() -> io::Result<Reader> {
-        let (questions, asked) = channel::<Question>();
-        let (answer, answers) = channel();
-        let read_on = move || {
-            for Question { directory, name, limit } in asked {
+impl ReaderThread {
+    fn start() -> io::Result<ReaderThread> {
+        let (requests, receiver) = channel::<ReadRequest>();
+        let (sender, results) = channel();
+        let serve = move || {
+            for ReadRequest { directory, name, limit } in receiver {
                 let mut bytes = Vec::new();
                 let read = directory::read_process_file(directory.as_fd(), name, limit, &mut bytes);
-                if answer.send(read.map(|()| bytes)).is_err() {
+                if sender.send(read.map(|()| bytes)).is_err() {
                     return;
                 }
             }
         };
-        let started = thread::Builder::new().name("aside".to_owned()).stack_size(64 << 10).spawn(read_on);
-        started.map(|_| Reader { questions, answers })
+        let started = thread::Builder::new().name("blocking-reader".to_owned()).stack_size(64 << 10).spawn(serve);
+        started.map(|_| ReaderThread { requests, results })
     }
 }
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
-
     use std::path::Path;
 
     use rustix::fs::{CWD, FileType, Mode, OFlags};
@@ -157,90 +158,92 @@ mod tests {
     use super::*;
     use crate::Tape;
 
-    /// A file whose opening waits for a writer that there is not.
-    fn hang(directory: &Path, name: &str) {
+    const SHELL: &[u8] = b"sh\0";
+    const ENVIRON: &[u8] = b"A=1\0";
+
+    /// Creates a FIFO, which nobody can open for reading until it is opened for writing.
+    fn create_fifo(directory: &Path, name: &str) {
         rustix::fs::mknodat(CWD, directory.join(name), FileType::Fifo, Mode::RWXU, 0).unwrap();
     }
 
-    /// Is the writer, for a moment.
-    fn let_go(directory: &Path, name: &str) {
+    /// Opens a FIFO for writing and closes it, so that its readers finish.
+    fn release_fifo(directory: &Path, name: &str) {
         rustix::fs::open(directory.join(name), OFlags::WRONLY | OFlags::CLOEXEC, Mode::empty()).unwrap();
     }
 
-    impl BlockingReader {
-        fn read<'b>(
-            &mut self,
-            directory: &Directory,
-            file: File,
-            limit: usize,
-            buffer: &'b mut Vec<u8>,
-        ) -> Seen<&'b [u8]> {
-            self.read_file(directory, file, limit, buffer, <[u8]>::to_vec)
-        }
+    fn open(directory: &TempDir) -> Directory {
+        Directory::open(directory.path(), &Tape::default()).here().unwrap()
     }
 
-    fn eventually(aside: &mut BlockingReader, mut is_so: impl FnMut(&mut BlockingReader) -> bool) {
-        let begun = clock::monotonic();
-        while !is_so(aside) {
-            assert!(begun.elapsed() < Duration::from_secs(10), "it never is");
-            aside.reset_wait_budget();
-        }
-    }
-
-    fn of(pid: u32) -> File {
+    fn cmdline(pid: u32) -> ProcessFile {
         (ProcessKey { pid, start_time: 0 }, "cmdline")
     }
 
+    fn environ(pid: u32) -> ProcessFile {
+        (ProcessKey { pid, start_time: 0 }, "environ")
+    }
+
+    fn read(reader: &mut BlockingReader, directory: &Directory, file: ProcessFile, limit: usize) -> Seen<Vec<u8>> {
+        let mut buffer = vec![7];
+        reader.read_file(directory, file, limit, &mut buffer, <[u8]>::to_vec).map(<[u8]>::to_vec)
+    }
+
+    fn eventually(reader: &mut BlockingReader, mut is_true: impl FnMut(&mut BlockingReader) -> bool) {
+        let start = clock::monotonic();
+        while !is_true(reader) {
+            assert!(start.elapsed() < Duration::from_secs(10), "not true within 10 s");
+            reader.reset_wait_budget();
+        }
+    }
+
     #[test]
-    fn an_answer_is_the_file() {
+    fn a_file_is_read_up_to_the_limit() {
         let directory = TempDir::new().unwrap();
         std::fs::write(directory.path().join("cmdline"), "sh\0-c\0true\0").unwrap();
-        let open = Directory::open(directory.path(), &Tape::default()).here().unwrap();
-        let (mut aside, mut buffer) = (BlockingReader::default(), vec![7]);
-        assert_eq!(aside.read(&open, of(1), 100, &mut buffer), Seen::Here(b"sh\0-c\0true\0".as_slice()));
-        assert_eq!(aside.read(&open, of(1), 4, &mut buffer), Seen::Here(b"sh\0-".as_slice()));
-        assert_eq!(aside.read(&open, (of(1).0, "environ"), 4, &mut buffer), Seen::Gone);
+        let open = open(&directory);
+        let mut reader = BlockingReader::default();
+        assert_eq!(read(&mut reader, &open, cmdline(1), 100), Seen::Here(b"sh\0-c\0true\0".to_vec()));
+        assert_eq!(read(&mut reader, &open, cmdline(1), 4), Seen::Here(b"sh\0-".to_vec()));
+        assert_eq!(read(&mut reader, &open, environ(1), 4), Seen::Gone);
     }
 
     #[test]
-    fn who_does_not_answer_is_late_until_the_answer_comes_and_nobody_waits_for_it() {
+    fn a_read_that_hangs_is_late_until_it_finishes_and_other_files_are_read_meanwhile() {
         let directory = TempDir::new().unwrap();
-        hang(directory.path(), "cmdline");
-        std::fs::write(directory.path().join("environ"), "A=1\0").unwrap();
-        let open = Directory::open(directory.path(), &Tape::default()).here().unwrap();
-        let (mut aside, mut buffer) = (BlockingReader::default(), Vec::new());
-        assert_eq!(aside.read(&open, of(1), 100, &mut buffer), Seen::Late);
-        assert_eq!((aside.patience, aside.hanging.len()), (Duration::ZERO, 1));
-        // The patience of one sweep is for all that it asks.
-        let environ = (of(1).0, "environ");
-        assert_eq!(aside.read(&open, environ, 100, &mut buffer), Seen::Late);
-        aside.reset_wait_budget();
-        assert_eq!(aside.read(&open, of(1), 100, &mut buffer), Seen::Late);
-        assert_eq!(aside.read(&open, environ, 100, &mut buffer), Seen::Here(b"A=1\0".as_slice()));
-        assert_eq!((aside.patience > Duration::ZERO, aside.hanging.len()), (true, 1));
-        // Somebody else finds the file by the time that the answer comes.
+        create_fifo(directory.path(), "cmdline");
+        std::fs::write(directory.path().join("environ"), ENVIRON).unwrap();
+        let open = open(&directory);
+        let mut reader = BlockingReader::default();
+        assert_eq!(read(&mut reader, &open, cmdline(1), 100), Seen::Late);
+        assert_eq!((reader.wait_budget, reader.hanging.len()), (Duration::ZERO, 1));
+        // All reads of a sweep share one budget.
+        assert_eq!(read(&mut reader, &open, environ(1), 100), Seen::Late);
+        reader.reset_wait_budget();
+        assert_eq!(read(&mut reader, &open, cmdline(1), 100), Seen::Late);
+        assert_eq!(read(&mut reader, &open, environ(1), 100), Seen::Here(ENVIRON.to_vec()));
+        assert_eq!((reader.wait_budget > Duration::ZERO, reader.hanging.len()), (true, 1));
+        // The hanging read keeps its FIFO; later reads find the new file.
         std::fs::rename(directory.path().join("cmdline"), directory.path().join("old")).unwrap();
-        std::fs::write(directory.path().join("cmdline"), "sh\0").unwrap();
-        let_go(directory.path(), "old");
-        eventually(&mut aside, |aside| aside.read(&open, of(1), 100, &mut buffer) == Seen::Here(b"sh\0".as_slice()));
-        assert_eq!(aside.hanging.len(), 0);
+        std::fs::write(directory.path().join("cmdline"), SHELL).unwrap();
+        release_fifo(directory.path(), "old");
+        eventually(&mut reader, |reader| read(reader, &open, cmdline(1), 100) == Seen::Here(SHELL.to_vec()));
+        assert_eq!(reader.hanging.len(), 0);
     }
 
     #[test]
-    fn only_so_many_readers_hang() {
+    fn the_number_of_hanging_threads_is_limited() {
         let directory = TempDir::new().unwrap();
-        hang(directory.path(), "cmdline");
-        std::fs::write(directory.path().join("environ"), "A=1\0").unwrap();
-        let open = Directory::open(directory.path(), &Tape::default()).here().unwrap();
-        let (mut aside, mut buffer) = (BlockingReader::default(), Vec::new());
+        create_fifo(directory.path(), "cmdline");
+        std::fs::write(directory.path().join("environ"), ENVIRON).unwrap();
+        let open = open(&directory);
+        let mut reader = BlockingReader::default();
         for pid in 0..6 {
-            aside.reset_wait_budget();
-            assert_eq!(aside.read(&open, of(pid), 100, &mut buffer), Seen::Late);
+            reader.reset_wait_budget();
+            assert_eq!(read(&mut reader, &open, cmdline(pid), 100), Seen::Late);
         }
-        assert_eq!(aside.hanging.len(), MOST_HANGING);
-        let environ = (of(1).0, "environ");
-        assert_eq!(aside.read(&open, environ, 100, &mut buffer), Seen::Late);
-        let_go(directory.path(), "cmdline");
-        eventually(&mut aside, |aside| aside.read(&open, environ, 100, &mut buffer) == Seen::Here(b"A=1\0".as_slice()));
+        assert_eq!(reader.hanging.len(), MAX_HANGING);
+        assert_eq!(read(&mut reader, &open, environ(1), 100), Seen::Late);
+        release_fifo(directory.path(), "cmdline");
+        eventually(&mut reader, |reader| read(reader, &open, environ(1), 100) == Seen::Here(ENVIRON.to_vec()));
     }
 }

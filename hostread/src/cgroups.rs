@@ -1,9 +1,13 @@
-//! Control groups of both versions: where they are mounted, which of them a process is in, and what their files say.
+//! Control groups, version 1 and 2: their paths, where they are mounted, and what their files say.
 
+mod hierarchy;
 mod mounts;
+mod path;
 mod process_cgroups;
 mod usage;
 
+pub use hierarchy::{Hierarchies, Hierarchy};
 pub use mounts::CgroupMounts;
-pub use process_cgroups::{Hierarchies, Hierarchy, ProcessCgroup, ProcessCgroups, ancestors, parent};
+pub use path::{ancestors, parent};
+pub use process_cgroups::{ProcessCgroup, ProcessCgroups};
 pub use usage::{CgroupLimits, CgroupUsage, OpenCgroup};

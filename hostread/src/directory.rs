@@ -1,4 +1,4 @@
-//! Bytes in: reads below one `proc` root, relative to open directories.
+//! Reads relative to an open directory.
 
 mod file_info;
 mod process_file;
@@ -24,34 +24,34 @@ use crate::{
 pub use file_info::{FileInfo, FilesystemSpace};
 pub use process_file::read_process_file;
 
-/// Of no file is more than this read; `/proc/locks` of a very busy host has some megabytes.
-const LARGEST_FILE: usize = 16 << 20;
+/// No more than this is read of a file, in bytes. `/proc/locks` of a very busy host has a few MB.
+const MAX_FILE_SIZE: usize = 16 << 20;
 const PAGE: usize = 4096;
 
-/// An open directory below the root.
+/// An open directory. All reads go through its tape.
 pub struct Directory {
-    // None where a recording is played back.
+    // `None` in a playback.
     fd: Option<OwnedFd>,
-    // Only for the tape, which tells by it what each name is relative to; empty where there is none.
+    // Identifies reads on the tape. Empty if the tape is live, which saves memory.
     path: String,
     tape: Tape,
 }
 
 impl Directory {
-    /// Opens a directory by its path.
+    /// Opens the directory at `path`.
     pub fn open(path: &Path, tape: &Tape) -> Seen<Directory> {
         open_directory(tape, "open", &path.to_string_lossy(), || {
             rustix::fs::open(path, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
         })
     }
 
-    /// The whole file `name`, in `buffer`, which is cleared first.
+    /// Reads the whole file `name` into `buffer`, replacing its contents.
     pub fn read<'b>(&self, name: &str, buffer: &'b mut Vec<u8>) -> Seen<&'b [u8]> {
-        self.read_prefix(name, LARGEST_FILE, buffer)
+        self.read_prefix(name, MAX_FILE_SIZE, buffer)
     }
 
-    /// The file `name`, which the kernel hands over whole in one read if that is large enough, as it does those of one
-    /// process; at most 4 KiB of it, in `buffer`, which is cleared first.
+    /// Reads at most 4 KiB of the file `name` into `buffer`, with a single system call. The kernel
+    /// returns the short files of a process whole.
     pub fn read_page<'b>(&self, name: &str, buffer: &'b mut Vec<u8>) -> Seen<&'b [u8]> {
         self.read_through_tape("read", name, buffer, |fd, buffer| {
             read_once(fd, name, buffer)?;
@@ -60,32 +60,33 @@ impl Directory {
         })
     }
 
-    /// The same, however long it is: where the first read has room to spare, it was the whole file.
+    /// Reads the whole file `name` into `buffer`, with a single system call if it fits. Only for files
+    /// of which a read that leaves room in the buffer has returned everything, as those in `/proc`.
     pub fn read_at_once<'b>(&self, name: &str, buffer: &'b mut Vec<u8>) -> Seen<&'b [u8]> {
         self.read_through_tape("read", name, buffer, |fd, buffer| match read_once(fd, name, buffer)? {
             0 => {
                 buffer.clear();
-                read_into(fd, name, LARGEST_FILE, buffer)
+                read_into(fd, name, MAX_FILE_SIZE, buffer)
             }
             _ => Ok(()),
         })
     }
 
-    /// The first `limit` bytes of the file `name`, in `buffer`, which is cleared first.
+    /// Reads the first `limit` bytes of the file `name` into `buffer`.
     pub fn read_prefix<'b>(&self, name: &str, limit: usize, buffer: &'b mut Vec<u8>) -> Seen<&'b [u8]> {
         self.read_through_tape("read", name, buffer, |fd, buffer| read_into(fd, name, limit, buffer))
     }
 
-    /// Where the link `name` leads, in `buffer`, which is cleared first.
+    /// Reads the target of the symbolic link `name` into `buffer`.
     pub fn read_link<'b>(&self, name: &str, buffer: &'b mut Vec<u8>) -> Seen<&'b [u8]> {
         self.read_through_tape("link", name, buffer, |fd, buffer| {
-            // A kernel path has at most a page, and the result would be cut, not refused.
+            // The kernel truncates a target silently. A path of its own has at most a page.
             buffer.reserve(PAGE);
             rustix::fs::readlinkat_raw(fd, name, rustix::buffer::spare_capacity(buffer)).map(drop)
         })
     }
 
-    /// The permission bits of the link `name` itself.
+    /// Permission bits of the symbolic link `name` itself.
     pub fn link_mode(&self, name: &str) -> Seen<Mode> {
         let mode = self.value("link-mode", name, |fd| {
             let stat = rustix::fs::statat(fd, name, AtFlags::SYMLINK_NOFOLLOW)?;
@@ -94,37 +95,35 @@ impl Directory {
         mode.map(|bits| Mode::from_bits_truncate(u32::try_from(bits).unwrap_or(0)))
     }
 
-    /// What the link `name` leads to. Asks no server: a dead NFS mount would hang the sweep.
+    /// Metadata of the file that the link `name` leads to. Uses what the kernel has cached: a request
+    /// to a dead NFS server would hang the sweep.
     pub fn target_info(&self, name: &str) -> Seen<FileInfo> {
         self.value("target", name, |fd| {
             let wanted =
                 StatxFlags::TYPE | StatxFlags::INO | StatxFlags::MNT_ID | StatxFlags::BLOCKS | StatxFlags::BTIME;
             let stat = rustix::fs::statx(fd, name, AtFlags::STATX_DONT_SYNC, wanted)?;
-            let device = (stat.stx_dev_major, stat.stx_dev_minor);
-            let tells = |what| StatxFlags::from_bits_retain(stat.stx_mask).contains(what);
-            let mount = tells(StatxFlags::MNT_ID).then_some(stat.stx_mnt_id);
-            // Whatever the blocks of the filesystem are, these are counted by 512 bytes.
-            let allocated = stat.stx_blocks.saturating_mul(512);
-            let made_at = tells(StatxFlags::BTIME).then(|| file_info::timestamp(&stat.stx_btime));
+            let has = |field| StatxFlags::from_bits_retain(stat.stx_mask).contains(field);
             Ok(FileInfo {
-                device,
+                device: (stat.stx_dev_major, stat.stx_dev_minor),
                 inode: stat.stx_ino,
                 mode: u32::from(stat.stx_mode),
-                mount_id: mount,
-                allocated_bytes: allocated,
-                created_at: made_at,
+                mount_id: has(StatxFlags::MNT_ID).then_some(stat.stx_mnt_id),
+                // In units of 512 bytes, whatever the block size of the filesystem.
+                allocated_bytes: stat.stx_blocks.saturating_mul(512),
+                created_at: has(StatxFlags::BTIME).then(|| file_info::timestamp(&stat.stx_btime)),
             })
         })
     }
 
-    /// The room on the filesystem that is mounted at `name`, if it is that on `device`; whichever it is if none is given.
-    /// Only to be asked of what is on this machine: a server that does not answer would hang the sweep.
+    /// Size and free space of the filesystem that is mounted at `name`. `Gone` if `device` is given
+    /// and another filesystem is mounted there by now.
+    ///
+    /// Only for local filesystems: a server that does not answer would hang the sweep.
     pub fn filesystem_space(&self, name: &str, device: Option<(u32, u32)>) -> Seen<FilesystemSpace> {
         self.value("space", name, |fd| {
             let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
             let file = rustix::fs::openat(fd, name, flags, Mode::empty())?;
             let stat = rustix::fs::statx(&file, "", AtFlags::EMPTY_PATH | AtFlags::STATX_DONT_SYNC, StatxFlags::TYPE)?;
-            // Something else is mounted over it by now.
             if device.is_some_and(|device| device != (stat.stx_dev_major, stat.stx_dev_minor)) {
                 return Err(Errno::NOENT);
             }
@@ -141,7 +140,7 @@ impl Directory {
         })
     }
 
-    /// The directory `name` in this one.
+    /// Opens the directory `name` in this one.
     pub fn open_dir(&self, name: &str) -> Seen<Directory> {
         open_directory(&self.tape, "open", &self.tape_name(name), || {
             let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
@@ -149,7 +148,8 @@ impl Directory {
         })
     }
 
-    /// The directory `name` in this one, to go on from: it cannot be listed itself, and costs less.
+    /// Opens the directory `name` in this one for reads of the files in it. It cannot be listed, but
+    /// is cheaper to open.
     pub fn open_dir_for_lookup(&self, name: &str) -> Seen<Directory> {
         open_directory(&self.tape, "enter", &self.tape_name(name), || {
             let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
@@ -157,19 +157,24 @@ impl Directory {
         })
     }
 
-    /// How many files the process may have open whose directory this is and whose number is `pid`, by asking the kernel for it by that
-    /// number and not by a file; `u64::MAX` if as many as it wants. Denied for processes of other users without `CAP_SYS_RESOURCE`.
-    pub fn open_files_limit(&self, pid: u32) -> Seen<u64> {
-        self.value("limit", "", |_| open_files_limit(pid))
-    }
-
-    /// Opens the file `name`, to be handed to somebody who is not asked through a tape himself.
+    /// Opens the file `name`. Reads of the file descriptor are not on the tape.
+    ///
+    /// # Errors
+    /// That of the system call; in a playback always.
     pub fn open_file(&self, name: &str) -> io::Result<OwnedFd> {
         let flags = OFlags::RDONLY | OFlags::CLOEXEC;
         Ok(rustix::fs::openat(self.fd()?, name, flags, Mode::empty())?)
     }
 
-    /// What the kernel gives as the size of this directory: of `/proc/PID/fd`, since Linux 6.2, how many descriptors there are.
+    /// Soft limit of open files of process `pid`, whose directory this is; `u64::MAX`: unlimited.
+    /// Uses `prlimit`, which is cheaper than the file `limits`, but is denied for other users'
+    /// processes without `CAP_SYS_RESOURCE`.
+    pub fn open_files_limit(&self, pid: u32) -> Seen<u64> {
+        self.value("limit", "", |_| open_files_limit(pid))
+    }
+
+    /// Size of this directory as `stat` reports it. For `/proc/PID/fd`, since Linux 6.2, it is the
+    /// number of file descriptors.
     pub fn size(&self) -> Seen<u64> {
         self.value("size", "", |fd| {
             let flags = AtFlags::EMPTY_PATH | AtFlags::STATX_DONT_SYNC;
@@ -177,12 +182,36 @@ impl Directory {
         })
     }
 
-    /// The numbers among the names in this directory, in the kernel's order. Each directory tells them once.
+    /// All names in this directory that are numbers, in the kernel's order.
     pub fn numeric_names(&self) -> Seen<Vec<u32>> {
-        self.value("numbers", "", numbers_in)
+        self.value("numbers", "", list_numbers)
     }
 
-    /// The name that a question has on the tape: the whole path, so that each can be asked again by itself.
+    /// Reads bytes about `name`, with any system call relative to this directory. `operation` and
+    /// `name` identify the read on the tape.
+    pub fn read_through_tape<'b>(
+        &self,
+        operation: &str,
+        name: &str,
+        buffer: &'b mut Vec<u8>,
+        read: impl FnOnce(BorrowedFd<'_>, &mut Vec<u8>) -> Result<(), Errno>,
+    ) -> Seen<&'b [u8]> {
+        buffer.clear();
+        let name = self.tape_name(name);
+        let seen = self.tape.bytes(operation, &name, buffer, |buffer| self.fd().and_then(|fd| read(fd, buffer)).into());
+        seen.map(|()| buffer.as_slice())
+    }
+
+    fn value<T: TapeValue>(
+        &self,
+        operation: &str,
+        name: &str,
+        read: impl FnOnce(BorrowedFd<'_>) -> Result<T, Errno>,
+    ) -> Seen<T> {
+        self.tape.value(operation, &self.tape_name(name), || self.fd().and_then(read).into())
+    }
+
+    /// The full path of `name`, which identifies a read on the tape.
     fn tape_name<'n>(&self, name: &'n str) -> Cow<'n, str> {
         match (self.path.as_str(), name) {
             ("", name) => Cow::Borrowed(name),
@@ -194,50 +223,27 @@ impl Directory {
     fn fd(&self) -> Result<BorrowedFd<'_>, Errno> {
         self.fd.as_ref().map(OwnedFd::as_fd).ok_or(Errno::BADF)
     }
-
-    /// Asks for bytes about `name` in this directory, by this tape's word for the question.
-    pub fn read_through_tape<'b>(
-        &self,
-        question: &str,
-        name: &str,
-        buffer: &'b mut Vec<u8>,
-        ask: impl FnOnce(BorrowedFd<'_>, &mut Vec<u8>) -> Result<(), Errno>,
-    ) -> Seen<&'b [u8]> {
-        buffer.clear();
-        let name = self.tape_name(name);
-        let seen = self.tape.bytes(question, &name, buffer, |buffer| self.fd().and_then(|fd| ask(fd, buffer)).into());
-        seen.map(|()| buffer.as_slice())
-    }
-
-    fn value<T: TapeValue>(
-        &self,
-        question: &str,
-        name: &str,
-        ask: impl FnOnce(BorrowedFd<'_>) -> Result<T, Errno>,
-    ) -> Seen<T> {
-        self.tape.value(question, &self.tape_name(name), || self.fd().and_then(ask).into())
-    }
 }
 
 fn open_directory(
     tape: &Tape,
-    question: &str,
+    operation: &str,
     name: &str,
     open: impl FnOnce() -> Result<OwnedFd, Errno>,
 ) -> Seen<Directory> {
     let mut fd = None;
-    let opened = tape.value(question, name, || Seen::from(open()).map(|opened| fd = Some(opened)));
+    let opened = tape.value(operation, name, || Seen::from(open()).map(|opened| fd = Some(opened)));
     let path = || if tape.is_live() { String::new() } else { name.to_owned() };
     opened.map(|()| Directory { fd, path: path(), tape: tape.clone() })
 }
 
-/// The first `limit` bytes of the file `name`, behind what `buffer` holds.
+/// Appends the first `limit` bytes of the file `name` to `buffer`.
 fn read_into(dir: BorrowedFd<'_>, name: &str, limit: usize, buffer: &mut Vec<u8>) -> Result<(), Errno> {
     let file = rustix::fs::openat(dir, name, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
-    read_on(&file, limit, buffer)
+    read_to_limit(&file, limit, buffer)
 }
 
-fn read_on(file: &OwnedFd, limit: usize, buffer: &mut Vec<u8>) -> Result<(), Errno> {
+fn read_to_limit(file: &OwnedFd, limit: usize, buffer: &mut Vec<u8>) -> Result<(), Errno> {
     while buffer.len() < limit {
         buffer.reserve(PAGE.min(limit - buffer.len()));
         match rustix::io::read(file, rustix::buffer::spare_capacity(buffer)) {
@@ -250,7 +256,7 @@ fn read_on(file: &OwnedFd, limit: usize, buffer: &mut Vec<u8>) -> Result<(), Err
     Ok(())
 }
 
-/// What one read gives, into the empty `buffer`; returns how much more would have fitted.
+/// Reads once into the empty `buffer`. Returns how many more bytes would have fitted.
 fn read_once(dir: BorrowedFd<'_>, name: &str, buffer: &mut Vec<u8>) -> Result<usize, Errno> {
     let file = rustix::fs::openat(dir, name, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
     buffer.reserve(PAGE);
@@ -261,17 +267,17 @@ fn read_once(dir: BorrowedFd<'_>, name: &str, buffer: &mut Vec<u8>) -> Result<us
 fn open_files_limit(pid: u32) -> Result<u64, Errno> {
     let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
     let pid = libc::pid_t::try_from(pid).map_err(|_| Errno::SRCH)?;
-    // SAFETY: no new limit is given, and the old one is written to where there is room for it.
-    let answer = unsafe { libc::prlimit(pid, libc::RLIMIT_NOFILE, std::ptr::null(), &raw mut limit) };
-    if answer == 0 { Ok(limit.rlim_cur) } else { Err(last_error()) }
+    // SAFETY: no new limit is set, and the old one is written to a local variable of its type.
+    let result = unsafe { libc::prlimit(pid, libc::RLIMIT_NOFILE, std::ptr::null(), &raw mut limit) };
+    if result == 0 { Ok(limit.rlim_cur) } else { Err(last_error()) }
 }
 
 fn last_error() -> Errno {
     Errno::from_io_error(&io::Error::last_os_error()).unwrap_or(Errno::INVAL)
 }
 
-/// From the directory's beginning, wherever the look before ended.
-fn numbers_in(dir: BorrowedFd<'_>) -> Result<Vec<u32>, Errno> {
+fn list_numbers(dir: BorrowedFd<'_>) -> Result<Vec<u32>, Errno> {
+    // An earlier listing moved the position of the file descriptor.
     rustix::fs::seek(dir, SeekFrom::Start(0))?;
     let mut buffer = [MaybeUninit::<u8>::uninit(); 8192];
     let mut entries = RawDir::new(dir, &mut buffer);

@@ -1,50 +1,50 @@
-//! What can go wrong when a host is read or a tape is used.
+//! The errors of this crate.
 
 use std::{io, path::PathBuf};
 
 use thiserror::Error;
 
-/// Why a host or a tape cannot be read.
+/// Why a host or a recording cannot be read.
 #[derive(Debug, Error)]
 pub enum HostReadError {
     /// The root is not a `proc` filesystem.
-    #[error("`{}` is no proc file system: expected `stat` and `self` in it", path.display())]
+    #[error("`{}` is not a proc filesystem: expected `stat` and `self` in it", path.display())]
     NotProc {
-        /// The root that was given.
+        /// The root.
         path: PathBuf,
-        /// Why `stat` or `self` could not be read.
+        /// Why `stat` or `self` cannot be read.
         source: io::Error,
     },
     /// A file that every sweep needs cannot be read.
-    #[error("`{}` cannot be read", path.display())]
+    #[error("cannot read `{}`", path.display())]
     Read {
         /// The file.
         path: PathBuf,
         /// The error of the system call.
         source: io::Error,
     },
-    /// A tape cannot be written or read.
-    #[error("a file of raw reads cannot be used")]
+    /// A recording cannot be written or read.
+    #[error("the recording of raw reads cannot be written or read")]
     Tape(#[from] schemas::container::ContainerError),
-    /// A tape answers other questions than are asked.
+    /// A sweep reads something else than it did when it was recorded.
     #[error(
-        "the file of raw reads, made by version {made_by}, does not fit version {}: expected the answer to `{expected}`, \
-         found that to `{found}`",
+        "the recording of raw reads, made by version {recorded_by}, does not fit version {}: expected the answer to \
+         `{expected}`, found the answer to `{found}`",
         env!("CARGO_PKG_VERSION")
     )]
     TapeMismatch {
-        /// The question that was asked.
+        /// What the sweep reads: operation and name.
         expected: String,
-        /// The question that comes next on the tape.
+        /// What comes next in the recording.
         found: String,
-        /// The version of Local Detective that recorded the tape.
-        made_by: String,
+        /// The version of Local Detective that made the recording.
+        recorded_by: String,
     },
-    /// A tape has no further sweep.
-    #[error("the file of raw reads has no further sweep")]
+    /// A recording has no further sweep.
+    #[error("the recording of raw reads has no further sweep")]
     EndOfTape,
-    /// A tape ends within a sweep.
-    #[error("the file of raw reads ends within a sweep")]
+    /// A recording ends within a sweep.
+    #[error("the recording of raw reads ends within a sweep")]
     TruncatedTape,
 }
 
@@ -53,8 +53,8 @@ impl HostReadError {
     pub fn hint(&self) -> Option<&'static str> {
         match self {
             HostReadError::NotProc { .. } => Some(
-                "Local Detective reads Linux's proc file system; in a container mount the host's, for instance at \
-                 `/host/proc`, and name it in `sweep.proc`",
+                "Local Detective reads Linux's proc filesystem; in a container, mount the host's, for instance at \
+                 `/host/proc`, and set `sweep.proc` to it",
             ),
             HostReadError::Read { .. } => {
                 Some("run the producer as root, or with CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH")
@@ -64,9 +64,9 @@ impl HostReadError {
         }
     }
 
-    /// Whether the tape failed rather than the host.
-    pub fn is_about_the_tape(&self) -> bool {
+    /// Whether the recording failed rather than the host.
+    pub fn is_about_tape(&self) -> bool {
         use HostReadError::{EndOfTape, Tape, TapeMismatch, TruncatedTape};
-        matches!(self, TapeMismatch { .. } | Tape(_) | TruncatedTape | EndOfTape)
+        matches!(self, TapeMismatch { .. } | Tape(_) | EndOfTape | TruncatedTape)
     }
 }

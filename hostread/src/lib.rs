@@ -1,21 +1,24 @@
 //! Reads the kernel of one host: `/proc`, `sock_diag`, control groups and filesystems.
 //!
-//! **Promises:** every answer of the kernel and every time of a clock goes through a [`Tape`], so that a series of reads can be
-//! recorded and played back to the byte. A value that cannot be read is a [`Seen`] that says why. Parsers accept any bytes and never
-//! panic. A read never waits for a server: reads that may hang are bounded by [`BlockingReader`].
+//! **Promises:** every answer of the kernel and of a clock goes through a [`Tape`], so that sweeps
+//! can be recorded and played back to the byte. A value that cannot be read is a [`Seen`] that says
+//! why. Parsers accept any bytes and never panic. A file that belongs to another process's memory
+//! or filesystem is read by a [`BlockingReader`], which gives up after a while.
 //!
-//! **Never:** no rates, no graphs, no judgement. Nothing here keeps what an earlier read found, and nothing is written to the host.
+//! **Never:** no rates, graphs or judgement. Nothing is written to the host.
 //!
-//! In reading order:
+//! Modules, in reading order:
 //!
-//! - [`seen`]: a value, or why there is none; [`clock`]: the one place that reads clocks
-//! - [`parse`]: pure functions from bytes to facts, one file of the kernel each, with the types that they return
-//! - [`tape`]: records answers and plays them back
-//! - [`directory`]: reads relative to open directories; [`proc_root`]: a `/proc` filesystem
-//! - [`process`]: one process and its files; [`blocking_reader`]: those of its files that may hang
-//! - [`rights`], [`vantage`]: what this process may read, and from which namespaces it reads
-//! - [`cgroups`], [`mounts`], [`locks`], [`sockets`]: control groups, local filesystems, file locks, and sockets of all namespaces
-//! - [`ps`]: the columns of `ps`, to compare costs
+//! - [`seen`]: a value, or the reason why there is none
+//! - [`parse`]: pure functions, one file of the kernel each, with the types that they return
+//! - [`clock`], [`tape`]: reads clocks; records answers and plays them back
+//! - [`directory`], [`proc_root`]: reads relative to an open directory, and below a `/proc` root
+//! - [`process`], [`blocking_reader`]: reads the files of one process
+//! - [`rights`], [`vantage`]: what this process may read, and which namespaces it reads from
+//! - [`cgroups`], [`mounts`], [`locks`], [`sockets`]: reads control groups, filesystems, file locks
+//!   and sockets
+//! - [`ps`]: reads what `ps` prints, to compare costs
+//! - [`error`]: why a host or a tape cannot be read at all
 
 pub mod blocking_reader;
 pub mod cgroups;

@@ -8,25 +8,25 @@ use crate::{
     seen::Seen,
 };
 
-/// `/proc/locks`, line by line.
+/// The file locks of a host, and the tasks that wait for them.
 #[derive(Debug, Default)]
 pub struct LockList {
-    /// Each line, and its text.
+    /// Each line of `/proc/locks`: parsed, and its text.
     pub lines: Vec<(LockLine, String)>,
-    /// Whether the list could be read.
-    pub readable: bool,
+    /// Whether `/proc/locks` could be read.
+    pub is_readable: bool,
 }
 
 impl LockList {
-    /// Reads the list.
+    /// Reads `/proc/locks`.
     pub fn read(root: &ProcRoot, buffer: &mut Vec<u8>) -> LockList {
         let Seen::Here(text) = root.directory.read("locks", buffer) else { return LockList::default() };
         let line = |line| Some((parse::locks::parse_lock_line(line)?, parse::text(line)));
-        LockList { lines: parse::lines(text).filter_map(line).collect(), readable: true }
+        LockList { lines: parse::lines(text).filter_map(line).collect(), is_readable: true }
     }
 
-    /// Inodes of the files whose locks a task waits for.
-    pub fn waited_for(&self) -> BTreeSet<u64> {
+    /// Inode numbers of the files with locks that tasks wait for.
+    pub fn contended_inodes(&self) -> BTreeSet<u64> {
         self.lines.iter().filter(|(line, _)| line.is_waiting).map(|(line, _)| line.lock.inode).collect()
     }
 }

@@ -1,4 +1,5 @@
-//! Bytes to facts: pure functions, one file of the kernel each. Nothing here reads, and nothing panics.
+//! Parsers: pure functions from the bytes of a file of the kernel to values. They accept any bytes and
+//! never panic.
 
 pub mod cgroup;
 pub mod cgroup_path;
@@ -19,7 +20,7 @@ pub mod syscall;
 pub mod system;
 pub mod title;
 
-/// A decimal number without sign, and nothing else.
+/// Parses a decimal number without a sign. Nothing may precede or follow it.
 #[inline]
 pub fn number(text: &[u8]) -> Option<u64> {
     if text.is_empty() {
@@ -31,7 +32,7 @@ pub fn number(text: &[u8]) -> Option<u64> {
     })
 }
 
-/// A decimal number that may be negative, and nothing else.
+/// Parses a decimal number that may be negative. Nothing may precede or follow it.
 #[inline]
 pub fn signed(text: &[u8]) -> Option<i64> {
     match text.strip_prefix(b"-") {
@@ -40,7 +41,7 @@ pub fn signed(text: &[u8]) -> Option<i64> {
     }
 }
 
-/// A hexadecimal number without `0x`, and nothing else.
+/// Parses a hexadecimal number without `0x`. Nothing may precede or follow it.
 #[inline]
 pub fn hex(text: &[u8]) -> Option<u64> {
     if text.is_empty() || text.len() > 16 {
@@ -52,25 +53,25 @@ pub fn hex(text: &[u8]) -> Option<u64> {
     })
 }
 
-/// Words between spaces and tabs.
+/// Splits at spaces, tabs and line ends, and leaves out empty words.
 #[inline]
 pub fn words(line: &[u8]) -> impl Iterator<Item = &[u8]> {
     line.split(|byte| matches!(byte, b' ' | b'\t' | b'\n')).filter(|word| !word.is_empty())
 }
 
-/// Lines without their ends.
+/// Splits into lines, and leaves out empty ones.
 #[inline]
 pub fn lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
     text.split(|byte| *byte == b'\n').filter(|line| !line.is_empty())
 }
 
-/// The value of the first line that begins with `key`, without space around it.
+/// The rest of the first line that starts with `key`, trimmed.
 #[inline]
 pub fn value_of<'t>(text: &'t [u8], key: &[u8]) -> Option<&'t [u8]> {
     lines(text).find_map(|line| line.strip_prefix(key)).map(|value| value.trim_ascii())
 }
 
-/// Kernel text for records: UTF-8, with what is not replaced.
+/// Converts text of the kernel to UTF-8, and replaces invalid bytes.
 #[inline]
 pub fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()

@@ -8,40 +8,43 @@ use std::{
 
 use crate::{clock, directory::Directory, error::HostReadError, parse, seen::Seen, tape::Tape};
 
-/// A `proc` file system: this host's, another's that is mounted here, or a tree in a test.
+/// A `/proc` filesystem: this host's, another one that is mounted here, or a directory of a test.
 pub struct ProcRoot {
-    /// The open root.
+    /// Its root directory.
     pub directory: Directory,
     /// Its path, for messages.
     pub path: PathBuf,
-    /// Where answers come from.
+    /// The tape that all reads go through.
     pub tape: Tape,
-    /// Whether this process has the same number in it as it has for itself, and so have all others.
+    /// Whether it belongs to this process's PID namespace, so that system calls accept its pids.
     pub is_own_pid_namespace: bool,
 }
 
 impl ProcRoot {
-    /// Opens a root and looks whether it is one.
+    /// Opens the `/proc` filesystem at `path`.
+    ///
+    /// # Errors
+    /// If `path` is not a `/proc` filesystem.
     pub fn open(path: &Path, tape: Tape) -> Result<ProcRoot, HostReadError> {
         let Seen::Here(directory) = Directory::open(path, &tape) else {
             return Err(not_proc(path));
         };
-        // `self` dangles where this process has no number in the root's PID namespace.
-        let is_here = |name: &str| matches!(directory.link_mode(name), Seen::Here(_));
-        if !(is_here("stat") && is_here("self")) {
+        // `self` dangles if this process has no pid in the root's PID namespace.
+        let exists = |name: &str| matches!(directory.link_mode(name), Seen::Here(_));
+        if !(exists("stat") && exists("self")) {
             return Err(not_proc(path));
         }
         let mut buffer = Vec::new();
-        let is_numbered_alike = own_pid(&directory, &mut buffer).is_some_and(|pid| pid == process_id(&tape));
-        // In a PID namespace two numbers can be the same by chance; then the root tells both.
-        let numbers =
-            directory.read_page("self/status", &mut buffer).here().and_then(parse::process::parse_pid_namespace_depth);
-        let is_own = is_numbered_alike && numbers.is_none_or(|numbers| numbers == 1);
-        Ok(ProcRoot { directory, path: path.to_owned(), tape, is_own_pid_namespace: is_own })
+        let has_same_pid = own_pid(&directory, &mut buffer).is_some_and(|pid| pid == process_id(&tape));
+        // The pids in two namespaces can be equal by chance. In an outer namespace, `NSpid` lists both.
+        let status = directory.read_page("self/status", &mut buffer).here();
+        let depth = status.and_then(parse::process::parse_pid_namespace_depth);
+        let is_own_pid_namespace = has_same_pid && depth.is_none_or(|depth| depth == 1);
+        Ok(ProcRoot { directory, path: path.to_owned(), tape, is_own_pid_namespace })
     }
 
-    /// What the threads of a process have had of the CPU, to the nanosecond, which is not told of processes that have other numbers here
-    /// than for this process.
+    /// CPU time of a process with all its threads, in nanoseconds precision. `Unsupported` if the root
+    /// belongs to another PID namespace.
     pub fn cpu_time(&self, pid: u32) -> Seen<Duration> {
         if !self.is_own_pid_namespace {
             return Seen::Unsupported;
@@ -49,10 +52,12 @@ impl ProcRoot {
         self.tape.value("cpu-time", &pid.to_string(), || clock::process_cpu_time(pid).into())
     }
 
-    /// Ids of all processes, in the kernel's order.
+    /// Pids of all processes, in the kernel's order.
+    ///
+    /// # Errors
+    /// If there are none: something else is mounted at the path by now.
     pub fn pids(&self) -> Result<Vec<u32>, HostReadError> {
         let pids = self.directory.numeric_names().here();
-        // Every host has processes; none at all means that something else is mounted here by now.
         pids.filter(|pids| !pids.is_empty()).ok_or_else(|| HostReadError::Read {
             path: self.path.clone(),
             source: io::Error::from(io::ErrorKind::NotFound),
@@ -60,12 +65,12 @@ impl ProcRoot {
     }
 }
 
-/// This process's number as the root counts; none if it has none there.
+/// Pid of this process in the PID namespace of a `/proc` root. `None` if it has none there.
 pub fn own_pid(root: &Directory, buffer: &mut Vec<u8>) -> Option<u64> {
     root.read_link("self", buffer).here().and_then(parse::number)
 }
 
-/// This process's number as it is told itself.
+/// Pid of this process in its own PID namespace.
 fn process_id(tape: &Tape) -> u64 {
     let pid = tape.value("own-pid", "", || Seen::Here(u64::from(std::process::id())));
     pid.here().unwrap_or(u64::MAX)

@@ -1,4 +1,4 @@
-//! One process: its directory below a `/proc` root, and what the files in it say.
+//! One process: its directory below a `/proc` root, and the files in it.
 
 use std::time::Instant;
 
@@ -41,7 +41,7 @@ pub struct StatCounters {
     pub block_delay_ticks: Seen<u64>,
 }
 
-/// Limits of a process, which change rarely.
+/// The soft limit of open files and the OOM score of a process. Both change rarely.
 #[derive(Clone, Copy, Debug)]
 pub struct ProcessLimits {
     /// Soft limit of open files (`RLIMIT_NOFILE`). `None`: unlimited.
@@ -50,7 +50,7 @@ pub struct ProcessLimits {
     pub oom_score: Seen<u64>,
 }
 
-/// A process whose `stat` was read, and whose directory is open for further reads.
+/// A process whose `stat` was read and whose directory is open for further reads.
 pub struct OpenProcess {
     /// Its pid and start time.
     pub key: ProcessKey,
@@ -66,14 +66,14 @@ pub struct OpenProcess {
     pub read_at: Instant,
     /// Counters of `stat`.
     pub counters: StatCounters,
-    /// Its directory. Reads through it fail once the process is gone, even if the kernel reuses its pid.
+    /// Its directory. Reads through it fail once the process is gone, even if its pid is reused.
     pub directory: Directory,
-    // Whether its pid is the same for this process as below the root.
-    is_own_number: bool,
+    // Whether system calls of this process accept its pid.
+    is_own_pid_namespace: bool,
 }
 
 impl OpenProcess {
-    /// Opens a process and reads its `stat`. `Here(None)`: a kernel thread.
+    /// Opens the process `pid` and reads its `stat`. `Here(None)`: it is a kernel thread.
     pub fn open(root: &ProcRoot, pid: u32, buffer: &mut Vec<u8>) -> Seen<Option<OpenProcess>> {
         root.directory.open_dir_for_lookup(rustix::path::DecInt::new(pid).as_str()).and_then(|directory| {
             let stat = directory.read_page("stat", buffer);
@@ -97,16 +97,17 @@ impl OpenProcess {
                         minor_faults: stat.minor_faults,
                         children_faults: stat.children_faults,
                         major_faults: stat.major_faults,
-                        block_delay_ticks: stat.block_delay_ticks.map_or(Seen::Unsupported, Seen::Here),
+                        block_delay_ticks: stat.block_delay_ticks.into(),
                     },
                     directory,
-                    is_own_number: root.is_own_pid_namespace,
+                    is_own_pid_namespace: root.is_own_pid_namespace,
                 }))
             })
         })
     }
 
-    /// The directory of a process that was read before. `Gone` if the pid belongs to another process by now.
+    /// Opens the directory of a process that was read before. `Gone` if it has exited, even if its pid
+    /// is reused by now.
     pub fn reopen(root: &ProcRoot, key: ProcessKey, buffer: &mut Vec<u8>) -> Seen<Directory> {
         OpenProcess::open(root, key.pid, buffer).and_then(|process| match process {
             Some(process) if process.key == key => Seen::Here(process.directory),
@@ -120,44 +121,47 @@ impl OpenProcess {
         self.state == b'Z'
     }
 
-    /// Reads `statm`.
+    /// Reads memory use from `statm`.
     pub fn memory(&self, buffer: &mut Vec<u8>) -> Seen<MemoryPages> {
         parsed(self.directory.read_page("statm", buffer), parse::process::parse_statm)
     }
 
-    /// Reads `schedstat` of the main thread.
+    /// Reads how the main thread was scheduled from `schedstat`.
     pub fn schedule(&self, buffer: &mut Vec<u8>) -> Seen<Schedstat> {
         parsed(self.directory.read_page("schedstat", buffer), parse::process::parse_schedstat)
     }
 
-    /// Reads `io`.
+    /// Reads I/O counters from `io`.
     pub fn io(&self, buffer: &mut Vec<u8>) -> Seen<IoCounters> {
         parsed(self.directory.read_page("io", buffer), parse::process::parse_io)
     }
 
-    /// Reads `syscall` of the main thread. `Here(None)`: it is not in a system call.
+    /// Reads `syscall` of the main thread. `Here(None)`: it is running, or blocked outside of a system
+    /// call.
     pub fn syscall(&self, buffer: &mut Vec<u8>) -> Seen<Option<Syscall>> {
         self.directory.read_page("syscall", buffer).map(parse::syscall::parse_syscall)
     }
 
-    /// Reads the limits.
+    /// Reads the limit of open files and the OOM score.
     pub fn limits(&self, buffer: &mut Vec<u8>) -> ProcessLimits {
-        let asked = if self.is_own_number { self.directory.open_files_limit(self.key.pid) } else { Seen::Denied };
-        let open_files = match asked {
+        let by_pid =
+            if self.is_own_pid_namespace { self.directory.open_files_limit(self.key.pid) } else { Seen::Denied };
+        let open_files = match by_pid {
             Seen::Here(limit) => Seen::Here(Some(limit).filter(|limit| *limit != u64::MAX)),
             Seen::Gone => Seen::Gone,
-            // Every user may read the file, but it costs more.
+            // All users may read the file, but it is slower.
             _ => self.directory.read_page("limits", buffer).map(parse::process::parse_open_files_limit),
         };
         let oom_score = parsed(self.directory.read_page("oom_score", buffer), |text| parse::number(text.trim_ascii()));
-        // `prlimit` takes a pid, which may belong to another process by now unless this directory is still alive.
-        let open_files = if asked.here().is_some() && oom_score == Seen::Gone { Seen::Gone } else { open_files };
+        // By pid, the limit may be that of a later process. `oom_score` shows whether this one still
+        // exists.
+        let open_files = if by_pid.here().is_some() && oom_score == Seen::Gone { Seen::Gone } else { open_files };
         ProcessLimits { open_files, oom_score }
     }
 }
 
-/// How often a task has been scheduled onto a CPU or, where the kernel does not count that, has given up the CPU voluntarily. Two equal
-/// counts mean that the task stayed in one wait.
+/// How often a task has been scheduled onto a CPU or, if the kernel does not count that, how often it
+/// has given up the CPU voluntarily. As long as the count does not change, the task stays in one wait.
 pub fn times_scheduled(root: &ProcRoot, key: ProcessKey, task: u32, buffer: &mut Vec<u8>) -> Option<u64> {
     let directory = OpenProcess::reopen(root, key, buffer).here()?;
     let schedule = directory.read_page(&format!("task/{task}/schedstat"), buffer).here();
@@ -169,5 +173,5 @@ pub fn times_scheduled(root: &ProcRoot, key: ProcessKey, task: u32, buffer: &mut
 }
 
 fn parsed<T>(seen: Seen<&[u8]>, parse: impl FnOnce(&[u8]) -> Option<T>) -> Seen<T> {
-    seen.and_then(|text| parse(text).map_or(Seen::Unsupported, Seen::Here))
+    seen.and_then(|text| parse(text).into())
 }

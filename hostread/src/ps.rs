@@ -1,41 +1,41 @@
-//! What `ps` tells of every process, and nothing else: two small files each. It is the cheapest look at a host, to be measured
-//! against `ps` itself.
+//! Reads what `ps` prints of every process, from two small files each, to compare the cost with that
+//! of `ps`.
 
 use crate::{error::HostReadError, parse, proc_root::ProcRoot, seen::Seen};
 
-/// A line of the listing.
+/// One process, as `ps` prints it.
 #[derive(Debug)]
 pub struct PsRow {
     /// Process id.
     pub pid: u32,
-    /// The parent's process id.
+    /// Process id of its parent.
     pub parent: u32,
-    /// One letter, as in `stat`.
+    /// State letter of `stat`, such as `R` or `D`.
     pub state: u8,
-    /// Threads.
+    /// Number of threads.
     pub threads: u64,
-    /// Memory in use, in pages.
+    /// Resident memory, in pages.
     pub resident_pages: Seen<u64>,
-    /// Clock ticks on a CPU.
+    /// CPU time in user and kernel mode, in clock ticks.
     pub cpu_ticks: u64,
-    /// Page faults that took I/O.
+    /// Page faults with I/O.
     pub major_faults: u64,
-    /// The name that it gives itself.
+    /// Its name (`comm`).
     pub comm: String,
 }
 
-/// All processes, threads of the kernel's own included, in the kernel's order.
+/// Reads all processes, kernel threads included, in the kernel's order.
 ///
 /// # Errors
 /// If there are none.
 pub fn list_processes(root: &ProcRoot, buffer: &mut Vec<u8>) -> Result<Vec<PsRow>, HostReadError> {
     let pids = root.pids()?;
-    Ok(pids.into_iter().filter_map(|pid| line(root, pid, buffer).here()).collect())
+    Ok(pids.into_iter().filter_map(|pid| row(root, pid, buffer).here()).collect())
 }
 
-fn line(root: &ProcRoot, pid: u32, buffer: &mut Vec<u8>) -> Seen<PsRow> {
+fn row(root: &ProcRoot, pid: u32, buffer: &mut Vec<u8>) -> Seen<PsRow> {
     root.directory.open_dir_for_lookup(rustix::path::DecInt::new(pid).as_str()).and_then(|directory| {
-        let line = directory.read_page("stat", buffer).and_then(|text| {
+        let row = directory.read_page("stat", buffer).and_then(|text| {
             let Some(stat) = parse::stat::parse_stat(text) else { return Seen::Unsupported };
             Seen::Here(PsRow {
                 pid,
@@ -48,8 +48,8 @@ fn line(root: &ProcRoot, pid: u32, buffer: &mut Vec<u8>) -> Seen<PsRow> {
                 comm: parse::text(stat.comm),
             })
         });
-        let memory = directory.read_page("statm", buffer);
-        let memory = memory.and_then(|text| parse::process::parse_statm(text).map_or(Seen::Unsupported, Seen::Here));
-        line.map(|line| PsRow { resident_pages: memory.map(|memory| memory.resident), ..line })
+        let statm = directory.read_page("statm", buffer);
+        let memory = statm.and_then(|text| parse::process::parse_statm(text).into());
+        row.map(|row| PsRow { resident_pages: memory.map(|memory| memory.resident), ..row })
     })
 }

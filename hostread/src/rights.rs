@@ -1,4 +1,4 @@
-//! What this process may do, and what a `proc` file system hides from it, as far as that decides what a sweep sees.
+//! The rights of this process, and which processes a `/proc` filesystem hides from it.
 
 use std::path::Path;
 
@@ -6,21 +6,21 @@ use procfs::process::MountInfo;
 
 use crate::parse::{self, hex, lines, number, value_of, words};
 
-/// A capability that shows more of a host, or changes what is hidden.
+/// A capability that lets a process see more of the host, or changes what is hidden from it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Capability {
-    /// Directories and files that belong to others may be read.
+    /// `CAP_DAC_READ_SEARCH`: read other users' files and directories.
     DacReadSearch = 2,
-    /// The network may be administered.
+    /// `CAP_NET_ADMIN`: administer the network.
     NetAdmin = 12,
-    /// What other users' processes are and do may be read.
+    /// `CAP_SYS_PTRACE`: inspect other users' processes.
     SysPtrace = 19,
-    /// Namespaces may be entered.
+    /// `CAP_SYS_ADMIN`: enter namespaces.
     SysAdmin = 21,
 }
 
 impl Capability {
-    /// All of them, with their names.
+    /// All capabilities, with their names.
     pub const ALL: [(Capability, &'static str); 4] = [
         (Capability::SysPtrace, "CAP_SYS_PTRACE"),
         (Capability::DacReadSearch, "CAP_DAC_READ_SEARCH"),
@@ -29,59 +29,61 @@ impl Capability {
     ];
 }
 
-/// Who a process is, and what it may do.
+/// User, groups and capabilities of a process.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Rights {
-    /// Its effective user.
+    /// Effective user id.
     pub user_id: u64,
     groups: Vec<u64>,
     capabilities: u64,
 }
 
 impl Rights {
-    /// Those that a `status` tells.
+    /// Parses `/proc/PID/status`.
     pub fn from_status(status: &[u8]) -> Option<Rights> {
         let effective = |key: &[u8]| number(words(value_of(status, key)?).nth(1)?);
-        // Files are opened by the file system's group, which is the effective one unless it was set apart.
+        // Access to files is checked with the filesystem group id, which follows the effective one
+        // unless `setfsgid` changed it.
         let group = number(words(value_of(status, b"Gid:")?).nth(3)?)?;
         let groups = words(value_of(status, b"Groups:").unwrap_or_default()).filter_map(number);
         let capabilities = hex(value_of(status, b"CapEff:")?)?;
         Some(Rights { user_id: effective(b"Uid:")?, groups: groups.chain([group]).collect(), capabilities })
     }
 
-    /// This process's own, outside of sweeps.
+    /// The rights of this process. Not for sweeps: the read is not on a tape.
     pub fn current() -> Option<Rights> {
         Rights::from_status(&std::fs::read("/proc/self/status").ok()?)
     }
 
-    /// Whether it has a capability.
+    /// Whether the process has a capability.
     pub fn has(&self, capability: Capability) -> bool {
         self.capabilities >> (capability as u32) & 1 == 1
     }
 }
 
-/// What a `proc` file system hides of others' processes: its mount options `hidepid` and `gid`.
+/// The mount options `hidepid` and `gid` of a `/proc` filesystem, which hide other users' processes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Hidepid {
-    /// `hidepid` as the kernel tells it; none where nothing is hidden.
+    /// The value of `hidepid`, as the kernel prints it. `None`: nothing is hidden.
     pub mode: Option<String>,
     group: u64,
 }
 
 impl Hidepid {
-    /// That of the file system at `mount_point`, by the `mountinfo` of a process that has it there.
+    /// Parses `mountinfo` and takes the options of the filesystem at `mount_point`.
     pub fn from_mountinfo(mountinfo: &[u8], mount_point: &Path) -> Hidepid {
         let mounts = lines(mountinfo).filter_map(|line| MountInfo::from_line(&parse::text(line)).ok());
-        // What was mounted last is on top.
+        // The latest mount at a path hides the earlier ones.
         let Some(mount) = mounts.filter(|mount| mount.mount_point == mount_point).last() else {
             return Hidepid::default();
         };
         let option = |name: &str| mount.super_options.get(name).cloned().flatten();
-        let how = option("hidepid").filter(|how| how != "off" && how != "0");
-        Hidepid { mode: how, group: option("gid").and_then(|group| group.parse().ok()).unwrap_or(0) }
+        let mode = option("hidepid").filter(|mode| mode != "off" && mode != "0");
+        Hidepid { mode, group: option("gid").and_then(|group| group.parse().ok()).unwrap_or(0) }
     }
 
-    /// Whether there can be processes that it does not list. With `noaccess` all are listed, and closed.
+    /// Whether processes may be missing from the listing for a process with these rights. With
+    /// `noaccess`, all processes are listed, but most of their files cannot be read.
     pub fn hides_from(&self, rights: &Rights) -> bool {
         let may_trace = rights.has(Capability::SysPtrace);
         match self.mode.as_deref() {
@@ -94,7 +96,6 @@ impl Hidepid {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
     use proptest::prelude::*;
 
     use super::*;
@@ -110,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_hidden_depends_on_the_mount_and_on_the_rights() {
+    fn hidden_processes_depend_on_mount_options_and_rights() {
         let mountinfo = |options: &str| {
             format!(
                 "1 2 0:21 / /proc rw - proc proc rw,hidepid=ptraceable\n3 1 0:21 / /proc rw,relatime - proc proc rw{options}\n\
@@ -120,31 +121,33 @@ mod tests {
         let hides = |options: &str, rights: &Rights| {
             Hidepid::from_mountinfo(mountinfo(options).as_bytes(), Path::new("/proc")).hides_from(rights)
         };
-        let (nobody, traces) = (rights(65534, 0), rights(65534, 1 << 19));
+        let unprivileged = rights(65534, 0);
+        let tracer = rights(65534, 1 << 19);
         let options = ["", ",hidepid=noaccess", ",hidepid=invisible", ",gid=7,hidepid=2", ",gid=7,hidepid=ptraceable"];
-        assert_eq!(options.map(|options| hides(options, &nobody)), [false, false, true, false, true]);
-        assert_eq!(options.map(|options| hides(options, &traces)), [false; 5]);
-        // Without `gid` it is the first group that sees all.
+        assert_eq!(options.map(|options| hides(options, &unprivileged)), [false, false, true, false, true]);
+        assert_eq!(options.map(|options| hides(options, &tracer)), [false; 5]);
+        // Without `gid`, members of group 0 see all processes.
         assert!(!hides(",hidepid=invisible", &rights(0, 0)));
         let elsewhere = Hidepid::from_mountinfo(mountinfo("").as_bytes(), Path::new("/host/proc"));
         assert_eq!(elsewhere, Hidepid::default());
     }
 
     #[test]
-    fn this_process_has_rights() {
+    fn the_rights_of_this_process_are_parsed() {
         assert!(Rights::current().is_some());
     }
 
     proptest! {
         #[test]
-        fn no_bytes_make_it_panic(text in prop::collection::vec(any::<u8>(), 0..300)) {
+        fn parsers_accept_any_bytes(text in prop::collection::vec(any::<u8>(), 0..300)) {
             let _ = (Rights::from_status(&text), Hidepid::from_mountinfo(&text, Path::new("/proc")));
         }
 
         #[test]
-        fn written_rights_read_back(user in any::<u32>(), group in any::<u32>(), capabilities in any::<u64>()) {
+        fn formatted_rights_are_parsed_back(user in any::<u32>(), group in any::<u32>(), capabilities in any::<u64>()) {
             let rights = Rights::from_status(status(user, group, "1 2", capabilities).as_bytes()).unwrap();
-            let (user, group) = (u64::from(user), u64::from(group));
+            let user = u64::from(user);
+            let group = u64::from(group);
             prop_assert_eq!(&rights, &Rights { user_id: user, groups: vec![1, 2, group], capabilities });
             prop_assert_eq!(rights.has(Capability::SysPtrace), capabilities & (1 << 19) != 0);
         }

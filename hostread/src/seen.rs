@@ -1,26 +1,26 @@
-//! What a read found.
+//! A value that was read, or the reason why there is none.
 
 use std::io;
 
 use rustix::io::Errno;
 
-/// What a read found. Processes exit between two reads, so `Gone` is an answer, not an error.
+/// The result of a read. Processes exit between two reads, so a missing file is not an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Seen<T> {
-    /// It is there.
+    /// The value.
     Here(T),
-    /// It was there before, or never.
+    /// It does not exist, or no longer.
     Gone,
-    /// It takes more rights.
+    /// This process lacks the rights to read it.
     Denied,
-    /// This kernel or file system does not have it.
+    /// This kernel or filesystem does not provide it, or in an unknown form.
     Unsupported,
-    /// It did not come in time.
+    /// The read did not finish in time.
     Late,
 }
 
 impl<T> Seen<T> {
-    /// The value, if it is there.
+    /// The value, if it was read.
     pub fn here(self) -> Option<T> {
         match self {
             Seen::Here(value) => Some(value),
@@ -28,20 +28,20 @@ impl<T> Seen<T> {
         }
     }
 
-    /// Whether asking again would give no other answer: it is there, or takes rights.
+    /// Whether another attempt would have the same result: a value, or missing rights.
     pub fn is_settled(&self) -> bool {
         matches!(self, Seen::Here(_) | Seen::Denied)
     }
 
-    /// The same answer about something made from the value.
-    pub fn map<U>(self, make: impl FnOnce(T) -> U) -> Seen<U> {
-        self.and_then(|value| Seen::Here(make(value)))
+    /// Converts the value and keeps the reason, as `Result::map`.
+    pub fn map<U>(self, convert: impl FnOnce(T) -> U) -> Seen<U> {
+        self.and_then(|value| Seen::Here(convert(value)))
     }
 
-    /// The answer to a second question that only a value raises.
-    pub fn and_then<U>(self, ask: impl FnOnce(T) -> Seen<U>) -> Seen<U> {
+    /// Reads something else with the value, or keeps the reason, as `Result::and_then`.
+    pub fn and_then<U>(self, read: impl FnOnce(T) -> Seen<U>) -> Seen<U> {
         match self {
-            Seen::Here(value) => ask(value),
+            Seen::Here(value) => read(value),
             Seen::Gone => Seen::Gone,
             Seen::Denied => Seen::Denied,
             Seen::Unsupported => Seen::Unsupported,
@@ -49,7 +49,7 @@ impl<T> Seen<T> {
         }
     }
 
-    /// A look at the value.
+    /// Borrows the value.
     pub fn as_ref(&self) -> Seen<&T> {
         match self {
             Seen::Here(value) => Seen::Here(value),
@@ -58,6 +58,13 @@ impl<T> Seen<T> {
             Seen::Unsupported => Seen::Unsupported,
             Seen::Late => Seen::Late,
         }
+    }
+}
+
+impl<T> From<Option<T>> for Seen<T> {
+    /// `None`, of a parser, becomes `Unsupported`: the kernel wrote an unknown form.
+    fn from(parsed: Option<T>) -> Self {
+        parsed.map_or(Seen::Unsupported, Seen::Here)
     }
 }
 

@@ -1,4 +1,4 @@
-//! The sockets of a host's network namespaces.
+//! Lists the sockets of a host's network namespaces.
 
 mod listing;
 mod namespaces;

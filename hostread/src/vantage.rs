@@ -1,4 +1,4 @@
-//! Where this process is, seen from the root it looks at: in the same namespaces, or beside them in a container.
+//! From which namespaces this process sees the host, for instance those of a container.
 
 use crate::{
     directory::Directory,
@@ -8,76 +8,76 @@ use crate::{
     seen::Seen,
 };
 
-/// This process's place in the host that it watches.
+/// The namespaces from which this process sees the host, and what they hide from it.
 #[derive(Debug)]
 pub struct Vantage {
-    /// This process's id, as the root counts; none if it has none there.
+    /// Pid of this process below the root. `None` if it has none there.
     pub own_pid: Option<u32>,
-    /// The process whose view of network and namespaces is the host's.
-    home: String,
-    /// The process whose view of mounts is.
-    mounts_home: String,
-    /// The number of the network namespace that is listed; 0 if it is not known.
+    // The process whose network namespace and PID namespace are the host's: `self` or `1`.
+    host_process: String,
+    // The process whose mount namespace is the host's: `self` or `1`.
+    mounts_process: String,
+    /// Inode number of the host's network namespace. 0 if it cannot be read.
     pub network_namespace: u64,
-    /// Whether that namespace is this process's own, so that the kernel can be asked for its sockets.
-    pub is_own_network: bool,
-    /// Whether the root is of an inner PID namespace, so that the kernel's list of locks can leave some out.
-    pub lock_list_is_partial: bool,
-    /// Whether the root hides others' processes from this one (`hidepid`).
+    /// Whether this process is in that network namespace, so that `sock_diag` lists its sockets.
+    pub is_own_network_namespace: bool,
+    /// Whether `/proc/locks` may lack locks because the root is of an inner PID namespace.
+    pub is_lock_list_partial: bool,
+    /// Whether the root hides other users' processes from this one (`hidepid`).
     pub hides_processes: bool,
 }
 
-/// The kernel's number of the first PID namespace, the same on every host.
-const FIRST_PID_NAMESPACE: u64 = 0xefff_fffc;
+/// Inode number of the initial PID namespace, the same on every host.
+const INITIAL_PID_NAMESPACE: u64 = 0xefff_fffc;
 
 impl Vantage {
-    /// Looks where this process is.
+    /// Reads the namespaces of this process and of process 1.
     pub fn detect(root: &ProcRoot, buffer: &mut Vec<u8>) -> Vantage {
         let own_pid = proc_root::own_pid(&root.directory, buffer).and_then(|pid| u32::try_from(pid).ok());
-        // On another's root `net` would show this process's namespace, not the host's: process 1 has that.
-        let home = if root.is_own_pid_namespace { "self" } else { "1" };
+        // Below another host's root, `self/net` is the namespace of this process; `1/net` is the host's.
+        let host_process = if root.is_own_pid_namespace { "self" } else { "1" };
         let mut namespace = |process: &str, kind: &str| {
             let link = root.directory.read_link(&format!("{process}/ns/{kind}"), buffer).here()?;
             parse::process::parse_link_number(link, kind.as_bytes())
         };
-        let network = namespace(home, "net");
-        let own_network = root.is_own_pid_namespace || (network.is_some() && namespace("self", "net") == network);
-        // A service or a container with the host's processes has mounts of its own, and process 1 the host's.
-        let (own_mounts, first_mounts) = (namespace(home, "mnt"), namespace("1", "mnt"));
-        let mounts_home = if first_mounts.is_none() || first_mounts == own_mounts { home } else { "1" };
-        let list_hides = namespace(home, "pid").is_none_or(|number| number != FIRST_PID_NAMESPACE);
-        let hides = hides(root, buffer);
-        let (home, mounts_home) = (home.to_owned(), mounts_home.to_owned());
+        let network = namespace(host_process, "net");
+        let is_own_network_namespace =
+            root.is_own_pid_namespace || (network.is_some() && namespace("self", "net") == network);
+        // A service or container in the host's PID namespace can have its own mount namespace.
+        let own_mounts = namespace(host_process, "mnt");
+        let init_mounts = namespace("1", "mnt");
+        let mounts_process = if init_mounts.is_none() || init_mounts == own_mounts { host_process } else { "1" };
+        let is_lock_list_partial = namespace(host_process, "pid").is_none_or(|number| number != INITIAL_PID_NAMESPACE);
         Vantage {
             own_pid,
-            home,
-            mounts_home,
+            host_process: host_process.to_owned(),
+            mounts_process: mounts_process.to_owned(),
             network_namespace: network.unwrap_or(0),
-            is_own_network: own_network,
-            lock_list_is_partial: list_hides,
-            hides_processes: hides,
+            is_own_network_namespace,
+            is_lock_list_partial,
+            hides_processes: hides_processes(root, buffer),
         }
     }
 
-    /// The directory that shows the host's network.
+    /// Opens `PID/net`, which describes the host's network namespace.
     pub fn open_net(&self, root: &ProcRoot) -> Seen<Directory> {
-        root.directory.open_dir(&format!("{}/net", self.home))
+        root.directory.open_dir(&format!("{}/net", self.host_process))
     }
 
-    /// The file that lists the host's mounts, below the root.
+    /// Path of the file that lists the host's mounts, relative to the root.
     pub fn mountinfo_path(&self) -> String {
-        format!("{}/mountinfo", self.mounts_home)
+        format!("{}/mountinfo", self.mounts_process)
     }
 
-    /// The directory that the mounts' paths begin at.
+    /// Opens the host's root directory, which the paths of its mounts are relative to.
     pub fn open_root(&self, root: &ProcRoot) -> Seen<Directory> {
-        root.directory.open_dir(&format!("{}/root", self.mounts_home))
+        root.directory.open_dir(&format!("{}/root", self.mounts_process))
     }
 }
 
-fn hides(root: &ProcRoot, buffer: &mut Vec<u8>) -> bool {
-    let mounts =
-        root.directory.read("self/mountinfo", buffer).here().map(|text| Hidepid::from_mountinfo(text, &root.path));
+fn hides_processes(root: &ProcRoot, buffer: &mut Vec<u8>) -> bool {
+    let mountinfo = root.directory.read("self/mountinfo", buffer).here();
+    let hidepid = mountinfo.map(|text| Hidepid::from_mountinfo(text, &root.path));
     let rights = root.directory.read("self/status", buffer).here().and_then(Rights::from_status);
-    mounts.zip(rights).is_some_and(|(hidepid, rights)| hidepid.hides_from(&rights))
+    hidepid.zip(rights).is_some_and(|(hidepid, rights)| hidepid.hides_from(&rights))
 }

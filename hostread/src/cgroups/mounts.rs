@@ -1,4 +1,4 @@
-//! Where the hierarchies of control groups are mounted, and the directory of a group in each.
+//! Where the hierarchies of control groups are mounted.
 
 use std::{
     collections::BTreeMap,
@@ -8,85 +8,89 @@ use std::{
 use procfs::{FromRead, process::MountInfos};
 
 use super::{
-    process_cgroups::{Hierarchies, Hierarchy},
+    hierarchy::{Hierarchies, Hierarchy},
     usage::OpenCgroup,
 };
 use crate::{directory::Directory, proc_root::ProcRoot, seen::Seen};
 
-/// The hierarchies below one directory.
+/// The mounted hierarchies of control groups.
 #[derive(Default)]
 pub struct CgroupMounts {
     mounts: BTreeMap<Hierarchy, Mount>,
-    /// Whether the top of the unified hierarchy is a group like any other, as in a container that has a namespace of its own.
+    /// Whether the root of the version 2 hierarchy is a group with limits and usage of its own, as in
+    /// a container with its own cgroup namespace.
     pub root_is_a_group: bool,
 }
 
 struct Mount {
     directory: Directory,
     path: PathBuf,
-    // The group that is mounted, seen from this process's namespace.
-    top: String,
+    // The path of the mounted group, relative to this process's cgroup namespace.
+    group: String,
 }
 
 impl CgroupMounts {
-    /// Looks what is mounted there: the unified hierarchy, or old ones and perhaps the unified one beside them.
+    /// Finds the hierarchies that are mounted at `path`: version 2, or version 1, with or without
+    /// version 2 in `unified`.
     pub fn detect(path: &Path, root: &ProcRoot, buffer: &mut Vec<u8>) -> CgroupMounts {
         let Seen::Here(directory) = Directory::open(path, &root.tape) else { return CgroupMounts::default() };
-        let tops = tops(root, buffer);
+        let groups = mounted_groups(root, buffer);
         let mount = |path: PathBuf, directory| {
-            let top = tops.get(&path).cloned().unwrap_or_else(|| "/".to_owned());
-            Mount { directory, path, top }
+            let group = groups.get(&path).cloned().unwrap_or_else(|| "/".to_owned());
+            Mount { directory, path, group }
         };
         let mut mounts = BTreeMap::new();
-        if is_unified(&directory) {
+        if is_v2(&directory) {
             mounts.insert(Hierarchy::V2, mount(path.to_owned(), directory));
         } else {
             if let Seen::Here(unified) = directory.open_dir("unified")
-                && is_unified(&unified)
+                && is_v2(&unified)
             {
                 mounts.insert(Hierarchy::V2, mount(path.join("unified"), unified));
             }
-            for (hierarchy, word) in Hierarchy::V1 {
-                if let Some((name, directory)) = old(&directory, word) {
+            for (hierarchy, controller) in Hierarchy::V1 {
+                if let Some((name, directory)) = open_v1(&directory, controller) {
                     mounts.insert(hierarchy, mount(path.join(name), directory));
                 }
             }
         }
-        let top = mounts.get(&Hierarchy::V2);
-        let top_is_a_group = top.is_some_and(|mount| has(&mount.directory, "cgroup.events"));
-        CgroupMounts { mounts, root_is_a_group: top_is_a_group }
+        // A root that is no group has no such file.
+        let root_mount = mounts.get(&Hierarchy::V2);
+        let root_is_a_group = root_mount.is_some_and(|mount| has_file(&mount.directory, "cgroup.events"));
+        CgroupMounts { mounts, root_is_a_group }
     }
 
-    /// Whether there is none.
+    /// Whether no hierarchy is mounted.
     pub fn is_empty(&self) -> bool {
         self.mounts.is_empty()
     }
 
-    /// Whether that one is there.
-    pub fn has(&self, hierarchy: Hierarchy) -> bool {
+    /// Whether a hierarchy is mounted.
+    pub fn contains(&self, hierarchy: Hierarchy) -> bool {
         self.mounts.contains_key(&hierarchy)
     }
 
-    /// The directories of the group with that path in those hierarchies that are mounted. `Denied` where the group is not below what
-    /// is mounted.
+    /// Opens the directories of the group at `path` in those of `hierarchies` that are mounted. A
+    /// directory is `Denied` if the group is not below the mounted one.
     pub fn open(&self, path: &str, hierarchies: Hierarchies) -> OpenCgroup {
         let wanted = self.mounts.iter().filter(|(hierarchy, _)| hierarchies.contains(**hierarchy));
-        let open = |mount: &Mount| match below(&mount.top, path) {
+        let open = |mount: &Mount| match relative_path(&mount.group, path) {
             Some(name) => mount.directory.open_dir(name),
             None => Seen::Denied,
         };
-        OpenCgroup(wanted.map(|(hierarchy, mount)| (*hierarchy, open(mount))).collect())
+        OpenCgroup::new(wanted.map(|(hierarchy, mount)| (*hierarchy, open(mount))).collect())
     }
 
-    /// The path of a group's file, for evidence.
-    pub fn path(&self, hierarchy: Hierarchy, group: &str, file: &str) -> Option<PathBuf> {
+    /// The path of a file of a group, for evidence.
+    pub fn file_path(&self, hierarchy: Hierarchy, group: &str, file: &str) -> Option<PathBuf> {
         let mount = self.mounts.get(&hierarchy)?;
-        Some(mount.path.join(below(&mount.top, group)?).join(file))
+        Some(mount.path.join(relative_path(&mount.group, group)?).join(file))
     }
 }
 
-/// The name of a group, relative to the directory where `top` is mounted; none if it is not below that.
-fn below<'p>(top: &str, path: &'p str) -> Option<&'p str> {
+/// The path of a group, relative to the directory where the group `top` is mounted. `None` if it is
+/// not below `top`.
+fn relative_path<'p>(top: &str, path: &'p str) -> Option<&'p str> {
     let rest = path.strip_prefix(top.trim_end_matches('/'))?;
     if !(rest.is_empty() || rest.starts_with('/')) || rest.split('/').any(|part| part == "..") {
         return None;
@@ -95,40 +99,42 @@ fn below<'p>(top: &str, path: &'p str) -> Option<&'p str> {
     Some(if name.is_empty() { "." } else { name })
 }
 
-/// The directory of an old hierarchy, and its name. systemd mounts `cpu,cpuacct` and links the names of both to it.
-fn old(directory: &Directory, word: &str) -> Option<(&'static str, Directory)> {
-    let names: &[&str] = match word {
+/// Opens the directory of a controller of version 1. Returns its name too: systemd mounts
+/// `cpu,cpuacct` and links both names to it.
+fn open_v1(directory: &Directory, controller: &str) -> Option<(&'static str, Directory)> {
+    let names: &[&str] = match controller {
         "cpu" => &["cpu,cpuacct", "cpuacct,cpu", "cpu"],
         "cpuacct" => &["cpu,cpuacct", "cpuacct,cpu", "cpuacct"],
         "memory" => &["memory"],
         "blkio" => &["blkio"],
         "pids" => &["pids"],
         "freezer" => &["freezer"],
-        // It tells who is in a group, which the processes tell themselves.
+        // systemd's tree has no usage or limits.
         _ => &[],
     };
     names.iter().find_map(|name| {
         let directory = directory.open_dir(name).here()?;
-        // An empty directory is one where nothing is mounted.
-        has(&directory, "cgroup.procs").then_some((*name, directory))
+        // Nothing is mounted at an empty directory.
+        has_file(&directory, "cgroup.procs").then_some((*name, directory))
     })
 }
 
-fn is_unified(directory: &Directory) -> bool {
-    has(directory, "cgroup.controllers")
+fn is_v2(directory: &Directory) -> bool {
+    has_file(directory, "cgroup.controllers")
 }
 
-fn has(directory: &Directory, name: &str) -> bool {
+fn has_file(directory: &Directory, name: &str) -> bool {
     matches!(directory.link_mode(name), Seen::Here(_))
 }
 
-/// Which directory of its file system each mount shows. In a container it is a part, or is above the container's own namespace.
-fn tops(root: &ProcRoot, buffer: &mut Vec<u8>) -> BTreeMap<PathBuf, String> {
+/// The group that each mount shows. In a container it is not the root of the hierarchy, or it is
+/// above the container's cgroup namespace.
+fn mounted_groups(root: &ProcRoot, buffer: &mut Vec<u8>) -> BTreeMap<PathBuf, String> {
     let mounts = root.directory.read("self/mountinfo", buffer).here();
     let mounts = mounts.and_then(|text| MountInfos::from_read(text).ok()).map(|mounts| mounts.0).unwrap_or_default();
-    let is_cgroup = |kind: &str| matches!(kind, "cgroup" | "cgroup2");
-    let of_cgroups = mounts.into_iter().filter(|mount| is_cgroup(&mount.fs_type));
-    of_cgroups.map(|mount| (mount.mount_point, mount.root)).collect()
+    let is_cgroup = |fs_type: &str| matches!(fs_type, "cgroup" | "cgroup2");
+    let mounts = mounts.into_iter().filter(|mount| is_cgroup(&mount.fs_type));
+    mounts.map(|mount| (mount.mount_point, mount.root)).collect()
 }
 
 #[cfg(test)]
@@ -136,7 +142,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_group_is_found_below_what_is_mounted_and_nowhere_else() {
+    fn a_group_is_found_only_below_the_mounted_group() {
         for (top, path, expected) in [
             ("/", "/a/b", Some("a/b")),
             ("/", "/", Some(".")),
@@ -146,12 +152,12 @@ mod tests {
             ("/docker/x", "/docker/xy", None),
             ("/../..", "/../../system.slice/a", Some("system.slice/a")),
             ("/../..", "/../..", Some(".")),
-            // What is between the mount's top and this process's namespace has no name here.
+            // Groups between the mounted one and this process's namespace have no known path.
             ("/../..", "/../a", None),
             ("/../..", "/a", None),
             ("/..", "/../../a", None),
         ] {
-            assert_eq!(below(top, path), expected, "{path} below {top}");
+            assert_eq!(relative_path(top, path), expected, "{path} below {top}");
         }
     }
 }

@@ -1,31 +1,31 @@
-//! One control group, read once: each file in the hierarchy where the group is, be it old or unified.
+//! Limits and usage of one control group.
 
 use std::{collections::BTreeMap, time::Instant};
 
-use super::process_cgroups::Hierarchy;
+use super::hierarchy::Hierarchy;
 use crate::{
     directory::Directory,
     parse::{
-        cgroup::{self, Throttling},
+        cgroup::{self, IoBytes, Throttling},
         system::{Pressure, parse_pressure},
     },
     seen::Seen,
     tape::Tape,
 };
 
-/// What a group may use at most; `Here(None)` is as much as there is.
+/// Limits of a control group. `Here(None)`: unlimited.
 #[derive(Clone, Copy, Debug)]
 pub struct CgroupLimits {
-    /// CPU, in cores.
+    /// CPU quota, in cores.
     pub cores: Seen<Option<f64>>,
     /// Memory, in bytes.
     pub memory_bytes: Seen<Option<u64>>,
-    /// Processes and threads.
+    /// Number of processes and threads.
     pub pids: Seen<Option<u64>>,
 }
 
 impl CgroupLimits {
-    /// Whether there is any.
+    /// Whether at least one limit is set.
     pub fn is_any_set(&self) -> bool {
         matches!(self.cores, Seen::Here(Some(_)))
             || matches!(self.memory_bytes, Seen::Here(Some(_)))
@@ -33,159 +33,154 @@ impl CgroupLimits {
     }
 }
 
-/// What a group does.
+/// Resource usage and state of a control group.
 #[derive(Clone, Copy, Debug)]
 pub struct CgroupUsage {
-    /// When it was read.
+    /// When the counters were read.
     pub read_at: Instant,
-    /// How often it was stopped because its CPU quota was used up.
+    /// How often the CPU quota stopped its tasks.
     pub throttling: Seen<Throttling>,
-    /// Nanoseconds on a CPU; asked of a group with a quota only.
+    /// CPU time, in nanoseconds. Not read without a CPU quota.
     pub cpu_nanos: Seen<u64>,
-    /// Bytes of memory in use.
+    /// Memory in use, in bytes.
     pub memory_bytes: Seen<u64>,
-    /// Processes that were killed for want of memory.
+    /// Number of processes that the OOM killer has killed.
     pub oom_kills: Seen<u64>,
-    /// How often it stood at its memory limit and something of it had to go first.
+    /// How often memory was reclaimed because the usage had reached a limit.
     pub memory_limit_hits: Seen<u64>,
-    /// Processes and threads; asked of a group with a limit only.
+    /// Number of processes and threads. Not read without a limit of it.
     pub pids: Seen<u64>,
-    /// Whether it is frozen.
+    /// Whether the group is frozen.
     pub is_frozen: Seen<bool>,
-    /// Bytes from and to storage.
-    pub io: Seen<(u64, u64)>,
-    /// Who waits for CPU, memory and I/O.
+    /// Bytes read from and written to block devices.
+    pub io: Seen<IoBytes>,
+    /// Pressure stall information of CPU, memory and I/O. Version 2 only.
     pub pressure: [Seen<Pressure>; 3],
 }
 
-/// A file, and how it is read.
+/// The name of a file, and its parser.
 type File<T> = (&'static str, fn(&[u8]) -> Option<T>);
 
-/// The directories of a group.
-pub struct OpenCgroup(pub BTreeMap<Hierarchy, Seen<Directory>>);
+/// The open directories of a control group. Each file is read in the version 1 hierarchy of its
+/// controller if the group has a directory there, else in version 2: a controller belongs to one
+/// hierarchy only.
+pub struct OpenCgroup {
+    directories: BTreeMap<Hierarchy, Seen<Directory>>,
+}
 
 impl OpenCgroup {
-    /// Whether any of them may not be entered, or is not below what is mounted.
-    pub fn is_denied(&self) -> bool {
-        self.0.values().any(|directory| matches!(directory, Seen::Denied))
+    /// A group with these directories.
+    pub fn new(directories: BTreeMap<Hierarchy, Seen<Directory>>) -> OpenCgroup {
+        OpenCgroup { directories }
     }
 
-    /// Reads what it may use.
+    /// Whether a directory of the group is not accessible, or is outside of the mounted groups.
+    pub fn is_denied(&self) -> bool {
+        self.directories.values().any(|directory| matches!(directory, Seen::Denied))
+    }
+
+    /// Reads the limits of the group.
     pub fn read_limits(&self, buffer: &mut Vec<u8>) -> CgroupLimits {
+        let limit = cgroup::parse_limit as fn(&[u8]) -> Option<Option<u64>>;
+        let memory_bytes =
+            self.read_either(Hierarchy::Memory, ("memory.limit_in_bytes", limit), ("memory.max", limit), buffer);
         CgroupLimits {
-            cores: self.cores(buffer),
-            memory_bytes: self.ask(
-                Hierarchy::Memory,
-                ("memory.limit_in_bytes", cgroup::parse_limit),
-                ("memory.max", cgroup::parse_limit),
-                buffer,
-            ),
-            pids: self.ask(
-                Hierarchy::Pids,
-                ("pids.max", cgroup::parse_limit),
-                ("pids.max", cgroup::parse_limit),
-                buffer,
-            ),
+            cores: self.read_quota(buffer),
+            memory_bytes,
+            pids: self.read_either(Hierarchy::Pids, ("pids.max", limit), ("pids.max", limit), buffer),
         }
     }
 
-    fn cores(&self, buffer: &mut Vec<u8>) -> Seen<Option<f64>> {
-        if !self.is_old(Hierarchy::Cpu) {
+    fn read_quota(&self, buffer: &mut Vec<u8>) -> Seen<Option<f64>> {
+        if !self.is_in(Hierarchy::Cpu) {
             return self.read(Hierarchy::V2, ("cpu.max", cgroup::parse_cpu_max), buffer);
         }
         match self.read(Hierarchy::Cpu, ("cpu.cfs_quota_us", cgroup::parse_cfs_quota), buffer) {
             Seen::Here(Some(quota)) => {
                 let period = self.read(Hierarchy::Cpu, ("cpu.cfs_period_us", cgroup::parse_amount), buffer);
-                period
-                    .and_then(|period| cgroup::quota_in_cores(quota, period).map_or(Seen::Unsupported, Seen::Here))
-                    .map(Some)
+                period.and_then(|period| cgroup::quota_in_cores(quota, period).into()).map(Some)
             }
             none => none.map(|_| None),
         }
     }
 
-    /// Reads what it does. Where there is no limit, what would be compared with it is not asked for.
+    /// Reads the usage of the group. `limits` decides which values are of use.
     pub fn read_usage(&self, limits: &CgroupLimits, tape: &Tape, buffer: &mut Vec<u8>) -> CgroupUsage {
         let stat = (
             "cpu.stat",
             (|text| Some((cgroup::parse_throttling(text), cgroup::parse_cpu_nanos(text)))) as fn(&[u8]) -> Option<_>,
         );
-        let stat = self.ask(Hierarchy::Cpu, stat, stat, buffer);
-        let at = tape.monotonic_clock();
-        let (oom_kills, at_limit) = self.memory_events(buffer);
-        let used = ("memory.usage_in_bytes", cgroup::parse_amount as fn(&[u8]) -> Option<u64>);
+        let stat = self.read_either(Hierarchy::Cpu, stat, stat, buffer);
+        let read_at = tape.monotonic_clock();
+        let (oom_kills, memory_limit_hits) = self.read_memory_events(buffer);
+        let memory = ("memory.usage_in_bytes", cgroup::parse_amount as fn(&[u8]) -> Option<u64>);
         let pids: File<u64> = ("pids.current", cgroup::parse_amount);
         let has_quota = matches!(limits.cores, Seen::Here(Some(_)));
-        let is_counted = matches!(limits.pids, Seen::Here(Some(_)));
+        let has_pids_limit = matches!(limits.pids, Seen::Here(Some(_)));
         CgroupUsage {
-            read_at: at,
-            throttling: stat.and_then(|(throttling, _)| told(throttling)),
+            read_at,
+            throttling: stat.and_then(|(throttling, _)| throttling.into()),
             cpu_nanos: match stat {
                 _ if !has_quota => Seen::Unsupported,
                 Seen::Here((_, Some(nanos))) => Seen::Here(nanos),
                 _ => self.read(Hierarchy::CpuAccounting, ("cpuacct.usage", cgroup::parse_amount), buffer),
             },
-            memory_bytes: self.ask(Hierarchy::Memory, used, ("memory.current", cgroup::parse_amount), buffer),
+            memory_bytes: self.read_either(Hierarchy::Memory, memory, ("memory.current", cgroup::parse_amount), buffer),
             oom_kills,
-            memory_limit_hits: at_limit,
-            pids: if is_counted { self.ask(Hierarchy::Pids, pids, pids, buffer) } else { Seen::Unsupported },
+            memory_limit_hits,
+            pids: match has_pids_limit {
+                true => self.read_either(Hierarchy::Pids, pids, pids, buffer),
+                false => Seen::Unsupported,
+            },
             is_frozen: self.read_frozen(buffer),
-            io: self.io(buffer),
+            io: self.read_io(buffer),
             pressure: ["cpu.pressure", "memory.pressure", "io.pressure"]
                 .map(|name| self.read(Hierarchy::V2, (name, |text| Some(parse_pressure(text))), buffer)),
         }
     }
 
-    /// Whether it is frozen.
-    pub fn read_frozen(&self, buffer: &mut Vec<u8>) -> Seen<bool> {
-        let old = ("freezer.state", cgroup::parse_freezer_state as fn(&[u8]) -> Option<bool>);
-        self.ask(Hierarchy::Freezer, old, ("cgroup.events", cgroup::parse_frozen), buffer)
+    fn read_frozen(&self, buffer: &mut Vec<u8>) -> Seen<bool> {
+        let v1 = ("freezer.state", cgroup::parse_freezer_state as fn(&[u8]) -> Option<bool>);
+        self.read_either(Hierarchy::Freezer, v1, ("cgroup.events", cgroup::parse_frozen), buffer)
     }
 
-    fn memory_events(&self, buffer: &mut Vec<u8>) -> (Seen<u64>, Seen<u64>) {
-        if self.is_old(Hierarchy::Memory) {
+    /// OOM kills, and how often a memory limit was reached.
+    fn read_memory_events(&self, buffer: &mut Vec<u8>) -> (Seen<u64>, Seen<u64>) {
+        if self.is_in(Hierarchy::Memory) {
             let kills = self.read(Hierarchy::Memory, ("memory.oom_control", cgroup::parse_oom_kills), buffer);
             return (kills, self.read(Hierarchy::Memory, ("memory.failcnt", cgroup::parse_amount), buffer));
         }
         let events = self.read(Hierarchy::V2, ("memory.events", cgroup::parse_memory_events), buffer);
-        (events.map(|(kills, _)| kills), events.map(|(_, at_limit)| at_limit))
+        (events.map(|events| events.oom_kills), events.map(|events| events.limit_hits))
     }
 
-    fn io(&self, buffer: &mut Vec<u8>) -> Seen<(u64, u64)> {
-        let old = |name| (name, cgroup::parse_io_service_bytes as fn(&[u8]) -> Option<(u64, u64)>);
-        if !self.is_old(Hierarchy::Io) {
+    fn read_io(&self, buffer: &mut Vec<u8>) -> Seen<IoBytes> {
+        let v1 = |name| (name, cgroup::parse_io_service_bytes as fn(&[u8]) -> Option<IoBytes>);
+        if !self.is_in(Hierarchy::Io) {
             return self.read(Hierarchy::V2, ("io.stat", cgroup::parse_io_stat), buffer);
         }
-        // As in the unified hierarchy with all that is below; older kernels tell of the group alone.
-        match self.read(Hierarchy::Io, old("blkio.throttle.io_service_bytes_recursive"), buffer) {
-            Seen::Unsupported => self.read(Hierarchy::Io, old("blkio.throttle.io_service_bytes"), buffer),
+        // The recursive file includes the groups below, as version 2 does. Older kernels lack it.
+        match self.read(Hierarchy::Io, v1("blkio.throttle.io_service_bytes_recursive"), buffer) {
+            Seen::Unsupported => self.read(Hierarchy::Io, v1("blkio.throttle.io_service_bytes"), buffer),
             seen => seen,
         }
     }
 
-    /// Whether the group is in that old hierarchy; if it is, the unified one does not have the controller.
-    fn is_old(&self, hierarchy: Hierarchy) -> bool {
-        self.0.contains_key(&hierarchy)
+    fn is_in(&self, hierarchy: Hierarchy) -> bool {
+        self.directories.contains_key(&hierarchy)
     }
 
-    fn ask<T>(&self, hierarchy: Hierarchy, old: File<T>, unified: File<T>, buffer: &mut Vec<u8>) -> Seen<T> {
-        if self.is_old(hierarchy) {
-            self.read(hierarchy, old, buffer)
-        } else {
-            self.read(Hierarchy::V2, unified, buffer)
-        }
+    /// Reads `v1` in `hierarchy` if the group is in it, else `v2` in version 2.
+    fn read_either<T>(&self, hierarchy: Hierarchy, v1: File<T>, v2: File<T>, buffer: &mut Vec<u8>) -> Seen<T> {
+        if self.is_in(hierarchy) { self.read(hierarchy, v1, buffer) } else { self.read(Hierarchy::V2, v2, buffer) }
     }
 
     fn read<T>(&self, hierarchy: Hierarchy, (name, parse): File<T>, buffer: &mut Vec<u8>) -> Seen<T> {
-        let Some(directory) = self.0.get(&hierarchy) else { return Seen::Unsupported };
+        let Some(directory) = self.directories.get(&hierarchy) else { return Seen::Unsupported };
         directory.as_ref().and_then(|directory| match directory.read(name, buffer) {
-            // The group is there, and this file of it never was.
+            // The directory exists, so this kernel has no such file.
             Seen::Gone => Seen::Unsupported,
-            text => text.and_then(|text| told(parse(text))),
+            text => text.and_then(|text| parse(text).into()),
         })
     }
-}
-
-fn told<T>(parsed: Option<T>) -> Seen<T> {
-    parsed.map_or(Seen::Unsupported, Seen::Here)
 }

@@ -1,4 +1,4 @@
-//! Files of a process, and among them those that it has below a root of its own, where whoever owns the process decides what lies there.
+//! Files of a process, including files below its root, whose contents its owner controls.
 
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 
@@ -7,13 +7,19 @@ use rustix::{
     io::Errno,
 };
 
-use super::{read_into, read_on};
+use super::{read_into, read_to_limit};
 
-/// What a process is told by the file that is read of it below its root is short; a file without a length is the kernel's.
-const LONGEST: i64 = 256;
+/// Longer files below a process's root are not read, nor are files without a length, which belong to
+/// the kernel.
+const MAX_LENGTH: i64 = 256;
 
-/// The first `limit` bytes of the file `name` in a process's directory, behind what `buffer` holds. A name that begins with `root/` is that
-/// of a file as the process itself has it: its links lead to where they lead for the process, and not to this one's files.
+/// Appends the first `limit` bytes of the file `name` in a process's directory to `buffer`.
+///
+/// A name that starts with `root/` is resolved as the process itself would: symbolic links lead to
+/// files below the process's root, never to files of this process.
+///
+/// # Errors
+/// Those of the system calls. `NXIO` if a file below the root is not short and regular.
 pub fn read_process_file(dir: BorrowedFd<'_>, name: &str, limit: usize, buffer: &mut Vec<u8>) -> Result<(), Errno> {
     match name.strip_prefix("root/") {
         Some(below) => read_below_root(dir, below, limit, buffer),
@@ -21,27 +27,25 @@ pub fn read_process_file(dir: BorrowedFd<'_>, name: &str, limit: usize, buffer: 
     }
 }
 
-/// To open a device, a terminal or a file of the kernel's can do something by itself. So the file is looked at first, through a descriptor
-/// that does not open it, and only a short plain one is opened.
+/// Opening a device, a terminal or a file of the kernel can have side effects. So the file is
+/// examined through an `O_PATH` descriptor, and opened only if it is a short regular file.
 fn read_below_root(dir: BorrowedFd<'_>, below: &str, limit: usize, buffer: &mut Vec<u8>) -> Result<(), Errno> {
     let root = rustix::fs::openat(dir, "root", OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
-    let within = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
-    let found = rustix::fs::openat2(root, below, OFlags::PATH | OFlags::CLOEXEC, Mode::empty(), within)?;
-    let stat = rustix::fs::fstat(&found)?;
-    if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile || !(1..=LONGEST).contains(&stat.st_size) {
+    let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
+    let examined = rustix::fs::openat2(root, below, OFlags::PATH | OFlags::CLOEXEC, Mode::empty(), resolve)?;
+    let stat = rustix::fs::fstat(&examined)?;
+    if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile || !(1..=MAX_LENGTH).contains(&stat.st_size) {
         return Err(Errno::NXIO);
     }
-    // By the descriptor, so that it is the file that was looked at.
-    let itself = format!("/proc/self/fd/{}", found.as_fd().as_raw_fd());
+    // Through the descriptor, so that it is the file that was examined.
+    let path = format!("/proc/self/fd/{}", examined.as_fd().as_raw_fd());
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
-    let file = rustix::fs::openat(CWD, itself, flags, Mode::empty())?;
-    read_on(&file, limit, buffer)
+    let file = rustix::fs::openat(CWD, path, flags, Mode::empty())?;
+    read_to_limit(&file, limit, buffer)
 }
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
-
     use std::{os::unix::fs::symlink, path::Path};
 
     use super::*;
@@ -54,23 +58,23 @@ mod tests {
     }
 
     #[test]
-    fn links_of_a_process_lead_to_its_own_files_and_not_out_of_its_root() {
+    fn links_below_the_root_of_a_process_do_not_lead_out_of_it() {
         let directory = tempfile::TempDir::new().unwrap();
         let root = directory.path().join("root");
         std::fs::create_dir(&root).unwrap();
-        std::fs::write(directory.path().join("secret"), "of somebody else").unwrap();
-        std::fs::write(root.join("name"), "its own").unwrap();
+        std::fs::write(directory.path().join("secret"), "outside of the root").unwrap();
+        std::fs::write(root.join("name"), "below the root").unwrap();
         symlink("/name", root.join("link")).unwrap();
         symlink("/../secret", root.join("above")).unwrap();
         symlink(directory.path().join("secret"), root.join("outside")).unwrap();
-        assert_eq!(read(directory.path(), "root/link"), Ok(b"its own".to_vec()));
+        assert_eq!(read(directory.path(), "root/link"), Ok(b"below the root".to_vec()));
         assert_eq!(read(directory.path(), "root/above"), Err(Errno::NOENT));
         assert_eq!(read(directory.path(), "root/outside"), Err(Errno::NOENT));
-        assert_eq!(read(directory.path(), "secret"), Ok(b"of somebody else".to_vec()));
+        assert_eq!(read(directory.path(), "secret"), Ok(b"outside of the root".to_vec()));
     }
 
     #[test]
-    fn what_is_no_short_plain_file_is_not_opened() {
+    fn only_short_regular_files_below_the_root_are_opened() {
         let directory = tempfile::TempDir::new().unwrap();
         let root = directory.path().join("root");
         std::fs::create_dir(&root).unwrap();
@@ -82,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn neither_devices_nor_files_of_the_kernel_are_opened_for_a_process() {
+    fn devices_and_kernel_files_below_the_root_are_not_opened() {
         let directory = tempfile::TempDir::new().unwrap();
         symlink("/", directory.path().join("root")).unwrap();
         for name in ["root/dev/null", "root/dev/zero", "root/proc/version", "root/proc"] {

@@ -1,69 +1,70 @@
-//! What a control group's path tells of containers, pods and units, whoever made it.
+//! Containers, pods and systemd units in the paths of control groups, for all common container
+//! managers.
 
-/// The innermost container that a group is in.
+/// The innermost container in the path of a control group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ContainerPath<'p> {
-    /// The container's id.
+    /// Id of the container.
     pub id: &'p str,
-    /// The part of the path below the container's own group; empty for that group itself.
+    /// The path below the container's own group. Empty if the path is that of the group itself.
     pub below: &'p str,
 }
 
-/// The container of a path, if it tells one.
+/// Finds the innermost container in the path of a control group.
 pub fn find_container(path: &str) -> Option<ContainerPath<'_>> {
     let mut found = None;
-    let (mut before, mut end) = ("", 0);
+    let mut before = "";
+    let mut end = 0;
     for part in path.split('/') {
         end += part.len();
-        if let Some(id) = id_of(before, part) {
+        if let Some(id) = container_id(before, part) {
             found = Some(ContainerPath { id, below: path.get(end..).unwrap_or_default() });
         }
         before = part;
-        // The slash.
-        end += 1;
+        end += "/".len();
     }
     found
 }
 
-/// The name that somebody chose for the innermost container, if it is LXC's.
+/// Name of the innermost container, if that is one of LXC, whose ids are names.
 pub fn find_lxc_name(path: &str) -> Option<&str> {
     let inside = find_container(path)?;
     let parts = path.split('/').zip(path.split('/').skip(1));
     parts.filter_map(|(before, part)| lxc_name(before, part)).last().filter(|name| *name == inside.id)
 }
 
-/// The unique id of the pod that a group is in, with dashes.
+/// UID of the Kubernetes pod that a group is in, with dashes.
 pub fn find_pod_uid(path: &str) -> Option<String> {
-    path.rsplit('/').find_map(pod_of)
+    path.rsplit('/').find_map(pod_uid_in)
 }
 
-/// The unique id of the pod whose own group this is.
+/// UID of the Kubernetes pod whose own group this is.
 pub fn pod_uid(path: &str) -> Option<String> {
-    path.rsplit('/').next().and_then(pod_of)
+    path.rsplit('/').next().and_then(pod_uid_in)
 }
 
-/// The systemd unit whose own group this is.
+/// Name of the systemd unit whose own group this is.
 pub fn unit_name(path: &str) -> Option<&str> {
     const KINDS: [&str; 6] = [".service", ".scope", ".slice", ".socket", ".mount", ".swap"];
     let last = path.rsplit('/').next()?;
     KINDS.iter().any(|kind| last.len() > kind.len() && last.ends_with(kind)).then_some(last)
 }
 
-/// The container that a part of a path is the group of.
-fn id_of<'p>(before: &str, part: &'p str) -> Option<&'p str> {
+/// Id of the container whose own group a part of a path is. `before` is the part before it.
+fn container_id<'p>(before: &str, part: &'p str) -> Option<&'p str> {
     let name = part.strip_suffix(".scope").unwrap_or(part);
-    // The monitor of a container is beside it, not in it.
+    // The monitor process of a container is beside it, not in it.
     if name.contains("conmon-") || name.starts_with("lxc.monitor") {
         return None;
     }
     // docker-<id>, cri-containerd-<id>, crio-<id>, libpod-<id>, nerdctl-<id>, <slice>:cri-containerd:<id>, or the bare id.
     let last = name.rsplit(['-', ':']).next().filter(|id| is_hex(id, 64));
-    let of_ecs = || {
+    let ecs_task = || {
         let (task, number) = name.rsplit_once('-')?;
         (is_hex(task, 32) && super::number(number.as_bytes()).is_some()).then_some(name)
     };
-    let of_garden = || (is_grouped(name, &[8, 4, 4, 4, 4]) || (before == "garden" && is_uuid(name))).then_some(name);
-    last.or_else(of_ecs).or_else(of_garden).or_else(|| lxc_name(before, name))
+    let garden = || (is_grouped(name, &[8, 4, 4, 4, 4]) || (before == "garden" && is_uuid(name))).then_some(name);
+    last.or_else(ecs_task).or_else(garden).or_else(|| lxc_name(before, name))
 }
 
 fn lxc_name<'p>(before: &str, part: &'p str) -> Option<&'p str> {
@@ -72,8 +73,9 @@ fn lxc_name<'p>(before: &str, part: &'p str) -> Option<&'p str> {
     (!name.is_empty()).then_some(name)
 }
 
-/// `kubepods-burstable-pod<uid>.slice` with underscores, or `pod<uid>`; what a static pod has is a hash.
-fn pod_of(part: &str) -> Option<String> {
+/// UID in `kubepods-burstable-pod<uid>.slice`, which has underscores, or `pod<uid>`. That of a static
+/// pod is a hash.
+fn pod_uid_in(part: &str) -> Option<String> {
     let slice = part.split(".slice").next()?;
     let (before, uid) = slice.rsplit_once("pod")?;
     let uid = uid.replace('_', "-");
@@ -84,7 +86,7 @@ fn is_uuid(text: &str) -> bool {
     is_grouped(text, &[8, 4, 4, 4, 12])
 }
 
-/// Hexadecimal digits in groups of these lengths between dashes.
+/// Whether a text consists of groups of hexadecimal digits of these lengths, with dashes between.
 fn is_grouped(text: &str, lengths: &[usize]) -> bool {
     text.split('-').count() == lengths.len()
         && text.split('-').zip(lengths).all(|(group, length)| is_hex(group, *length))
@@ -107,8 +109,9 @@ mod tests {
     }
 
     #[test]
-    fn every_container_manager_names_its_containers() {
-        let (id, slice) = (id(), UID.replace('-', "_"));
+    fn containers_of_every_manager_are_found() {
+        let id = id();
+        let slice = UID.replace('-', "_");
         for path in [
             format!("/docker/{id}"),
             format!("/system.slice/docker-{id}.scope"),
@@ -141,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn some_ids_are_other_than_sixty_four_digits() {
+    fn ids_of_ecs_garden_and_lxc_are_found() {
         let task = format!("{}-3054012820", "0f".repeat(16));
         for (path, id) in [
             (format!("/ecs/{}/{task}", "0f".repeat(16)), task.as_str()),
@@ -160,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn what_watches_a_container_is_not_in_it() {
+    fn the_monitor_of_a_container_is_not_in_it() {
         for path in [
             format!("/machine.slice/libpod-conmon-{}.scope", id()),
             format!("/kubepods.slice/crio-conmon-{}.scope", id()),
@@ -174,8 +177,9 @@ mod tests {
     }
 
     #[test]
-    fn pods_are_told_by_either_driver() {
-        let (id, slice) = (id(), UID.replace('-', "_"));
+    fn pods_are_found_with_both_cgroup_drivers() {
+        let id = id();
+        let slice = UID.replace('-', "_");
         let pod_slice = format!("/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod{slice}.slice");
         assert_eq!(pod_uid(&pod_slice).as_deref(), Some(UID));
         for path in [
@@ -198,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn a_unit_is_the_last_part_of_its_path() {
+    fn a_unit_is_the_last_part_of_the_path() {
         assert_eq!(unit_name("/system.slice/nginx.service"), Some("nginx.service"));
         assert_eq!(
             (unit_name("/user.slice"), unit_name("/docker/x"), unit_name("/a/.slice")),
@@ -208,7 +212,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_path_makes_it_panic(path in "[a-f0-9./:é_-]{0,90}|(/(lxc|garden|pod|docker-|\\.\\.)?[0-9a-f-]{0,66}(\\.scope)?){0,4}") {
+        fn any_path_is_accepted(path in "[a-f0-9./:é_-]{0,90}|(/(lxc|garden|pod|docker-|\\.\\.)?[0-9a-f-]{0,66}(\\.scope)?){0,4}") {
             let _ = (find_container(&path), find_lxc_name(&path), find_pod_uid(&path), pod_uid(&path), unit_name(&path));
         }
     }

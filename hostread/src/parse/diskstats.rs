@@ -1,33 +1,33 @@
-//! `/proc/diskstats`: what block devices have done.
+//! `/proc/diskstats`: counters of block devices.
 
 use super::{number, words};
 
-/// A block device, and what it has done since it appeared.
+/// Counters of a block device since it was attached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DiskStats<'t> {
     /// Major and minor number.
     pub device: (u32, u32),
-    /// Its name below `/dev`.
+    /// Name below `/dev`.
     pub name: &'t [u8],
-    /// Requests that are done: reads and writes, of newer kernels discards and flushes too.
+    /// Number of completed requests: reads, writes and, on newer kernels, discards and flushes.
     pub completed: u64,
-    /// Milliseconds that these took. The kernel counts in 32 bits, and begins again.
+    /// Total duration of the completed requests, in milliseconds. Wraps around at 32 bits.
     pub request_ms: u32,
     /// Bytes read.
     pub read_bytes: u64,
     /// Bytes written.
     pub written_bytes: u64,
-    /// Requests that are under way.
+    /// Number of requests in flight.
     pub in_flight: u64,
-    /// Milliseconds in which any request was under way, in 32 bits as well.
+    /// Time with requests in flight, in milliseconds. Wraps around at 32 bits.
     pub busy_ms: u32,
 }
 
-/// Of whatever size the device's own are.
+/// Unit of the kernel's counters, in bytes, whatever the sector size of the device.
 const SECTOR: u64 = 512;
 
-/// Reads one line: 14 fields, 18 from Linux 4.18 on (discards), 20 from 5.5 on (flushes). The shorter lines that
-/// partitions once had are none.
+/// Parses one line. It has 14 fields, 18 since Linux 4.18 (discards), 20 since 5.5 (flushes). Shorter
+/// lines, which old kernels wrote for partitions, give `None`.
 pub fn parse_disk_line(line: &[u8]) -> Option<DiskStats<'_>> {
     let mut fields = words(line);
     let mut device = || u32::try_from(number(fields.next()?)?).ok();
@@ -79,13 +79,12 @@ fn low_half(number: u64) -> u32 {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
     use proptest::prelude::*;
 
     use super::*;
 
     #[test]
-    fn lines_of_every_age_are_read() {
+    fn lines_of_all_kernel_versions_are_parsed() {
         let old = b"   8       0 sda 10 1 20 300 4 2 50 600 7 800 900\n";
         let disk = parse_disk_line(old).unwrap();
         assert_eq!((disk.device, disk.name, disk.completed, disk.request_ms), ((8, 0), b"sda".as_slice(), 14, 900));
@@ -98,26 +97,26 @@ mod tests {
     }
 
     #[test]
-    fn times_beyond_32_bits_begin_again() {
+    fn times_wrap_around_at_32_bits() {
         let disk = parse_disk_line(b"8 0 sda 1 0 0 4294967295 1 0 0 2 0 4294967296 0").unwrap();
         assert_eq!((disk.request_ms, disk.busy_ms), (1, 0));
     }
 
     proptest! {
         #[test]
-        fn no_bytes_make_it_panic(line in prop::collection::vec(any::<u8>(), 0..200)) {
+        fn any_bytes_are_accepted(line in prop::collection::vec(any::<u8>(), 0..200)) {
             let _ = parse_disk_line(&line);
         }
 
         #[test]
-        fn numbers_of_any_size_do_not_panic(name in "[a-z]{1,9}", numbers in prop::collection::vec(any::<u64>(), 0..20)) {
+        fn numbers_of_any_size_are_accepted(name in "[a-z]{1,9}", numbers in prop::collection::vec(any::<u64>(), 0..20)) {
             let numbers: Vec<String> = numbers.iter().map(u64::to_string).collect();
             let line = format!("8 0 {name} {}", numbers.join(" "));
             prop_assert_eq!(parse_disk_line(line.as_bytes()).is_some(), numbers.len() >= 11);
         }
 
         #[test]
-        fn a_written_line_reads_back(device in any::<(u32, u32)>(), name in "[a-z][a-z0-9-]{0,9}", n in prop::array::uniform8(any::<u32>())) {
+        fn a_formatted_line_is_parsed_back(device in any::<(u32, u32)>(), name in "[a-z][a-z0-9-]{0,9}", n in prop::array::uniform8(any::<u32>())) {
             let [reads, sectors_read, read_ms, writes, sectors_written, write_ms, in_flight, busy_ms] = n;
             let (major, minor) = device;
             let line = format!(

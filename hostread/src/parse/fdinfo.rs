@@ -1,8 +1,9 @@
-//! `/proc/PID/fdinfo/FD`.
+//! `/proc/PID/fdinfo/FD`: the file locks of a file descriptor.
 
 use super::{lines, locks};
 
-/// The locks that an open file holds, each with the line that says so. Requests that wait are not among them.
+/// The file locks that are held through a file descriptor, each with its line. Waiting requests are
+/// left out.
 pub fn parse_held_locks(text: &[u8]) -> impl Iterator<Item = (locks::Lock, &[u8])> {
     lines(text)
         .filter(|line| line.starts_with(b"lock:"))
@@ -18,7 +19,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_lock_lines_count() {
+    fn only_lock_lines_are_parsed() {
         let text =
             b"pos:\t0\nflags:\t02100000\nmnt_id:\t24\nino:\t9\nlock:\t1: FLOCK  ADVISORY  WRITE 0 fe:00:9 0 EOF\n";
         let found: Vec<_> = parse_held_locks(text).map(|(lock, line)| (lock.pid, lock.inode, line)).collect();
@@ -27,7 +28,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_bytes_make_it_panic(text in prop::collection::vec(any::<u8>(), 0..300)) {
+        fn any_bytes_are_accepted(text in prop::collection::vec(any::<u8>(), 0..300)) {
             let _ = parse_held_locks(&text).count();
         }
     }

@@ -1,22 +1,22 @@
-//! `/proc/locks`, and the `lock:` lines of `/proc/PID/fdinfo/FD`, which have the same form.
+//! Lines of `/proc/locks`, and `lock:` lines of `/proc/PID/fdinfo/FD`, which have the same form.
 
 use super::{hex, number, signed, syscall::LockFamily, words};
 
-/// Who a lock belongs to, and what it conflicts with.
+/// The kind of a file lock: its owner, and which locks it conflicts with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum LockClass {
-    /// Belongs to the open file and all who share it.
+    /// `flock`: on a whole file, owned by the open file description.
     Flock,
-    /// Belongs to the process.
+    /// `fcntl(F_SETLK)`: on a range, owned by the process.
     Posix,
-    /// A range, which belongs to the open file and all who share it.
+    /// `fcntl(F_OFD_SETLK)`: on a range, owned by the open file description.
     OpenFile,
-    /// Nobody waits for it in a lock call.
+    /// A lease or a delegation. No lock call waits for it.
     Lease,
 }
 
 impl LockClass {
-    /// The call that takes such a lock.
+    /// The system call that takes such a lock. `None` for leases.
     pub fn family(self) -> Option<LockFamily> {
         match self {
             LockClass::Flock => Some(LockFamily::Flock),
@@ -26,35 +26,37 @@ impl LockClass {
     }
 }
 
-/// One lock or one request for it. Everything but the number and the depth, which a kernel counts anew at every read.
+/// A file lock, or a request for one. Has no lock number: the kernel numbers locks afresh at every
+/// read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Lock {
-    /// Who it belongs to.
+    /// Its kind.
     pub class: LockClass,
-    /// Whether it lets other readers in.
+    /// Whether it is a read lock, which others can share.
     pub is_shared: bool,
-    /// Who took it, which may have died since; -1 for open-file locks; 0 if it has no number in this namespace.
+    /// Pid of the process that took it, which may have exited since. -1 for open-file-description
+    /// locks. 0 if the process has no pid in this PID namespace.
     pub pid: i64,
-    /// The file system's device numbers; not always those that `stat` tells.
+    /// Major and minor device number of the filesystem. They can differ from those of `stat`.
     pub device: (u32, u32),
-    /// The file's inode number.
+    /// Inode number of the file.
     pub inode: u64,
-    /// First byte and last; no last is the end of the file.
+    /// First and last byte. `None`: up to the end of the file.
     pub range: (u64, Option<u64>),
 }
 
-/// A line: the lock, its number and how deep it waits.
+/// A line of `/proc/locks`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LockLine {
-    /// Requests have the number of the lock that they wait for.
+    /// Number of the lock. A waiting request has that of the lock that it waits for.
     pub number: u64,
-    /// Whether it is a request that waits (`->`) and not a lock that is held.
+    /// Whether it is a waiting request (`->`), not a lock that is held.
     pub is_waiting: bool,
-    /// The lock, or the request.
+    /// The lock or request.
     pub lock: Lock,
 }
 
-/// Reads one line, such as `7: -> FLOCK  ADVISORY  WRITE 4711 fe:00:1234 0 EOF`.
+/// Parses one line, such as `7: -> FLOCK  ADVISORY  WRITE 4711 fe:00:1234 0 EOF`.
 pub fn parse_lock_line(line: &[u8]) -> Option<LockLine> {
     let mut fields = words(line).peekable();
     let number = number(fields.next()?.strip_suffix(b":")?)?;
@@ -66,12 +68,12 @@ pub fn parse_lock_line(line: &[u8]) -> Option<LockLine> {
         b"LEASE" | b"DELEG" => LockClass::Lease,
         _ => return None,
     };
-    // Advisory or mandatory; of a lease whether it is being broken.
+    // Advisory or mandatory; for a lease, whether it is being broken.
     fields.next()?;
     let shared = match fields.next()? {
         b"READ" => true,
         b"WRITE" | b"RW" => false,
-        // A lease on its way out.
+        // A lease that is being removed.
         b"UNLCK" | b"NONE" => true,
         _ => return None,
     };
@@ -98,20 +100,19 @@ fn file(field: &[u8]) -> Option<((u32, u32), u64)> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
     use proptest::prelude::*;
 
     use super::*;
 
     #[test]
-    fn a_waiter_behind_a_waiter_keeps_the_number_of_the_lock() {
+    fn a_request_behind_another_request_has_the_number_of_the_lock() {
         let line = parse_lock_line(b"3:   -> FLOCK  ADVISORY  WRITE 4711 fe:00:99 0 EOF").unwrap();
         assert_eq!((line.number, line.is_waiting, line.lock.pid), (3, true, 4711));
         assert_eq!((line.lock.device, line.lock.inode, line.lock.range), ((0xfe, 0), 99, (0, None)));
     }
 
     #[test]
-    fn open_file_locks_and_leases_are_told_apart() {
+    fn open_file_description_locks_and_leases_differ() {
         let ofd = parse_lock_line(b"1: OFDLCK ADVISORY  READ  -1 00:2e:7 10 19").unwrap().lock;
         assert_eq!((ofd.class, ofd.is_shared, ofd.pid, ofd.range), (LockClass::OpenFile, true, -1, (10, Some(19))));
         let lease = parse_lock_line(b"2: LEASE  BREAKING  READ 12 08:01:5 0 EOF").unwrap().lock;
@@ -121,17 +122,17 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_bytes_make_it_panic(line in prop::collection::vec(any::<u8>(), 0..120)) {
+        fn any_bytes_are_accepted(line in prop::collection::vec(any::<u8>(), 0..120)) {
             let _ = parse_lock_line(&line);
         }
 
         #[test]
-        fn almost_a_line_does_not_panic(line in "[0-9]{1,3}:( ->)? (FLOCK|POSIX|OFDLCK) +[A-Z]+ +[A-Z]+ -?[0-9]* [0-9a-f:]* [0-9]* (EOF)?") {
+        fn malformed_lines_are_accepted(line in "[0-9]{1,3}:( ->)? (FLOCK|POSIX|OFDLCK) +[A-Z]+ +[A-Z]+ -?[0-9]* [0-9a-f:]* [0-9]* (EOF)?") {
             let _ = parse_lock_line(line.as_bytes());
         }
 
         #[test]
-        fn a_written_line_reads_back(
+        fn a_formatted_line_is_parsed_back(
             number in any::<u64>(), waits in any::<bool>(), shared in any::<bool>(), pid in -1_i64..=4_194_304,
             device in any::<(u32, u32)>(), inode in any::<u64>(), range in any::<(u64, Option<u64>)>(),
             class in prop::sample::select(vec![LockClass::Flock, LockClass::Posix, LockClass::OpenFile]),

@@ -1,12 +1,13 @@
-//! `/proc/PID/net/{snmp,netstat}`: pairs of a line of names and a line of their values.
+//! `/proc/PID/net/{snmp,netstat}`: each line of counter names is followed by a line of values.
 
 use super::{lines, number, words};
 
-/// What the counter `name` of `protocol` (with its colon) has reached.
+/// Value of the counter `name` of a protocol. `protocol` includes the colon, such as `Tcp:`.
 pub fn parse_counter(text: &[u8], protocol: &[u8], name: &[u8]) -> Option<u64> {
     let mut lines = lines(text);
     while let (Some(names), Some(values)) = (lines.next(), lines.next()) {
-        let (mut names, mut values) = (words(names), words(values));
+        let mut names = words(names);
+        let mut values = words(values);
         if names.next() == Some(protocol) && values.next() == Some(protocol) {
             return number(values.nth(names.position(|word| word == name)?)?);
         }
@@ -35,17 +36,17 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_bytes_make_it_panic(text in prop::collection::vec(any::<u8>(), 0..200)) {
+        fn any_bytes_are_accepted(text in prop::collection::vec(any::<u8>(), 0..200)) {
             let _ = parse_counter(&text, b"Tcp:", b"RetransSegs");
         }
 
         #[test]
-        fn almost_a_pair_does_not_panic(names in "(TcpExt:|Tcp:)( [A-C]){0,4}", values in "(TcpExt:|Tcp:)( [0-9-]{1,30}){0,4}\n?") {
+        fn malformed_pairs_of_lines_are_accepted(names in "(TcpExt:|Tcp:)( [A-C]){0,4}", values in "(TcpExt:|Tcp:)( [0-9-]{1,30}){0,4}\n?") {
             let _ = parse_counter(format!("{names}\n{values}").as_bytes(), b"TcpExt:", b"B");
         }
 
         #[test]
-        fn written_counters_read_back(values in prop::collection::vec(any::<u64>(), 1..9), at in any::<prop::sample::Index>()) {
+        fn formatted_counters_are_parsed_back(values in prop::collection::vec(any::<u64>(), 1..9), at in any::<prop::sample::Index>()) {
             let names: Vec<String> = (0..values.len()).map(|at| format!("Name{at}")).collect();
             let written: Vec<String> = values.iter().map(u64::to_string).collect();
             let text = format!("IpExt: A\nIpExt: 1\nTcpExt: {}\nTcpExt: {}\n", names.join(" "), written.join(" "));

@@ -1,29 +1,30 @@
-//! Command lines without their secrets.
+//! Removes secrets from command lines.
 //!
-//! Where a secret begins can be told from what stands before it. Where it ends cannot, with quotes in quotes for one shell after another: so
-//! from where one begins the rest of its argument is not shown.
+//! What precedes a secret shows where it starts. Where it ends is not certain, with quotes nested for
+//! one shell after another. So everything from its start to the end of the argument is removed.
 
 mod options;
 mod tokens;
 
-use options::Options;
+use options::SecretOptions;
 
-/// A longer line is cut.
+/// Longer lines are cut to this length, in bytes.
 pub const MAX_LENGTH: usize = 512;
 
-/// Stands for what is not shown.
-const HIDDEN: &str = "***";
+/// Replaces a secret.
+const REDACTED: &str = "***";
 
-/// The arguments in one line of at most [`LONGEST`] bytes, without what is or may be a secret.
+/// Joins arguments to one line of at most [`MAX_LENGTH`] bytes, and replaces everything that is or may
+/// be a secret by `***`.
 pub fn redact_command_line(arguments: &[&[u8]]) -> String {
-    let mut scrubber = Scrubber::default();
+    let mut redactor = Redactor::default();
     let mut line = String::new();
-    // A title that a program has set itself leaves empty arguments behind.
+    // Programs that set a title leave empty arguments behind.
     for argument in arguments.iter().filter(|argument| !argument.is_empty()) {
         if !line.is_empty() {
             line.push(' ');
         }
-        line.push_str(&scrubber.argument(argument));
+        line.push_str(&redactor.redact_argument(argument));
         if line.len() > MAX_LENGTH {
             break;
         }
@@ -32,131 +33,134 @@ pub fn redact_command_line(arguments: &[&[u8]]) -> String {
     line
 }
 
-/// What the arguments before say of the next one.
+/// What the earlier arguments announce for the next one.
 #[derive(Clone, Copy, Debug, Default)]
-enum Next {
+enum Expected {
     #[default]
-    Plain,
-    /// It and those behind it, so many in all, are secrets.
+    Anything,
+    /// This many secrets, one argument each.
     Secret(u8),
-    /// It is a user's name, and may have the password behind it.
+    /// A user name, perhaps with a password after it.
     Login,
 }
 
 #[derive(Default)]
-struct Scrubber {
-    next: Next,
-    options: Options,
-    is_past_the_program: bool,
+struct Redactor {
+    expected: Expected,
+    options: SecretOptions,
+    is_program_past: bool,
 }
 
-impl Scrubber {
-    fn argument(&mut self, argument: &[u8]) -> String {
+impl Redactor {
+    fn redact_argument(&mut self, argument: &[u8]) -> String {
         let text = super::text(argument).replace(char::is_control, " ");
-        match std::mem::take(&mut self.next) {
-            Next::Secret(times) if options::connects(&text) => {
-                self.next = Next::Secret(times);
+        match std::mem::take(&mut self.expected) {
+            Expected::Secret(times) if options::is_connector(&text) => {
+                self.expected = Expected::Secret(times);
                 return text;
             }
-            Next::Secret(times) => {
-                self.next = if times > 1 { Next::Secret(times - 1) } else { Next::Plain };
-                return HIDDEN.to_owned();
+            Expected::Secret(times) => {
+                self.expected = if times > 1 { Expected::Secret(times - 1) } else { Expected::Anything };
+                return REDACTED.to_owned();
             }
-            Next::Login => {
-                if let Some(end) = options::end_of_user(&text) {
-                    return hidden_from(&text, end);
+            Expected::Login => {
+                if let Some(end) = options::end_of_user_name(&text) {
+                    return redact_from(&text, end);
                 }
             }
-            Next::Plain => {}
+            Expected::Anything => {}
         }
-        let shown = self.shown(&text);
-        if shown.contains(' ') { format!("'{shown}'") } else { shown }
+        let redacted = self.redact_text(&text);
+        if redacted.contains(' ') { format!("'{redacted}'") } else { redacted }
     }
 
-    fn shown(&mut self, text: &str) -> String {
-        // Quotes only hide where something begins.
+    fn redact_text(&mut self, text: &str) -> String {
+        // Quotes and backslashes would separate a secret from what precedes it.
         let plain = text.replace(['\'', '"', '\\'], "");
-        let begins = self.find(&plain);
-        let shown = match (begins, Userinfo::of(&plain)) {
-            (None, None) => return tokens::hidden(&plain).unwrap_or_else(|| text.to_owned()),
-            (Some(begins), None) => hidden_from(&plain, begins),
-            (begins, Some(userinfo)) => userinfo.hidden(&plain, begins),
+        let start = self.find_secret(&plain);
+        let redacted = match (start, UserInfo::find(&plain)) {
+            (None, None) => return tokens::redact_tokens(&plain).unwrap_or_else(|| text.to_owned()),
+            (Some(start), None) => redact_from(&plain, start),
+            (start, Some(user_info)) => user_info.redact(&plain, start),
         };
-        tokens::hidden(&shown).unwrap_or(shown)
+        tokens::redact_tokens(&redacted).unwrap_or(redacted)
     }
 
-    /// Where the first secret begins, by what stands before it.
-    fn find(&mut self, text: &str) -> Option<usize> {
+    /// Start of the first secret, judged by what precedes it.
+    fn find_secret(&mut self, text: &str) -> Option<usize> {
         let mut first: Option<usize> = None;
         let mut at = 0;
         for word in text.split(' ') {
-            let begins = self.find_in(text, at, word);
-            first = first.into_iter().chain(begins).min();
+            let start = self.find_secret_at(text, at, word);
+            first = first.into_iter().chain(start).min();
             at += word.len() + 1;
         }
         first
     }
 
-    /// Where the first secret begins that the word at `at` speaks of.
-    fn find_in(&mut self, text: &str, at: usize, word: &str) -> Option<usize> {
-        const AROUND: &[char] = &['(', ')', '[', ']', '{', '}', '<', '>', ';', '|', '&', ',', '`', '$', '!'];
-        let opened = word.trim_start_matches(AROUND);
-        let start = at + word.len() - opened.len();
-        let bare = opened.trim_end_matches(AROUND);
-        let is_program = !std::mem::replace(&mut self.is_past_the_program, true);
-        self.options.learn(bare);
-        let announced = options::announces(bare).filter(|_| !is_program);
+    /// Start of the first secret in or announced by the word at offset `at`.
+    fn find_secret_at(&mut self, text: &str, at: usize, word: &str) -> Option<usize> {
+        const PUNCTUATION: &[char] = &['(', ')', '[', ']', '{', '}', '<', '>', ';', '|', '&', ',', '`', '$', '!'];
+        let trimmed = word.trim_start_matches(PUNCTUATION);
+        let start = at + word.len() - trimmed.len();
+        let bare = trimmed.trim_end_matches(PUNCTUATION);
+        let is_program = !std::mem::replace(&mut self.is_program_past, true);
+        self.options.add_program(bare);
+        let announced = options::count_announced_secrets(bare).filter(|_| !is_program);
         let secret = [
             options::end_of_key(word).map(|end| (at + end, 1)),
-            self.options.end(bare).map(|end| (start + end, 1)),
+            self.options.end_of_option(bare).map(|end| (start + end, 1)),
             announced.map(|times| (start + bare.len(), times)),
         ];
-        let behind =
-            secret.into_iter().flatten().filter_map(|(end, times)| self.behind(text, end, Next::Secret(times))).min();
-        let login = options::end_of_login(bare).and_then(|end| self.behind(text, start + end, Next::Login));
-        let login = login.and_then(|from| Some(from + options::end_of_user(text.get(from..)?)?));
-        let named = options::end_of_name(word).map(|end| at + end);
-        [behind, login, named].into_iter().flatten().min()
+        let after = secret
+            .into_iter()
+            .flatten()
+            .filter_map(|(end, times)| self.after(text, end, Expected::Secret(times)))
+            .min();
+        let login = options::end_of_login(bare).and_then(|end| self.after(text, start + end, Expected::Login));
+        let login = login.and_then(|from| Some(from + options::end_of_user_name(text.get(from..)?)?));
+        let with_host = options::end_of_user_before_host(word).map(|end| at + end);
+        [after, login, with_host].into_iter().flatten().min()
     }
 
-    /// Where that begins which stands behind `end`; if nothing does, it is the next argument.
-    fn behind(&mut self, text: &str, end: usize, next: Next) -> Option<usize> {
+    /// Start of the text after `end`. `None` if there is none: then the next argument is `expected`.
+    fn after(&mut self, text: &str, end: usize, expected: Expected) -> Option<usize> {
         let rest = text.get(end..).unwrap_or_default().trim_start();
         if rest.is_empty() {
-            self.next = next;
+            self.expected = expected;
             return None;
         }
         Some(text.len() - rest.len())
     }
 }
 
-fn hidden_from(text: &str, begins: usize) -> String {
-    format!("{}{HIDDEN}", text.get(..begins).unwrap_or_default())
+fn redact_from(text: &str, start: usize) -> String {
+    format!("{}{REDACTED}", text.get(..start).unwrap_or_default())
 }
 
-/// Where in a text the first URL's user begins, and where the last host that has one in front.
-struct Userinfo {
+/// Offsets of the user in the first URL of a text, and of the last `@`, which precedes a host.
+struct UserInfo {
     user: usize,
     host: usize,
 }
 
-impl Userinfo {
-    fn of(text: &str) -> Option<Userinfo> {
+impl UserInfo {
+    fn find(text: &str) -> Option<UserInfo> {
         let user = text.find("://")? + 3;
         let host = text.rfind('@').filter(|host| *host >= user)?;
-        Some(Userinfo { user, host })
+        Some(UserInfo { user, host })
     }
 
-    /// The text without user and password, and from another secret on.
-    fn hidden(&self, text: &str, begins: Option<usize>) -> String {
-        // A URL among other words may not be the one that the last `@` belongs to.
+    /// Removes user and password, and everything from `secret`, the start of another secret.
+    fn redact(&self, text: &str, secret: Option<usize>) -> String {
+        // With several words, the last `@` may belong to another URL.
         let is_alone = !text.get(..self.user).unwrap_or_default().contains(' ');
-        if !is_alone || begins.is_some_and(|begins| begins <= self.host) {
-            return hidden_from(text, begins.map_or(self.user, |begins| begins.min(self.user)));
+        if !is_alone || secret.is_some_and(|secret| secret <= self.host) {
+            return redact_from(text, secret.map_or(self.user, |secret| secret.min(self.user)));
         }
-        let host = text.get(self.host..begins.unwrap_or(text.len())).unwrap_or_default();
-        let end = if begins.is_some() { HIDDEN } else { "" };
-        format!("{}{host}{end}", hidden_from(text, self.user))
+        let host = text.get(self.host..secret.unwrap_or(text.len())).unwrap_or_default();
+        let end = if secret.is_some() { REDACTED } else { "" };
+        format!("{}{host}{end}", redact_from(text, self.user))
     }
 }
 
@@ -172,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_secret_is_shown_as_it_is() {
+    fn arguments_without_secrets_are_unchanged() {
         for arguments in [
             &["/usr/bin/python3", "-u", "/srv/worker.py", "--queue=mail", "8080"][..],
             &[
@@ -193,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn of_what_has_a_secret_the_rest_is_shown() {
+    fn only_the_secret_is_removed() {
         for (arguments, expected) in [
             (&["app", "--password=hunter2", "run"][..], "app --password=*** run"),
             (&["app", "--api-key", "hunter2", "run"], "app --api-key *** run"),
@@ -213,16 +217,16 @@ mod tests {
     }
 
     #[test]
-    fn a_line_is_cut_between_characters() {
+    fn a_long_line_is_cut_between_characters() {
         let long = "ø".repeat(400);
         assert_eq!(line(&["a", &long]).len(), MAX_LENGTH);
         assert_eq!(line(&[&long]).len(), MAX_LENGTH);
         assert_eq!(line(&["nginx: worker process", "", "", ""]), "'nginx: worker process'");
     }
 
-    /// Command lines with a secret in each place that is known to hold some.
-    fn places(secret: &str) -> Vec<Vec<String>> {
-        let places: &[&[&str]] = &[
+    /// Command lines with a secret in each known position.
+    fn with_secret(secret: &str) -> Vec<Vec<String>> {
+        let templates: &[&[&str]] = &[
             &["app", "--password={}"],
             &["app", "DB_PASSWORD={}"],
             &["app", "--api-key", "{}"],
@@ -249,13 +253,13 @@ mod tests {
             &["psql", "-c", "ALTER USER app PASSWORD '{}'"],
             &["mysql", "-e", "CREATE USER app IDENTIFIED BY '{}'"],
         ];
-        let place = |place: &&[&str]| place.iter().map(|argument| argument.replace("{}", secret)).collect();
-        places.iter().map(place).collect()
+        let fill = |template: &&[&str]| template.iter().map(|argument| argument.replace("{}", secret)).collect();
+        templates.iter().map(fill).collect()
     }
 
-    /// Tokens that are told by their look, in places that say nothing.
-    fn plain_places(secret: &str) -> Vec<Vec<String>> {
-        let places: &[&[&str]] = &[
+    /// Command lines with a token in positions that do not announce a secret.
+    fn with_token(secret: &str) -> Vec<Vec<String>> {
+        let templates: &[&[&str]] = &[
             &["app", "{}"],
             &["app", "--from={}"],
             &["app", "/srv/data/{}/x"],
@@ -263,8 +267,8 @@ mod tests {
             &["app", "x,{},y"],
             &["app", "https://host/{}"],
         ];
-        let place = |place: &&[&str]| place.iter().map(|argument| argument.replace("{}", secret)).collect();
-        places.iter().map(place).collect()
+        let fill = |template: &&[&str]| template.iter().map(|argument| argument.replace("{}", secret)).collect();
+        templates.iter().map(fill).collect()
     }
 
     #[derive(Clone, Copy, Debug)]
@@ -287,14 +291,14 @@ mod tests {
             }
         }
 
-        /// The command line as the argument of a shell.
+        /// A shell that runs the command line.
         fn shell(self, arguments: &[String]) -> Vec<String> {
             let quoted: Vec<String> = arguments.iter().map(|argument| self.quote(argument)).collect();
             vec!["sh".to_owned(), "-c".to_owned(), quoted.join(" ")]
         }
     }
 
-    fn shown(arguments: &[String]) -> String {
+    fn redacted(arguments: &[String]) -> String {
         let arguments: Vec<&[u8]> = arguments.iter().map(String::as_bytes).collect();
         redact_command_line(&arguments)
     }
@@ -303,7 +307,7 @@ mod tests {
         prop::collection::vec(prop::sample::select(vec![Quoting::Single, Quoting::Double, Quoting::Backslash]), 0..3)
     }
 
-    /// Letters of an alphabet by chance. One in thousands has no digit at all, as names have; those are left out.
+    /// Random letters of an alphabet, with at least one digit: words without digits look like names.
     fn random(alphabet: &str, length: usize) -> impl Strategy<Value = String> {
         let letters = prop::collection::vec(prop::sample::select(alphabet.chars().collect::<Vec<_>>()), length);
         let letters = letters.prop_map(|letters| letters.into_iter().collect::<String>());
@@ -312,23 +316,23 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_bytes_make_it_panic(arguments in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..60), 0..6)) {
+        fn any_bytes_are_accepted(arguments in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..60), 0..6)) {
             let arguments: Vec<&[u8]> = arguments.iter().map(Vec::as_slice).collect();
             prop_assert!(redact_command_line(&arguments).len() <= MAX_LENGTH);
         }
 
-        // The letter that every secret has is in nothing else, so that not a part of one gets out either.
+        // Every secret contains `ø`, which nothing else does, so that parts of secrets are found too.
         #[test]
-        fn a_secret_never_gets_out(secret in "[øa-z1 '\"@:=/&;,%#$`\\\\p-]{0,10}ø[øa-z1 '\"@:=/&;,%#$`\\\\p-]{0,10}", quotings in quotings()) {
-            for place in places(&secret) {
-                let arguments = quotings.iter().fold(place, |arguments, quoting| quoting.shell(&arguments));
-                let line = shown(&arguments);
+        fn secrets_are_removed(secret in "[øa-z1 '\"@:=/&;,%#$`\\\\p-]{0,10}ø[øa-z1 '\"@:=/&;,%#$`\\\\p-]{0,10}", quotings in quotings()) {
+            for line in with_secret(&secret) {
+                let arguments = quotings.iter().fold(line, |arguments, quoting| quoting.shell(&arguments));
+                let line = redacted(&arguments);
                 prop_assert!(!line.contains('ø'), "{arguments:?} is shown as {line}");
             }
         }
 
         #[test]
-        fn a_token_never_gets_out(
+        fn tokens_are_removed(
             token in prop_oneof![
                 "AKIA[A-Z0-9]{16}", "gh[pousr]_[A-Za-z0-9]{36}", "github_pat_[A-Za-z0-9_]{60}", "xox[bp]-[0-9]{10}-[0-9a-zA-Z]{24}",
                 "eyJ[A-Za-z0-9]{20}\\.eyJ[A-Za-z0-9_-]{30}\\.[A-Za-z0-9_-]{40}", "[0-9a-f]{32}", "[0-9A-F]{64}",
@@ -336,9 +340,9 @@ mod tests {
             ],
             quotings in quotings(),
         ) {
-            for place in plain_places(&token) {
-                let arguments = quotings.iter().fold(place, |arguments, quoting| quoting.shell(&arguments));
-                let line = shown(&arguments);
+            for line in with_token(&token) {
+                let arguments = quotings.iter().fold(line, |arguments, quoting| quoting.shell(&arguments));
+                let line = redacted(&arguments);
                 let is_shown = (8..=token.len()).any(|end| line.contains(&token[end - 8..end]));
                 prop_assert!(!is_shown, "{arguments:?} is shown as {line}");
             }

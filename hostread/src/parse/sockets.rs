@@ -1,95 +1,99 @@
-//! Sockets, as the kernel lists them.
+//! TCP and Unix sockets, as the kernel lists them.
 
 use std::net::SocketAddr;
 
-/// A TCP socket that listens or is connected.
+/// A TCP socket that is listening or connected.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TcpSocket {
-    /// The number in `socket:[..]`; 0 for a connection that nobody has accepted yet.
+    /// Inode number, as in `socket:[..]`. 0 for a connection that was not accepted yet.
     pub inode: u64,
-    /// The kernel's own name for it, never used twice; none from `/proc/PID/net`.
+    /// The kernel's id of the socket, which is never reused. `None` from `/proc/PID/net`.
     pub cookie: Option<u64>,
-    /// This end; a mapped IPv4 address is an IPv4 address.
+    /// Local address. A mapped IPv4 address is converted to IPv4.
     pub local: SocketAddr,
-    /// The other end.
+    /// Address of the peer.
     pub remote: SocketAddr,
-    /// Whether it listens.
+    /// Whether it is listening.
     pub is_listening: bool,
-    /// Bytes that are not read yet; of a listener connections that are not accepted yet.
+    /// Unread bytes. If listening: number of connections to accept.
     pub recv_queue: u32,
-    /// Bytes that are not acknowledged yet; of a listener the longest queue it allows.
+    /// Unacknowledged bytes. If listening: the backlog limit.
     pub send_queue: u32,
-    /// Smoothed round-trip time.
+    /// Smoothed round-trip time, in milliseconds.
     pub rtt_ms: Option<f32>,
-    /// Segments sent again, since the connection began.
+    /// Number of retransmitted segments.
     pub retransmits: Option<u32>,
-    /// What was said when.
+    /// What was sent and received, and when.
     pub activity: Option<TcpActivity>,
 }
 
-/// When a connection's ends last heard of each other.
+/// When a TCP connection last carried data, and how much in total.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct TcpActivity {
-    /// Milliseconds since data was last sent.
+    /// Time since data was last sent, in milliseconds.
     pub ms_since_sent: u32,
-    /// Milliseconds since data was last received.
+    /// Time since data was last received, in milliseconds.
     pub ms_since_received: u32,
-    /// Bytes that the other end has acknowledged, one for the beginning included.
+    /// Sent bytes that the peer has acknowledged. Includes one for the handshake.
     pub acked_bytes: u64,
-    /// Bytes that were received.
+    /// Received bytes.
     pub received_bytes: u64,
 }
 
 impl TcpSocket {
-    /// For how many milliseconds what this end said has had no answer; none if the other end spoke last.
+    /// Time since this end sent data that the peer has not answered with data, in milliseconds.
+    /// `None` if the peer sent last.
     #[inline]
     pub fn response_wait_ms(&self) -> Option<u32> {
-        let talk = self.activity?;
-        // What came within one tick of the kernel's clock is told as of one time: then it is taken for a question and its answer.
-        let is_last = talk.received_bytes == 0 || talk.ms_since_sent < talk.ms_since_received;
-        (self.has_spoken(talk) && is_last).then_some(talk.ms_since_sent)
+        let activity = self.activity?;
+        // The two times are equal if a request and its response arrive within one kernel tick.
+        let sent_last = activity.received_bytes == 0 || activity.ms_since_sent < activity.ms_since_received;
+        (self.has_sent(activity) && sent_last).then_some(activity.ms_since_sent)
     }
 
-    /// For how many milliseconds this end has owed an answer; none if it spoke last.
+    /// Time since this end received data that it has not answered with data, in milliseconds. `None`
+    /// if it sent last.
     #[inline]
     pub fn pending_request_ms(&self) -> Option<u32> {
-        let talk = self.activity?;
-        let is_last = !self.has_spoken(talk) || self.recv_queue > 0 || talk.ms_since_received < talk.ms_since_sent;
-        (talk.received_bytes > 0 && is_last).then_some(talk.ms_since_received)
+        let activity = self.activity?;
+        let received_last =
+            !self.has_sent(activity) || self.recv_queue > 0 || activity.ms_since_received < activity.ms_since_sent;
+        (activity.received_bytes > 0 && received_last).then_some(activity.ms_since_received)
     }
 
     #[inline]
-    fn has_spoken(&self, talk: TcpActivity) -> bool {
-        talk.acked_bytes > 1 || self.send_queue > 0
+    fn has_sent(&self, activity: TcpActivity) -> bool {
+        activity.acked_bytes > 1 || self.send_queue > 0
     }
 }
 
 /// A Unix socket.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnixSocket {
-    /// The number in `socket:[..]`.
+    /// Inode number, as in `socket:[..]`.
     pub inode: u64,
-    /// The inode of the other end.
+    /// Inode number of the peer.
     pub peer_inode: Option<u64>,
-    /// Where it is bound; abstract names begin with `@`. The accepting end has its listener's.
+    /// Path or abstract name that it is bound to; abstract names start with `@`. The server's end of a
+    /// connection has the name of its listening socket.
     pub name: Option<String>,
-    /// Whether it listens.
+    /// Whether it is listening.
     pub is_listening: bool,
-    /// Of a listener: the inodes of the clients that are not accepted yet.
+    /// If listening: inode numbers of clients that were not accepted yet.
     pub pending_clients: Vec<u64>,
-    /// Of a listener connections, else bytes that are not taken yet.
+    /// Unread bytes. If listening: number of connections to accept.
     pub recv_queue: u32,
-    /// Bytes of memory for what it sent and the other end has not taken yet; 0 if that is not told.
+    /// Memory of sent data that the peer has not read, in bytes. 0 if it is not known.
     pub send_queue: u32,
-    /// Of a listener: the longest queue that it allows.
+    /// If listening: the backlog limit.
     pub backlog: Option<u32>,
 }
 
-/// All sockets of a network namespace.
+/// The sockets of a network namespace.
 #[derive(Clone, Debug, Default)]
 pub struct Sockets {
-    /// TCP over IPv4 and IPv6.
+    /// TCP sockets over IPv4 and IPv6.
     pub tcp: Vec<TcpSocket>,
-    /// Unix.
+    /// Unix sockets.
     pub unix: Vec<UnixSocket>,
 }

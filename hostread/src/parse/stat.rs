@@ -1,57 +1,58 @@
-//! `/proc/PID/stat`.
+//! `/proc/PID/stat`: state and counters of a process.
 
 use super::{number, signed, words};
 
-/// What a sweep needs of one process's `stat`.
+/// The fields of `stat` that a sweep uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stat<'t> {
     /// Process id.
     pub pid: u32,
-    /// Anything but a NUL: parentheses, spaces and line ends included; at most 15 bytes, of a kernel thread more.
+    /// Name of the process, at most 15 bytes; kernel threads may have longer ones. Any bytes but NUL,
+    /// including parentheses, spaces and line ends.
     pub comm: &'t [u8],
-    /// One letter.
+    /// State letter, such as `R` or `D`.
     pub state: u8,
-    /// The parent's process id, 0 if it has none in this namespace.
+    /// Process id of the parent. 0 if the parent has no pid in this PID namespace.
     pub parent: u32,
-    /// The kernel's `PF_` flags.
+    /// The `PF_` flags of the kernel.
     pub flags: u64,
-    /// Page faults that took no I/O.
+    /// Page faults without I/O.
     pub minor_faults: u64,
-    /// Page faults that took no I/O, of children that have exited and were waited for.
+    /// Page faults without I/O of children that have exited and were waited for.
     pub children_faults: u64,
-    /// Page faults that took I/O.
+    /// Page faults with I/O.
     pub major_faults: u64,
-    /// Clock ticks in user mode.
+    /// CPU time in user mode, in clock ticks.
     pub user_ticks: u64,
-    /// Clock ticks in kernel mode.
+    /// CPU time in kernel mode, in clock ticks.
     pub system_ticks: u64,
-    /// Clock ticks of children that have exited and were waited for, in either mode.
+    /// CPU time of children that have exited and were waited for, in clock ticks.
     pub children_ticks: u64,
-    /// Threads.
+    /// Number of threads.
     pub threads: u64,
-    /// Clock ticks after boot.
+    /// Time from boot to its start, in clock ticks.
     pub start_time: u64,
-    /// Clock ticks that the main thread waited for block I/O; older kernels have no such field.
+    /// Time for which the main thread waited for block I/O, in clock ticks. `None` on older kernels.
     pub block_delay_ticks: Option<u64>,
 }
 
 impl Stat<'_> {
-    /// Whether it is a thread of the kernel's own.
+    /// Whether it is a kernel thread.
     pub fn is_kernel_thread(&self) -> bool {
         const PF_KTHREAD: u64 = 0x0020_0000;
-        // Not also the children of process 2: in a container that is a process like any other.
+        // Children of process 2 are not always kernel threads: in a container, it is a normal process.
         self.flags & PF_KTHREAD != 0
     }
 }
 
-/// Reads the one line of `stat`.
+/// Parses the line of `stat`.
 pub fn parse_stat(line: &[u8]) -> Option<Stat<'_>> {
-    // The name may itself hold `) R 1`, so only the last parenthesis ends it.
+    // The name can contain `) R 1`, so only the last parenthesis ends it.
     let open = line.iter().position(|byte| *byte == b'(')?;
     let close = line.iter().rposition(|byte| *byte == b')')?;
     let pid = number(line.get(..open)?.trim_ascii())?.try_into().ok()?;
     let comm = line.get(open + 1..close)?;
-    // Numbered as in proc(5): the state is field 3.
+    // Fields are numbered as in proc(5): the state is field 3.
     let mut fields = words(line.get(close + 1..)?);
     let mut field = 2;
     let mut at = |wanted: usize| {
@@ -74,7 +75,7 @@ pub fn parse_stat(line: &[u8]) -> Option<Stat<'_>> {
         major_faults: number(at(12)?)?,
         user_ticks: number(at(14)?)?,
         system_ticks: number(at(15)?)?,
-        // The kernel writes these two as signed numbers.
+        // These two are signed numbers.
         children_ticks: number(at(16)?).unwrap_or(0).saturating_add(number(at(17)?).unwrap_or(0)),
         threads: number(at(20)?)?,
         start_time: number(at(22)?)?,
@@ -84,13 +85,12 @@ pub fn parse_stat(line: &[u8]) -> Option<Stat<'_>> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
     use proptest::prelude::*;
 
     use super::*;
 
     #[test]
-    fn a_name_that_imitates_the_rest_of_the_line_does_not_mislead() {
+    fn a_name_that_looks_like_the_rest_of_the_line_is_parsed() {
         let line =
             b"17 (a) Z 1 (b\n) S 4 17 17 0 -1 4194304 100 0 3 0 7 8 0 0 20 0 2 0 555 1000 20 18446744073709551615";
         let stat = parse_stat(line).unwrap();
@@ -101,12 +101,12 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_bytes_make_it_panic(line in prop::collection::vec(any::<u8>(), 0..200)) {
+        fn any_bytes_are_accepted(line in prop::collection::vec(any::<u8>(), 0..200)) {
             let _ = parse_stat(&line);
         }
 
         #[test]
-        fn a_line_with_any_name_reads_back(
+        fn a_formatted_line_with_any_name_is_parsed_back(
             pid in any::<u32>(),
             comm in prop::collection::vec(any::<u8>(), 0..16),
             parent in any::<u32>(),

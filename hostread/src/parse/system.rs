@@ -1,17 +1,17 @@
-//! The host's own files: `pressure/*`, `stat`, `uptime`, `vmstat`, `loadavg`.
+//! Files of the whole host: `pressure/*`, `stat`, `uptime`, `vmstat`, `meminfo`, `loadavg`.
 
 use super::{lines, number, value_of, words};
 
-/// The ten-second averages of a `pressure` file, in percent.
+/// Pressure stall information: averages over ten seconds, in percent of time.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Pressure {
-    /// Time in which some task was held up.
+    /// Time in which at least one task was stalled.
     pub some: Option<f32>,
-    /// Time in which all were; older kernels do not tell it of the CPU.
+    /// Time in which all tasks were stalled. Older kernels do not report it for the CPU.
     pub full: Option<f32>,
 }
 
-/// Reads a `pressure` file.
+/// Parses a `pressure` file.
 pub fn parse_pressure(text: &[u8]) -> Pressure {
     let average = |name: &[u8]| {
         let mut fields = lines(text).map(words).find_map(|mut fields| (fields.next()? == name).then_some(fields))?;
@@ -21,22 +21,22 @@ pub fn parse_pressure(text: &[u8]) -> Pressure {
     Pressure { some: average(b"some"), full: average(b"full") }
 }
 
-/// Clock ticks of all CPUs together.
+/// CPU time summed over all CPUs, in clock ticks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CpuTicks {
-    /// Spent on work, the host's own (not on other guests of its hypervisor).
+    /// Time spent running tasks and interrupts of this host.
     pub busy: u64,
-    /// All of them, idle and stolen ones included.
+    /// All time, including idle time and time stolen by the hypervisor.
     pub total: u64,
 }
 
-/// The first line of the host's `stat`.
+/// CPU time of the host, from the first line of `stat`.
 pub fn parse_cpu_ticks(text: &[u8]) -> Option<CpuTicks> {
     let mut fields = words(lines(text).next()?);
     if fields.next()? != b"cpu" {
         return None;
     }
-    // user nice system idle iowait irq softirq steal; guest time is in user time already.
+    // user nice system idle iowait irq softirq steal; user time includes guest time.
     let mut ticks = [0_u64; 8];
     for (at, tick) in ticks.iter_mut().enumerate() {
         match fields.next() {
@@ -50,23 +50,23 @@ pub fn parse_cpu_ticks(text: &[u8]) -> Option<CpuTicks> {
     Some(CpuTicks { busy, total: [idle, waiting, stolen].into_iter().fold(busy, u64::saturating_add) })
 }
 
-/// What the host's `stat` tells beside clock ticks.
+/// Task counters of the host, from `stat`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Activity {
-    /// Processes and threads begun since boot.
+    /// Processes and threads created since boot.
     pub forks: Option<u64>,
-    /// Switches from one task to another since boot.
+    /// Context switches since boot.
     pub context_switches: Option<u64>,
-    /// Tasks that run or could.
+    /// Runnable tasks, including running ones.
     pub running: Option<u64>,
-    /// Tasks that wait for storage.
+    /// Tasks that wait for block I/O.
     pub blocked: Option<u64>,
 }
 
-/// Reads `stat`.
+/// Parses the task counters in `stat`.
 pub fn parse_activity(text: &[u8]) -> Activity {
     let mut activity = Activity::default();
-    // One look at each line: that of interrupts is long.
+    // A single pass: the line of interrupts is long.
     for line in lines(text) {
         let mut fields = words(line);
         let value = match fields.next() {
@@ -81,24 +81,24 @@ pub fn parse_activity(text: &[u8]) -> Activity {
     activity
 }
 
-/// What `vmstat` tells, since boot.
+/// OOM kills and swap counters since boot, from `vmstat`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Paging {
-    /// Processes killed for want of memory; told from Linux 4.13 on.
+    /// Processes that the OOM killer has killed. Since Linux 4.13.
     pub oom_kills: Option<u64>,
-    /// Pages fetched from swap.
+    /// Pages read from swap. `None` on a kernel without swap.
     pub swapped_in: Option<u64>,
-    /// Pages sent to swap; neither is told by a kernel without swap.
+    /// Pages written to swap. `None` on a kernel without swap.
     pub swapped_out: Option<u64>,
 }
 
-/// Reads `vmstat`.
+/// Parses `vmstat`.
 pub fn parse_paging(text: &[u8]) -> Paging {
     let value = |key: &[u8]| number(value_of(text, key)?);
     Paging { oom_kills: value(b"oom_kill "), swapped_in: value(b"pswpin "), swapped_out: value(b"pswpout ") }
 }
 
-/// Hundredths of a second since boot, from `uptime`.
+/// Time since boot in hundredths of a second, from `uptime`.
 pub fn parse_uptime_centis(text: &[u8]) -> Option<u64> {
     let first = words(text).next()?;
     let mut parts = first.splitn(2, |byte| *byte == b'.');
@@ -110,12 +110,12 @@ pub fn parse_uptime_centis(text: &[u8]) -> Option<u64> {
     seconds.checked_mul(100)?.checked_add(centis)
 }
 
-/// How many tasks the host has in all, from `loadavg`.
+/// Number of tasks on the host, from `loadavg`.
 pub fn parse_task_count(text: &[u8]) -> Option<u64> {
     number(words(text).nth(3)?.splitn(2, |byte| *byte == b'/').nth(1)?)
 }
 
-/// Memory that programs can still allocate without swapping, in bytes, from `meminfo`. Linux 3.14 and later report it.
+/// Memory that programs can allocate without swapping, in bytes, from `meminfo`. Since Linux 3.14.
 pub fn parse_available_memory(text: &[u8]) -> Option<u64> {
     let kilobytes = number(words(value_of(text, b"MemAvailable:")?).next()?)?;
     kilobytes.checked_mul(1024)
@@ -128,7 +128,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_pressure_file_without_full_still_tells_some() {
+    fn a_pressure_file_without_full_has_some() {
         assert_eq!(
             parse_pressure(b"some avg10=2.10 avg60=0.12 avg300=0.00 total=391926\n"),
             Pressure { some: Some(2.1), full: None }
@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_kernel_does_not_tell_is_not_zero() {
+    fn counters_that_a_kernel_lacks_are_missing() {
         let text = b"cpu  1 2 3 4\nintr 9 0 0\nctxt 500\nbtime 3\nprocesses 7\nprocs_running 2\n";
         let expected = Activity { forks: Some(7), context_switches: Some(500), running: Some(2), blocked: None };
         assert_eq!(parse_activity(text), expected);
@@ -152,13 +152,13 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_bytes_make_it_panic(text in prop::collection::vec(any::<u8>(), 0..200)) {
+        fn any_bytes_are_accepted(text in prop::collection::vec(any::<u8>(), 0..200)) {
             let _ = (parse_pressure(&text), parse_cpu_ticks(&text), parse_uptime_centis(&text), parse_activity(&text), parse_paging(&text));
             let _ = (parse_task_count(&text), parse_available_memory(&text));
         }
 
         #[test]
-        fn written_amounts_read_back(forks: u64, switches: u64, running: u64, blocked: u64) {
+        fn formatted_counters_are_parsed_back(forks: u64, switches: u64, running: u64, blocked: u64) {
             let text = format!(
                 "cpu  1 2 3 4\nctxt {switches}\nbtime 3\nprocesses {forks}\nprocs_running {running}\nprocs_blocked {blocked}\nsoftirq 9 9\n"
             );
@@ -167,12 +167,12 @@ mod tests {
             prop_assert_eq!([forks, switches, running, blocked], expected);
             let [Some(kills), Some(swapped_in), Some(swapped_out), _] = expected else { return Ok(()) };
             let text = format!("oom_kill_disable 0\npswpin {swapped_in}\npswpout {swapped_out}\noom_kill {kills}\n");
-            let Paging { oom_kills, swapped_in: came, swapped_out: went } = parse_paging(text.as_bytes());
-            prop_assert_eq!([oom_kills, came, went], [Some(kills), Some(swapped_in), Some(swapped_out)]);
+            let Paging { oom_kills, swapped_in: pages_in, swapped_out: pages_out } = parse_paging(text.as_bytes());
+            prop_assert_eq!([oom_kills, pages_in, pages_out], [Some(kills), Some(swapped_in), Some(swapped_out)]);
         }
 
         #[test]
-        fn written_values_read_back(centis in 0_u64..1 << 50, some in 0_u32..10_000, full in 0_u32..10_000) {
+        fn formatted_values_are_parsed_back(centis in 0_u64..1 << 50, some in 0_u32..10_000, full in 0_u32..10_000) {
             let uptime = format!("{}.{:02} 77.00\n", centis / 100, centis % 100);
             prop_assert_eq!(parse_uptime_centis(uptime.as_bytes()), Some(centis));
             prop_assert_eq!(parse_task_count(format!("0.32 1.02 1.07 1/{centis} 32580\n").as_bytes()), Some(centis));

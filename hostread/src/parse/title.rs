@@ -1,29 +1,32 @@
-//! A title that a program sets itself: what a process is in its program, and what it says it is doing.
+//! Process titles, such as `postgres: app shop [local] idle`: what kind of process it is, and what it is
+//! doing.
 //!
-//! Programs write their titles over their arguments, with names of users, databases, clients and paths in them. Of a title only words get
-//! out that stand in the lists below this file.
+//! Programs write titles over their arguments, including names of users, databases, clients and paths.
+//! Only words of fixed lists are taken from a title, so that none of these get out.
 
 mod postgres;
 mod rules;
 
 use std::fmt;
 
-/// What a process says of itself, in words that are this program's own.
+/// A parsed process title. All words are from the lists in this module.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Title {
-    /// Whose title it is.
+    /// The program, such as `postgres`.
     pub program: &'static str,
-    /// What the process is in its program, the same for all its life: `checkpointer`, `backend`, `worker`.
+    /// The kind of process within the program, which never changes: `checkpointer`, `backend`,
+    /// `worker`.
     pub process_type: &'static str,
-    /// The words of what it is doing, such as `idle in transaction` or `INSERT` and `waiting`; none if it does not say.
+    /// What it is doing, such as `idle in transaction`, or `INSERT` and `waiting`. Empty if the title
+    /// does not say.
     pub activity: Vec<&'static str>,
 }
 
-/// A longer title is none: the words that count would not be found in it.
-const LONGEST: usize = 4096;
+/// Only the beginning of a longer title is parsed, in bytes.
+const MAX_LENGTH: usize = 4096;
 
 impl Title {
-    /// What it is doing, if it says.
+    /// What the process is doing, in one text. `None` if the title does not say.
     pub fn activity(&self) -> Option<String> {
         (!self.activity.is_empty()).then(|| self.activity.join(" "))
     }
@@ -39,22 +42,23 @@ impl fmt::Display for Title {
     }
 }
 
-/// The title that the first of these arguments is, if it is one of a program that is known to set titles.
+/// Parses a process title, which is the first argument. `None` if it is not the title of a known
+/// program.
 pub fn parse_title(arguments: &[&[u8]]) -> Option<Title> {
     let text = arguments.first()?.trim_ascii();
-    let text = without_folder(text.get(..LONGEST).unwrap_or(text));
-    postgres::title(text).or_else(|| rules::title(text))
+    let text = without_directory(text.get(..MAX_LENGTH).unwrap_or(text));
+    postgres::parse_title(text).or_else(|| rules::parse_title(text))
 }
 
-/// Some programs begin with the path that they were started by: `/usr/sbin/zabbix_server: poller #1`.
-fn without_folder(text: &[u8]) -> &[u8] {
+/// Removes the directory from titles such as `/usr/sbin/zabbix_server: poller #1`.
+fn without_directory(text: &[u8]) -> &[u8] {
     let path = text.split(|byte| matches!(byte, b' ' | b':')).next().unwrap_or_default();
-    let folder = path.iter().rposition(|byte| *byte == b'/').map_or(0, |slash| slash + 1);
-    text.get(folder..).unwrap_or_default()
+    let name = path.iter().rposition(|byte| *byte == b'/').map_or(0, |slash| slash + 1);
+    text.get(name..).unwrap_or_default()
 }
 
-/// Whether a text is like a pattern, in which each `*` stands for any bytes, or none.
-fn is_like(text: &[u8], pattern: &str) -> bool {
+/// Whether a text matches a pattern, in which each `*` stands for any bytes or none.
+fn matches_pattern(text: &[u8], pattern: &str) -> bool {
     let mut parts = pattern.as_bytes().split(|byte| *byte == b'*');
     let first = parts.next().unwrap_or_default();
     let Some(mut rest) = text.strip_prefix(first) else { return false };
@@ -74,14 +78,14 @@ mod tests {
 
     use super::*;
 
-    /// A title and what it means, as `program: part: activity`.
+    /// Compares a title with `program: process type: activity`.
     fn check(text: &str, expected: &str) {
         let title = parse_title(&[text.as_bytes()]);
         assert_eq!(title.map(|title| title.to_string()).as_deref(), Some(expected), "{text}");
     }
 
     #[test]
-    fn web_servers_say_what_each_of_their_processes_is() {
+    fn titles_of_web_servers_are_parsed() {
         for (text, expected) in [
             ("nginx: master process /usr/sbin/nginx -g daemon on; master_process on;", "nginx: master"),
             ("nginx: worker process", "nginx: worker"),
@@ -105,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn job_runners_and_stores_say_what_each_of_their_processes_is() {
+    fn titles_of_job_runners_and_databases_are_parsed() {
         for (text, expected) in [
             ("[celeryd: celery@db7:MainProcess] -active- (worker -A shop)", "celery: main"),
             ("[celeryd: celery@db7:ForkPoolWorker-3]", "celery: pool worker"),
@@ -127,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn servers_for_people_say_what_each_of_their_processes_is() {
+    fn titles_of_login_file_and_mail_servers_are_parsed() {
         for (text, expected) in [
             ("sshd: /usr/sbin/sshd -D [listener] 3 of 10-100 startups", "sshd: listener"),
             ("sshd: alice [priv]", "sshd: monitor"),
@@ -149,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_title_says_nothing() {
+    fn other_arguments_are_not_titles() {
         for text in [
             "",
             "nginx",
@@ -166,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn a_star_stands_for_anything() {
+    fn a_star_matches_any_bytes() {
         for (text, pattern, expected) in [
             ("abc", "abc", true),
             ("abcd", "abc", false),
@@ -177,30 +181,30 @@ mod tests {
             ("abxc", "a*bx*bx*c", false),
             ("ab", "a**b", true),
         ] {
-            assert_eq!(is_like(text.as_bytes(), pattern), expected, "{text} {pattern}");
+            assert_eq!(matches_pattern(text.as_bytes(), pattern), expected, "{text} {pattern}");
         }
     }
 
     proptest! {
         #[test]
-        fn no_bytes_make_it_panic(text in prop::collection::vec(any::<u8>(), 0..300)) {
+        fn any_bytes_are_accepted(text in prop::collection::vec(any::<u8>(), 0..300)) {
             let _ = parse_title(&[&text]);
         }
 
-        // The type holds words of the lists alone; what is checked is that the lists have none that a title brought along.
+        // The type of `Title` allows only static words; this checks that the lists hold nothing of the input.
         #[test]
-        fn nothing_that_only_a_title_holds_gets_out(
+        fn only_words_of_the_lists_get_out(
             before in prop::sample::select(vec![
                 "postgres: ", "postgres: 14/main: ", "nginx: ", "php-fpm: pool ", "sshd: ", "[celeryd: ", "puma: cluster worker ", "resque-1: ",
                 "sidekiq 7 ", "vsftpd: ", "proftpd: ", "sendmail: ", "gunicorn: worker [", "redis-rdb-bgsave ", "zabbix_server: poller #",
             ]),
-            theirs in "[ø:()@/ \\[\\]]{0,12}ø[ø:()@/ \\[\\]]{0,12}",
+            names in "[ø:()@/ \\[\\]]{0,12}ø[ø:()@/ \\[\\]]{0,12}",
             after in prop::sample::select(vec![
                 "", " [local] idle", " [local] INSERT waiting", "(5432) COMMIT", "@pts/0", " [priv]", ":MainProcess] -active-", ": 1 [x]", "]",
                 ": IDLE", " - host: RETR x", " [1 of 2 busy]", " connections",
             ]),
         ) {
-            let text = format!("{before}{theirs}{after}");
+            let text = format!("{before}{names}{after}");
             if let Some(title) = parse_title(&[text.as_bytes()]) {
                 prop_assert!(title.to_string().is_ascii(), "{text} says {title}");
             }

@@ -1,4 +1,4 @@
-//! The sockets of one network namespace, from the kernel's listing or, if it is refused, from `/proc/PID/net`.
+//! Lists the sockets of one network namespace.
 
 use super::sock_diag::SockDiag;
 use crate::{
@@ -8,26 +8,27 @@ use crate::{
     tape::Tape,
 };
 
-/// The sockets of a namespace, and whether they came from the kernel's listing, which alone tells times and Unix peers.
+/// The sockets of a network namespace, and how they were listed.
 pub struct SocketListing {
-    /// What there is.
+    /// The sockets.
     pub sockets: Sockets,
-    /// Whether the kernel's listing was refused.
+    /// Whether they come from `/proc/PID/net` because `sock_diag` is not available. Then there are no
+    /// times and no peers of Unix sockets.
     pub is_fallback: bool,
 }
 
-/// Lists the sockets of the namespace that `conversation` is held in or, if the kernel refuses, those that `net` (a `/proc/PID/net`)
-/// tells.
+/// Lists the sockets of a network namespace with `sock_diag` or, if that fails, from `open_net`, which
+/// opens a `/proc/PID/net`.
 pub fn list_sockets(
-    conversation: &mut SockDiag,
-    net: impl FnOnce() -> Seen<Directory>,
+    sock_diag: &mut SockDiag,
+    open_net: impl FnOnce() -> Seen<Directory>,
     tape: &Tape,
     buffer: &mut Vec<u8>,
 ) -> Seen<SocketListing> {
-    if let Seen::Here(sockets) = conversation.list(tape, buffer) {
+    if let Seen::Here(sockets) = sock_diag.list(tape, buffer) {
         return Seen::Here(SocketListing { sockets, is_fallback: false });
     }
-    net().map(|net| {
+    open_net().map(|net| {
         let mut sockets = Sockets::default();
         for name in ["tcp", "tcp6"] {
             if let Seen::Here(text) = net.read(name, buffer) {

@@ -1,6 +1,10 @@
-//! The network namespaces of a host, each asked once a sweep.
+//! Lists the sockets of all network namespaces of a host.
 
-use std::{collections::BTreeMap, io, os::fd::OwnedFd};
+use std::{
+    collections::BTreeMap,
+    io,
+    os::fd::{AsFd, OwnedFd},
+};
 
 use super::{
     listing::{SocketListing, list_sockets},
@@ -8,29 +12,32 @@ use super::{
 };
 use crate::{directory::Directory, proc_root::ProcRoot, seen::Seen, vantage::Vantage};
 
-/// So many are listed at most.
-const MOST: usize = 256;
+/// At most this many namespaces are listed beside the host's.
+const MAX_NAMESPACES: usize = 256;
 
-/// The conversations that are held, by the number of the namespace. A socket stays in the namespace that it was made in, whoever uses it.
+/// `sock_diag` connections to the network namespaces of a host, kept from sweep to sweep. A connection
+/// stays in the namespace in which it was opened.
 #[derive(Default)]
 pub struct NetworkNamespaces {
-    conversations: BTreeMap<u64, SockDiag>,
-    // Entering a namespace takes a right that does not come by itself.
-    is_refused: bool,
+    // By the inode number of the namespace.
+    connections: BTreeMap<u64, SockDiag>,
+    // Entering a namespace takes `CAP_SYS_ADMIN`; once denied, it is not tried again.
+    is_entering_denied: bool,
 }
 
-/// The sockets of all namespaces, by number, and how many namespaces were left out.
+/// The sockets of several network namespaces.
 pub struct NamespaceListings {
-    /// Those that could be listed.
+    /// The sockets of each namespace that could be listed, by its inode number.
     pub listings: BTreeMap<u64, SocketListing>,
-    /// Whether the namespace of the place could be.
-    pub home: Seen<()>,
-    /// How many could not be, because they are too many.
-    pub left_out: usize,
+    /// Whether the host's namespace could be listed.
+    pub host_namespace: Seen<()>,
+    /// Number of namespaces that were left out because there are too many.
+    pub n_left_out: usize,
 }
 
 impl NetworkNamespaces {
-    /// Lists the namespace of `vantage` and those of `others`, which names a process in each.
+    /// Lists the sockets of the host's namespace and of `others`: inode numbers of namespaces, each
+    /// with the pid of a process in it.
     pub fn list(
         &mut self,
         vantage: &Vantage,
@@ -38,65 +45,69 @@ impl NetworkNamespaces {
         root: &ProcRoot,
         buffer: &mut Vec<u8>,
     ) -> NamespaceListings {
-        self.conversations.retain(|number, _| *number == vantage.network_namespace || others.contains_key(number));
+        let host = vantage.network_namespace;
+        self.connections.retain(|namespace, _| *namespace == host || others.contains_key(namespace));
         let mut listings = BTreeMap::new();
-        let begin =
-            || if vantage.is_own_network { SockDiag::open() } else { Err(io::ErrorKind::PermissionDenied.into()) };
-        let (_, home) = self.list_one(vantage.network_namespace, begin, || vantage.open_net(root), root, buffer);
-        let home = home.map(|listing| drop(listings.insert(vantage.network_namespace, listing)));
-        let others: Vec<_> = others.iter().filter(|(number, _)| **number != vantage.network_namespace).collect();
-        for (number, pid) in others.iter().copied().take(MOST) {
-            let may_enter = !self.is_refused;
-            let begin = || {
-                if may_enter { begin_within(root, *pid, *number) } else { Err(io::ErrorKind::PermissionDenied.into()) }
-            };
-            let net = || root.directory.open_dir(&format!("{pid}/net"));
-            let (begun, listing) = self.list_one(*number, begin, net, root, buffer);
-            self.is_refused |= begun == Seen::Denied;
+        let open = || if vantage.is_own_network_namespace { SockDiag::open() } else { Err(denied()) };
+        let (_, listing) = self.list_one(host, open, || vantage.open_net(root), root, buffer);
+        let host_namespace = listing.map(|listing| drop(listings.insert(host, listing)));
+        let others: Vec<_> = others.iter().filter(|(namespace, _)| **namespace != host).collect();
+        for (namespace, pid) in others.iter().copied().take(MAX_NAMESPACES) {
+            let may_enter = !self.is_entering_denied;
+            let open = || if may_enter { open_in_namespace(root, *pid, *namespace) } else { Err(denied()) };
+            let open_net = || root.directory.open_dir(&format!("{pid}/net"));
+            let (opened, listing) = self.list_one(*namespace, open, open_net, root, buffer);
+            self.is_entering_denied |= opened == Seen::Denied;
             if let Seen::Here(listing) = listing {
-                listings.insert(*number, listing);
+                listings.insert(*namespace, listing);
             }
         }
-        NamespaceListings { listings, home, left_out: others.len().saturating_sub(MOST) }
+        NamespaceListings { listings, host_namespace, n_left_out: others.len().saturating_sub(MAX_NAMESPACES) }
     }
 
+    /// Lists one namespace. Also returns whether a connection exists or could be opened with `open`.
     fn list_one(
         &mut self,
-        number: u64,
-        begin: impl FnOnce() -> io::Result<SockDiag>,
-        net: impl FnOnce() -> Seen<Directory>,
+        namespace: u64,
+        open: impl FnOnce() -> io::Result<SockDiag>,
+        open_net: impl FnOnce() -> Seen<Directory>,
         root: &ProcRoot,
         buffer: &mut Vec<u8>,
     ) -> (Seen<()>, Seen<SocketListing>) {
-        let (answer, mut conversation) = match self.conversations.remove(&number) {
-            Some(conversation) => (Seen::Here(()), conversation),
+        let (opened, mut connection) = match self.connections.remove(&namespace) {
+            Some(connection) => (Seen::Here(()), connection),
             None => {
-                let mut begun = SockDiag::for_playback();
-                let name = number.to_string();
-                let open = || begin().map(|conversation| begun = conversation).into();
-                (root.tape.value("netlink-open", &name, open), begun)
+                let mut connection = SockDiag::for_playback();
+                let open = || open().map(|opened| connection = opened).into();
+                let opened = root.tape.value("netlink-open", &namespace.to_string(), open);
+                (opened, connection)
             }
         };
-        let listing = list_sockets(&mut conversation, net, &root.tape, buffer);
+        let listing = list_sockets(&mut connection, open_net, &root.tape, buffer);
         if matches!(&listing, Seen::Here(listing) if !listing.is_fallback) {
-            self.conversations.insert(number, conversation);
+            self.connections.insert(namespace, connection);
         }
-        (answer, listing)
+        (opened, listing)
     }
 }
 
-/// Begins a conversation in the namespace of a process. A thread of its own enters it, and ends there.
-fn begin_within(root: &ProcRoot, pid: u32, number: u64) -> io::Result<SockDiag> {
-    let namespace = root.directory.open_file(&format!("{pid}/ns/net"))?;
-    // It may have gone elsewhere since, or be another process.
-    if rustix::fs::fstat(&namespace)?.st_ino != number {
+/// Opens a connection in the network namespace of a process. A new thread enters the namespace and
+/// exits afterwards.
+fn open_in_namespace(root: &ProcRoot, pid: u32, namespace: u64) -> io::Result<SockDiag> {
+    let file = root.directory.open_file(&format!("{pid}/ns/net"))?;
+    // The process may have changed its namespace, or the pid may be reused.
+    if rustix::fs::fstat(&file)?.st_ino != namespace {
         return Err(io::ErrorKind::NotFound.into());
     }
-    let enter = move |namespace: OwnedFd| {
+    let enter = move |file: OwnedFd| {
         let kind = Some(rustix::thread::LinkNameSpaceType::Network);
-        rustix::thread::move_into_link_name_space(std::os::fd::AsFd::as_fd(&namespace), kind)?;
+        rustix::thread::move_into_link_name_space(file.as_fd(), kind)?;
         SockDiag::open()
     };
-    let entering = std::thread::Builder::new().name("namespace".to_owned()).spawn(move || enter(namespace))?;
-    entering.join().unwrap_or_else(|_| Err(io::ErrorKind::Other.into()))
+    let thread = std::thread::Builder::new().name("namespace".to_owned()).spawn(move || enter(file))?;
+    thread.join().unwrap_or_else(|_| Err(io::ErrorKind::Other.into()))
+}
+
+fn denied() -> io::Error {
+    io::ErrorKind::PermissionDenied.into()
 }

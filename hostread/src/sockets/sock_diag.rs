@@ -1,4 +1,4 @@
-//! `sock_diag`: asks the kernel for the sockets of this process's network namespace.
+//! Lists sockets with `sock_diag`, a netlink protocol.
 
 use std::io;
 
@@ -17,24 +17,29 @@ use crate::{
     tape::Tape,
 };
 
-/// A conversation with the kernel about the sockets of one network namespace, or with what was recorded of one.
-pub struct SockDiag(Option<Netlink>);
+/// A `sock_diag` connection to the kernel. It lists the sockets of the network namespace in which it
+/// was opened.
+pub struct SockDiag {
+    // `None` in a playback.
+    netlink: Option<Netlink>,
+}
 
 impl SockDiag {
-    /// Begins one in the namespace of the thread that calls this.
+    /// Opens a connection in the network namespace of the calling thread.
     ///
     /// # Errors
-    /// What the kernel says.
+    /// Those of the system calls.
     pub fn open() -> io::Result<SockDiag> {
-        Netlink::open().map(|netlink| SockDiag(Some(netlink)))
+        Ok(SockDiag { netlink: Some(Netlink::open()?) })
     }
 
-    /// One with a recording.
+    /// A connection for playbacks, whose tape holds all answers. Without a playback, listing is
+    /// `Unsupported`.
     pub fn for_playback() -> SockDiag {
-        SockDiag(None)
+        SockDiag { netlink: None }
     }
 
-    /// Asks for TCP over IPv4 and IPv6, and for Unix sockets. `buffer` is used for the answers.
+    /// Lists TCP sockets over IPv4 and IPv6, and Unix sockets. Uses `buffer` for the answers.
     pub fn list(&mut self, tape: &Tape, buffer: &mut Vec<u8>) -> Seen<Sockets> {
         let mut sockets = Sockets::default();
         for (name, family, socket_id) in [("tcp", AF_INET, SocketId::new_v4()), ("tcp6", AF_INET6, SocketId::new_v6())]
@@ -42,10 +47,10 @@ impl SockDiag {
             let states = inet::StateFlags::all() - inet::StateFlags::TIME_WAIT - inet::StateFlags::CLOSE;
             let request =
                 InetRequest { family, protocol: IPPROTO_TCP, extensions: ExtensionFlags::INFO, states, socket_id };
-            let listed = self.dump(name, SockDiagMessage::InetRequest(request), &mut sockets, tape, buffer);
+            let dumped = self.dump(name, SockDiagMessage::InetRequest(request), &mut sockets, tape, buffer);
             // A kernel without IPv6 has no such sockets.
-            if family == AF_INET && listed != Seen::Here(()) {
-                return listed.and_then(|()| Seen::Gone);
+            if family == AF_INET && dumped != Seen::Here(()) {
+                return dumped.and_then(|()| Seen::Gone);
             }
         }
         let request = UnixRequest {
@@ -65,17 +70,17 @@ impl SockDiag {
         tape: &Tape,
         buffer: &mut Vec<u8>,
     ) -> Seen<()> {
-        let mut asked = Some(request);
+        let mut unsent_request = Some(request);
         loop {
-            // Asked within the first answer, of which a recording has all that is needed.
+            // The request is sent with the first read, so that a playback sends none.
             let received = tape.bytes("netlink", name, buffer, |buffer| {
-                let Some(netlink) = self.0.as_mut() else { return Seen::Unsupported };
-                let sent = asked.take().map_or(Ok(()), |request| netlink.send(request));
+                let Some(netlink) = self.netlink.as_mut() else { return Seen::Unsupported };
+                let sent = unsent_request.take().map_or(Ok(()), |request| netlink.send(request));
                 sent.and_then(|()| netlink.receive(buffer)).into()
             });
             match received.and_then(|()| parse_messages(buffer, sockets).into()) {
                 Seen::Here(false) => {}
-                listed => return listed.map(drop),
+                finished => return finished.map(drop),
             }
         }
     }
@@ -103,7 +108,7 @@ impl Netlink {
 
     fn receive(&self, buffer: &mut Vec<u8>) -> io::Result<()> {
         buffer.clear();
-        // The kernel fills at most 32 KiB at once.
+        // The kernel sends datagrams of at most 32 KiB.
         buffer.reserve(64 << 10);
         match self.0.recv(buffer, 0)? {
             0 => Err(io::ErrorKind::UnexpectedEof.into()),

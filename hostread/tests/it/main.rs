@@ -1,5 +1,3 @@
-//! Readers and parsers on the kernel of this host.
-
-#![allow(clippy::disallowed_methods, reason = "what the kernel counts takes true time")]
+//! Tests of readers and parsers on the kernel of this host.
 
 mod reference;

@@ -1,4 +1,4 @@
-//! The parsers of hot files against the `procfs` crate, on this very host.
+//! Compares parsers with the `procfs` crate, `df` and the kernel, on this host.
 
 use hostread::{
     ProcRoot, Seen, Tape, parse,
@@ -24,7 +24,7 @@ fn read(pid: u32, name: &str) -> Option<Vec<u8>> {
 }
 
 #[test]
-fn stat_is_read_as_procfs_reads_it() {
+fn stat_is_parsed_as_by_procfs() {
     each_process(|process, pid| {
         let Some(text) = read(pid, "stat") else { return };
         let Ok(theirs) = procfs::process::Stat::from_read(text.as_slice()) else { return };
@@ -44,7 +44,7 @@ fn stat_is_read_as_procfs_reads_it() {
 }
 
 #[test]
-fn memory_scheduling_io_and_limits_are_read_as_procfs_reads_them() {
+fn memory_scheduling_io_and_limits_are_parsed_as_by_procfs() {
     each_process(|process, pid| {
         if let Some(text) = read(pid, "statm") {
             let theirs = procfs::process::StatM::from_read(text.as_slice()).unwrap();
@@ -67,16 +67,16 @@ fn memory_scheduling_io_and_limits_are_read_as_procfs_reads_them() {
             let theirs = procfs::process::Limits::from_read(text.as_slice()).unwrap().max_open_files.soft_limit;
             let ours = parse::process::parse_open_files_limit(&text);
             let root = ProcRoot::open("/proc".as_ref(), Tape::default()).unwrap();
-            let by_number =
+            let by_pid =
                 root.directory.open_dir_for_lookup(&pid.to_string()).and_then(|process| process.open_files_limit(pid));
-            // Without rights the kernel refuses what is others', and a process that has ended has none.
-            assert!(pid != std::process::id() || by_number.here().is_some());
-            assert!(by_number.here().is_none_or(|by_number| Some(by_number) == ours));
+            // The limit by pid may be denied, and a process may have exited.
+            assert!(pid != std::process::id() || by_pid.here().is_some());
+            assert!(by_pid.here().is_none_or(|by_pid| Some(by_pid) == ours));
             assert!(matches!(theirs, procfs::process::LimitValue::Value(theirs) if ours == Some(theirs)));
         }
         if let (Some(text), Ok(theirs)) = (read(pid, "cmdline"), process.cmdline()) {
             let ours: Vec<String> = parse::process::parse_arguments(&text).into_iter().map(parse::text).collect();
-            // It may have become another program between the two reads.
+            // The process may have executed another program between the two reads.
             if read(pid, "cmdline").as_ref() != Some(&text) {
                 return;
             }
@@ -87,7 +87,7 @@ fn memory_scheduling_io_and_limits_are_read_as_procfs_reads_them() {
 }
 
 #[test]
-fn the_host_s_files_are_read_as_procfs_reads_them() {
+fn files_of_the_host_are_parsed_as_by_procfs() {
     let text = std::fs::read("/proc/uptime").unwrap();
     let theirs = procfs::Uptime::from_read(text.as_slice()).unwrap();
     let ours = parse::system::parse_uptime_centis(&text).unwrap();
@@ -106,7 +106,7 @@ fn the_host_s_files_are_read_as_procfs_reads_them() {
 }
 
 #[test]
-fn disks_counters_and_mounts_are_read_as_procfs_reads_them() {
+fn disks_counters_and_mounts_are_parsed_as_by_procfs() {
     let text = std::fs::read("/proc/diskstats").unwrap();
     let theirs = procfs::DiskStats::from_read(text.as_slice()).unwrap().0;
     let ours: Vec<_> = parse::lines(&text).filter_map(parse::diskstats::parse_disk_line).collect();
@@ -128,24 +128,25 @@ fn disks_counters_and_mounts_are_read_as_procfs_reads_them() {
 }
 
 #[test]
-fn what_the_kernel_counts_is_read_as_procfs_reads_it() {
+fn counters_of_the_kernel_are_parsed_as_by_procfs() {
     let text = std::fs::read("/proc/stat").unwrap();
     let theirs = procfs::KernelStats::from_buf_read(text.as_slice(), procfs::current_system_info()).unwrap();
     let ours = parse::system::parse_activity(&text);
     assert_eq!((ours.context_switches, ours.forks), (Some(theirs.ctxt), Some(theirs.processes)));
     let level = |level: Option<u64>| level.map(|level| u32::try_from(level).unwrap());
     assert_eq!((level(ours.running), level(ours.blocked)), (theirs.procs_running, theirs.procs_blocked));
-    // It is read twice, and what it counts hardly ever happens.
-    let (theirs, text) = (procfs::vmstat().unwrap(), std::fs::read("/proc/vmstat").unwrap());
+    // Read twice, but these counters hardly ever change.
+    let theirs = procfs::vmstat().unwrap();
+    let text = std::fs::read("/proc/vmstat").unwrap();
     let ours = parse::system::parse_paging(&text);
     let their = |name: &str| theirs.get(name).map(|value| value.cast_unsigned());
     assert_eq!((ours.oom_kills, ours.swapped_out), (their("oom_kill"), their("pswpout")));
 }
 
 #[test]
-fn a_filesystem_has_the_room_that_df_tells() {
+fn the_space_of_a_filesystem_is_that_of_df() {
     let directory = tempfile::TempDir::new().unwrap();
-    // In memory a folder alone takes no room.
+    // On tmpfs, a directory occupies no blocks.
     std::fs::write(directory.path().join("file"), "some").unwrap();
     let root = ProcRoot::open("/proc".as_ref(), Tape::default()).unwrap();
     let top = root.directory.open_dir("self/root").here().unwrap();
@@ -166,7 +167,7 @@ fn a_filesystem_has_the_room_that_df_tells() {
 }
 
 #[test]
-fn a_held_lock_is_listed_as_procfs_lists_it() {
+fn a_held_lock_is_parsed_as_by_procfs() {
     let file = tempfile::NamedTempFile::new().unwrap();
     rustix::fs::flock(&file, rustix::fs::FlockOperation::LockExclusive).unwrap();
     let inode = std::os::unix::fs::MetadataExt::ino(&file.as_file().metadata().unwrap());
@@ -182,7 +183,7 @@ fn a_held_lock_is_listed_as_procfs_lists_it() {
 }
 
 #[test]
-fn the_sockets_that_the_kernel_lists_are_those_in_proc() {
+fn sock_diag_and_proc_list_the_same_sockets() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     let directory = tempfile::TempDir::new().unwrap();
@@ -192,14 +193,14 @@ fn the_sockets_that_the_kernel_lists_are_those_in_proc() {
     let net = || root.directory.open_dir("self/net");
     let mut buffer = Vec::new();
     let mut list =
-        |mut conversation| sockets::list_sockets(&mut conversation, net, &root.tape, &mut buffer).here().unwrap();
+        |mut connection| sockets::list_sockets(&mut connection, net, &root.tape, &mut buffer).here().unwrap();
     let listed = list(SockDiag::open().unwrap());
-    let told = list(SockDiag::for_playback());
-    for listing in [&listed, &told] {
+    let fallback = list(SockDiag::for_playback());
+    for listing in [&listed, &fallback] {
         let tcp = listing.sockets.tcp.iter().find(|socket| socket.local.port() == port && socket.is_listening).unwrap();
         assert!(tcp.inode > 0);
         let unix = listing.sockets.unix.iter().find(|socket| socket.name.as_deref() == path.to_str()).unwrap();
         assert!(unix.is_listening && unix.inode > 0);
     }
-    assert!(told.is_fallback);
+    assert!(fallback.is_fallback);
 }

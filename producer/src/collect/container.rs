@@ -94,7 +94,7 @@ impl LabelCache {
                     (process, "environ"),
                     MAX_ENVIRON_BYTES,
                     buffer,
-                    environ::without_secrets,
+                    environ::keep_container_names,
                 );
                 let text = text.map(<[u8]>::to_vec);
                 text.and_then(|text| {

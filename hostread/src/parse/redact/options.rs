@@ -1,7 +1,7 @@
-//! What stands before a secret.
+//! Options, keys and words that precede a secret.
 
-/// What is part of the name of something that is kept secret, in lower case and without separators.
-const SECRET: [&str; 15] = [
+/// Parts of names of secrets, in lower case and without separators.
+const SECRET_NAMES: [&str; 15] = [
     "pass",
     "pw",
     "secret",
@@ -19,8 +19,8 @@ const SECRET: [&str; 15] = [
     "dsn",
 ];
 
-/// Words behind which a secret comes though nothing else says so.
-const BARE: [&str; 16] = [
+/// Words after which a secret follows.
+const SECRET_WORDS: [&str; 16] = [
     "pass",
     "passwd",
     "password",
@@ -39,13 +39,13 @@ const BARE: [&str; 16] = [
     "cookie",
 ];
 
-/// How the names of programs begin whose short option takes a secret.
+/// Prefixes of program names, with a short option that takes a secret.
 const PROGRAMS: [(&str, &str); 25] = [
     ("mysql", "-p"),
     ("mariadb", "-p"),
     ("mycli", "-p"),
     ("sshpass", "-p"),
-    // Of `docker`, `az` and others.
+    // `docker login`, `az login` and others.
     ("login", "-p"),
     ("mongo", "-p"),
     ("cqlsh", "-p"),
@@ -69,13 +69,13 @@ const PROGRAMS: [(&str, &str); 25] = [
     ("snmp", "-X"),
 ];
 
-/// The options that take a secret, of the programs that were named so far.
+/// The options that take a secret, for the programs in a command line so far.
 #[derive(Default)]
-pub struct Options(Vec<&'static str>);
+pub struct SecretOptions(Vec<&'static str>);
 
-impl Options {
-    /// Takes notice of a word, which may name a program.
-    pub fn learn(&mut self, word: &str) {
+impl SecretOptions {
+    /// Adds the options of a program, if the word is the name of one.
+    pub fn add_program(&mut self, word: &str) {
         let name = word.rsplit('/').next().unwrap_or(word);
         for (program, option) in PROGRAMS {
             if name.starts_with(program) && !self.0.contains(&option) {
@@ -84,48 +84,49 @@ impl Options {
         }
     }
 
-    /// Where in a word such an option ends.
-    pub fn end(&self, word: &str) -> Option<usize> {
+    /// End of such an option at the start of a word.
+    pub fn end_of_option(&self, word: &str) -> Option<usize> {
         self.0.iter().find(|option| word.starts_with(**option)).map(|option| option.len())
     }
 }
 
-/// How many words behind this one are secret, if it announces any: an option such as `--password`, or a word such as `PASSWORD`.
-pub fn announces(word: &str) -> Option<u8> {
-    let name = normal(word);
-    if is_name(word) && word.starts_with('-') && sounds_secret(word) || BARE.contains(&name.as_str()) {
+/// How many secrets follow a word such as `--password` or `PASSWORD`. `None` for other words.
+pub fn count_announced_secrets(word: &str) -> Option<u8> {
+    let name = normalize(word);
+    if is_name(word) && word.starts_with('-') && is_secret_name(word) || SECRET_WORDS.contains(&name.as_str()) {
         return Some(1);
     }
-    // Of the user too, perhaps.
+    // A user name may come before the password.
     (name == "auth").then_some(2)
 }
 
-/// Whether a word only stands between a secret and what announces it.
-pub fn connects(word: &str) -> bool {
-    const BETWEEN: [&str; 15] =
+/// Whether a word can come between a secret and what announces it, such as `=` or `by`.
+pub fn is_connector(word: &str) -> bool {
+    const CONNECTORS: [&str; 15] =
         ["=", ":", "==", ":=", "=>", "by", "is", "as", "to", "with", "basic", "bearer", "digest", "negotiate", "token"];
-    BETWEEN.contains(&word.to_ascii_lowercase().as_str())
+    CONNECTORS.contains(&word.to_ascii_lowercase().as_str())
 }
 
-/// Where in a word a key that sounds secret ends, its separator included: `password=`, `"apiKey":`, `-Dkey.store.pass=`.
+/// End of a key that names a secret, including its separator: `password=`, `"apiKey":`,
+/// `-Dkey.store.pass=`.
 pub fn end_of_key(word: &str) -> Option<usize> {
     const CLOSING: &[char] = &[']', '}', ')', '>', '+', ':', '=', '?', '*', '~', '!'];
     let separators = word.char_indices().filter(|(_, character)| matches!(character, '=' | ':'));
     let is_secret = |end: &usize| {
         let before = word.get(..*end).unwrap_or_default().trim_end_matches(CLOSING);
-        let key = before.rsplit(|character| !is_in_name(character)).next().unwrap_or_default();
-        sounds_secret(key)
+        let key = before.rsplit(|character| !is_name_character(character)).next().unwrap_or_default();
+        is_secret_name(key)
     };
     separators.map(|(at, _)| at).find(is_secret).map(|at| at + 1)
 }
 
-/// Where in a word the user's name ends in `user:password@host`.
-pub fn end_of_name(word: &str) -> Option<usize> {
+/// End of the user name in `user:password@host`, including the colon.
+pub fn end_of_user_before_host(word: &str) -> Option<usize> {
     let colon = word.find(':').filter(|_| !word.contains("://"))?;
     word.rfind('@').filter(|at| *at > colon).map(|_| colon + 1)
 }
 
-/// Where in a word an option ends that takes a user's name, and with some programs the password with it.
+/// End of an option that takes a user name, with some programs together with a password.
 pub fn end_of_login(word: &str) -> Option<usize> {
     const OPTIONS: [&str; 4] = ["--user", "--proxy-user", "--username", "--login"];
     let long = OPTIONS.into_iter().find_map(|option| match word.strip_prefix(option)? {
@@ -136,25 +137,26 @@ pub fn end_of_login(word: &str) -> Option<usize> {
     long.or_else(|| is_short.then_some(2))
 }
 
-/// Where a user's name ends before the password: `user:password`, `user%password`, `user,password`.
-pub fn end_of_user(text: &str) -> Option<usize> {
+/// End of a user name before a password, including the separator: `user:password`, `user%password`,
+/// `user,password`.
+pub fn end_of_user_name(text: &str) -> Option<usize> {
     text.find([':', '%', ',']).map(|at| at + 1)
 }
 
-fn sounds_secret(name: &str) -> bool {
-    let name = normal(name);
-    SECRET.iter().any(|secret| name.contains(secret))
+fn is_secret_name(name: &str) -> bool {
+    let name = normalize(name);
+    SECRET_NAMES.iter().any(|secret| name.contains(secret))
 }
 
 fn is_name(word: &str) -> bool {
-    word.chars().all(is_in_name)
+    word.chars().all(is_name_character)
 }
 
-fn is_in_name(character: char) -> bool {
+fn is_name_character(character: char) -> bool {
     character.is_ascii_alphanumeric() || matches!(character, '_' | '-' | '.')
 }
 
-fn normal(name: &str) -> String {
+fn normalize(name: &str) -> String {
     name.chars()
         .filter(|character| !matches!(character, '_' | '-' | '.'))
         .map(|character| character.to_ascii_lowercase())

@@ -1,9 +1,9 @@
-//! What looks like a secret itself, whatever stands before it.
+//! Tokens: secrets that are recognised by their form alone.
 
-use super::HIDDEN;
+use super::REDACTED;
 
-/// How the tokens of well-known services begin. A token has at least eight characters more.
-const BEGINNINGS: [&str; 32] = [
+/// Prefixes of the tokens of well-known services. At least eight more characters follow.
+const PREFIXES: [&str; 32] = [
     "AKIA",
     "ASIA",
     "AIza",
@@ -38,68 +38,68 @@ const BEGINNINGS: [&str; 32] = [
     "dckr_pat_",
 ];
 
-/// So many letters and digits, one kind and the other in turn, are no name that anybody has given.
-const LONG: usize = 24;
+/// Hexadecimal numbers and random texts of at least this many characters count as tokens.
+const MIN_LENGTH: usize = 24;
 
-/// The text without what looks like a secret; none if nothing does.
-pub fn hidden(text: &str) -> Option<String> {
-    let mut shown = String::with_capacity(text.len());
-    let mut is_hidden = false;
+/// Replaces all tokens in a text. `None` if there are none.
+pub fn redact_tokens(text: &str) -> Option<String> {
+    let mut redacted = String::with_capacity(text.len());
+    let mut is_redacted = false;
     for run in runs(text) {
-        match begin(run) {
-            Some(begin) => {
-                shown.push_str(run.get(..begin).unwrap_or_default());
-                shown.push_str(HIDDEN);
-                is_hidden = true;
+        match find_token(run) {
+            Some(start) => {
+                redacted.push_str(run.get(..start).unwrap_or_default());
+                redacted.push_str(REDACTED);
+                is_redacted = true;
             }
-            None => shown.push_str(run),
+            None => redacted.push_str(run),
         }
     }
-    is_hidden.then_some(shown)
+    is_redacted.then_some(redacted)
 }
 
-/// The text in pieces: those that a token can consist of, and those between them.
+/// Splits a text into runs of characters that can and that cannot be part of a token.
 fn runs(mut text: &str) -> impl Iterator<Item = &str> {
     std::iter::from_fn(move || {
-        let kind = is_of_token(text.chars().next()?);
-        let end = text.find(|character| is_of_token(character) != kind).unwrap_or(text.len());
+        let kind = is_token_character(text.chars().next()?);
+        let end = text.find(|character| is_token_character(character) != kind).unwrap_or(text.len());
         let (run, rest) = text.split_at_checked(end)?;
         text = rest;
         Some(run)
     })
 }
 
-fn is_of_token(character: char) -> bool {
+fn is_token_character(character: char) -> bool {
     character.is_ascii_alphanumeric() || matches!(character, '+' | '/' | '=' | '_' | '-' | '.')
 }
 
-fn begin(run: &str) -> Option<usize> {
-    [well_known(run), hexadecimal(run), random(run)].into_iter().flatten().min()
+/// Start of the first token in a run.
+fn find_token(run: &str) -> Option<usize> {
+    [find_well_known(run), find_hexadecimal(run), find_random(run)].into_iter().flatten().min()
 }
 
-fn well_known(run: &str) -> Option<usize> {
-    let begins = |at: &usize| {
+fn find_well_known(run: &str) -> Option<usize> {
+    let is_token = |at: &usize| {
         let (before, after) = run.split_at_checked(*at).unwrap_or_default();
         let is_start = !before.ends_with(|character: char| character.is_ascii_alphanumeric());
-        is_start
-            && BEGINNINGS.iter().any(|beginning| after.len() >= beginning.len() + 8 && after.starts_with(beginning))
+        is_start && PREFIXES.iter().any(|prefix| after.len() >= prefix.len() + 8 && after.starts_with(prefix))
     };
-    (0..run.len()).find(begins)
+    (0..run.len()).find(is_token)
 }
 
-fn hexadecimal(run: &str) -> Option<usize> {
-    let mut begin = 0;
+fn find_hexadecimal(run: &str) -> Option<usize> {
+    let mut start = 0;
     for part in run.split(|character: char| !character.is_ascii_hexdigit()) {
-        if part.len() >= LONG {
-            return Some(begin);
+        if part.len() >= MIN_LENGTH {
+            return Some(start);
         }
-        begin += part.len() + 1;
+        start += part.len() + 1;
     }
     None
 }
 
-/// Where a random text begins, at the latest: at the beginning of the run, or behind a key.
-fn random(run: &str) -> Option<usize> {
+/// Start of a random text, or earlier: the start of the run, or of the value after a key.
+fn find_random(run: &str) -> Option<usize> {
     match run.split_once('=') {
         Some((key, value)) if is_random(value) && !is_random(key) => Some(key.len() + 1),
         _ => is_random(run).then_some(0),
@@ -107,27 +107,27 @@ fn random(run: &str) -> Option<usize> {
 }
 
 fn is_random(text: &str) -> bool {
-    let kinds: Vec<Kind> = text.bytes().filter_map(Kind::of).collect();
-    kinds.windows(LONG).any(|window| {
+    let kinds: Vec<CharacterKind> = text.bytes().filter_map(CharacterKind::from_byte).collect();
+    kinds.windows(MIN_LENGTH).any(|window| {
         let changes = window.iter().zip(window.iter().skip(1)).filter(|(one, other)| one != other).count();
-        // Of random letters and digits more than half differ in kind from the one before; in words that somebody chose few do.
-        changes >= if window.contains(&Kind::Digit) { LONG * 3 / 10 } else { LONG * 4 / 10 }
+        // More than half of random characters differ in kind from the one before; few in chosen words do.
+        changes >= if window.contains(&CharacterKind::Digit) { MIN_LENGTH * 3 / 10 } else { MIN_LENGTH * 4 / 10 }
     })
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
+enum CharacterKind {
     Upper,
     Lower,
     Digit,
 }
 
-impl Kind {
-    fn of(byte: u8) -> Option<Kind> {
+impl CharacterKind {
+    fn from_byte(byte: u8) -> Option<CharacterKind> {
         match byte {
-            b'A'..=b'Z' => Some(Kind::Upper),
-            b'a'..=b'z' => Some(Kind::Lower),
-            b'0'..=b'9' => Some(Kind::Digit),
+            b'A'..=b'Z' => Some(CharacterKind::Upper),
+            b'a'..=b'z' => Some(CharacterKind::Lower),
+            b'0'..=b'9' => Some(CharacterKind::Digit),
             _ => None,
         }
     }

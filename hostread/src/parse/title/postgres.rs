@@ -1,13 +1,13 @@
-//! The titles of PostgreSQL's processes, as of its versions 13 to 18.
+//! Titles of PostgreSQL processes, versions 13 to 18.
 //!
-//! A backend's title is its user, its database, where its client is, and what it is doing. Names may hold spaces and anything else, so
-//! the title is read from its end.
+//! The title of a backend has its user, its database, the address of its client, and what it is doing.
+//! Names can contain any characters, spaces included, so the title is parsed from its end.
 
-use super::{Title, is_like};
+use super::{Title, matches_pattern};
 use crate::parse::words;
 
-/// Processes that serve no client: a pattern, the part, and the words of the activity.
-const PARTS: [(&str, &str, &[&str]); 44] = [
+/// Processes that serve no client: pattern, process type and activity.
+const HELPERS: [(&str, &str, &[&str]); 44] = [
     ("checkpointer", "checkpointer", &[]),
     ("checkpointer performing * checkpoint", "checkpointer", &["performing checkpoint"]),
     ("checkpointer performing * restartpoint", "checkpointer", &["performing restartpoint"]),
@@ -54,7 +54,7 @@ const PARTS: [(&str, &str, &[&str]); 44] = [
     ("Citus Maintenance Daemon*", "Citus maintenance daemon", &[]),
 ];
 
-/// What a backend says when it is in no command, or in one of the protocol's.
+/// States of a backend that are not SQL commands, and commands of the replication protocol.
 const STATES: [&str; 18] = [
     "idle",
     "idle in transaction",
@@ -76,56 +76,58 @@ const STATES: [&str; 18] = [
     "TIMELINE_HISTORY",
 ];
 
-/// How the name of a command begins.
+/// The first words of SQL commands.
 const VERBS: &str = "ALTER ANALYZE BEGIN CALL CHECKPOINT CLOSE CLUSTER COMMENT COMMIT COPY CREATE DEALLOCATE DECLARE DELETE DISCARD DO \
                      DROP EXECUTE EXPLAIN FETCH GRANT IMPORT INSERT LISTEN LOAD LOCK MERGE MOVE NOTIFY PREPARE REASSIGN REFRESH \
                      REINDEX RELEASE RESET REVOKE ROLLBACK SAVEPOINT SECURITY SELECT SET SHOW START TRUNCATE UNLISTEN UPDATE VACUUM";
 
-/// The words that can follow in its name.
+/// The other words in the names of SQL commands.
 const OBJECTS: &str = "ACCESS AGGREGATE ALL AS CAST CLASS COLLATION CONFIGURATION CONSTRAINT CONSTRAINTS CONVERSION CURSOR DATA DATABASE \
                        DEFAULT DICTIONARY DOMAIN EVENT EXTENSION FAMILY FOR FOREIGN FROM FUNCTION INDEX INTO KEY LABEL LANGUAGE LARGE \
                        MAPPING MATERIALIZED METHOD NO OBJECT OPERATOR OWNED PARSER PLANS POLICY PREPARED PRIVILEGES PROCEDURE \
                        PUBLICATION ROLE ROUTINE RULE SCHEMA SEARCH SEQUENCE SEQUENCES SERVER SHARE STATISTICS SUBSCRIPTION SYSTEM \
                        TABLE TABLESPACE TEMP TEMPLATE TEXT TRANSACTION TRANSFORM TRIGGER TYPE UPDATE USER VIEW WRAPPER";
 
-/// The title, if it is one of PostgreSQL's.
-pub fn title(text: &[u8]) -> Option<Title> {
+/// Parses a title of PostgreSQL.
+pub fn parse_title(text: &[u8]) -> Option<Title> {
     let mut rest = text.strip_prefix(b"postgres: ")?;
-    // A cluster that has a name has it in front: `postgres: 14/main: checkpointer`.
+    // The name of a cluster comes first: `postgres: 14/main: checkpointer`.
     loop {
-        if let Some((part, activity)) = client(rest).or_else(|| helper(rest)) {
-            return Some(Title { program: "postgres", process_type: part, activity });
+        if let Some((process_type, activity)) = parse_backend(rest).or_else(|| parse_helper(rest)) {
+            return Some(Title { program: "postgres", process_type, activity });
         }
         let colon = rest.windows(2).position(|window| window == b": ")?;
         rest = rest.get(colon + 2..)?;
     }
 }
 
-type Found = (&'static str, Vec<&'static str>);
+/// Process type and activity.
+type Parsed = (&'static str, Vec<&'static str>);
 
-fn helper(text: &[u8]) -> Option<Found> {
-    let (_, part, activity) = PARTS.iter().find(|(pattern, ..)| is_like(text, pattern))?;
-    Some((part, activity.to_vec()))
+fn parse_helper(text: &[u8]) -> Option<Parsed> {
+    let (_, process_type, activity) = HELPERS.iter().find(|(pattern, ..)| matches_pattern(text, pattern))?;
+    Some((process_type, activity.to_vec()))
 }
 
-/// A process that serves a client: the last word that says where a client is ends the names.
-fn client(text: &[u8]) -> Option<Found> {
+/// Parses the title of a process that serves a client. The last word that looks like the address of a
+/// client ends the names.
+fn parse_backend(text: &[u8]) -> Option<Parsed> {
     let words: Vec<&[u8]> = words(text).collect();
-    let host = words.iter().rposition(|word| is_host(word)).filter(|host| *host > 0)?;
-    let doing = words.get(host + 1..).unwrap_or_default();
+    let client = words.iter().rposition(|word| is_client_address(word)).filter(|client| *client > 0)?;
+    let doing = words.get(client + 1..).unwrap_or_default();
     if words.first() == Some(&b"walsender".as_slice()) {
         let activity = match doing {
             [b"streaming", ..] => vec!["streaming"],
             [b"sending", b"backup", ..] => vec!["sending backup"],
-            _ => activity(doing).unwrap_or_default(),
+            _ => parse_activity(doing).unwrap_or_default(),
         };
         return Some(("walsender", activity));
     }
-    Some(("backend", activity(doing).unwrap_or_default()))
+    Some(("backend", parse_activity(doing).unwrap_or_default()))
 }
 
-/// `[local]`, or an address with its port.
-fn is_host(word: &[u8]) -> bool {
+/// Whether a word is `[local]`, or an address with a port in parentheses.
+fn is_client_address(word: &[u8]) -> bool {
     let port = || {
         let open = word.iter().rposition(|byte| *byte == b'(')?;
         word.get(open + 1..)?.strip_suffix(b")").filter(|_| open > 0)
@@ -133,31 +135,32 @@ fn is_host(word: &[u8]) -> bool {
     word == b"[local]" || port().is_some_and(|port| crate::parse::number(port).is_some())
 }
 
-fn activity(doing: &[&[u8]]) -> Option<Vec<&'static str>> {
-    // A wait for a lock, or for a replica to have what was written.
-    let (doing, waits) = match doing {
+fn parse_activity(doing: &[&[u8]]) -> Option<Vec<&'static str>> {
+    // A backend waits for a lock, or for a replica to confirm a commit.
+    let (doing, wait) = match doing {
         [doing @ .., b"waiting"] => (doing, Some("waiting")),
         [doing @ .., b"waiting", b"for", _] => (doing, Some("waiting for a replica")),
         doing => (doing, None),
     };
-    let mut activity = if doing.is_empty() { Vec::new() } else { state(doing).or_else(|| command(doing))? };
-    activity.extend(waits);
+    let mut activity =
+        if doing.is_empty() { Vec::new() } else { parse_state(doing).or_else(|| parse_command(doing))? };
+    activity.extend(wait);
     Some(activity)
 }
 
-fn state(doing: &[&[u8]]) -> Option<Vec<&'static str>> {
-    let is_this = |state: &&&str| state.split(' ').map(str::as_bytes).eq(doing.iter().copied());
-    STATES.iter().find(is_this).map(|state| vec![*state])
+fn parse_state(doing: &[&[u8]]) -> Option<Vec<&'static str>> {
+    let is_same = |state: &&&str| state.split(' ').map(str::as_bytes).eq(doing.iter().copied());
+    STATES.iter().find(is_same).map(|state| vec![*state])
 }
 
-fn command(doing: &[&[u8]]) -> Option<Vec<&'static str>> {
-    const MOST_OBJECTS: usize = 4;
-    let (verb, objects) = doing.split_first().filter(|(_, objects)| objects.len() <= MOST_OBJECTS)?;
-    let objects = objects.iter().map(|object| known(object, OBJECTS));
-    std::iter::once(known(verb, VERBS)).chain(objects).collect()
+fn parse_command(doing: &[&[u8]]) -> Option<Vec<&'static str>> {
+    const MAX_OBJECTS: usize = 4;
+    let (verb, objects) = doing.split_first().filter(|(_, objects)| objects.len() <= MAX_OBJECTS)?;
+    let objects = objects.iter().map(|object| find_word(object, OBJECTS));
+    std::iter::once(find_word(verb, VERBS)).chain(objects).collect()
 }
 
-fn known(word: &[u8], words: &'static str) -> Option<&'static str> {
+fn find_word(word: &[u8], words: &'static str) -> Option<&'static str> {
     words.split(' ').find(|known| known.as_bytes() == word)
 }
 
@@ -167,14 +170,14 @@ mod tests {
 
     use super::*;
 
-    fn check(text: &str, part: &'static str, activity: &str) {
-        let title = title(text.as_bytes());
-        let found = title.as_ref().map(|title| (title.process_type, title.activity().unwrap_or_default()));
-        assert_eq!(found, Some((part, activity.to_owned())), "{text}");
+    fn check(text: &str, process_type: &'static str, activity: &str) {
+        let title = parse_title(text.as_bytes());
+        let parsed = title.as_ref().map(|title| (title.process_type, title.activity().unwrap_or_default()));
+        assert_eq!(parsed, Some((process_type, activity.to_owned())), "{text}");
     }
 
     #[test]
-    fn a_backend_is_told_by_what_it_does_and_not_by_whom_it_serves() {
+    fn the_activity_of_a_backend_is_parsed_without_names() {
         check("postgres: app shop [local] idle", "backend", "idle");
         check("postgres: app shop [local] idle in transaction", "backend", "idle in transaction");
         check(
@@ -201,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_that_imitates_a_title_does_not_mislead() {
+    fn names_that_look_like_titles_are_skipped() {
         check("postgres: checkpointer shop [local] idle", "backend", "idle");
         check("postgres: app DROP TABLE [local] idle [local] SELECT", "backend", "SELECT");
         check("postgres: startup shop [local] INSERT waiting", "backend", "INSERT waiting");
@@ -209,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn every_helper_is_its_own_part() {
+    fn helper_processes_are_recognised() {
         check("postgres: checkpointer", "checkpointer", "");
         check("postgres: checkpointer performing end-of-recovery checkpoint", "checkpointer", "performing checkpoint");
         check("postgres: 14/main: background writer", "background writer", "");
@@ -243,20 +246,20 @@ mod tests {
     }
 
     #[test]
-    fn a_worker_of_an_extension_that_is_not_known_has_no_title() {
-        assert_eq!(title(b"postgres: some extension's worker"), None);
-        assert_eq!(title(b"postgres -D /srv/data"), None);
+    fn workers_of_unknown_extensions_are_not_recognised() {
+        assert_eq!(parse_title(b"postgres: some extension's worker"), None);
+        assert_eq!(parse_title(b"postgres -D /srv/data"), None);
     }
 
     proptest! {
         #[test]
-        fn whoever_is_served_the_activity_is_found(
+        fn the_activity_is_found_after_any_names(
             user in "[a-z_@. -]{1,20}", database in "[a-z_ -]{0,20}", address in prop::sample::select(vec!["[local]", "::1(7)", "h.example(65535)"]),
             state in prop::sample::select(STATES.to_vec()), waits in any::<bool>(),
         ) {
             let waiting = if waits { " waiting" } else { "" };
             let text = format!("postgres: u{user} {database} {address} {state}{waiting}");
-            let title = title(text.as_bytes()).map(|title| title.to_string());
+            let title = parse_title(text.as_bytes()).map(|title| title.to_string());
             prop_assert_eq!(title, Some(format!("postgres: backend: {state}{waiting}")));
         }
     }

@@ -1,8 +1,8 @@
-//! The titles of programs that need no more than patterns.
+//! Titles of programs that simple patterns describe.
 
-use super::{Title, is_like};
+use super::{Title, matches_pattern};
 
-/// A pattern of what follows a program's name, the part that it tells, and the activity, if it tells one.
+/// A pattern for the title after its prefix, the process type, and the activity or an empty text.
 type Rule = (&'static str, &'static str, &'static str);
 
 const SSH: &[Rule] = &[
@@ -24,7 +24,7 @@ const UNICORN: &[Rule] = &[
     ("worker[*", "worker", ""),
 ];
 
-/// How a title begins, whose it is, and its rules. The first that fits counts.
+/// Prefix of the title, name of the program, and rules, of which the first that matches applies.
 const PROGRAMS: &[(&str, &str, &[Rule])] = &[
     (
         "nginx: ",
@@ -159,7 +159,7 @@ const PROGRAMS: &[(&str, &str, &[Rule])] = &[
     ("ovn-controller: ", "openvswitch", MONITORED),
 ];
 
-/// What the processes of Zabbix are, in front of their number and their figures.
+/// Process types of Zabbix. A number and figures follow them in titles.
 const ZABBIX: &str = "active checks, agent poller, alert manager, alert syncer, alerter, availability manager, \
                       browser poller, collector, configuration syncer, connector manager, connector worker, \
                       data sender, discoverer, discovery manager, discovery worker, escalator, heartbeat sender, \
@@ -169,29 +169,26 @@ const ZABBIX: &str = "active checks, agent poller, alert manager, alert syncer, 
                       report manager, self-monitoring, service manager, snmp poller, snmp trapper, task manager, \
                       timer, trapper, unreachable poller";
 
-/// The title, if it is one of these programs' and a rule fits.
-pub fn title(text: &[u8]) -> Option<Title> {
-    zabbix(text).or_else(|| {
-        PROGRAMS.iter().find_map(|(beginning, program, rules)| {
-            let rest = text.strip_prefix(beginning.as_bytes())?;
-            let (_, part, activity) = rules.iter().find(|(pattern, ..)| is_like(rest, pattern))?;
+/// Parses a title by the rules of its program.
+pub fn parse_title(text: &[u8]) -> Option<Title> {
+    parse_zabbix(text).or_else(|| {
+        PROGRAMS.iter().find_map(|(prefix, program, rules)| {
+            let rest = text.strip_prefix(prefix.as_bytes())?;
+            let (_, process_type, activity) = rules.iter().find(|(pattern, ..)| matches_pattern(rest, pattern))?;
             let activity = Some(*activity).filter(|activity| !activity.is_empty());
-            Some(Title { program, process_type: part, activity: activity.into_iter().collect() })
+            Some(Title { program, process_type, activity: activity.into_iter().collect() })
         })
     })
 }
 
-fn zabbix(text: &[u8]) -> Option<Title> {
+fn parse_zabbix(text: &[u8]) -> Option<Title> {
     let rest = text.strip_prefix(b"zabbix_")?;
-    let beginnings: [&[u8]; 4] = [b"server: ", b"proxy: ", b"agentd: ", b"agent2: "];
-    let rest = beginnings.iter().find_map(|beginning| rest.strip_prefix(*beginning))?;
-    let is_followed = |part: &&str| {
-        let after = rest.strip_prefix(part.as_bytes());
+    let prefixes: [&[u8]; 4] = [b"server: ", b"proxy: ", b"agentd: ", b"agent2: "];
+    let rest = prefixes.iter().find_map(|prefix| rest.strip_prefix(*prefix))?;
+    let is_prefix = |process_type: &&str| {
+        let after = rest.strip_prefix(process_type.as_bytes());
         after.is_some_and(|after| after.is_empty() || after.starts_with(b" #") || after.starts_with(b" ["))
     };
-    ZABBIX.split(", ").find(is_followed).map(|part| Title {
-        program: "zabbix",
-        process_type: part,
-        activity: Vec::new(),
-    })
+    let process_type = ZABBIX.split(", ").find(is_prefix)?;
+    Some(Title { program: "zabbix", process_type, activity: Vec::new() })
 }
