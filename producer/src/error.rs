@@ -51,7 +51,7 @@ impl ProducerError {
     /// would then fail too.
     pub fn is_about_the_tape(&self) -> bool {
         match self {
-            ProducerError::Host(error) => error.is_about_the_tape(),
+            ProducerError::Host(error) => error.is_about_tape(),
             ProducerError::NoSettings { .. } => true,
             _ => false,
         }

@@ -99,9 +99,9 @@ impl LabelCache {
                 let text = text.map(<[u8]>::to_vec);
                 text.and_then(|text| {
                     let mut names = environ::parse_container_names(&text);
-                    names.kubernetes |= path::find_pod_uid(group).is_some();
+                    names.is_kubernetes |= path::find_pod_uid(group).is_some();
                     let namespace = match names.namespace {
-                        None if names.kubernetes => namespace(process, directory, blocking_reader, buffer),
+                        None if names.is_kubernetes => namespace(process, directory, blocking_reader, buffer),
                         _ => Seen::Here(None),
                     };
                     namespace.map(|namespace| {

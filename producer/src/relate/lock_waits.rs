@@ -108,7 +108,7 @@ impl History {
         let descriptors = OpenDescriptors::new(inputs.processes);
         let listed = inputs.listed;
         let mut blocked: Vec<BlockedTask> = inputs.tasks.iter().filter_map(|task| blocked_task(inputs, task)).collect();
-        let mut inodes = listed.waited_for();
+        let mut inodes = listed.contended_inodes();
         inodes.extend(blocked.iter().map(|blocked| blocked.file.inode));
         // For a lock without waiters, which most locks are, a live owner in the list suffices.
         inodes.extend(lock_holders::inodes_without_owner(inputs.processes, &descriptors, listed));
@@ -117,7 +117,7 @@ impl History {
         let told = listed.lines.iter().filter(|(line, _)| line.is_waiting).count();
         let found = blocked.iter().filter(|blocked| blocked.number.is_some()).count();
         let mut locks = FileLocks {
-            is_list_readable: listed.readable,
+            is_list_readable: listed.is_readable,
             unknown_waits: told.saturating_sub(found),
             ..FileLocks::default()
         };
@@ -146,7 +146,7 @@ impl History {
 
 impl FileLocks {
     fn set_hidden_flags(&mut self, inputs: &LockInputs<'_>, listed: &LockList) {
-        let is_whole_list = listed.readable && !inputs.list_hides && self.unknown_waits == 0;
+        let is_whole_list = listed.is_readable && !inputs.list_hides && self.unknown_waits == 0;
         let any_closed = inputs.processes.iter().any(Process::is_opaque);
         self.may_hide_waits = any_closed && !is_whole_list;
         let any_unknown = self.waits.iter().any(|wait| wait.holders.is_empty());
@@ -241,6 +241,6 @@ fn blockers(blocked: &BlockedTask, held: &[HeldLock]) -> (Vec<Blocker>, Vec<Lock
 
 fn conflicts(blocked: &BlockedTask, held: &HeldLock) -> bool {
     let Some(call) = blocked.call else { return false };
-    let both_read = held.lock.is_shared && call.shared == Some(true);
+    let both_read = held.lock.is_shared && call.is_shared == Some(true);
     held.lock.class.family() == Some(call.family) && !both_read
 }

@@ -29,7 +29,8 @@ impl Sweeper {
     pub(super) fn tasks(&mut self, processes: &[Process], listed: &LockList, coverage: &mut CoverageBuilder) -> Tasks {
         let SweepConfig { interval, deep_cpu_percent, .. } = self.producer.sweep;
         let budget = interval * deep_cpu_percent / 100;
-        let tasks = self.thread_scanner.scan(&self.root, processes, &listed.waited_for(), budget, &mut self.buffer);
+        let tasks =
+            self.thread_scanner.scan(&self.root, processes, &listed.contended_inodes(), budget, &mut self.buffer);
         coverage.add("threads", Reason::Off, tasks.skipped.values().sum());
         tasks
     }
@@ -49,8 +50,8 @@ impl Sweeper {
             }
         }
         let listings = self.namespaces.list(&self.vantage, &pid_by_namespace, &self.root, &mut self.buffer);
-        coverage.add("network-namespaces", Reason::Off, listings.left_out);
-        coverage.add_seen("sockets-net", &listings.home);
+        coverage.add("network-namespaces", Reason::Off, listings.n_left_out);
+        coverage.add_seen("sockets-net", &listings.host_namespace);
         let listings = listings.listings;
         let mut refused = listings.values().filter(|listing| listing.is_fallback).count();
         refused += usize::from(!listings.contains_key(&self.vantage.network_namespace));
@@ -104,7 +105,7 @@ impl Sweeper {
         let inputs = system::HostInputs {
             root: &self.root,
             net: &self.vantage.open_net(&self.root),
-            own_network: self.vantage.is_own_network,
+            own_network: self.vantage.is_own_network_namespace,
             mounted: &self.filesystems.devices(),
             clocks,
             page: self.page,
@@ -126,7 +127,7 @@ impl Sweeper {
                 processes,
                 tasks,
                 listed,
-                list_hides: self.vantage.lock_list_is_partial,
+                list_hides: self.vantage.is_lock_list_partial,
             },
             &mut self.buffer,
         );

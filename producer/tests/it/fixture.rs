@@ -96,7 +96,7 @@ fn a_root_that_is_not_a_proc_filesystem_is_refused() {
     producer.sweep.proc = root.path().to_owned();
     let error = Sweeper::new(producer).err().unwrap();
     assert!(matches!(error, ProducerError::Host(HostReadError::NotProc { .. })));
-    let expected = format!("`{}` is no proc file system: expected `stat` and `self` in it", root.path().display());
+    let expected = format!("`{}` is not a proc filesystem: expected `stat` and `self` in it", root.path().display());
     assert_eq!(error.to_string(), expected);
     assert!(error.hint().is_some());
 }

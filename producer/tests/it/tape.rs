@@ -145,7 +145,7 @@ fn a_recording_of_another_version_is_reported() {
     let error = play_back(written(&reads)).unwrap().next().unwrap().unwrap_err();
     let version = env!("CARGO_PKG_VERSION");
     let expected = format!(
-        "the file of raw reads, made by version {version}, does not fit version {version}: expected the answer to `read {asked}`, found that to `read {}`",
+        "the recording of raw reads, made by version {version}, does not fit version {version}: expected the answer to `read {asked}`, found the answer to `read {}`",
         reads[at].name
     );
     assert_eq!(error.to_string(), expected);

@@ -159,7 +159,7 @@ async fn a_recording_that_does_not_fit_is_replayed_up_to_there_and_told() {
     assert_eq!(
         error,
         format!(
-            "error: all 1 whole snapshots of `FOLDER/other.avro` are published: the file of raw reads, made by version {version}, does not fit version {version}: expected the answer to `read /proc/uptime`, found that to `read /proc/downtime`\n\
+            "error: all 1 whole snapshots of `FOLDER/other.avro` are published: the recording of raw reads, made by version {version}, does not fit version {version}: expected the answer to `read /proc/uptime`, found the answer to `read /proc/downtime`\n\
              hint: play it with the version of Local Detective that recorded it"
         )
     );
@@ -168,7 +168,7 @@ async fn a_recording_that_does_not_fit_is_replayed_up_to_there_and_told() {
     let (code, said) = folder.try_run("replay", "headless.avro", "c", &[]);
     assert_eq!(code, Some(1), "{said}");
     assert!(
-        said.contains("expected the answer to `producer`, found that to `open /proc`\nhint: play it with"),
+        said.contains("expected the answer to `producer`, found the answer to `open /proc`\nhint: play it with"),
         "{said}"
     );
     assert!(!folder.path("c").exists());
@@ -184,7 +184,7 @@ fn a_mistake_with_raw_reads_is_told() {
         "b",
         &[],
         expect![[r#"
-            error: cannot read `FOLDER/empty.avro`: the file of raw reads has no further sweep
+            error: cannot read `FOLDER/empty.avro`: the recording of raw reads has no further sweep
             hint: make a recording of raw reads with `detective record --proc FILE`
         "#]],
     );
@@ -196,7 +196,7 @@ fn a_mistake_with_raw_reads_is_told() {
         "b",
         &["--from", snapshots.to_str().unwrap()],
         expect![[r#"
-            error: cannot read `FOLDER/snapshots.avro`: a file of raw reads cannot be used: expected records of the schema `detective.RawRead`, found `detective.GraphSnapshot`
+            error: cannot read `FOLDER/snapshots.avro`: the recording of raw reads cannot be written or read: expected records of the schema `detective.RawRead`, found `detective.GraphSnapshot`
             hint: make a recording of raw reads with `detective record --proc FILE`
         "#]],
     );

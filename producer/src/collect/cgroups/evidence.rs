@@ -46,8 +46,8 @@ impl GroupFiles<'_> {
     }
 
     fn line(&self, hierarchy: Hierarchy, old: Line, unified: Line) -> Option<(String, String)> {
-        let is_old = self.hierarchies.contains(hierarchy) && self.mounted.has(hierarchy);
+        let is_old = self.hierarchies.contains(hierarchy) && self.mounted.contains(hierarchy);
         let (hierarchy, (file, text)) = if is_old { (hierarchy, old) } else { (Hierarchy::V2, unified) };
-        Some((self.mounted.path(hierarchy, self.path, file)?.display().to_string(), text))
+        Some((self.mounted.file_path(hierarchy, self.path, file)?.display().to_string(), text))
     }
 }

@@ -26,8 +26,8 @@ pub fn from_readings(
         (Signal::GroupOomKills, growth.per_second(|reading| reading.oom_kills)),
         (Signal::MemoryLimitHits, growth.per_second(|reading| reading.memory_limit_hits)),
         (Signal::Frozen, now.is_frozen.measured().map(|frozen| f64::from(u8::from(frozen)))),
-        (Signal::GroupReadBytes, growth.per_second(|reading| reading.io.map(|(read, _)| read))),
-        (Signal::GroupWriteBytes, growth.per_second(|reading| reading.io.map(|(_, written)| written))),
+        (Signal::GroupReadBytes, growth.per_second(|reading| reading.io.map(|io| io.read))),
+        (Signal::GroupWriteBytes, growth.per_second(|reading| reading.io.map(|io| io.written))),
     ];
     let cpu = growth.per_second(|reading| reading.cpu_nanos).map(|nanos| nanos / 1e9);
     let limit_usages = [
@@ -108,7 +108,7 @@ fn pressures(now: &CgroupUsage) -> impl Iterator<Item = (Signal, Measured)> {
 mod tests {
     use std::time::{Duration, Instant};
 
-    use hostread::parse::cgroup::Throttling;
+    use hostread::parse::cgroup::{IoBytes, Throttling};
 
     use super::*;
 
@@ -127,7 +127,7 @@ mod tests {
             memory_limit_hits: Seen::Denied,
             pids: Seen::Unsupported,
             is_frozen: Seen::Here(true),
-            io: Seen::Here((amount, 2 * amount)),
+            io: Seen::Here(IoBytes { read: amount, written: 2 * amount }),
             pressure: [Seen::Here(pressure), Seen::Unsupported, Seen::Gone],
         }
     }

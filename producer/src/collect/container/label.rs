@@ -27,7 +27,7 @@ pub fn from_environment(names: &ContainerNames<'_>, id: &str, host: &str) -> Opt
     // name of the host. Neither was chosen by an operator.
     let is_from_id = |hostname: &str| hostname.len() >= 12 && id.starts_with(hostname);
     let chosen = names.hostname.filter(|hostname| !is_from_id(hostname) && *hostname != host);
-    let label = match names.pod.or(chosen.filter(|_| names.kubernetes)) {
+    let label = match names.pod.or(chosen.filter(|_| names.is_kubernetes)) {
         Some(pod) => pod_label(pod),
         None => plain_label(chosen?),
     };
@@ -110,7 +110,7 @@ mod tests {
     #[test]
     fn the_name_of_a_pod_includes_its_namespace_if_known() {
         let names =
-            ContainerNames { hostname: Some("api-558bd4d5db-x7xqz"), kubernetes: true, ..ContainerNames::default() };
+            ContainerNames { hostname: Some("api-558bd4d5db-x7xqz"), is_kubernetes: true, ..ContainerNames::default() };
         assert_eq!(role(names).as_deref(), Some("api"));
         let with_namespace = ContainerNames { namespace: Some("pay"), ..names };
         let label = Label { role: "pay/api".into(), name: "pay/api-558bd4d5db-x7xqz".into() };

@@ -190,9 +190,9 @@ fn waiting_task(inputs: &Inputs<'_>, at: usize, task: u32, tasks: &Directory, bu
     };
     let process = inputs.processes.get(at)?;
     // Outside of a system call, the task writes to a page of a mapped file.
-    let device = match call.as_ref().map_or(Some(ChangedFile::Somewhere), frozen_wait::changed_filesystem)? {
-        ChangedFile::At(fd) => Some(inputs.open_files.filesystem(&process.handles.as_ref().here()?.file(fd)?)?),
-        ChangedFile::Somewhere => None,
+    let device = match call.as_ref().map_or(Some(ChangedFile::Path), frozen_wait::changed_filesystem)? {
+        ChangedFile::Descriptor(fd) => Some(inputs.open_files.filesystem(&process.handles.as_ref().here()?.file(fd)?)?),
+        ChangedFile::Path => None,
     };
     let name = if verdict == WaitsForThaw::Yes { "wchan" } else { "stack" };
     let text = match verdict {
