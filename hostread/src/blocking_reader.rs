@@ -21,10 +21,10 @@ use crate::{
     seen::Seen,
 };
 
-/// How long the reads of one sweep may take together beyond [`USUAL_DURATION`] each.
+/// Wait budget of a sweep: how long its reads may take in total, beyond [`USUAL_DURATION`] each.
 const WAIT_BUDGET: Duration = Duration::from_millis(100);
 
-/// The same in the first sweep, which reads these files of every process.
+/// Wait budget of the first sweep, which reads these files of every process.
 const FIRST_WAIT_BUDGET: Duration = Duration::from_secs(1);
 
 /// How long a read usually takes at most. It is not charged to the budget, which thousands of new
@@ -68,8 +68,9 @@ impl BlockingReader {
         self.wait_budget = WAIT_BUDGET;
     }
 
-    /// Reads the first `limit` bytes of a file of a process, passes them to `keep`, and puts what that
-    /// returns into `buffer`. Recordings hold only what `keep` returns, so secrets can be left out.
+    /// Reads the first `limit` bytes of a file of a process, passes them to `keep`, and puts what
+    /// that returns into `buffer`. Recordings hold only what `keep` returns, so secrets can be left
+    /// out.
     ///
     /// `Late` if the read does not finish in time. Then the file is not read again until that read
     /// has finished.
@@ -161,7 +162,7 @@ mod tests {
     const SHELL: &[u8] = b"sh\0";
     const ENVIRON: &[u8] = b"A=1\0";
 
-    /// Creates a FIFO, which nobody can open for reading until it is opened for writing.
+    /// Creates a FIFO. Opening it for reading blocks until it is opened for writing.
     fn create_fifo(directory: &Path, name: &str) {
         rustix::fs::mknodat(CWD, directory.join(name), FileType::Fifo, Mode::RWXU, 0).unwrap();
     }

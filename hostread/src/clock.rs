@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use rustix::io::Errno;
 
-/// The monotonic clock, which is never set back.
+/// The current time of the monotonic clock.
 pub fn monotonic() -> Instant {
     Instant::now()
 }

@@ -60,8 +60,9 @@ impl Directory {
         })
     }
 
-    /// Reads the whole file `name` into `buffer`, with a single system call if it fits. Only for files
-    /// of which a read that leaves room in the buffer has returned everything, as those in `/proc`.
+    /// Reads the whole file `name` into `buffer`, with a single system call if it is smaller than
+    /// the buffer. Only for files that the kernel returns whole if they fit, as those in
+    /// `/proc/PID`.
     pub fn read_at_once<'b>(&self, name: &str, buffer: &'b mut Vec<u8>) -> Seen<&'b [u8]> {
         self.read_through_tape("read", name, buffer, |fd, buffer| match read_once(fd, name, buffer)? {
             0 => {
@@ -95,8 +96,8 @@ impl Directory {
         mode.map(|bits| Mode::from_bits_truncate(u32::try_from(bits).unwrap_or(0)))
     }
 
-    /// Metadata of the file that the link `name` leads to. Uses what the kernel has cached: a request
-    /// to a dead NFS server would hang the sweep.
+    /// Metadata of the file that the link `name` leads to. Uses what the kernel has cached: a
+    /// request to a dead NFS server would hang the sweep.
     pub fn target_info(&self, name: &str) -> Seen<FileInfo> {
         self.value("target", name, |fd| {
             let wanted =
@@ -148,8 +149,8 @@ impl Directory {
         })
     }
 
-    /// Opens the directory `name` in this one for reads of the files in it. It cannot be listed, but
-    /// is cheaper to open.
+    /// Opens the directory `name` in this one for reads of the files in it. It cannot be listed,
+    /// but is cheaper to open.
     pub fn open_dir_for_lookup(&self, name: &str) -> Seen<Directory> {
         open_directory(&self.tape, "enter", &self.tape_name(name), || {
             let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;

@@ -10,7 +10,7 @@ pub enum HostReadError {
     /// The root is not a `proc` filesystem.
     #[error("`{}` is not a proc filesystem: expected `stat` and `self` in it", path.display())]
     NotProc {
-        /// The root.
+        /// Path of the root.
         path: PathBuf,
         /// Why `stat` or `self` cannot be read.
         source: io::Error,
@@ -18,7 +18,7 @@ pub enum HostReadError {
     /// A file that every sweep needs cannot be read.
     #[error("cannot read `{}`", path.display())]
     Read {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
         /// The error of the system call.
         source: io::Error,

@@ -34,8 +34,8 @@ impl LocalMounts {
         LocalMounts { local, devices }
     }
 
-    /// Device number, as in `mountinfo`, of the filesystem that a file is on, from the device number
-    /// and the mount id that `statx` returns for the file.
+    /// Device number, as in `mountinfo`, of the filesystem that a file is on, from the device
+    /// number and the mount id that `statx` returns for the file.
     #[inline]
     pub fn filesystem_of(&self, device: (u32, u32), mount_id: Option<u64>) -> Option<(u32, u32)> {
         let by_mount = || mount_id.and_then(|id| self.devices.get(&id).copied());

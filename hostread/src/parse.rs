@@ -1,5 +1,5 @@
-//! Parsers: pure functions from the bytes of a file of the kernel to values. They accept any bytes and
-//! never panic.
+//! Parsers: pure functions from the bytes of a file of the kernel to values. They accept any bytes
+//! and never panic.
 
 pub mod cgroup;
 pub mod cgroup_path;

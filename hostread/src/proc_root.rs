@@ -10,13 +10,14 @@ use crate::{clock, directory::Directory, error::HostReadError, parse, seen::Seen
 
 /// A `/proc` filesystem: this host's, another one that is mounted here, or a directory of a test.
 pub struct ProcRoot {
-    /// Its root directory.
+    /// Root directory of the filesystem.
     pub directory: Directory,
-    /// Its path, for messages.
+    /// Path of the root directory, for messages.
     pub path: PathBuf,
     /// The tape that all reads go through.
     pub tape: Tape,
-    /// Whether it belongs to this process's PID namespace, so that system calls accept its pids.
+    /// Whether the filesystem is of this process's PID namespace, so that system calls accept its
+    /// pids.
     pub is_own_pid_namespace: bool,
 }
 
@@ -36,15 +37,16 @@ impl ProcRoot {
         }
         let mut buffer = Vec::new();
         let has_same_pid = own_pid(&directory, &mut buffer).is_some_and(|pid| pid == process_id(&tape));
-        // The pids in two namespaces can be equal by chance. In an outer namespace, `NSpid` lists both.
+        // The pids in two namespaces can be equal by chance. In an outer namespace, `NSpid` lists
+        // both.
         let status = directory.read_page("self/status", &mut buffer).here();
         let depth = status.and_then(parse::process::parse_pid_namespace_depth);
         let is_own_pid_namespace = has_same_pid && depth.is_none_or(|depth| depth == 1);
         Ok(ProcRoot { directory, path: path.to_owned(), tape, is_own_pid_namespace })
     }
 
-    /// CPU time of a process with all its threads, in nanoseconds precision. `Unsupported` if the root
-    /// belongs to another PID namespace.
+    /// CPU time of a process with all its threads, to the nanosecond. `Unsupported` if the
+    /// root belongs to another PID namespace.
     pub fn cpu_time(&self, pid: u32) -> Seen<Duration> {
         if !self.is_own_pid_namespace {
             return Seen::Unsupported;

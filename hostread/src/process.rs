@@ -13,23 +13,23 @@ use crate::{
     seen::Seen,
 };
 
-/// Identifies a process among all since boot.
+/// Identifies a process uniquely since boot, even if its pid is reused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ProcessKey {
     /// Process id.
     pub pid: u32,
-    /// Clock ticks from boot to its start. A process that reuses a pid has a later one.
+    /// Time from boot to the start of the process, in clock ticks.
     pub start_time: u64,
 }
 
 /// Counters of a process in `/proc/PID/stat`.
 #[derive(Clone, Copy, Debug)]
 pub struct StatCounters {
-    /// Clock ticks on a CPU in user mode.
+    /// CPU time in user mode, in clock ticks.
     pub user_ticks: u64,
-    /// Clock ticks on a CPU in kernel mode.
+    /// CPU time in kernel mode, in clock ticks.
     pub system_ticks: u64,
-    /// Clock ticks on a CPU of children that have exited and were waited for.
+    /// CPU time of children that have exited and were waited for, in clock ticks.
     pub children_ticks: u64,
     /// Page faults without I/O.
     pub minor_faults: u64,
@@ -37,7 +37,7 @@ pub struct StatCounters {
     pub children_faults: u64,
     /// Page faults with I/O.
     pub major_faults: u64,
-    /// Clock ticks for which the main thread waited for block I/O.
+    /// Time for which the main thread waited for block I/O, in clock ticks.
     pub block_delay_ticks: Seen<u64>,
 }
 
@@ -52,11 +52,11 @@ pub struct ProcessLimits {
 
 /// A process whose `stat` was read and whose directory is open for further reads.
 pub struct OpenProcess {
-    /// Its pid and start time.
+    /// Pid and start time of the process.
     pub key: ProcessKey,
-    /// Its name (`comm`).
+    /// Name of the process (`comm`).
     pub comm: String,
-    /// Process id of its parent.
+    /// Process id of the parent.
     pub parent: u32,
     /// State letter of `stat`, such as `R` or `D`.
     pub state: u8,
@@ -66,7 +66,8 @@ pub struct OpenProcess {
     pub read_at: Instant,
     /// Counters of `stat`.
     pub counters: StatCounters,
-    /// Its directory. Reads through it fail once the process is gone, even if its pid is reused.
+    /// Directory of the process. Reads through it fail once the process is gone, even if its pid is
+    /// reused.
     pub directory: Directory,
     // Whether system calls of this process accept its pid.
     is_own_pid_namespace: bool,
@@ -106,8 +107,8 @@ impl OpenProcess {
         })
     }
 
-    /// Opens the directory of a process that was read before. `Gone` if it has exited, even if its pid
-    /// is reused by now.
+    /// Opens the directory of a process that was read before. `Gone` if it has exited, even if its
+    /// pid is reused by now.
     pub fn reopen(root: &ProcRoot, key: ProcessKey, buffer: &mut Vec<u8>) -> Seen<Directory> {
         OpenProcess::open(root, key.pid, buffer).and_then(|process| match process {
             Some(process) if process.key == key => Seen::Here(process.directory),
@@ -136,8 +137,8 @@ impl OpenProcess {
         parsed(self.directory.read_page("io", buffer), parse::process::parse_io)
     }
 
-    /// Reads `syscall` of the main thread. `Here(None)`: it is running, or blocked outside of a system
-    /// call.
+    /// Reads `syscall` of the main thread. `Here(None)`: it is running, or blocked outside of a
+    /// system call.
     pub fn syscall(&self, buffer: &mut Vec<u8>) -> Seen<Option<Syscall>> {
         self.directory.read_page("syscall", buffer).map(parse::syscall::parse_syscall)
     }
@@ -153,15 +154,16 @@ impl OpenProcess {
             _ => self.directory.read_page("limits", buffer).map(parse::process::parse_open_files_limit),
         };
         let oom_score = parsed(self.directory.read_page("oom_score", buffer), |text| parse::number(text.trim_ascii()));
-        // By pid, the limit may be that of a later process. `oom_score` shows whether this one still
-        // exists.
+        // By pid, the limit may be that of a later process. `oom_score` shows whether this one
+        // still exists.
         let open_files = if by_pid.here().is_some() && oom_score == Seen::Gone { Seen::Gone } else { open_files };
         ProcessLimits { open_files, oom_score }
     }
 }
 
-/// How often a task has been scheduled onto a CPU or, if the kernel does not count that, how often it
-/// has given up the CPU voluntarily. As long as the count does not change, the task stays in one wait.
+/// How often a task has been scheduled onto a CPU or, if the kernel does not count that, how often
+/// it has given up the CPU voluntarily. As long as the count does not change, the task stays in one
+/// wait.
 pub fn times_scheduled(root: &ProcRoot, key: ProcessKey, task: u32, buffer: &mut Vec<u8>) -> Option<u64> {
     let directory = OpenProcess::reopen(root, key, buffer).here()?;
     let schedule = directory.read_page(&format!("task/{task}/schedstat"), buffer).here();

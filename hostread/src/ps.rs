@@ -1,5 +1,5 @@
-//! Reads what `ps` prints of every process, from two small files each, to compare the cost with that
-//! of `ps`.
+//! Reads what `ps` prints of every process, from two small files each, to compare the cost with
+//! that of `ps`.
 
 use crate::{error::HostReadError, parse, proc_root::ProcRoot, seen::Seen};
 
@@ -8,7 +8,7 @@ use crate::{error::HostReadError, parse, proc_root::ProcRoot, seen::Seen};
 pub struct PsRow {
     /// Process id.
     pub pid: u32,
-    /// Process id of its parent.
+    /// Process id of the parent.
     pub parent: u32,
     /// State letter of `stat`, such as `R` or `D`.
     pub state: u8,
@@ -20,7 +20,7 @@ pub struct PsRow {
     pub cpu_ticks: u64,
     /// Page faults with I/O.
     pub major_faults: u64,
-    /// Its name (`comm`).
+    /// Name of the process (`comm`).
     pub comm: String,
 }
 

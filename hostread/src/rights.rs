@@ -61,7 +61,8 @@ impl Rights {
     }
 }
 
-/// The mount options `hidepid` and `gid` of a `/proc` filesystem, which hide other users' processes.
+/// The mount options `hidepid` and `gid` of a `/proc` filesystem, which hide other users'
+/// processes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Hidepid {
     /// The value of `hidepid`, as the kernel prints it. `None`: nothing is hidden.

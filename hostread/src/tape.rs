@@ -1,7 +1,7 @@
 //! Records what sweeps read from the kernel and its clocks, and plays it back.
 //!
-//! The same answers give the same snapshots, to the byte. Therefore everything that a sweep does not
-//! compute itself goes through a tape, in an order that depends on earlier answers only.
+//! The same answers give the same snapshots, to the byte. Therefore everything that a sweep does
+//! not compute itself goes through a tape, in an order that depends on earlier answers only.
 
 mod playback;
 mod recorder;
@@ -97,8 +97,8 @@ impl Tape {
         }
     }
 
-    /// Reads a value: by `read`, or from the recording. `operation` and `name` identify the read, as
-    /// in [`bytes`](Tape::bytes).
+    /// Reads a value: by `read`, or from the recording. `operation` and `name` identify the read,
+    /// as in [`bytes`](Tape::bytes).
     pub fn value<T: TapeValue>(&self, operation: &str, name: &str, read: impl FnOnce() -> Seen<T>) -> Seen<T> {
         match &self.0 {
             Mode::Live => read(),
@@ -146,8 +146,8 @@ impl Tape {
         self.value("thread-cpu", "", || Seen::Here(clock::thread_cpu_time())).here().unwrap_or_default()
     }
 
-    /// Sets the version of Local Detective that made the recording, for error messages. Has no effect
-    /// unless this is a playback.
+    /// Sets the version of Local Detective that made the recording, for error messages. Has no
+    /// effect unless this is a playback.
     pub fn set_recorder_version(&self, version: &str) {
         if let Mode::Playback(playback) = &self.0 {
             version.clone_into(&mut lock(playback).recorded_by);
@@ -163,8 +163,8 @@ impl Tape {
         }
     }
 
-    /// Ends a sweep. Writes the sweep's answers to the recording, or checks that the sweep read what
-    /// the recording holds. Call it after each sweep.
+    /// Ends a sweep. Writes the sweep's answers to the recording, or checks that the sweep read
+    /// what the recording holds. Call it after each sweep.
     ///
     /// # Errors
     /// If the recording cannot be written, has ended, or holds the answers to other reads.

@@ -34,7 +34,8 @@ impl Vantage {
     /// Reads the namespaces of this process and of process 1.
     pub fn detect(root: &ProcRoot, buffer: &mut Vec<u8>) -> Vantage {
         let own_pid = proc_root::own_pid(&root.directory, buffer).and_then(|pid| u32::try_from(pid).ok());
-        // Below another host's root, `self/net` is the namespace of this process; `1/net` is the host's.
+        // Below another host's root, `self/net` is the namespace of this process; `1/net` is the
+        // host's.
         let host_process = if root.is_own_pid_namespace { "self" } else { "1" };
         let mut namespace = |process: &str, kind: &str| {
             let link = root.directory.read_link(&format!("{process}/ns/{kind}"), buffer).here()?;

@@ -17,8 +17,8 @@ use crate::{directory::Directory, proc_root::ProcRoot, seen::Seen};
 #[derive(Default)]
 pub struct CgroupMounts {
     mounts: BTreeMap<Hierarchy, Mount>,
-    /// Whether the root of the version 2 hierarchy is a group with limits and usage of its own, as in
-    /// a container with its own cgroup namespace.
+    /// Whether the root of the version 2 hierarchy is a group with limits and usage of its own, as
+    /// in a container with its own cgroup namespace.
     pub root_is_a_group: bool,
 }
 

@@ -8,7 +8,7 @@ use crate::parse::{self, cgroup};
 /// A control group that a process is in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProcessCgroup {
-    /// Its path.
+    /// Path of the group, the same in all of `hierarchies`.
     pub path: String,
     /// The hierarchies in which the process is in a group of that path.
     pub hierarchies: Hierarchies,
@@ -27,8 +27,8 @@ pub struct ProcessCgroups {
 
 impl ProcessCgroups {
     /// Parses `/proc/PID/cgroup`. The most specific group comes first (see
-    /// [`parse_main_cgroup`](parse::process::parse_main_cgroup)). The root counts only if there is no
-    /// other group.
+    /// [`parse_main_cgroup`](parse::process::parse_main_cgroup)). The root counts only if there is
+    /// no other group.
     pub fn parse(text: &[u8]) -> ProcessCgroups {
         let mut groups = Vec::<ProcessCgroup>::new();
         for (controllers, path) in cgroup::parse_memberships(text) {

@@ -18,9 +18,9 @@ use crate::{
 pub struct CgroupLimits {
     /// CPU quota, in cores.
     pub cores: Seen<Option<f64>>,
-    /// Memory, in bytes.
+    /// Memory limit, in bytes.
     pub memory_bytes: Seen<Option<u64>>,
-    /// Number of processes and threads.
+    /// Limit of the number of processes and threads.
     pub pids: Seen<Option<u64>>,
 }
 
@@ -38,7 +38,7 @@ impl CgroupLimits {
 pub struct CgroupUsage {
     /// When the counters were read.
     pub read_at: Instant,
-    /// How often the CPU quota stopped its tasks.
+    /// CPU throttling by the quota.
     pub throttling: Seen<Throttling>,
     /// CPU time, in nanoseconds. Not read without a CPU quota.
     pub cpu_nanos: Seen<u64>,
@@ -58,7 +58,7 @@ pub struct CgroupUsage {
     pub pressure: [Seen<Pressure>; 3],
 }
 
-/// The name of a file, and its parser.
+/// The name of a file of a control group, and its parser.
 type File<T> = (&'static str, fn(&[u8]) -> Option<T>);
 
 /// The open directories of a control group. Each file is read in the version 1 hierarchy of its
@@ -69,7 +69,7 @@ pub struct OpenCgroup {
 }
 
 impl OpenCgroup {
-    /// A group with these directories.
+    /// Creates a group from its directories, by hierarchy.
     pub fn new(directories: BTreeMap<Hierarchy, Seen<Directory>>) -> OpenCgroup {
         OpenCgroup { directories }
     }
@@ -104,7 +104,7 @@ impl OpenCgroup {
         }
     }
 
-    /// Reads the usage of the group. `limits` decides which values are of use.
+    /// Reads the usage of the group. CPU time and pids are read only if `limits` limits them.
     pub fn read_usage(&self, limits: &CgroupLimits, tape: &Tape, buffer: &mut Vec<u8>) -> CgroupUsage {
         let stat = (
             "cpu.stat",

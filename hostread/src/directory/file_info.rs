@@ -8,17 +8,17 @@ use crate::tape::TapeValue;
 /// Metadata of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FileInfo {
-    /// Major and minor number of its device.
+    /// Major and minor number of the device that the file is on.
     pub device: (u32, u32),
-    /// Inode number on that device.
+    /// Inode number of the file on its device.
     pub inode: u64,
     /// File type and permissions, as in `st_mode`.
     pub mode: u32,
-    /// Id of the mount through which it was reached. `None` before Linux 5.8.
+    /// Id of the mount through which the file was reached. `None` before Linux 5.8.
     pub mount_id: Option<u64>,
-    /// Storage that it occupies, in bytes.
+    /// Storage that the file occupies, in bytes.
     pub allocated_bytes: u64,
-    /// When it was created, if its filesystem stores that.
+    /// When the file was created, if its filesystem stores that.
     pub created_at: Option<Timestamp>,
 }
 

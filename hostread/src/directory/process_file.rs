@@ -9,8 +9,8 @@ use rustix::{
 
 use super::{read_into, read_to_limit};
 
-/// Longer files below a process's root are not read, nor are files without a length, which belong to
-/// the kernel.
+/// Longer files below a process's root are not read, nor are files without a length, which belong
+/// to the kernel.
 const MAX_LENGTH: i64 = 256;
 
 /// Appends the first `limit` bytes of the file `name` in a process's directory to `buffer`.

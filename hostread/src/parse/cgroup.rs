@@ -12,14 +12,14 @@ pub fn parse_memberships(text: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
     })
 }
 
-/// How often the CPU quota of a group stopped its tasks.
+/// CPU throttling of a control group by its quota, since the group was created.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Throttling {
     /// Number of quota periods in which the group had runnable tasks.
     pub periods: u64,
-    /// Number of those periods in which it was stopped.
+    /// Number of quota periods in which the group was throttled.
     pub throttled: u64,
-    /// Time for which it was stopped, summed over all CPUs, in nanoseconds.
+    /// Time for which the group was throttled, summed over all CPUs, in nanoseconds.
     pub nanos: u64,
 }
 
@@ -72,7 +72,7 @@ pub fn parse_amount(text: &[u8]) -> Option<u64> {
     number(text.trim_ascii())
 }
 
-/// Events of a memory limit.
+/// Counters of memory limits and OOM kills of a control group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MemoryEvents {
     /// Number of processes that the OOM killer has killed.
@@ -88,8 +88,8 @@ pub fn parse_memory_events(text: &[u8]) -> Option<MemoryEvents> {
     Some(MemoryEvents { oom_kills: value(b"oom_kill ")?, limit_hits })
 }
 
-/// Number of processes that the OOM killer has killed, from `memory.oom_control` of version 1. Older
-/// kernels do not report it.
+/// Number of processes that the OOM killer has killed, from `memory.oom_control` of version 1.
+/// Older kernels do not report it.
 pub fn parse_oom_kills(text: &[u8]) -> Option<u64> {
     number(value_of(text, b"oom_kill ")?)
 }

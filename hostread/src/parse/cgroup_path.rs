@@ -57,7 +57,8 @@ fn container_id<'p>(before: &str, part: &'p str) -> Option<&'p str> {
     if name.contains("conmon-") || name.starts_with("lxc.monitor") {
         return None;
     }
-    // docker-<id>, cri-containerd-<id>, crio-<id>, libpod-<id>, nerdctl-<id>, <slice>:cri-containerd:<id>, or the bare id.
+    // docker-<id>, cri-containerd-<id>, crio-<id>, libpod-<id>, nerdctl-<id>,
+    // <slice>:cri-containerd:<id>, or the bare id.
     let last = name.rsplit(['-', ':']).next().filter(|id| is_hex(id, 64));
     let ecs_task = || {
         let (task, number) = name.rsplit_once('-')?;
@@ -73,8 +74,8 @@ fn lxc_name<'p>(before: &str, part: &'p str) -> Option<&'p str> {
     (!name.is_empty()).then_some(name)
 }
 
-/// UID in `kubepods-burstable-pod<uid>.slice`, which has underscores, or `pod<uid>`. That of a static
-/// pod is a hash.
+/// UID in `kubepods-burstable-pod<uid>.slice`, which has underscores, or `pod<uid>`. That of a
+/// static pod is a hash.
 fn pod_uid_in(part: &str) -> Option<String> {
     let slice = part.split(".slice").next()?;
     let (before, uid) = slice.rsplit_once("pod")?;

@@ -5,9 +5,9 @@ use super::{number, words};
 /// Counters of a block device since it was attached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DiskStats<'t> {
-    /// Major and minor number.
+    /// Major and minor number of the device.
     pub device: (u32, u32),
-    /// Name below `/dev`.
+    /// Name of the device below `/dev`.
     pub name: &'t [u8],
     /// Number of completed requests: reads, writes and, on newer kernels, discards and flushes.
     pub completed: u64,
@@ -26,8 +26,8 @@ pub struct DiskStats<'t> {
 /// Unit of the kernel's counters, in bytes, whatever the sector size of the device.
 const SECTOR: u64 = 512;
 
-/// Parses one line. It has 14 fields, 18 since Linux 4.18 (discards), 20 since 5.5 (flushes). Shorter
-/// lines, which old kernels wrote for partitions, give `None`.
+/// Parses one line. It has 14 fields, 18 since Linux 4.18 (discards), 20 since 5.5 (flushes).
+/// Shorter lines, which old kernels wrote for partitions, give `None`.
 pub fn parse_disk_line(line: &[u8]) -> Option<DiskStats<'_>> {
     let mut fields = words(line);
     let mut device = || u32::try_from(number(fields.next()?)?).ok();

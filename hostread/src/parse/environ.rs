@@ -1,8 +1,8 @@
 //! `/proc/PID/environ`: the variables that name a container and its pod. All other variables, which
 //! may be secrets, are dropped.
 
-/// The only variables whose values are used. Kubernetes' examples of the downward API use the prefix
-/// `MY_`.
+/// The only variables whose values are used. Kubernetes' examples of the downward API use the
+/// prefix `MY_`.
 const POD_NAME: [&[u8]; 4] = [b"POD_NAME", b"MY_POD_NAME", b"K8S_POD_NAME", b"KUBERNETES_POD_NAME"];
 const POD_NAMESPACE: [&[u8]; 4] = [b"POD_NAMESPACE", b"MY_POD_NAMESPACE", b"K8S_NAMESPACE", b"KUBERNETES_NAMESPACE"];
 const HOSTNAME: &[u8] = b"HOSTNAME";

@@ -30,7 +30,7 @@ impl LockClass {
 /// read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Lock {
-    /// Its kind.
+    /// Kind of the lock.
     pub class: LockClass,
     /// Whether it is a read lock, which others can share.
     pub is_shared: bool,
@@ -41,7 +41,7 @@ pub struct Lock {
     pub device: (u32, u32),
     /// Inode number of the file.
     pub inode: u64,
-    /// First and last byte. `None`: up to the end of the file.
+    /// First and last byte that it covers. `None`: up to the end of the file.
     pub range: (u64, Option<u64>),
 }
 
@@ -52,7 +52,7 @@ pub struct LockLine {
     pub number: u64,
     /// Whether it is a waiting request (`->`), not a lock that is held.
     pub is_waiting: bool,
-    /// The lock or request.
+    /// The lock, or the waiting request.
     pub lock: Lock,
 }
 

@@ -33,8 +33,8 @@ pub fn parse_mountinfo(mountinfo: &[u8]) -> impl Iterator<Item = Mount> {
 }
 
 fn mount(line: &[u8]) -> Option<Mount> {
-    // ext4 shows `emergency_ro` or `shutdown` after an error since Linux 6.15. Before, it showed `ro`,
-    // or nothing (6.12 to 6.14).
+    // ext4 shows `emergency_ro` or `shutdown` after an error since Linux 6.15. Before, it showed
+    // `ro`, or nothing (6.12 to 6.14).
     const READ_ONLY_OPTIONS: [&str; 3] = ["ro", "emergency_ro", "shutdown"];
     let line = text(line);
     let info = MountInfo::from_line(&line).ok()?;
@@ -53,8 +53,8 @@ fn mount(line: &[u8]) -> Option<Mount> {
     })
 }
 
-/// Decodes spaces, tabs, line ends and backslashes, which the kernel writes as a backslash and three
-/// octal digits.
+/// Decodes spaces, tabs, line ends and backslashes, which the kernel writes as a backslash and
+/// three octal digits.
 fn unescape(field: &str) -> String {
     let mut parts = field.split('\\');
     let mut whole = parts.next().unwrap_or_default().to_owned();

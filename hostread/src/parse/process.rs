@@ -1,5 +1,5 @@
-//! Short files in `/proc/PID`: `statm`, `schedstat`, `status`, `io`, `limits`, `cgroup`, `cmdline`, and
-//! the targets of links.
+//! Short files in `/proc/PID`: `statm`, `schedstat`, `status`, `io`, `limits`, `cgroup`, `cmdline`,
+//! and the targets of links.
 
 use super::{lines, number, value_of, words};
 
@@ -27,11 +27,13 @@ pub struct Schedstat {
     pub cpu_nanos: u64,
     /// Time spent runnable but not running, in nanoseconds.
     pub run_delay_nanos: u64,
-    /// Number of times that the task got a CPU. It does not change while the task stays in one wait.
+    /// Number of times that the task got a CPU. It does not change while the task stays in one
+    /// wait.
     pub timeslices: u64,
 }
 
-/// Scheduling counters, from `schedstat`. `None` if the kernel does not count them and writes zeros.
+/// Scheduling counters, from `schedstat`. `None` if the kernel does not count them and writes
+/// zeros.
 pub fn parse_schedstat(text: &[u8]) -> Option<Schedstat> {
     let mut fields = words(text).map(number);
     let schedule =
@@ -44,8 +46,8 @@ pub fn parse_voluntary_switches(text: &[u8]) -> Option<u64> {
     number(value_of(text, b"voluntary_ctxt_switches:")?)
 }
 
-/// Number of nested PID namespaces in which a process has a pid, from `NSpid` in `status`: from that of
-/// the `/proc` filesystem to its own. `None` before Linux 4.1.
+/// Number of nested PID namespaces in which a process has a pid, from `NSpid` in `status`: from
+/// that of the `/proc` filesystem to its own. `None` before Linux 4.1.
 pub fn parse_pid_namespace_depth(text: &[u8]) -> Option<usize> {
     Some(words(value_of(text, b"NSpid:")?).count())
 }
@@ -79,8 +81,8 @@ pub fn parse_open_files_limit(text: &[u8]) -> Option<u64> {
     number(words(value_of(text, b"Max open files")?).next()?)
 }
 
-/// The most specific path in `cgroup`: that of version 2, or, if that is the root, that of the version
-/// 1 controllers memory, cpu, pids or of systemd.
+/// The most specific path in `cgroup`: that of version 2, or, if that is the root, that of the
+/// version 1 controllers memory, cpu, pids or of systemd.
 pub fn parse_main_cgroup(text: &[u8]) -> Option<&[u8]> {
     const PREFERRED: [&[u8]; 5] = [b"", b"memory", b"cpu", b"pids", b"name=systemd"];
     let path_in = |wanted: &[u8]| {

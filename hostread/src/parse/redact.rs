@@ -1,7 +1,7 @@
 //! Removes secrets from command lines.
 //!
-//! What precedes a secret shows where it starts. Where it ends is not certain, with quotes nested for
-//! one shell after another. So everything from its start to the end of the argument is removed.
+//! What precedes a secret shows where it starts. Where it ends is not certain, with quotes nested
+//! for one shell after another. So everything from its start to the end of the argument is removed.
 
 mod options;
 mod tokens;
@@ -14,8 +14,8 @@ pub const MAX_LENGTH: usize = 512;
 /// Replaces a secret.
 const REDACTED: &str = "***";
 
-/// Joins arguments to one line of at most [`MAX_LENGTH`] bytes, and replaces everything that is or may
-/// be a secret by `***`.
+/// Joins arguments to one line of at most [`MAX_LENGTH`] bytes, and replaces everything that is or
+/// may be a secret by `***`.
 pub fn redact_command_line(arguments: &[&[u8]]) -> String {
     let mut redactor = Redactor::default();
     let mut line = String::new();
@@ -123,7 +123,8 @@ impl Redactor {
         [after, login, with_host].into_iter().flatten().min()
     }
 
-    /// Start of the text after `end`. `None` if there is none: then the next argument is `expected`.
+    /// Start of the text after `end`. `None` if there is none: then the next argument is
+    /// `expected`.
     fn after(&mut self, text: &str, end: usize, expected: Expected) -> Option<usize> {
         let rest = text.get(end..).unwrap_or_default().trim_start();
         if rest.is_empty() {
@@ -307,7 +308,8 @@ mod tests {
         prop::collection::vec(prop::sample::select(vec![Quoting::Single, Quoting::Double, Quoting::Backslash]), 0..3)
     }
 
-    /// Random letters of an alphabet, with at least one digit: words without digits look like names.
+    /// Random letters of an alphabet, with at least one digit: words without digits look like
+    /// names.
     fn random(alphabet: &str, length: usize) -> impl Strategy<Value = String> {
         let letters = prop::collection::vec(prop::sample::select(alphabet.chars().collect::<Vec<_>>()), length);
         let letters = letters.prop_map(|letters| letters.into_iter().collect::<String>());
@@ -321,7 +323,8 @@ mod tests {
             prop_assert!(redact_command_line(&arguments).len() <= MAX_LENGTH);
         }
 
-        // Every secret contains `ø`, which nothing else does, so that parts of secrets are found too.
+        // Every secret contains `ø`, which nothing else does, so that parts of secrets are found
+        // too.
         #[test]
         fn secrets_are_removed(secret in "[øa-z1 '\"@:=/&;,%#$`\\\\p-]{0,10}ø[øa-z1 '\"@:=/&;,%#$`\\\\p-]{0,10}", quotings in quotings()) {
             for line in with_secret(&secret) {

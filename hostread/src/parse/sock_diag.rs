@@ -21,8 +21,8 @@ pub fn parse_datagram(datagram: &[u8]) -> Option<Sockets> {
     parse_messages(datagram, &mut sockets).ok().map(|_| sockets)
 }
 
-/// Parses all messages of a datagram and adds their sockets to `sockets`. Returns whether the dump is
-/// complete.
+/// Parses all messages of a datagram and adds their sockets to `sockets`. Returns whether the dump
+/// is complete.
 ///
 /// # Errors
 /// If the kernel reports an error, or the datagram is malformed.

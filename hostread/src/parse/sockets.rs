@@ -13,7 +13,7 @@ pub struct TcpSocket {
     pub local: SocketAddr,
     /// Address of the peer.
     pub remote: SocketAddr,
-    /// Whether it is listening.
+    /// Whether the socket is listening.
     pub is_listening: bool,
     /// Unread bytes. If listening: number of connections to accept.
     pub recv_queue: u32,
@@ -36,7 +36,7 @@ pub struct TcpActivity {
     pub ms_since_received: u32,
     /// Sent bytes that the peer has acknowledged. Includes one for the handshake.
     pub acked_bytes: u64,
-    /// Received bytes.
+    /// Bytes received from the peer.
     pub received_bytes: u64,
 }
 
@@ -51,8 +51,8 @@ impl TcpSocket {
         (self.has_sent(activity) && sent_last).then_some(activity.ms_since_sent)
     }
 
-    /// Time since this end received data that it has not answered with data, in milliseconds. `None`
-    /// if it sent last.
+    /// Time since this end received data that it has not answered with data, in milliseconds.
+    /// `None` if it sent last.
     #[inline]
     pub fn pending_request_ms(&self) -> Option<u32> {
         let activity = self.activity?;
@@ -74,8 +74,8 @@ pub struct UnixSocket {
     pub inode: u64,
     /// Inode number of the peer.
     pub peer_inode: Option<u64>,
-    /// Path or abstract name that it is bound to; abstract names start with `@`. The server's end of a
-    /// connection has the name of its listening socket.
+    /// Path or abstract name that the socket is bound to; abstract names start with `@`. The
+    /// server's end of a connection has the name of its listening socket.
     pub name: Option<String>,
     /// Whether it is listening.
     pub is_listening: bool,

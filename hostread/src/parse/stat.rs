@@ -7,8 +7,8 @@ use super::{number, signed, words};
 pub struct Stat<'t> {
     /// Process id.
     pub pid: u32,
-    /// Name of the process, at most 15 bytes; kernel threads may have longer ones. Any bytes but NUL,
-    /// including parentheses, spaces and line ends.
+    /// Name of the process, at most 15 bytes; kernel threads may have longer ones. Any bytes but
+    /// NUL, including parentheses, spaces and line ends.
     pub comm: &'t [u8],
     /// State letter, such as `R` or `D`.
     pub state: u8,
@@ -30,17 +30,19 @@ pub struct Stat<'t> {
     pub children_ticks: u64,
     /// Number of threads.
     pub threads: u64,
-    /// Time from boot to its start, in clock ticks.
+    /// Time from boot to the start of the process, in clock ticks.
     pub start_time: u64,
-    /// Time for which the main thread waited for block I/O, in clock ticks. `None` on older kernels.
+    /// Time for which the main thread waited for block I/O, in clock ticks. `None` on older
+    /// kernels.
     pub block_delay_ticks: Option<u64>,
 }
 
 impl Stat<'_> {
-    /// Whether it is a kernel thread.
+    /// Whether the process is a kernel thread.
     pub fn is_kernel_thread(&self) -> bool {
         const PF_KTHREAD: u64 = 0x0020_0000;
-        // Children of process 2 are not always kernel threads: in a container, it is a normal process.
+        // Children of process 2 are not always kernel threads: in a container, it is a normal
+        // process.
         self.flags & PF_KTHREAD != 0
     }
 }

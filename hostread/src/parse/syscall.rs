@@ -7,12 +7,12 @@ use super::{number, words};
 pub struct Syscall {
     /// Number of the call on this architecture.
     pub number: u64,
-    /// Its arguments, as passed in registers.
+    /// Arguments of the call, as passed in registers.
     pub arguments: [u64; 6],
 }
 
-/// Parses the system call in which a task is blocked. `None` if the task is running, or blocked outside
-/// of a system call.
+/// Parses the system call in which a task is blocked. `None` if the task is running, or blocked
+/// outside of a system call.
 pub fn parse_syscall(text: &[u8]) -> Option<Syscall> {
     let mut fields = words(text);
     let number = number(fields.next()?)?;
@@ -35,11 +35,12 @@ pub enum LockFamily {
 /// A blocking call that takes a file lock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LockCall {
-    /// Which system call.
+    /// The system call.
     pub family: LockFamily,
     /// File descriptor.
     pub fd: u32,
-    /// Whether it takes a read lock. `None` for `fcntl`, whose request is in the memory of the task.
+    /// Whether the call takes a read lock. `None` for `fcntl`, whose request is in the memory of
+    /// the task.
     pub is_shared: Option<bool>,
 }
 
@@ -50,7 +51,7 @@ pub struct TransferCall {
     pub fd: u32,
     /// Name of the system call.
     pub name: &'static str,
-    /// Whether it writes.
+    /// Whether the call writes.
     pub is_write: bool,
 }
 
@@ -59,7 +60,8 @@ struct CallNumbers {
     flock: u64,
     fcntl: u64,
     futex: u64,
-    /// Number, name and direction (`true`: writes) of calls whose first argument is a file descriptor.
+    /// Number, name and direction (`true`: writes) of calls whose first argument is a file
+    /// descriptor.
     transfers: [(u64, &'static str, bool); 11],
 }
 
@@ -141,8 +143,8 @@ impl Syscall {
         })
     }
 
-    /// Address of the futex that the call waits for. `None` for other calls. Threads of a process that
-    /// wait for the same futex have the same address.
+    /// Address of the futex that the call waits for. `None` for other calls. Threads of a process
+    /// that wait for the same futex have the same address.
     pub fn futex_wait_address(&self) -> Option<u64> {
         // FUTEX_WAIT, FUTEX_LOCK_PI, FUTEX_WAIT_BITSET, FUTEX_WAIT_REQUEUE_PI, FUTEX_LOCK_PI2.
         const WAIT_OPERATIONS: [u64; 5] = [0, 6, 9, 11, 13];

@@ -1,8 +1,8 @@
-//! Process titles, such as `postgres: app shop [local] idle`: what kind of process it is, and what it is
-//! doing.
+//! Process titles, such as `postgres: app shop [local] idle`: what kind of process it is, and what
+//! it is doing.
 //!
-//! Programs write titles over their arguments, including names of users, databases, clients and paths.
-//! Only words of fixed lists are taken from a title, so that none of these get out.
+//! Programs write titles over their arguments, including names of users, databases, clients and
+//! paths. Only words of fixed lists are taken from a title, so that none of these get out.
 
 mod postgres;
 mod rules;
@@ -17,8 +17,8 @@ pub struct Title {
     /// The kind of process within the program, which never changes: `checkpointer`, `backend`,
     /// `worker`.
     pub process_type: &'static str,
-    /// What it is doing, such as `idle in transaction`, or `INSERT` and `waiting`. Empty if the title
-    /// does not say.
+    /// What it is doing, such as `idle in transaction`, or `INSERT` and `waiting`. Empty if the
+    /// title does not say.
     pub activity: Vec<&'static str>,
 }
 
@@ -191,7 +191,8 @@ mod tests {
             let _ = parse_title(&[&text]);
         }
 
-        // The type of `Title` allows only static words; this checks that the lists hold nothing of the input.
+        // The type of `Title` allows only static words; this checks that the lists hold nothing of
+        // the input.
         #[test]
         fn only_words_of_the_lists_get_out(
             before in prop::sample::select(vec![

@@ -10,15 +10,15 @@ use crate::{
 
 /// The sockets of a network namespace, and how they were listed.
 pub struct SocketListing {
-    /// The sockets.
+    /// The sockets of the namespace.
     pub sockets: Sockets,
-    /// Whether they come from `/proc/PID/net` because `sock_diag` is not available. Then there are no
-    /// times and no peers of Unix sockets.
+    /// Whether they come from `/proc/PID/net` because `sock_diag` is not available. Then there are
+    /// no times and no peers of Unix sockets.
     pub is_fallback: bool,
 }
 
-/// Lists the sockets of a network namespace with `sock_diag` or, if that fails, from `open_net`, which
-/// opens a `/proc/PID/net`.
+/// Lists the sockets of a network namespace with `sock_diag` or, if that fails, from `open_net`,
+/// which opens a `/proc/PID/net`.
 pub fn list_sockets(
     sock_diag: &mut SockDiag,
     open_net: impl FnOnce() -> Seen<Directory>,

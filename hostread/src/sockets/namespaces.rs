@@ -15,8 +15,8 @@ use crate::{directory::Directory, proc_root::ProcRoot, seen::Seen, vantage::Vant
 /// At most this many namespaces are listed beside the host's.
 const MAX_NAMESPACES: usize = 256;
 
-/// `sock_diag` connections to the network namespaces of a host, kept from sweep to sweep. A connection
-/// stays in the namespace in which it was opened.
+/// `sock_diag` connections to the network namespaces of a host, kept from sweep to sweep. A
+/// connection stays in the namespace in which it was opened.
 #[derive(Default)]
 pub struct NetworkNamespaces {
     // By the inode number of the namespace.
@@ -65,7 +65,8 @@ impl NetworkNamespaces {
         NamespaceListings { listings, host_namespace, n_left_out: others.len().saturating_sub(MAX_NAMESPACES) }
     }
 
-    /// Lists one namespace. Also returns whether a connection exists or could be opened with `open`.
+    /// Lists one namespace. Also returns whether a connection exists or could be opened with
+    /// `open`.
     fn list_one(
         &mut self,
         namespace: u64,

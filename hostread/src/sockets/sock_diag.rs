@@ -17,8 +17,8 @@ use crate::{
     tape::Tape,
 };
 
-/// A `sock_diag` connection to the kernel. It lists the sockets of the network namespace in which it
-/// was opened.
+/// A `sock_diag` connection to the kernel. It lists the sockets of the network namespace in which
+/// it was opened.
 pub struct SockDiag {
     // `None` in a playback.
     netlink: Option<Netlink>,

@@ -110,7 +110,8 @@ fn is_random(text: &str) -> bool {
     let kinds: Vec<CharacterKind> = text.bytes().filter_map(CharacterKind::from_byte).collect();
     kinds.windows(MIN_LENGTH).any(|window| {
         let changes = window.iter().zip(window.iter().skip(1)).filter(|(one, other)| one != other).count();
-        // More than half of random characters differ in kind from the one before; few in chosen words do.
+        // More than half of random characters differ in kind from the one before; few in chosen
+        // words do.
         changes >= if window.contains(&CharacterKind::Digit) { MIN_LENGTH * 3 / 10 } else { MIN_LENGTH * 4 / 10 }
     })
 }

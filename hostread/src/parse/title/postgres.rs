@@ -1,7 +1,7 @@
 //! Titles of PostgreSQL processes, versions 13 to 18.
 //!
-//! The title of a backend has its user, its database, the address of its client, and what it is doing.
-//! Names can contain any characters, spaces included, so the title is parsed from its end.
+//! The title of a backend has its user, its database, the address of its client, and what it is
+//! doing. Names can contain any characters, spaces included, so the title is parsed from its end.
 
 use super::{Title, matches_pattern};
 use crate::parse::words;
@@ -109,8 +109,8 @@ fn parse_helper(text: &[u8]) -> Option<Parsed> {
     Some((process_type, activity.to_vec()))
 }
 
-/// Parses the title of a process that serves a client. The last word that looks like the address of a
-/// client ends the names.
+/// Parses the title of a process that serves a client. The last word that looks like the address of
+/// a client ends the names.
 fn parse_backend(text: &[u8]) -> Option<Parsed> {
     let words: Vec<&[u8]> = words(text).collect();
     let client = words.iter().rposition(|word| is_client_address(word)).filter(|client| *client > 0)?;
