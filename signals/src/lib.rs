@@ -18,7 +18,7 @@
 //! - [`entity`]: the sorts of nodes that have signals
 //! - [`source`]: the files that signals are read from
 //! - [`coverage`]: what a sweep can lack, what is lost then, and what would provide it
-//! - [`manual`]: `docs/signals.md`
+//! - [`manual`] renders `docs/signals.md`
 
 mod catalogue;
 pub mod class;
