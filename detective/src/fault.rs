@@ -6,7 +6,7 @@ use anyhow::Context;
 use clap::{Args, Subcommand, builder::PossibleValuesParser};
 use faults::{
     Injection, Progress, catalogue, fault::Fault, ground_truth_record::GroundTruthRecord, helper::Helper, helper_main,
-    listing, requirement::Requirement, shop::Shop,
+    listing, requirement::Requirement, workload::Workload,
 };
 use service::Hint;
 
@@ -105,16 +105,16 @@ fn find(name: &str) -> anyhow::Result<&'static Fault> {
 }
 
 fn list(json: bool) -> anyhow::Result<()> {
-    let shop = Shop::find()?;
-    let is_met = |requirement: Requirement| requirement.is_met(shop.as_ref());
-    print(&if json { format!("{}\n", listing::list_json(shop.as_ref())) } else { listing::list(is_met) })
+    let workload = Workload::find()?;
+    let is_met = |requirement: Requirement| requirement.is_met(workload.as_ref());
+    print(&if json { format!("{}\n", listing::list_json(workload.as_ref())) } else { listing::list(is_met) })
 }
 
 fn show(fault: &Fault, json: bool) -> anyhow::Result<()> {
-    let shop = Shop::find()?;
-    let is_met = |requirement: Requirement| requirement.is_met(shop.as_ref());
+    let workload = Workload::find()?;
+    let is_met = |requirement: Requirement| requirement.is_met(workload.as_ref());
     let described = if json {
-        format!("{}\n", listing::describe_json(fault, shop.as_ref()))
+        format!("{}\n", listing::describe_json(fault, workload.as_ref()))
     } else {
         listing::describe(fault, is_met)
     };

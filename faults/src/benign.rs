@@ -1,4 +1,4 @@
-//! Benign changes, as a healthy shop goes through. They must not open an incident.
+//! Benign changes, as a healthy workload goes through. They must not open an incident.
 
 use super::{
     fault::{Family, Fault},
@@ -12,6 +12,7 @@ const fn change(
     name: &'static str,
     description: &'static str,
     limits: &'static str,
+    requirements: &'static [Requirement],
     inject: fn(&mut Injector) -> anyhow::Result<GroundTruth>,
 ) -> Fault {
     Fault {
@@ -21,8 +22,8 @@ const fn change(
         root_cause: "",
         affected: "",
         limits,
-        undo: "the shop undoes the change when the control connection closes",
-        requirements: &[Requirement::Shop],
+        undo: "the workload undoes the change when the control connection closes",
+        requirements,
         uses: ResourceUse { memory_mb: 128, disk_mb: 128 },
         accepts_path: false,
         inject,
@@ -31,34 +32,50 @@ const fn change(
 
 /// The benign changes.
 pub const FAULTS: [Fault; 7] = [
-    change("deploy", "the web workers are restarted one by one with a new release", "one release", |injector| {
-        change_shop(injector, "supervisor", "deploy")
+    change(
+        "deploy",
+        "the web workers are restarted one by one with a new release",
+        "one release",
+        &[Requirement::Bug("deploy")],
+        |injector| change_workload(injector, "deploy"),
+    ),
+    change(
+        "cron",
+        "short jobs run one after the other",
+        "one job at a time",
+        &[Requirement::Bug("cron")],
+        |injector| change_workload(injector, "cron"),
+    ),
+    change("rotate-logs", "logs are rotated correctly", "the shop's logs", &[Requirement::Bug("rotate")], |injector| {
+        change_workload(injector, "rotate")
     }),
-    change("cron", "short jobs run one after the other", "one job at a time", |injector| {
-        change_shop(injector, "supervisor", "cron")
+    change(
+        "double-load",
+        "the rate of requests doubles",
+        "twice the requests",
+        &[Requirement::Bug("load")],
+        |injector| change_workload(injector, "load 2"),
+    ),
+    change("backup", "the database is dumped at low priority", "one dump", &[Requirement::Bug("backup")], |injector| {
+        change_workload(injector, "backup")
     }),
-    change("rotate-logs", "logs are rotated correctly", "the shop's logs", |injector| {
-        change_shop(injector, "supervisor", "rotate")
+    change("new-daemon", "a new, harmless daemon runs", "one process", &[Requirement::Bug("daemon")], |injector| {
+        change_workload(injector, "daemon")
     }),
-    change("double-load", "the rate of requests doubles", "twice the requests", |injector| {
-        change_shop(injector, "traffic", "load 2")
-    }),
-    change("backup", "the database is dumped at low priority", "one dump", |injector| {
-        change_shop(injector, "supervisor", "backup")
-    }),
-    change("new-daemon", "a new, harmless daemon runs", "one process", |injector| {
-        change_shop(injector, "supervisor", "daemon")
-    }),
-    change("scale-out", "two more web workers run for a while", "two processes", |injector| {
-        change_shop(injector, "supervisor", "scale 2")
-    }),
+    change(
+        "scale-out",
+        "two more web workers run for a while",
+        "two processes",
+        &[Requirement::Bug("scale")],
+        |injector| change_workload(injector, "scale 2"),
+    ),
 ];
 
-/// Makes a change through a control socket of the shop, as the shop's own commands do. The change
-/// may be complete before its duration is over.
-fn change_shop(injector: &mut Injector, role: &str, change: &str) -> anyhow::Result<GroundTruth> {
+/// Makes a change through a control socket of the workload, as its own commands do. The change may
+/// be complete before its duration is over.
+fn change_workload(injector: &mut Injector, change: &str) -> anyhow::Result<GroundTruth> {
     injector.wait_before_fault()?;
-    let shop = injector.current_shop()?;
-    injector.start_bug_that_may_end(shop.pick(role)?, change)?;
+    let workload = injector.current_workload()?;
+    injector.start_bug_that_may_end(workload.pick_for(change)?, change)?;
     Ok(GroundTruth::default())
 }

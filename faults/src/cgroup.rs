@@ -25,6 +25,10 @@ impl Controller {
         }
         let v2_roots = [Path::new(MOUNT_POINT).to_owned(), Path::new(MOUNT_POINT).join("unified")];
         let is_enabled = |root: &PathBuf| {
+            // Version 2 can freeze every group, without a controller.
+            if name == "freezer" {
+                return root.join("cgroup.controllers").exists();
+            }
             let enabled = std::fs::read_to_string(root.join("cgroup.subtree_control")).unwrap_or_default();
             enabled.split_ascii_whitespace().any(|enabled| enabled == name)
         };

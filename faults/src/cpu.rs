@@ -1,6 +1,6 @@
 //! CPU faults.
 
-use std::{hint::black_box, thread::available_parallelism, time::Duration};
+use std::{hint::black_box, path::PathBuf, thread::available_parallelism, time::Duration};
 
 use super::{
     cgroup::Controller,
@@ -10,17 +10,17 @@ use super::{
     injector::Injector,
     requirement::Requirement,
     safety::ResourceUse,
-    shop::Component,
+    workload::Component,
 };
 
 /// The faults of this family.
-pub const FAULTS: [Fault; 3] = [
+pub const FAULTS: [Fault; 4] = [
     Fault {
         name: "cpu-hog",
         family: Family::Cpu,
         description: "unrelated processes compute continuously, one per core",
         root_cause: "each `indexer`",
-        affected: "the shop's web workers; without the shop, helpers `worker`",
+        affected: "the workload's workers; without a workload, helpers `worker`",
         limits: "one process with four threads per core, at most 16 processes",
         undo: "the processes are killed",
         requirements: &[],
@@ -36,10 +36,10 @@ pub const FAULTS: [Fault; 3] = [
         affected: "the front, which gets late responses",
         limits: "one thread",
         undo: "the worker ends the bug when the control connection closes",
-        requirements: &[Requirement::Shop],
+        requirements: &[Requirement::Bug("loop")],
         uses: ResourceUse { memory_mb: 0, disk_mb: 0 },
         accepts_path: false,
-        inject: |injector| injector.inject_web_bug("loop"),
+        inject: |injector| injector.inject_bug("loop"),
     },
     Fault {
         name: "cpu-throttle",
@@ -49,19 +49,32 @@ pub const FAULTS: [Fault; 3] = [
         affected: "the web workers in it",
         limits: "one control group with 3 % of a CPU",
         undo: "the workers return to their own group, and the group is removed",
-        requirements: &[Requirement::Shop, Requirement::Root, Requirement::Controller("cpu")],
+        requirements: &[Requirement::Role("worker"), Requirement::Root, Requirement::Controller("cpu")],
         uses: ResourceUse { memory_mb: 0, disk_mb: 0 },
         accepts_path: false,
         inject: throttle,
     },
+    Fault {
+        name: "cpu-quota-hog",
+        family: Family::Cpu,
+        description: "an unrelated process uses up the CPU quota of a control group that it shares with the workers",
+        root_cause: "the `indexer`, or the control group",
+        affected: "the workers in it",
+        limits: "one control group with 25 % of a CPU",
+        undo: "the process is killed, the workers return to their own group, and the group is removed",
+        requirements: &[Requirement::Role("worker"), Requirement::Root, Requirement::Controller("cpu")],
+        uses: ResourceUse { memory_mb: 64, disk_mb: 0 },
+        accepts_path: false,
+        inject: exhaust_quota,
+    },
 ];
 
-/// Helpers that are affected if no shop runs.
+/// Helpers that are affected if no workload runs.
 const WORKERS: usize = 2;
 const MAX_HOGS: usize = 16;
 
 fn hog(injector: &mut Injector) -> anyhow::Result<GroundTruth> {
-    let affected = injector.web_workers_or(&Helper::Worker, WORKERS)?;
+    let affected = injector.workers_or(&Helper::Worker, WORKERS)?;
     let cores = available_parallelism().map_or(1, usize::from);
     let hogs = (0..cores.min(MAX_HOGS)).map(|_| Ok(Suspect::process(injector.start(&Helper::Indexer)?)));
     let root_cause = hogs.collect::<anyhow::Result<Vec<Suspect>>>()?;
@@ -69,24 +82,47 @@ fn hog(injector: &mut Injector) -> anyhow::Result<GroundTruth> {
 }
 
 fn throttle(injector: &mut Injector) -> anyhow::Result<GroundTruth> {
-    const PERIOD_US: u32 = 100_000;
     const QUOTA_US: u32 = 3_000;
     injector.wait_before_fault()?;
-    let shop = injector.current_shop()?;
+    let workload = injector.current_workload()?;
+    let workers = workload.with_role("worker");
+    let (_, group) = limit_cpu(injector, &workers, QUOTA_US)?;
+    let affected = workers.into_iter().map(Component::suspect).collect();
+    Ok(GroundTruth { root_cause: vec![Suspect::cgroup(&group)], affected })
+}
+
+fn exhaust_quota(injector: &mut Injector) -> anyhow::Result<GroundTruth> {
+    // Several times what the workers need, and less than what a hog gets on a busy host.
+    const QUOTA_US: u32 = 25_000;
+    injector.wait_before_fault()?;
+    let workload = injector.current_workload()?;
+    let workers = workload.with_role("worker");
+    let (controller, group) = limit_cpu(injector, &workers, QUOTA_US)?;
+    let hog = injector.start(&Helper::Indexer)?;
+    injector.move_to_cgroup(&controller, &group, hog)?;
+    let affected = workers.into_iter().map(Component::suspect).collect();
+    Ok(GroundTruth { root_cause: vec![Suspect::process(hog), Suspect::cgroup(&group)], affected })
+}
+
+/// Moves components to a new control group with a CPU quota, in microseconds of each 100 ms.
+fn limit_cpu(
+    injector: &mut Injector,
+    components: &[&Component],
+    quota_us: u32,
+) -> anyhow::Result<(Controller, PathBuf)> {
+    const PERIOD_US: u32 = 100_000;
     let controller =
         Controller::find("cpu").ok_or_else(|| anyhow::anyhow!("control groups cannot have a CPU quota here"))?;
     let settings = if controller.is_unified() {
-        vec![("cpu.max", format!("{QUOTA_US} {PERIOD_US}"))]
+        vec![("cpu.max", format!("{quota_us} {PERIOD_US}"))]
     } else {
-        vec![("cpu.cfs_period_us", PERIOD_US.to_string()), ("cpu.cfs_quota_us", QUOTA_US.to_string())]
+        vec![("cpu.cfs_period_us", PERIOD_US.to_string()), ("cpu.cfs_quota_us", quota_us.to_string())]
     };
     let group = injector.create_cgroup(&controller, &settings)?;
-    let workers = shop.with_role("web");
-    for worker in &workers {
-        injector.move_to_cgroup(&controller, &group, worker.pid)?;
+    for component in components {
+        injector.move_to_cgroup(&controller, &group, component.pid)?;
     }
-    let affected = workers.into_iter().map(Component::suspect).collect();
-    Ok(GroundTruth { root_cause: vec![Suspect::cgroup(&group)], affected })
+    Ok((controller, group))
 }
 
 /// Helper `worker`: computes a little, a hundred times a second.

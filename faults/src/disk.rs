@@ -24,7 +24,7 @@ pub const FAULTS: [Fault; 2] = [
         family: Family::Disk,
         description: "an unrelated process continuously writes and syncs a file",
         root_cause: "the `backup`",
-        affected: "the shop's database and its clients; without the shop, a helper `journal`",
+        affected: "the workload's processes that wait for the disk; without a workload, a helper `journal`",
         limits: "a file of 134 MB, overwritten repeatedly; after 40 GB at 200 MB/s at most",
         undo: "the processes are killed and the files are removed",
         requirements: &[],
@@ -35,12 +35,12 @@ pub const FAULTS: [Fault; 2] = [
     Fault {
         name: "full-filesystem",
         family: Family::Disk,
-        description: "an unrelated process fills the shop's spool and keeps it full",
+        description: "an unrelated process fills the workload's spool and keeps it full",
         root_cause: "the `thumbnailer`, or the filesystem",
-        affected: "the web workers, which cannot write invoices",
-        limits: "one small filesystem that only the shop uses, and a file of 268 MB",
+        affected: "the spool's users, such as web workers, which cannot write",
+        limits: "one small filesystem that only the workload uses, and a file of 268 MB",
         undo: "the process is killed and its file is removed",
-        requirements: &[Requirement::Shop, Requirement::Spool],
+        requirements: &[Requirement::Spool],
         uses: ResourceUse { memory_mb: 16, disk_mb: 0 },
         accepts_path: false,
         inject: fill_filesystem,
@@ -49,20 +49,20 @@ pub const FAULTS: [Fault; 2] = [
 
 fn fsync_hog(injector: &mut Injector) -> anyhow::Result<GroundTruth> {
     let (file, affected) =
-        if injector.uses_shop_file() { prepare_in_shop(injector)? } else { prepare_journal(injector)? };
+        if injector.uses_workload_file() { prepare_in_workload(injector)? } else { prepare_journal(injector)? };
     let hog = injector.start(&Helper::Backup(file.clone()))?;
     Ok(GroundTruth { root_cause: vec![Suspect::process(hog).with_path(&file)], affected })
 }
 
-/// Waits until the fault is due and creates a file on the shop's disk. Returns the file and the
+/// Waits until the fault is due and creates a file on the workload's disk. Returns the file and the
 /// processes that wait for that disk.
-fn prepare_in_shop(injector: &mut Injector) -> anyhow::Result<(PathBuf, Vec<Suspect>)> {
-    check_is_on_disk(&injector.current_shop()?.folder)?;
+fn prepare_in_workload(injector: &mut Injector) -> anyhow::Result<(PathBuf, Vec<Suspect>)> {
+    check_is_on_disk(&injector.current_workload()?.folder)?;
     injector.wait_before_fault()?;
-    let shop = injector.current_shop()?;
-    let file = shop.folder.join("backup.part");
+    let workload = injector.current_workload()?;
+    let file = workload.folder.join("backup.part");
     injector.create_file(&file)?;
-    Ok((file, shop.suspects(&["database", "web"])))
+    Ok((file, workload.suspects(&workload.disk_users)))
 }
 
 /// Creates a file, starts a helper that writes a journal beside it, and waits until the fault is
@@ -93,12 +93,13 @@ fn check_is_on_disk(file: &Path) -> anyhow::Result<()> {
 
 fn fill_filesystem(injector: &mut Injector) -> anyhow::Result<GroundTruth> {
     injector.wait_before_fault()?;
-    let shop = injector.current_shop()?;
-    let file = shop.spool.join("thumbnails.cache");
+    let workload = injector.current_workload()?;
+    let spool = &workload.spool;
+    let file = spool.path.join("thumbnails.cache");
     injector.create_file(&file)?;
     let filler = injector.start(&Helper::Thumbnailer(file.clone()))?;
-    let root_cause = vec![Suspect::process(filler).with_path(&file), Suspect::file(&shop.spool), Suspect::file(&file)];
-    Ok(GroundTruth { root_cause, affected: shop.suspects(&["web"]) })
+    let root_cause = vec![Suspect::process(filler).with_path(&file), Suspect::file(&spool.path), Suspect::file(&file)];
+    Ok(GroundTruth { root_cause, affected: workload.suspects(&spool.users) })
 }
 
 #[cfg(test)]

@@ -30,8 +30,8 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::{
     helper::pause,
     process_identity::ProcessIdentity,
-    shop::Shop,
     undo::{UndoStep, apply_all},
+    workload::Workload,
 };
 
 /// The line that the guard prints when it is ready. Any other line is an error.
@@ -94,11 +94,12 @@ fn kill_after(process: ProcessIdentity, time: Duration) {
     });
 }
 
-/// Ensures that this is the only fault, among all users, with the same temporary folder or shop.
+/// Ensures that this is the only fault, among all users, with the same temporary folder or
+/// workload.
 fn lock() -> anyhow::Result<Vec<UnixListener>> {
     let mut locks = vec![lock_folder("folder", &std::env::temp_dir())?];
-    if let Some(shop) = Shop::find()? {
-        locks.push(lock_folder("shop", &shop.folder)?);
+    if let Some(workload) = Workload::find()? {
+        locks.push(lock_folder("workload", &workload.folder)?);
     }
     Ok(locks)
 }
@@ -225,14 +226,14 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_and_a_shop_have_one_fault_each() {
+    fn a_folder_and_a_workload_have_one_fault_each() {
         let folder = tempfile::tempdir().unwrap();
-        let lock = lock_folder("shop", folder.path()).unwrap();
-        let error = lock_folder("shop", folder.path()).unwrap_err().to_string();
+        let lock = lock_folder("workload", folder.path()).unwrap();
+        let error = lock_folder("workload", folder.path()).unwrap_err().to_string();
         assert_eq!(error, "another fault is running, or is being undone");
         lock_folder("folder", folder.path()).unwrap();
         drop(lock);
-        lock_folder("shop", folder.path()).unwrap();
+        lock_folder("workload", folder.path()).unwrap();
     }
 
     #[test]

@@ -40,6 +40,15 @@ pub enum Helper {
     LogWriter(PathBuf),
     /// Holds the `flock` of a file.
     LogRotator(PathBuf),
+    /// Holds the `flock` of a file for which a rotator waits.
+    Archiver(PathBuf),
+    /// Holds the `flock` of a log while it waits for that of an archive.
+    WaitingRotator {
+        /// The log.
+        log: PathBuf,
+        /// The archive.
+        archive: PathBuf,
+    },
     /// Takes the `flock` of a file, passes it to a child process, and exits.
     Deployer(PathBuf),
     /// Has a locked file as its standard error, unknowingly.
@@ -73,7 +82,8 @@ impl Helper {
             Helper::Worker => "worker",
             Helper::Indexer => "indexer",
             Helper::LogWriter(_) => "log-writer",
-            Helper::LogRotator(_) => "log-rotator",
+            Helper::LogRotator(_) | Helper::WaitingRotator { .. } => "log-rotator",
+            Helper::Archiver(_) => "archiver",
             Helper::Deployer(_) => "deploy",
             Helper::AppServer => "app-server",
             Helper::Biller(_) => "biller",

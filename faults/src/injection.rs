@@ -11,7 +11,7 @@ use super::{
     ground_truth_record::GroundTruthRecord,
     injector::{Event, Injector, Interrupted},
     safety,
-    shop::Shop,
+    workload::Workload,
 };
 
 /// A fault to inject, and its timing.
@@ -47,9 +47,9 @@ pub fn inject(
     shutdown: CancellationToken,
     report: impl FnMut(Progress<'_>) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
-    let shop = Shop::find()?;
-    check(injection, shop.as_ref())?;
-    let mut injector = Injector::new(injection.after, injection.duration, injection.path.clone(), shop)?;
+    let workload = Workload::find()?;
+    check(injection, workload.as_ref())?;
+    let mut injector = Injector::new(injection.after, injection.duration, injection.path.clone(), workload)?;
     let sender = injector.sender();
     tokio::spawn(async move {
         shutdown.cancelled().await;
@@ -66,7 +66,7 @@ pub fn inject(
 }
 
 /// Checks that the fault can be injected here and harms nothing else.
-fn check(injection: &Injection, shop: Option<&Shop>) -> anyhow::Result<()> {
+fn check(injection: &Injection, workload: Option<&Workload>) -> anyhow::Result<()> {
     let fault = injection.fault;
     if injection.path.is_some() && !fault.accepts_path {
         let names: Vec<&str> = catalogue::all().filter(|fault| fault.accepts_path).map(|fault| fault.name).collect();
@@ -78,16 +78,16 @@ fn check(injection: &Injection, shop: Option<&Shop>) -> anyhow::Result<()> {
             .hint("name a file that does not exist yet, or omit `--path`");
     }
     for requirement in fault.requirements {
-        requirement.check(shop)?;
+        requirement.check(workload)?;
     }
-    safety::check(fault.uses, &folder(injection, shop)?)
+    safety::check(fault.uses, &folder(injection, workload)?)
 }
 
 /// The folder in which the fault creates large files.
-fn folder(injection: &Injection, shop: Option<&Shop>) -> anyhow::Result<PathBuf> {
-    Ok(match (&injection.path, shop) {
+fn folder(injection: &Injection, workload: Option<&Workload>) -> anyhow::Result<PathBuf> {
+    Ok(match (&injection.path, workload) {
         (Some(path), _) => std::path::absolute(path)?.parent().map(PathBuf::from).unwrap_or_default(),
-        (None, Some(shop)) => shop.folder.clone(),
+        (None, Some(workload)) => workload.folder.clone(),
         (None, None) => std::env::temp_dir(),
     })
 }

@@ -1,5 +1,6 @@
-//! What a fault starts and changes: helpers, bugs of the shop, stopped processes, files, control
-//! groups and firewall rules. The guard receives the undo step of each change before it is made.
+//! What a fault starts and changes: helpers, bugs of the workload, stopped processes, files,
+//! control groups and firewall rules. The guard receives the undo step of each change before it is
+//! made.
 //!
 //! Dropping an [`Injector`] undoes everything: bugs first, then helpers, then the guard's steps.
 
@@ -21,11 +22,11 @@ use super::{
     guard::Guard,
     helper::Helper,
     process_identity::{self, ProcessIdentity},
-    shop::{self, Shop},
+    workload::{ActiveBug, Workload},
 };
 
+mod bugs;
 mod changes;
-mod web_workers;
 
 /// Longer than a helper takes to start, however busy the host is.
 const HELPER_TIMEOUT: Duration = Duration::from_secs(30);
@@ -41,7 +42,7 @@ pub enum Event {
     Line(u32, String),
     /// The process with this pid has exited, or is about to.
     Exited(u32),
-    /// The shop's component with this name has ended a bug, or is gone.
+    /// The component with this name has ended a bug, or is gone.
     BugEnded(String),
     /// The user or a signal wants the fault to end.
     Interrupted,
@@ -65,13 +66,13 @@ type Repeated = Box<dyn FnMut(&mut Injector) -> anyhow::Result<()>>;
 
 /// Starts and changes things for one fault, and undoes it all.
 pub struct Injector {
-    /// The shop, if it was running at the start.
-    pub shop: Option<Shop>,
+    /// The workload, if one was running at the start.
+    pub workload: Option<Workload>,
     after: Duration,
     duration: Duration,
     path: Option<PathBuf>,
     folder: Option<PathBuf>,
-    bugs: Vec<shop::ActiveBug>,
+    bugs: Vec<ActiveBug>,
     helpers: Vec<Child>,
     orphans: Vec<ProcessIdentity>,
     repeated: Option<Repeated>,
@@ -93,13 +94,13 @@ impl Injector {
         after: Duration,
         duration: Duration,
         path: Option<PathBuf>,
-        shop: Option<Shop>,
+        workload: Option<Workload>,
     ) -> anyhow::Result<Injector> {
         let (sender, events) = channel();
         let (guard, guard_output) = Guard::start(after + duration + GUARD_MARGIN)?;
         forward_lines(guard.pid(), guard_output, sender.clone());
         Ok(Injector {
-            shop,
+            workload,
             after,
             duration,
             path,
@@ -120,17 +121,17 @@ impl Injector {
         self.sender.clone()
     }
 
-    /// The shop as it is now. Components may have restarted since the injector was created.
+    /// The workload as it is now. Components may have restarted since the injector was created.
     ///
     /// # Errors
-    /// If the shop does not run.
-    pub fn current_shop(&self) -> anyhow::Result<Shop> {
-        Shop::find()?.context("the shop has stopped")
+    /// If none runs.
+    pub fn current_workload(&self) -> anyhow::Result<Workload> {
+        Workload::find()?.context("the workload has stopped")
     }
 
-    /// Whether the fault uses a file of the shop: the shop runs, and `--path` names no other file.
-    pub fn uses_shop_file(&self) -> bool {
-        self.shop.is_some() && self.path.is_none()
+    /// Whether the fault uses a file of the workload: one runs, and `--path` names no other file.
+    pub fn uses_workload_file(&self) -> bool {
+        self.workload.is_some() && self.path.is_none()
     }
 
     /// Starts a helper, waits until it is ready, and returns its pid.
@@ -250,8 +251,10 @@ impl Injector {
         match self.events.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
             Ok(Event::Line(pid, line)) => Ok(Some((pid, line))),
             Ok(Event::Exited(pid)) => self.fail_for_exit(pid),
-            Ok(Event::BugEnded(component)) => Err(anyhow::anyhow!("{EARLY}: the shop's `{component}` ended its bug"))
-                .hint("it may have restarted: see `log/supervisor.log` of the shop"),
+            Ok(Event::BugEnded(component)) => {
+                Err(anyhow::anyhow!("{EARLY}: the component `{component}` ended its bug"))
+                    .hint("it may have restarted: see `log/supervisor.log` of the workload")
+            }
             Ok(Event::Interrupted) => bail!(Interrupted),
             Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => Ok(None),
         }

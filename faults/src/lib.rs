@@ -7,8 +7,8 @@
 //! each change before the change is made. If the guard itself is killed, the injecting process
 //! executes the steps.
 //!
-//! **Never:** it touches nothing but what it created itself and the components of the demo
-//! workload, the shop. It prints nothing.
+//! **Never:** it touches nothing but what it created itself and the components of the workload. It
+//! prints nothing.
 //!
 //! A fault's processes are the program that links this crate, started again: the program must run
 //! [`helper_main::run`] on `fault helper --parent PID JSON` and [`guard::run`] on `guard`.
@@ -20,7 +20,8 @@
 //!   [`helper_main`]: their main function
 //! - [`guard`], [`undo`]: how a fault is undone
 //! - [`requirement`], [`safety`]: whether a fault can be injected here, and whether it may be
-//! - [`shop`], [`cgroup`], [`process_identity`]: the current shop, control groups and processes
+//! - [`workload`], [`cgroup`], [`process_identity`]: the current workload, control groups and
+//!   processes
 //! - [`ground_truth`], [`ground_truth_record`], [`listing`]: what is reported of a fault
 
 pub mod benign;
@@ -46,7 +47,7 @@ pub mod process;
 pub mod process_identity;
 pub mod requirement;
 pub mod safety;
-pub mod shop;
 pub mod undo;
+pub mod workload;
 
 pub use injection::{Injection, Progress, inject};

@@ -9,13 +9,13 @@ use super::{
     fault::{Family, Fault},
     requirement::Requirement,
     safety::ResourceUse,
-    shop::Shop,
+    workload::Workload,
 };
 
 /// Width of the first column.
 const INDENT: usize = 20;
 
-const PATH: &str = "file to create and use instead of the shop's";
+const PATH: &str = "file to create and use instead of the workload's";
 const NO_PATH: &str = "not accepted: the fault uses no file of your choice";
 
 /// Lists all faults by family, each with its requirements and whether they are met.
@@ -38,13 +38,13 @@ fn requirements(fault: &Fault, is_met: impl Fn(Requirement) -> bool) -> String {
 }
 
 /// All faults as a JSON array of [`describe_json`] objects.
-pub fn list_json(shop: Option<&Shop>) -> Value {
-    catalogue::all().map(|fault| describe_json(fault, shop)).collect()
+pub fn list_json(workload: Option<&Workload>) -> Value {
+    catalogue::all().map(|fault| describe_json(fault, workload)).collect()
 }
 
 /// One fault as a JSON object.
-pub fn describe_json(fault: &Fault, shop: Option<&Shop>) -> Value {
-    let requirement = |each: &Requirement| json!({"name": each.to_string(), "met": each.is_met(shop)});
+pub fn describe_json(fault: &Fault, workload: Option<&Workload>) -> Value {
+    let requirement = |each: &Requirement| json!({"name": each.to_string(), "met": each.is_met(workload)});
     json!({
         "name": fault.name,
         "family": fault.family.name(),
@@ -55,7 +55,7 @@ pub fn describe_json(fault: &Fault, shop: Option<&Shop>) -> Value {
         "undo": fault.undo,
         "harmless": fault.is_benign(),
         "requirements": fault.requirements.iter().map(requirement).collect::<Vec<_>>(),
-        "available": fault.requirements.iter().all(|each| each.is_met(shop)),
+        "available": fault.requirements.iter().all(|each| each.is_met(workload)),
         "accepts_path": fault.accepts_path,
         "uses": {"memory_mb": fault.uses.memory_mb, "disk_mb": fault.uses.disk_mb},
     })

@@ -15,16 +15,18 @@ use super::{
 
 mod holders;
 
-pub use holders::{append_lines, hold_flock, hold_posix_lock, lock_and_fork, run_orphan, write_ledger};
+pub use holders::{
+    append_lines, hold_flock, hold_flock_and_wait, hold_posix_lock, lock_and_fork, run_orphan, write_ledger,
+};
 
 /// The faults of this family.
-pub const FAULTS: [Fault; 5] = [
+pub const FAULTS: [Fault; 6] = [
     Fault {
         name: "flock",
         family: Family::Locks,
         description: "an unrelated process holds the flock on a log file to which others append",
         root_cause: "the `log-rotator`",
-        affected: "the shop's web workers; without the shop or with `--path`, helpers `log-writer`",
+        affected: "the workload's workers; without a workload or with `--path`, helpers `log-writer`",
         limits: "one lock",
         undo: "the processes are killed; a file that the fault created is removed",
         requirements: &[],
@@ -37,7 +39,7 @@ pub const FAULTS: [Fault; 5] = [
         family: Family::Locks,
         description: "an unrelated process locks a log file, passes the lock to its child and exits",
         root_cause: "the child, an `app-server`",
-        affected: "the shop's web workers; without the shop or with `--path`, helpers `log-writer`",
+        affected: "the workload's workers; without a workload or with `--path`, helpers `log-writer`",
         limits: "one lock",
         undo: "the child exits when the injecting process does; a file that the fault created is removed",
         requirements: &[],
@@ -46,11 +48,24 @@ pub const FAULTS: [Fault; 5] = [
         inject: forked_holder,
     },
     Fault {
+        name: "lock-chain",
+        family: Family::Locks,
+        description: "an unrelated process holds the lock of an archive, for which another waits that has locked a log",
+        root_cause: "the `archiver`",
+        affected: "the `log-rotator`, and the workload's writers of the log; without a workload, helpers `log-writer`",
+        limits: "two locks",
+        undo: "the processes are killed; files that the fault created are removed",
+        requirements: &[],
+        uses: ResourceUse { memory_mb: 16, disk_mb: 16 },
+        accepts_path: false,
+        inject: lock_chain,
+    },
+    Fault {
         name: "posix-lock",
         family: Family::Locks,
         description: "a process holds the POSIX lock on a ledger to which others write",
-        root_cause: "the shop's queue worker; without the shop or with `--path`, a `reconciler`",
-        affected: "the shop's biller and web workers; without the shop or with `--path`, helpers `biller`",
+        root_cause: "the shop's queue worker or a worker of the warehouse; without a workload or with `--path`, a `reconciler`",
+        affected: "the ledger's other users; without a workload or with `--path`, helpers `biller`",
         limits: "one lock",
         undo: "the worker ends the bug when the control connection closes; helpers are killed, and a file that \
                the fault created is removed",
@@ -67,7 +82,7 @@ pub const FAULTS: [Fault; 5] = [
         affected: "the web workers whose orders update the stock",
         limits: "one transaction that changes nothing",
         undo: "the client is killed, and the database rolls back",
-        requirements: &[Requirement::Shop, Requirement::Tool("psql")],
+        requirements: &[Requirement::Postgres, Requirement::Tool("psql")],
         uses: ResourceUse { memory_mb: 16, disk_mb: 0 },
         accepts_path: false,
         inject: |injector| {
@@ -82,7 +97,7 @@ pub const FAULTS: [Fault; 5] = [
         affected: "the web workers, which cannot even read the stock",
         limits: "one transaction that changes nothing",
         undo: "the client is killed, and the database rolls back",
-        requirements: &[Requirement::Shop, Requirement::Tool("psql")],
+        requirements: &[Requirement::Postgres, Requirement::Tool("psql")],
         uses: ResourceUse { memory_mb: 16, disk_mb: 0 },
         accepts_path: false,
         inject: |injector| {
@@ -91,18 +106,18 @@ pub const FAULTS: [Fault; 5] = [
     },
 ];
 
-/// Helpers that are affected if no shop runs.
+/// Helpers that are affected if no workload runs.
 const WRITERS: usize = 3;
 
 /// Waits until the fault is due. Returns the log to lock and the processes that append to it.
 fn prepare_log(injector: &mut Injector) -> anyhow::Result<(PathBuf, Vec<Suspect>)> {
-    if !injector.uses_shop_file() {
+    if !injector.uses_workload_file() {
         return prepare_own_file(injector, "app.log", Helper::LogWriter);
     }
     injector.wait_before_fault()?;
-    let shop = injector.current_shop()?;
-    let writers = shop.suspects(&["web"]);
-    Ok((shop.audit_log, writers))
+    let workload = injector.current_workload()?;
+    let writers = workload.suspects(&workload.log.users);
+    Ok((workload.log.path, writers))
 }
 
 /// Creates a file, starts helpers that write to it, and waits until the fault is due. Returns the
@@ -131,14 +146,26 @@ fn forked_holder(injector: &mut Injector) -> anyhow::Result<GroundTruth> {
     Ok(GroundTruth { root_cause: vec![Suspect::process(child).with_path(&log)], affected })
 }
 
+/// The archiver holds the archive's lock, for which the rotator waits while it holds the log's.
+fn lock_chain(injector: &mut Injector) -> anyhow::Result<GroundTruth> {
+    let (log, mut affected) = prepare_log(injector)?;
+    let archive = injector.create_own_file("archive.dat")?;
+    let archiver = injector.start(&Helper::Archiver(archive.clone()))?;
+    let rotator = injector.start(&Helper::WaitingRotator { log, archive: archive.clone() })?;
+    affected.push(Suspect::process(rotator));
+    Ok(GroundTruth { root_cause: vec![Suspect::process(archiver).with_path(&archive)], affected })
+}
+
 fn posix_lock(injector: &mut Injector) -> anyhow::Result<GroundTruth> {
-    if injector.uses_shop_file() {
+    if injector.uses_workload_file() {
         injector.wait_before_fault()?;
-        let shop = injector.current_shop()?;
-        let worker = shop.pick("queue")?;
-        injector.start_bug(worker, "ledger")?;
-        let root_cause = vec![worker.suspect().with_path(&shop.ledger)];
-        return Ok(GroundTruth { root_cause, affected: shop.suspects(&["biller", "web"]) });
+        let workload = injector.current_workload()?;
+        let ledger = &workload.ledger;
+        let holder = workload.pick_for("ledger")?;
+        injector.start_bug(holder, "ledger")?;
+        let mut affected = workload.suspects(&ledger.users);
+        affected.retain(|suspect| !holder.suspects().contains(suspect));
+        return Ok(GroundTruth { root_cause: vec![holder.suspect().with_path(&ledger.path)], affected });
     }
     let (ledger, affected) = prepare_own_file(injector, "ledger.dat", Helper::Biller)?;
     let reconciler = injector.start(&Helper::Reconciler(ledger.clone()))?;
@@ -148,8 +175,8 @@ fn posix_lock(injector: &mut Injector) -> anyhow::Result<GroundTruth> {
 /// Executes a statement in a transaction and leaves it open, as a person at a `psql` prompt might.
 fn idle_in_transaction(injector: &mut Injector, statement: fn(&str) -> String) -> anyhow::Result<GroundTruth> {
     injector.wait_before_fault()?;
-    let shop = injector.current_shop()?;
-    let database = &shop.database;
+    let workload = injector.current_workload()?;
+    let database = workload.postgres.as_ref().context("the workload has no PostgreSQL")?;
     let (host, port) = database.endpoint.rsplit_once(':').context("the database's endpoint has no port")?;
     let words = ["psql", "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-h", host, "-p", port];
     let words = words.into_iter().chain(["-U", &database.user, "-d", &database.name]);
@@ -161,5 +188,5 @@ fn idle_in_transaction(injector: &mut Injector, statement: fn(&str) -> String) -
     let backend =
         backend.parse().with_context(|| format!("expected a process id of the database, found `{backend}`"))?;
     let root_cause = vec![Suspect::process(client), Suspect::process(backend)];
-    Ok(GroundTruth { root_cause, affected: shop.suspects(&["web"]) })
+    Ok(GroundTruth { root_cause, affected: workload.suspects(&["worker"]) })
 }

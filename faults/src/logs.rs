@@ -15,8 +15,8 @@ pub const FAULTS: [Fault; 1] = [Fault {
     affected: "the front, which gets late responses",
     limits: "256 MB",
     undo: "the worker ends the bug when the control connection closes, and truncates its log",
-    requirements: &[Requirement::Shop],
+    requirements: &[Requirement::Bug("flood")],
     uses: ResourceUse { memory_mb: 0, disk_mb: 300 },
     accepts_path: false,
-    inject: |injector| injector.inject_web_bug("flood 8"),
+    inject: |injector| injector.inject_bug("flood 8"),
 }];

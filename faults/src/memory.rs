@@ -12,8 +12,8 @@ use super::{
     injector::Injector,
     requirement::Requirement,
     safety::ResourceUse,
-    shop::Shop,
     undo,
+    workload::Workload,
 };
 
 /// The faults of this family.
@@ -22,14 +22,14 @@ pub const FAULTS: [Fault; 3] = [
         name: "memory-leak",
         family: Family::Memory,
         description: "a service leaks memory",
-        root_cause: "the web worker, or its endpoint; without the shop, a `session-server`",
+        root_cause: "the worker, or its endpoint; without a workload, a `session-server`",
         affected: "the front, which gets ever later responses",
         limits: "512 MB",
         undo: "the worker ends the bug when the control connection closes, or the helper is killed",
         requirements: &[],
         uses: ResourceUse { memory_mb: 600, disk_mb: 0 },
         accepts_path: false,
-        inject: |injector| injector.inject_web_bug_or_leak("leak 30", Leak::Memory),
+        inject: |injector| injector.inject_bug_or_leak("leak 30", Leak::Memory),
     },
     Fault {
         name: "memory-hog",
@@ -39,7 +39,7 @@ pub const FAULTS: [Fault; 3] = [
         affected: "the web worker, which waits for each page that it needs, and may fail afterwards",
         limits: "a control group with 64 MB, so that the host keeps enough",
         undo: "the process is killed, the worker returns to its own group, and the group is removed",
-        requirements: &[Requirement::Shop, Requirement::Root, Requirement::Controller("memory")],
+        requirements: &[Requirement::Role("worker"), Requirement::Root, Requirement::Controller("memory")],
         uses: ResourceUse { memory_mb: 128, disk_mb: 0 },
         accepts_path: false,
         inject: hog,
@@ -52,7 +52,7 @@ pub const FAULTS: [Fault; 3] = [
         affected: "the front, whose requests fail",
         limits: "a control group with 200 MB",
         undo: "the worker returns to its own group, and the group is removed",
-        requirements: &[Requirement::Shop, Requirement::Root, Requirement::Controller("memory")],
+        requirements: &[Requirement::Bug("leak"), Requirement::Root, Requirement::Controller("memory")],
         uses: ResourceUse { memory_mb: 256, disk_mb: 0 },
         accepts_path: false,
         inject: out_of_memory,
@@ -80,8 +80,8 @@ fn disable_swap(group: &Path, is_unified: bool, memory_limit: usize) -> anyhow::
 
 fn hog(injector: &mut Injector) -> anyhow::Result<GroundTruth> {
     injector.wait_before_fault()?;
-    let shop = injector.current_shop()?;
-    let worker = shop.pick("web")?;
+    let workload = injector.current_workload()?;
+    let worker = workload.pick("worker")?;
     let controller = memory_controller()?;
     // At the limit, processes must wait for pages and not be killed.
     let settings = if controller.is_unified() {
@@ -99,8 +99,8 @@ fn hog(injector: &mut Injector) -> anyhow::Result<GroundTruth> {
 
 fn out_of_memory(injector: &mut Injector) -> anyhow::Result<GroundTruth> {
     injector.wait_before_fault()?;
-    let shop = injector.current_shop()?;
-    let worker = shop.pick("web")?;
+    let workload = injector.current_workload()?;
+    let worker = workload.pick_for("leak")?;
     let name = worker.name.clone();
     let mut root_cause = worker.suspects();
     root_cause.push(worker.suspect().with_any_pid());
@@ -113,7 +113,7 @@ fn out_of_memory(injector: &mut Injector) -> anyhow::Result<GroundTruth> {
     confine_and_leak(injector, &controller, &group, &name, &mut leaking)?;
     // The worker that replaces a killed one gets the same bug.
     injector.repeat_each_second(move |injector| confine_and_leak(injector, &controller, &group, &name, &mut leaking));
-    Ok(GroundTruth { root_cause, affected: shop.suspects(&["front"]) })
+    Ok(GroundTruth { root_cause, affected: workload.suspects(&worker.clients) })
 }
 
 /// Makes the component with this name leak in the group, unless the process `leaking` already does.
@@ -124,8 +124,9 @@ fn confine_and_leak(
     name: &str,
     leaking: &mut Option<u32>,
 ) -> anyhow::Result<()> {
-    let shop = Shop::find()?;
-    let worker = shop.iter().flat_map(|shop| &shop.components).find(|component| component.name == name);
+    let workload = Workload::find()?;
+    let mut components = workload.iter().flat_map(|workload| &workload.components);
+    let worker = components.find(|component| component.name == name);
     // There is none until the supervisor has restarted it.
     let Some(worker) = worker.filter(|worker| *leaking != Some(worker.pid)) else { return Ok(()) };
     // A worker that does not listen yet gets the bug a second later.

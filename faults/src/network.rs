@@ -18,7 +18,7 @@ use super::{
 };
 
 /// The faults of this family.
-pub const FAULTS: [Fault; 5] = [
+pub const FAULTS: [Fault; 7] = [
     Fault {
         name: "packet-loss",
         family: Family::Network,
@@ -27,7 +27,7 @@ pub const FAULTS: [Fault; 5] = [
         affected: "the web workers and the queue worker, which retransmit and wait",
         limits: "one port of loopback",
         undo: "the firewall rule is deleted",
-        requirements: &[Requirement::Shop, Requirement::Root, Requirement::Tool("iptables")],
+        requirements: &[Requirement::Role("database"), Requirement::Root, Requirement::Tool("iptables")],
         uses: ResourceUse { memory_mb: 0, disk_mb: 0 },
         accepts_path: false,
         inject: drop_packets,
@@ -40,7 +40,7 @@ pub const FAULTS: [Fault; 5] = [
         affected: "the front, and its clients",
         limits: "900 connections",
         undo: "the process is killed, which closes its connections",
-        requirements: &[Requirement::Shop],
+        requirements: &[Requirement::Role("front")],
         uses: ResourceUse { memory_mb: 64, disk_mb: 0 },
         accepts_path: false,
         inject: flood,
@@ -53,23 +53,23 @@ pub const FAULTS: [Fault; 5] = [
         affected: "the other web workers, and the database's endpoint",
         limits: "the limit of the shop's PostgreSQL",
         undo: "the worker ends the bug when the control connection closes",
-        requirements: &[Requirement::Shop],
+        requirements: &[Requirement::Bug("connections")],
         uses: ResourceUse { memory_mb: 128, disk_mb: 0 },
         accepts_path: false,
-        inject: |injector| injector.inject_web_bug("connections 40"),
+        inject: |injector| injector.inject_bug("connections 40"),
     },
     Fault {
         name: "full-accept-queue",
         family: Family::Network,
-        description: "a web worker accepts no connections",
-        root_cause: "the web worker, or its endpoint",
-        affected: "the front, whose connections are not accepted",
+        description: "a server accepts no connections: a web worker of the shop, the database of the warehouse",
+        root_cause: "the server, or its endpoint",
+        affected: "its clients, whose connections are not accepted",
         limits: "one listening socket",
         undo: "the worker ends the bug when the control connection closes",
-        requirements: &[Requirement::Shop],
+        requirements: &[Requirement::Bug("no-accept")],
         uses: ResourceUse { memory_mb: 0, disk_mb: 0 },
         accepts_path: false,
-        inject: |injector| injector.inject_web_bug("no-accept"),
+        inject: |injector| injector.inject_bug("no-accept"),
     },
     Fault {
         name: "slow-peer",
@@ -79,30 +79,59 @@ pub const FAULTS: [Fault; 5] = [
         affected: "the front, and its clients",
         limits: "one process",
         undo: "the worker ends the bug when the control connection closes",
-        requirements: &[Requirement::Shop],
+        requirements: &[Requirement::Bug("slow")],
         uses: ResourceUse { memory_mb: 0, disk_mb: 0 },
         accepts_path: false,
-        inject: |injector| injector.inject_web_bug("slow 400"),
+        inject: |injector| injector.inject_bug("slow 400"),
+    },
+    Fault {
+        name: "full-pipe",
+        family: Family::Network,
+        description: "a process does not read its pipe",
+        root_cause: "the reader",
+        affected: "the writer, which waits for space in the pipe",
+        limits: "one pipe",
+        undo: "the reader continues when the control connection closes",
+        requirements: &[Requirement::Bug("unread-pipe")],
+        uses: ResourceUse { memory_mb: 0, disk_mb: 0 },
+        accepts_path: false,
+        inject: |injector| injector.inject_bug("unread-pipe"),
+    },
+    Fault {
+        name: "full-unix-socket",
+        family: Family::Network,
+        description: "a process does not read its Unix socket",
+        root_cause: "the reader",
+        affected: "the writer, which waits for space in the socket's buffer",
+        limits: "one connection",
+        undo: "the reader continues when the control connection closes",
+        requirements: &[Requirement::Bug("unread-socket")],
+        uses: ResourceUse { memory_mb: 0, disk_mb: 0 },
+        accepts_path: false,
+        inject: |injector| injector.inject_bug("unread-socket"),
     },
 ];
 
 fn drop_packets(injector: &mut Injector) -> anyhow::Result<GroundTruth> {
     const PROBABILITY: &str = "0.33";
     injector.wait_before_fault()?;
-    let shop = injector.current_shop()?;
-    let (host, port) = shop.database.endpoint.rsplit_once(':').context("the database's endpoint has no port")?;
+    let workload = injector.current_workload()?;
+    let database = workload.pick("database")?;
+    let endpoint = database.endpoint.as_deref().context("the database has no endpoint")?;
+    let (host, port) = endpoint.rsplit_once(':').context("the database's endpoint has no port")?;
     let packets = ["INPUT", "-i", "lo", "-p", "tcp", "-d", host, "--dport", port];
     let action = ["-m", "statistic", "--mode", "random", "--probability", PROBABILITY, "-j", "DROP"];
     injector.add_firewall_rule(packets.into_iter().chain(action).map(str::to_owned).collect())?;
-    let root_cause = vec![Suspect::endpoint(&shop.database.endpoint)];
-    Ok(GroundTruth { root_cause, affected: shop.suspects(&["web", "queue"]) })
+    let root_cause = vec![Suspect::endpoint(endpoint)];
+    Ok(GroundTruth { root_cause, affected: workload.suspects(&database.clients) })
 }
 
 fn flood(injector: &mut Injector) -> anyhow::Result<GroundTruth> {
     injector.wait_before_fault()?;
-    let shop = injector.current_shop()?;
-    let crawler = injector.start(&Helper::Crawler(shop.front.clone()))?;
-    Ok(GroundTruth { root_cause: vec![Suspect::process(crawler)], affected: shop.suspects(&["front"]) })
+    let workload = injector.current_workload()?;
+    let endpoint = workload.pick("front")?.endpoint.clone().context("the front has no endpoint")?;
+    let crawler = injector.start(&Helper::Crawler(endpoint))?;
+    Ok(GroundTruth { root_cause: vec![Suspect::process(crawler)], affected: workload.suspects(&["front"]) })
 }
 
 /// Helper `crawler`: holds many connections, each with an incomplete request, and replaces those

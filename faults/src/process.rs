@@ -20,13 +20,13 @@ use super::{
 };
 
 /// The faults of this family.
-pub const FAULTS: [Fault; 4] = [
+pub const FAULTS: [Fault; 5] = [
     Fault {
         name: "fork-storm",
         family: Family::Process,
         description: "an unrelated process starts short scripts as fast as possible",
         root_cause: "the `cron-runner`",
-        affected: "the shop's web workers; without the shop, helpers `worker`",
+        affected: "the workload's workers; without a workload, helpers `worker`",
         limits: "16 concurrent scripts per core, at most 256",
         undo: "the process is killed, and the last scripts end by themselves",
         requirements: &[Requirement::Tool("setsid")],
@@ -38,27 +38,27 @@ pub const FAULTS: [Fault; 4] = [
         name: "thread-explosion",
         family: Family::Process,
         description: "a service leaks threads",
-        root_cause: "the web worker, or its endpoint; without the shop, a `session-server`",
+        root_cause: "the worker, or its endpoint; without a workload, a `session-server`",
         affected: "the front, which gets late responses",
         limits: "400 threads",
         undo: "the worker ends the bug when the control connection closes, or the helper is killed",
         requirements: &[],
         uses: ResourceUse { memory_mb: 128, disk_mb: 0 },
         accepts_path: false,
-        inject: |injector| injector.inject_web_bug_or_leak("threads 100", Leak::Threads),
+        inject: |injector| injector.inject_bug_or_leak("threads 100", Leak::Threads),
     },
     Fault {
         name: "fd-leak",
         family: Family::Process,
         description: "a service leaks file descriptors up to its limit",
-        root_cause: "the web worker, or its endpoint; without the shop, a `session-server`",
+        root_cause: "the worker, or its endpoint; without a workload, a `session-server`",
         affected: "the front, whose connections the worker cannot accept",
         limits: "512 descriptors",
         undo: "the worker ends the bug when the control connection closes, or the helper is killed",
         requirements: &[],
         uses: ResourceUse { memory_mb: 16, disk_mb: 0 },
         accepts_path: false,
-        inject: |injector| injector.inject_web_bug_or_leak("files 100", Leak::Files),
+        inject: |injector| injector.inject_bug_or_leak("files 100", Leak::Files),
     },
     Fault {
         name: "crash-loop",
@@ -68,30 +68,43 @@ pub const FAULTS: [Fault; 4] = [
         affected: "the front, whose requests fail",
         limits: "one process at a time",
         undo: "the supervisor restarts the worker once more when the control connection closes",
-        requirements: &[Requirement::Shop],
+        requirements: &[Requirement::Bug("crash")],
         uses: ResourceUse { memory_mb: 0, disk_mb: 0 },
         accepts_path: false,
         inject: crash_loop,
     },
+    Fault {
+        name: "zombies",
+        family: Family::Process,
+        description: "a service starts short commands and does not wait for them, so that they stay zombies",
+        root_cause: "the service",
+        affected: "the host, which runs out of process ids",
+        limits: "1,000 zombies",
+        undo: "the service waits for its commands when the control connection closes",
+        requirements: &[Requirement::Bug("zombies")],
+        uses: ResourceUse { memory_mb: 16, disk_mb: 0 },
+        accepts_path: false,
+        inject: |injector| injector.inject_bug("zombies"),
+    },
 ];
 
-/// Helpers that are affected if no shop runs.
+/// Helpers that are affected if no workload runs.
 const WORKERS: usize = 2;
 const MAX_RUNNER_THREADS: usize = 16;
 
 fn crash_loop(injector: &mut Injector) -> anyhow::Result<GroundTruth> {
     injector.wait_before_fault()?;
-    let shop = injector.current_shop()?;
-    let worker = shop.pick("web")?;
+    let workload = injector.current_workload()?;
+    let worker = workload.pick_for("crash")?;
     // Before the crash, after which the process cannot be read.
     let mut root_cause = worker.suspects();
     root_cause.push(worker.suspect().with_any_pid());
     injector.start_bug_that_may_end(worker, "crash")?;
-    Ok(GroundTruth { root_cause, affected: shop.suspects(&["front"]) })
+    Ok(GroundTruth { root_cause, affected: workload.suspects(&worker.clients) })
 }
 
 fn fork_storm(injector: &mut Injector) -> anyhow::Result<GroundTruth> {
-    let affected = injector.web_workers_or(&Helper::Worker, WORKERS)?;
+    let affected = injector.workers_or(&Helper::Worker, WORKERS)?;
     let runner = injector.start(&Helper::CronRunner)?;
     Ok(GroundTruth { root_cause: vec![Suspect::process(runner)], affected })
 }

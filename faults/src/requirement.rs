@@ -10,14 +10,18 @@ use std::{
 use rustix::process::geteuid;
 use service::Hint;
 
-use super::{cgroup::Controller, shop::Shop};
+use super::{cgroup::Controller, workload::Workload};
 
 /// Something that a fault cannot do without.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Requirement {
-    /// The shop of `deploy/demo` is running.
-    Shop,
-    /// The shop's spool is a filesystem of its own.
+    /// A workload is running that has a component with this role.
+    Role(&'static str),
+    /// A workload is running that accepts a bug or benign change of this name.
+    Bug(&'static str),
+    /// A workload is running that has a PostgreSQL.
+    Postgres,
+    /// A workload is running whose spool is a filesystem of its own.
     Spool,
     /// The user is root.
     Root,
@@ -30,8 +34,10 @@ pub enum Requirement {
 impl fmt::Display for Requirement {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Requirement::Shop => write!(f, "the shop"),
-            Requirement::Spool => write!(f, "a separate spool filesystem"),
+            Requirement::Role(role) => write!(f, "a workload with a {role}"),
+            Requirement::Bug(name) => write!(f, "a workload with `{name}`"),
+            Requirement::Postgres => write!(f, "a workload with PostgreSQL"),
+            Requirement::Spool => write!(f, "a workload with a separate spool filesystem"),
             Requirement::Root => write!(f, "root"),
             Requirement::Controller(name) => write!(f, "cgroup controller {name}"),
             Requirement::Tool(name) => write!(f, "{name}"),
@@ -41,12 +47,15 @@ impl fmt::Display for Requirement {
 
 impl Requirement {
     /// Whether the host meets it.
-    pub fn is_met(self, shop: Option<&Shop>) -> bool {
+    pub fn is_met(self, workload: Option<&Workload>) -> bool {
         match self {
-            Requirement::Shop => shop.is_some(),
-            Requirement::Spool => {
-                shop.is_some_and(|shop| shop.spool_mounted && are_on_different_filesystems(&shop.spool, &shop.folder))
-            }
+            Requirement::Role(role) => workload.is_some_and(|workload| !workload.with_role(role).is_empty()),
+            Requirement::Bug(name) => workload.is_some_and(|workload| workload.accepts(name)),
+            Requirement::Postgres => workload.is_some_and(|workload| workload.postgres.is_some()),
+            Requirement::Spool => workload.is_some_and(|workload| {
+                let spool = &workload.spool;
+                spool.is_mounted && are_on_different_filesystems(&spool.path, &workload.folder)
+            }),
             Requirement::Root => geteuid().is_root(),
             Requirement::Controller(name) => Controller::find(name).is_some(),
             Requirement::Tool(name) => is_in_path(name),
@@ -56,10 +65,11 @@ impl Requirement {
     /// How to meet it.
     fn remedy(self) -> String {
         match self {
-            Requirement::Shop => {
-                "start it: `deploy/demo/shop start`; set DETECTIVE_SHOP if it runs in another folder".to_owned()
+            Requirement::Role(_) | Requirement::Bug(_) | Requirement::Postgres => {
+                "start the shop: `deploy/demo/shop start`; for another workload, set DETECTIVE_WORKLOAD to its folder"
+                    .to_owned()
             }
-            Requirement::Spool => "start the shop as root, so that it can mount one".to_owned(),
+            Requirement::Spool => "start the workload as root, so that it can mount one".to_owned(),
             Requirement::Root => "run it as root".to_owned(),
             Requirement::Controller(name) => format!(
                 "boot with the controller `{name}`; in version 2, `echo +{name} >/sys/fs/cgroup/cgroup.subtree_control`"
@@ -73,9 +83,9 @@ impl Requirement {
     ///
     /// # Errors
     /// If it does not, with a hint how to meet it.
-    pub fn check(self, shop: Option<&Shop>) -> anyhow::Result<()> {
+    pub fn check(self, workload: Option<&Workload>) -> anyhow::Result<()> {
         let met =
-            if self.is_met(shop) { Ok(()) } else { Err(anyhow::anyhow!("the fault requires {self}, found none")) };
+            if self.is_met(workload) { Ok(()) } else { Err(anyhow::anyhow!("the fault requires {self}, found none")) };
         met.hint(self.remedy())
     }
 }

@@ -56,6 +56,8 @@ pub enum UndoStep {
         /// Folder of the other group.
         to: PathBuf,
     },
+    /// Thaws a frozen control group, given by its folder.
+    ThawCgroup(PathBuf),
     /// Deletes a firewall rule.
     DeleteRule(Vec<String>),
 }
@@ -81,6 +83,8 @@ impl UndoStep {
             }
             UndoStep::LeaveCgroup { .. } => Ok(()),
             UndoStep::RemoveCgroup { group, to } => remove_cgroup(group, to),
+            UndoStep::ThawCgroup(group) if group.is_dir() => set_frozen(group, false),
+            UndoStep::ThawCgroup(_) => Ok(()),
             UndoStep::DeleteRule(rule) => delete_rule(rule),
         }
     }
@@ -147,6 +151,20 @@ fn remove_cgroup(group: &Path, to: &Path) -> anyhow::Result<()> {
         pause(PAUSE);
     }
     removed.with_context(|| format!("cannot remove the control group `{}`", group.display()))
+}
+
+/// Freezes or thaws all processes of a control group, version 1 or 2.
+///
+/// # Errors
+/// If the kernel refuses.
+pub fn set_frozen(group: &Path, is_frozen: bool) -> anyhow::Result<()> {
+    let v2_file = group.join("cgroup.freeze");
+    let (file, value) = match is_frozen {
+        _ if v2_file.exists() => (v2_file, if is_frozen { "1" } else { "0" }),
+        true => (group.join("freezer.state"), "FROZEN"),
+        false => (group.join("freezer.state"), "THAWED"),
+    };
+    std::fs::write(&file, value).with_context(|| format!("cannot write `{value}` to `{}`", file.display()))
 }
 
 fn delete_rule(rule: &[String]) -> anyhow::Result<()> {

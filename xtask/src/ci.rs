@@ -23,6 +23,7 @@ pub fn run() -> anyhow::Result<()> {
     println!("== tidy");
     crate::tidy::run(&TidyArgs::default())?;
     step("the shop", &["deploy/demo/check"])?;
+    step("the warehouse", &["deploy/warehouse/check"])?;
     step("tests", &TESTS)?;
     ignored_tests()
 }

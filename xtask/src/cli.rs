@@ -14,7 +14,7 @@ pub struct Xtask {
 
 #[derive(Subcommand)]
 enum Task {
-    /// Run everything that a change must pass: format, lints, tidy, the shop's check and all tests.
+    /// Run everything that a change must pass: format, lints, tidy, both workloads and all tests.
     Ci,
     /// Check what the compiler does not: dependencies, imports, sizes, wording, golden files.
     Tidy(tidy::TidyArgs),

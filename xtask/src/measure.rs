@@ -4,7 +4,6 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-mod faults;
 mod idle_processes;
 mod kafka;
 mod machine;
@@ -39,8 +38,6 @@ enum Measurement {
     Producer(producer::ProducerArgs),
     /// Measure the peak memory of the three programs on Kafka, and the latency from sweep to alert.
     Kafka(kafka::KafkaArgs),
-    /// A trial on this host: whether the culprit of each of many faults is named, and named first.
-    Faults(faults::FaultsArgs),
     /// Append to a file under its lock. `measure kafka` starts this.
     #[command(hide = true)]
     Writer { file: PathBuf },
@@ -54,7 +51,6 @@ pub fn run(args: &MeasureArgs) -> anyhow::Result<()> {
     match &args.measurement {
         Measurement::Up { processes, learn } => up::run(processes, *learn, args.json),
         Measurement::Producer(producer) => producer::run(producer, args.json),
-        Measurement::Faults(faults) => faults::run(faults, args.json),
         Measurement::Kafka(kafka) => kafka::run(kafka, args.json),
         Measurement::Writer { file } => kafka::log_writers::append_forever(file),
     }

@@ -15,7 +15,7 @@ import topology
 async def deploy(shop):
     """Makes a new release and restarts the web workers with it, one by one."""
     make_release(shop.folder)
-    for component in [component for component in shop.components if component.role == "web"]:
+    for component in [component for component in shop.components if component.role == "worker"]:
         successor = topology.web(shop.port, int(component.name.split("-")[1]))
         try:
             await shop.stop(component)
@@ -99,7 +99,7 @@ async def scale_back(shop, workers):
 
 def balance(shop, without=()):
     """Makes nginx share the requests among the running web workers."""
-    workers = [component for component in shop.components if component.role == "web"]
+    workers = [component for component in shop.components if component.role == "worker"]
     upstreams = [worker.listen for worker in workers if worker not in without]
     front.write_configuration(shop.folder, topology.endpoint(shop.port, "front"), upstreams)
     for component in shop.components:

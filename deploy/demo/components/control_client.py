@@ -2,7 +2,7 @@
 
 import socket
 
-from shop_folder import ShopError
+from workload_folder import WorkloadError
 
 
 def run_command(path, name, arguments, seconds):
@@ -20,12 +20,12 @@ def run_command(path, name, arguments, seconds):
                 expect(answers, "begun", name)
                 expect(answers, "ended", name)
         except OSError as error:
-            raise ShopError(f"cannot send `{name}` to `{path}`: {error}", "shop status") from None
+            raise WorkloadError(f"cannot send `{name}` to `{path}`: {error}", "see the status of the workload") from None
 
 
 def expect(answers, expected, name):
     answer = answers.readline().strip()
     if answer.startswith("error: "):
-        raise ShopError(f"`{name}`: {answer.removeprefix('error: ')}")
+        raise WorkloadError(f"`{name}`: {answer.removeprefix('error: ')}")
     if answer != expected:
-        raise ShopError(f"`{name}`: the connection was closed before `{expected}`", "shop status")
+        raise WorkloadError(f"`{name}`: the connection was closed before `{expected}`", "see the status of the workload")

@@ -11,7 +11,7 @@ import settings
 PAUSE_SECONDS = 2
 TIMEOUT_SECONDS = 30
 JOBS = [
-    "find log data -type f -newer shop.json | wc -l >run/changed-files",
+    "find log data -type f -newer workload.json | wc -l >run/changed-files",
     "tail -n 2000 log/audit.log | awk '{ sum += $NF } END { print sum }' >run/turnover",
     "du -sk log data >run/disk-usage",
     "tail -c 200000 log/latencies.jsonl | gzip -c >run/latest-latencies.gz",

@@ -11,6 +11,7 @@ import psycopg2
 
 import process
 from background import repeat_at_rate
+from workload_folder import STATE
 
 MB = 1 << 20
 MAX_LEAK_MB = 512
@@ -63,7 +64,7 @@ def files(command, worker, per_second):
     leaked = []
 
     def open_files(count):
-        path = os.path.join(worker.folder, "shop.json")
+        path = os.path.join(worker.folder, STATE)
         for _ in range(count):
             try:
                 leaked.append(os.open(path, os.O_RDONLY | os.O_CLOEXEC))

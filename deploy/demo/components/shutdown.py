@@ -1,4 +1,4 @@
-"""Stopping the shop: its processes, its spool and its folder, even if the supervisor was killed."""
+"""Stopping a workload: its processes, spool and folder, even if the supervisor was killed."""
 
 import os
 import shutil
@@ -6,7 +6,7 @@ import signal
 import subprocess
 import time
 
-from shop_folder import ShopError, is_running, is_shop, read_state
+from workload_folder import WorkloadError, is_running, is_workload, read_state
 
 TIMEOUT_SECONDS = 25
 PROGRAMS = (
@@ -24,13 +24,13 @@ PROGRAMS = (
 )
 
 
-def stop_shop(folder):
-    """Stops the shop in this folder and removes the folder. Does nothing if there is none."""
+def stop_workload(folder):
+    """Stops the workload in this folder and removes the folder. Does nothing if there is none."""
     if not os.path.lexists(folder):
         return
-    if not is_shop(folder):
+    if not is_workload(folder):
         hint = "remove it, or name another: --folder DIR"
-        raise ShopError(f"`{folder}` is not the folder of a shop of yours", hint)
+        raise WorkloadError(f"`{folder}` is not the folder of a workload of yours", hint)
     stop_supervisor(folder)
     kill_leftovers(folder)
     unmount(os.path.join(folder, "spool"))
@@ -40,7 +40,7 @@ def stop_shop(folder):
 def stop_supervisor(folder):
     try:
         state = read_state(folder)
-    except ShopError:
+    except WorkloadError:
         # `kill_leftovers` finds it.
         return
     if not state or not is_running(state):
@@ -70,13 +70,13 @@ def kill_leftovers(folder):
         if not leftovers:
             return
     pids = ", ".join(map(str, find_leftovers(folder)))
-    raise ShopError(f"processes of the shop do not exit: {pids}")
+    raise WorkloadError(f"processes of the workload do not exit: {pids}")
 
 
 def find_leftovers(folder):
-    """Returns the pids of processes that belong to the shop.
+    """Returns the pids of processes that belong to the workload.
 
-    These run one of the shop's programs as the owner of its folder, work in that folder and have no
+    These run one of its programs as the owner of its folder, work in that folder and have no
     terminal. The last condition leaves out a person's shell.
     """
     owner = os.stat(folder).st_uid
@@ -98,6 +98,15 @@ def find_leftovers(folder):
     return found
 
 
+def is_alive(pid):
+    """Returns whether a process runs; one that has exited and was not reaped does not."""
+    try:
+        with open(f"/proc/{pid}/stat") as file:
+            return file.read().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
 def send_signal(pid, number):
     try:
         os.kill(pid, number)
@@ -111,4 +120,4 @@ def unmount(spool):
         if unmounted.returncode != 0:
             subprocess.run(["umount", "--lazy", spool], capture_output=True, check=False)
     if os.path.ismount(spool):
-        raise ShopError(f"cannot unmount `{spool}`", f"umount {spool}, then shop stop")
+        raise WorkloadError(f"cannot unmount `{spool}`", f"umount {spool}, then stop the workload again")

@@ -1,8 +1,7 @@
-"""The supervisor: runs the components, writes `shop.json`, and makes benign changes on command."""
+"""The supervisor: runs the components, writes the state file, and makes benign changes."""
 
 import argparse
 import asyncio
-import json
 import os
 import resource
 import signal
@@ -16,6 +15,7 @@ import process
 import settings
 import supervisor_control
 import topology
+import workload_folder
 
 RESTART_DELAY_SECONDS = 1.0
 STOP_TIMEOUT_SECONDS = 6.0
@@ -117,42 +117,23 @@ class Shop:
             self.start(component)
 
     def write_state(self):
-        """Writes `shop.json`, which lists the running components.
+        """Writes the state file, which lists the running components.
 
         A component that is about to be restarted is absent.
         """
         folder = self.folder
         running = [each for each in self.components if each.process and each.process.poll() is None]
-        supervisor = {
-            "name": "supervisor",
-            "role": "supervisor",
-            "pid": os.getpid(),
-            "endpoint": None,
-            "control": settings.control_path(folder, "supervisor"),
-        }
+        control = settings.control_path(folder, "supervisor")
+        supervisor = topology.describe("supervisor", "supervisor", os.getpid(), None, control)
         state = {
             "folder": folder,
             "pid": os.getpid(),
             "command": [sys.executable, self.args.command, "--folder", folder],
             "front": topology.address(self.port, "front"),
             "components": [*(each.describe(folder) for each in running), supervisor],
-            "audit_log": os.path.join(folder, "log", "audit.log"),
-            "ledger": os.path.join(folder, "data", "ledger.dat"),
-            "spool": os.path.join(folder, "spool"),
-            "spool_mounted": os.path.ismount(os.path.join(folder, "spool")),
-            "database": {
-                "endpoint": topology.address(self.port, "database"),
-                "name": "shop",
-                "user": "shop",
-                "table": "stock",
-            },
-            "cache": {"endpoint": topology.address(self.port, "cache")},
             "latencies": os.path.join(folder, "log", "latencies.jsonl"),
-        }
-        path = os.path.join(folder, "shop.json")
-        with open(f"{path}.new", "w") as file:
-            json.dump(state, file, indent=1)
-        os.replace(f"{path}.new", path)
+        } | topology.describe_resources(folder, self.port)
+        workload_folder.write_state(state)
 
     async def start_all(self):
         for component in [
@@ -165,7 +146,7 @@ class Shop:
 
     async def stop_all(self):
         """Stops all components, clients before the services that they use."""
-        for role in ("traffic", "front", "web", "queue", "biller", None):
+        for role in ("traffic", "front", "worker", "queue", "biller", None):
             matching = [
                 each for each in self.components if each.process and role in (each.role, None)
             ]

@@ -102,7 +102,7 @@ class SupervisorControl:
             await send(original_client, "ended\n")
 
     def _crash_path(self, arguments):
-        names = [component.name for component in self.shop.components if component.role == "web"]
+        names = [component.name for component in self.shop.components if component.role == "worker"]
         if len(arguments) != 1 or arguments[0] not in names:
             raise control.CommandError(
                 f"expected one of {', '.join(names)}, found `{' '.join(arguments)}`"

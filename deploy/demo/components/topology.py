@@ -10,7 +10,34 @@ import settings
 WEB_WORKERS = 3
 # Web workers that a scale-out adds use the following ports.
 MAX_WEB_WORKERS = 8
-PORTS = {"front": 0, "web": 10, "database": 32, "cache": 79, "metrics": 90}
+PORTS = {"front": 0, "worker": 10, "database": 32, "cache": 79, "metrics": 90}
+
+
+# The commands of each role's control socket.
+COMMANDS = {
+    "worker": [
+        "connections",
+        "crash",
+        "no-accept",
+        "files",
+        "flood",
+        "leak",
+        "loop",
+        "slow",
+        "stuck",
+        "threads",
+    ],
+    "queue": ["ledger", "stuck"],
+    "traffic": ["load"],
+    "supervisor": ["backup", "cron", "daemon", "deploy", "rotate", "scale"],
+}
+# The roles whose components wait when a component of a role does not answer.
+CLIENTS = {
+    "front": ["traffic"],
+    "worker": ["front"],
+    "database": ["worker", "queue"],
+    "cache": ["worker", "queue"],
+}
 
 
 @dataclass
@@ -43,14 +70,42 @@ class Component:
         ]
 
     def describe(self, folder):
-        """Returns the component's entry in `shop.json`."""
-        return {
-            "name": self.name,
-            "role": self.role,
-            "pid": self.process.pid,
-            "endpoint": settings.format_address(self.listen) if self.listen else None,
-            "control": settings.control_path(folder, self.name) if self.has_control else None,
-        }
+        """Returns the component's entry in the state file."""
+        control = settings.control_path(folder, self.name) if self.has_control else None
+        listen = settings.format_address(self.listen) if self.listen else None
+        return describe(self.name, self.role, self.process.pid, listen, control)
+
+
+def describe(name, role, pid, listen, control):
+    return {
+        "name": name,
+        "role": role,
+        "pid": pid,
+        "endpoint": listen,
+        "control": control,
+        "commands": COMMANDS.get(role, []),
+        "clients": CLIENTS.get(role, []),
+    }
+
+
+def describe_resources(folder, port):
+    """Returns the entries of the state file that are about files and the database."""
+    spool = os.path.join(folder, "spool")
+    return {
+        "log": {"path": os.path.join(folder, "log", "audit.log"), "users": ["worker"]},
+        "ledger": {
+            "path": os.path.join(folder, "data", "ledger.dat"),
+            "users": ["biller", "worker"],
+        },
+        "spool": {"path": spool, "users": ["worker"], "is_mounted": os.path.ismount(spool)},
+        "disk_users": ["database", "worker"],
+        "postgres": {
+            "endpoint": address(port, "database"),
+            "name": "shop",
+            "user": "shop",
+            "table": "stock",
+        },
+    }
 
 
 def endpoint(port, role, number=0):
@@ -63,7 +118,9 @@ def address(port, role, number=0):
 
 def web(port, number):
     arguments = ["--database", address(port, "database"), "--cache", address(port, "cache")]
-    return Component(f"web-{number}", "web", "web.py", endpoint(port, "web", number), arguments)
+    return Component(
+        f"web-{number}", "worker", "web.py", endpoint(port, "worker", number), arguments
+    )
 
 
 def stores(port):
@@ -90,7 +147,7 @@ def workers(port):
 
 
 def front(port):
-    addresses = [address(port, "web", number) for number in range(1, WEB_WORKERS + 1)]
+    addresses = [address(port, "worker", number) for number in range(1, WEB_WORKERS + 1)]
     upstreams = [word for each in addresses for word in ("--upstream", each)]
     return Component(
         "front", "front", "front.py", endpoint(port, "front"), upstreams, has_control=False

@@ -15,9 +15,9 @@ use crate::running::{PATIENCE, detective, output};
 
 mod bare;
 mod listing;
-mod shop;
+mod workload;
 
-/// A fault in a temporary folder of its own, and without a shop unless one is named.
+/// A fault in a temporary folder of its own, and without a workload unless one is named.
 struct Fault {
     process: Child,
     stdout: BufReader<ChildStdout>,
@@ -26,15 +26,15 @@ struct Fault {
 
 impl Fault {
     fn start(name: &str, more: &[&str]) -> Fault {
-        Fault::start_with_shop(Path::new("/nonexistent"), name, more)
+        Fault::start_with_workload(Path::new("/nonexistent"), name, more)
     }
 
-    fn start_with_shop(shop: &Path, name: &str, more: &[&str]) -> Fault {
+    fn start_with_workload(workload: &Path, name: &str, more: &[&str]) -> Fault {
         let temporary = tempfile::tempdir().unwrap();
         let mut process = detective(&["fault", "start", name, "--json"])
             .args(more)
             .env("TMPDIR", temporary.path())
-            .env("DETECTIVE_SHOP", shop)
+            .env("DETECTIVE_WORKLOAD", workload)
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
@@ -189,7 +189,8 @@ fn a_second_fault_with_the_same_temporary_folder_is_refused() {
     let mut fault = Fault::start("flock", &["--after", "0s", "--for", "10m"]);
     fault.ground_truth();
     let mut second = detective(&["fault", "start", "cpu-hog", "--json"]);
-    let second = second.env("TMPDIR", fault.temporary.path()).env("DETECTIVE_SHOP", "/nonexistent").output().unwrap();
+    let second =
+        second.env("TMPDIR", fault.temporary.path()).env("DETECTIVE_WORKLOAD", "/nonexistent").output().unwrap();
     let stderr = String::from_utf8(second.stderr).unwrap();
     assert!(!second.status.success() && stderr.contains("another fault is running"), "{stderr}");
     assert!(stderr.contains("hint: "), "{stderr}");

@@ -2,12 +2,13 @@
 
 use std::{
     io::{BufRead, BufReader, Read},
+    path::{Path, PathBuf},
     process::{Child, ChildStderr, Command, Stdio},
     time::Duration,
 };
 
 use anyhow::{Context, bail};
-use faults::ground_truth::Suspect;
+use faults::{ground_truth::Suspect, workload::FOLDER_VARIABLE};
 use rustix::process::{Pid, Signal, kill_process};
 use serde::Deserialize;
 
@@ -33,22 +34,25 @@ pub struct FaultProcess {
 }
 
 impl FaultProcess {
-    /// Starts a fault that lasts for `duration`, and waits until it has begun.
+    /// Starts a fault that lasts for `duration`, on the workload in a folder or else the default one,
+    /// and waits until it has begun.
     ///
     /// # Errors
     /// If the fault does not begin, with the error that it prints.
-    pub async fn start(fault: &str, duration: Duration) -> anyhow::Result<FaultProcess> {
+    pub async fn start(fault: &str, duration: Duration, workload: Option<&Path>) -> anyhow::Result<FaultProcess> {
         let fault = fault.to_owned();
         let duration = humantime::format_duration(duration).to_string();
-        tokio::task::spawn_blocking(move || FaultProcess::start_blocking(&fault, &duration)).await?
+        let workload = workload.map(Path::to_owned);
+        tokio::task::spawn_blocking(move || FaultProcess::start_blocking(&fault, &duration, workload)).await?
     }
 
-    fn start_blocking(fault: &str, duration: &str) -> anyhow::Result<FaultProcess> {
+    fn start_blocking(fault: &str, duration: &str, workload: Option<PathBuf>) -> anyhow::Result<FaultProcess> {
         // The path of the program, and not `/proc/self/exe`, which would become the name of the
         // process.
         let program = std::env::current_exe().context("cannot find this program")?;
         let mut process = Command::new(program)
             .args(["fault", "start", fault, "--json", "--after", "0s", "--for", duration])
+            .envs(workload.map(|folder| (FOLDER_VARIABLE, folder)))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

@@ -41,6 +41,10 @@ pub struct Workload {
     pub start: Vec<String>,
     /// Command that stops the workload.
     pub stop: Vec<String>,
+    /// Folder of the workload's state file; by default that of the shop. Its commands and the faults
+    /// find the folder in the variable `DETECTIVE_WORKLOAD`. `{uid}` stands for the user id.
+    #[serde(default)]
+    pub folder: Option<PathBuf>,
     /// File to which clients append a JSON line for each request: `t` in seconds since 1970, `ms`,
     /// and the HTTP `status`, 0 without an answer. `{uid}` stands for the user id.
     pub latencies: Option<PathBuf>,
@@ -100,9 +104,10 @@ impl Plan {
     /// # Errors
     /// If the file is missing or not a plan; the message names the line.
     pub fn read(path: &Path) -> anyhow::Result<Plan> {
-        let text = std::fs::read_to_string(path)
-            .with_context(|| format!("cannot read the plan `{}`", path.display()))
-            .hint("`deploy/demo/plan.toml` is the plan for the shop of `deploy/demo`")?;
+        let text =
+            std::fs::read_to_string(path).with_context(|| format!("cannot read the plan `{}`", path.display())).hint(
+                "`deploy/demo/plan.toml` and `deploy/warehouse/plan.toml` are plans for the workloads of this project",
+            )?;
         let invalid = || format!("invalid plan `{}`", path.display());
         let mut plan: Plan = toml::from_str(&text).with_context(invalid)?;
         plan.check().with_context(invalid)?;

@@ -7,7 +7,7 @@ use std::{
 };
 
 use anyhow::Context;
-use faults::{catalogue, fault::Fault, shop::Shop};
+use faults::{catalogue, fault::Fault};
 use producer::Producer;
 use schemas::Timestamp;
 use serde_json::{Value, json};
@@ -51,12 +51,12 @@ pub async fn run_experiment(
 ) -> anyhow::Result<()> {
     // Unknown names fail before anything starts. Which scenarios are available is known once the
     // workload runs.
-    schedule_steps(plan, &scenarios()?, seed)?;
+    schedule_steps(plan, &scenarios(None), seed)?;
     plan.check_learn_time(producer.sweep.interval)?;
     create_empty(folder)?;
     eprintln!("starting the workload");
     let workload = Workload::start(&plan.workload, &shutdown).await?;
-    let scenarios = scenarios()?;
+    let scenarios = scenarios(workload.components()?.as_ref());
     let steps = schedule_steps(plan, &scenarios, seed)?;
     let skipped = skipped_scenarios(plan, &scenarios);
     eprintln!("executing {} steps: about {}", steps.len(), estimate(plan, &steps));
@@ -68,8 +68,7 @@ pub async fn run_experiment(
 }
 
 /// All faults and benign changes, and whether each is available on this host now.
-fn scenarios() -> anyhow::Result<Vec<Scenario>> {
-    let shop = Shop::find()?;
+fn scenarios(workload: Option<&faults::workload::Workload>) -> Vec<Scenario> {
     let scenario = |fault: &Fault| Scenario {
         name: fault.name.to_owned(),
         family: fault.family.name().to_owned(),
@@ -77,10 +76,10 @@ fn scenarios() -> anyhow::Result<Vec<Scenario>> {
         unavailable: fault
             .requirements
             .iter()
-            .find(|each| !each.is_met(shop.as_ref()))
+            .find(|each| !each.is_met(workload))
             .map(|each| format!("requires {each}")),
     };
-    Ok(catalogue::all().map(scenario).collect())
+    catalogue::all().map(scenario).collect()
 }
 
 fn create_empty(folder: &Path) -> anyhow::Result<()> {
@@ -164,7 +163,8 @@ impl Runner<'_> {
         if self.shutdown.is_cancelled() {
             return self.discard(&name).await;
         }
-        let mut fault = match FaultProcess::start(&scenario.name, group.duration).await {
+        let mut fault = match FaultProcess::start(&scenario.name, group.duration, self.workload.folder.as_deref()).await
+        {
             Ok(fault) => fault,
             Err(error) => return self.skip(&name, &scenario.name, &error).await,
         };

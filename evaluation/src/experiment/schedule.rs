@@ -94,7 +94,7 @@ mod tests {
     use crate::experiment::plan::{Healthy, Workload};
 
     fn plan(benign: ScenarioGroup, faults: ScenarioGroup) -> Plan {
-        let workload = Workload { start: vec![], stop: vec![], latencies: None, settle: Duration::ZERO };
+        let workload = Workload { start: vec![], stop: vec![], folder: None, latencies: None, settle: Duration::ZERO };
         let healthy = Healthy { learn: Duration::from_secs(60), evaluate: Duration::from_secs(30) };
         Plan { system: "shop".into(), workload, healthy, benign, faults }
     }

@@ -2,13 +2,14 @@
 
 use std::{
     io::{Read, copy, sink},
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Command, Stdio},
     sync::mpsc::{Sender, channel},
     time::Duration,
 };
 
 use anyhow::{Context, bail};
+use faults::workload::FOLDER_VARIABLE;
 use rustix::process::geteuid;
 use service::Hint;
 use tokio_util::sync::CancellationToken;
@@ -23,6 +24,8 @@ const STDERR_TIMEOUT: Duration = Duration::from_secs(1);
 /// A running workload. Dropping it stops the workload.
 pub struct Workload {
     stop: Vec<String>,
+    /// Folder of its state file, if the plan names one.
+    pub folder: Option<PathBuf>,
     /// File to which clients write their requests.
     pub latencies: Option<PathBuf>,
 }
@@ -33,42 +36,59 @@ impl Workload {
     /// # Errors
     /// If the command fails, with its standard error, or clients write no latencies.
     pub async fn start(plan: &plan::Workload, shutdown: &CancellationToken) -> anyhow::Result<Workload> {
-        let plan::Workload { start, stop, latencies, settle } = plan.clone();
-        let latencies = latencies.map(|path| {
-            let uid = geteuid().as_raw().to_string();
-            PathBuf::from(path.to_string_lossy().replace("{uid}", &uid))
-        });
-        tokio::task::spawn_blocking(move || run(&start)).await??;
+        let plan::Workload { start, stop, folder, latencies, settle } = plan.clone();
+        let folder = folder.map(with_uid);
+        let latencies = latencies.map(with_uid);
+        let start_folder = folder.clone();
+        tokio::task::spawn_blocking(move || run(&start, start_folder.as_deref())).await??;
         // From here on, dropping it stops the workload.
-        let workload = Workload { stop, latencies };
+        let workload = Workload { stop, folder, latencies };
         let _ = shutdown.run_until_cancelled(tokio::time::sleep(settle)).await;
         workload.check_latencies()?;
         Ok(workload)
+    }
+
+    /// The components that run now; `None` without a state file.
+    ///
+    /// # Errors
+    /// If the state file cannot be read.
+    pub fn components(&self) -> anyhow::Result<Option<faults::workload::Workload>> {
+        match &self.folder {
+            Some(folder) => faults::workload::Workload::find_in(folder),
+            None => faults::workload::Workload::find(),
+        }
     }
 
     /// Fails early: without this check a missing file would show only after the whole experiment.
     fn check_latencies(&self) -> anyhow::Result<()> {
         let Some(file) = self.latencies.as_deref().filter(|file| !file.is_file()) else { return Ok(()) };
         Err(anyhow::anyhow!("the workload writes no latencies to `{}`", file.display())).hint(
-            "`workload.latencies` of the plan must be the file that its clients write; DETECTIVE_SHOP moves the shop's",
+            "`workload.latencies` of the plan must be the file that its clients write; DETECTIVE_WORKLOAD moves the shop's",
         )
     }
 }
 
 impl Drop for Workload {
     fn drop(&mut self) {
-        if let Err(error) = run(&self.stop) {
+        if let Err(error) = run(&self.stop, self.folder.as_deref()) {
             tracing::error!(error = format!("{error:#}"), "cannot stop the workload");
         }
     }
 }
 
-fn run(command: &[String]) -> anyhow::Result<()> {
+/// Replaces `{uid}` in a path with the id of this user.
+fn with_uid(path: PathBuf) -> PathBuf {
+    let uid = geteuid().as_raw().to_string();
+    PathBuf::from(path.to_string_lossy().replace("{uid}", &uid))
+}
+
+fn run(command: &[String], folder: Option<&Path>) -> anyhow::Result<()> {
     let (program, arguments) = command.split_first().context("a command of the plan is empty")?;
     let line = command.join(" ");
     let cannot = || format!("cannot run `{line}`");
     let mut process = Command::new(program)
         .args(arguments)
+        .envs(folder.map(|folder| (FOLDER_VARIABLE, folder)))
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
@@ -99,7 +119,7 @@ mod tests {
     use super::*;
 
     fn run_shell(script: &str) -> anyhow::Result<()> {
-        run(&["sh", "-c", script].map(str::to_owned))
+        run(&["sh", "-c", script].map(str::to_owned), None)
     }
 
     #[test]

@@ -88,7 +88,7 @@ fn write_region(file: &File, offset: u64) -> io::Result<()> {
 /// If the file cannot be written for any other reason.
 pub fn fill(path: &Path) -> anyhow::Result<()> {
     const PAUSE: Duration = Duration::from_millis(20);
-    /// Far more than the shop's spool has. Any larger filesystem is not filled.
+    /// Far more than a spool of a workload has. Any larger filesystem is not filled.
     const MAX_BYTES: usize = 256 << 20;
     let (mut file, cannot_write) = open(path)?;
     let blocks = [vec![b't'; 1 << 16], vec![b't'; 1 << 9]];

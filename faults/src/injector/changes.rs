@@ -17,8 +17,8 @@ use crate::{
     cgroup::Controller,
     helper::pause,
     process_identity::ProcessIdentity,
-    shop,
     undo::{self, UndoStep},
+    workload::{self, ActiveBug, Component},
 };
 
 /// How long to wait until a process has stopped.
@@ -29,7 +29,7 @@ impl Injector {
     ///
     /// # Errors
     /// If the component refuses it.
-    pub fn start_bug(&mut self, component: &shop::Component, bug: &str) -> anyhow::Result<()> {
+    pub fn start_bug(&mut self, component: &Component, bug: &str) -> anyhow::Result<()> {
         let active = self.send_bug(component, bug)?;
         let sender = self.sender();
         let name = component.name.clone();
@@ -46,16 +46,16 @@ impl Injector {
     ///
     /// # Errors
     /// If the component refuses it.
-    pub fn start_bug_that_may_end(&mut self, component: &shop::Component, bug: &str) -> anyhow::Result<()> {
+    pub fn start_bug_that_may_end(&mut self, component: &Component, bug: &str) -> anyhow::Result<()> {
         let active = self.send_bug(component, bug)?;
         self.bugs.push(active);
         Ok(())
     }
 
-    fn send_bug(&self, component: &shop::Component, bug: &str) -> anyhow::Result<shop::ActiveBug> {
+    fn send_bug(&self, component: &Component, bug: &str) -> anyhow::Result<ActiveBug> {
         // The bug ends with the connection; the time limit is for the case that this process hangs.
         const MARGIN: u64 = 5;
-        shop::start_bug(component, bug, self.duration.as_secs() + MARGIN)
+        workload::start_bug(component, bug, self.duration.as_secs() + MARGIN)
     }
 
     /// Stops a process by SIGSTOP.
@@ -160,6 +160,15 @@ impl Injector {
         let to = controller.group_of(pid)?;
         self.guard.add(UndoStep::LeaveCgroup { pid, from: group.to_owned(), to })?;
         undo::move_to_cgroup(group, pid)
+    }
+
+    /// Freezes all processes of a control group.
+    ///
+    /// # Errors
+    /// If the kernel refuses.
+    pub fn freeze_cgroup(&mut self, group: &Path) -> anyhow::Result<()> {
+        self.guard.add(UndoStep::ThawCgroup(group.to_owned()))?;
+        undo::set_frozen(group, true)
     }
 
     /// Inserts a firewall rule before all others.

@@ -54,6 +54,19 @@ pub fn hold_flock(path: &Path) -> anyhow::Result<()> {
     helper::hang()
 }
 
+/// Helper `log-rotator` of a lock chain: holds the `flock` of a log while it waits for another.
+///
+/// # Errors
+/// If a file cannot be locked.
+pub fn hold_flock_and_wait(path: &Path, other: &Path) -> anyhow::Result<()> {
+    let log = open(path)?;
+    take_flock(&log, path)?;
+    helper::report_ready()?;
+    let archive = open(other)?;
+    take_flock(&archive, other)?;
+    helper::hang()
+}
+
 /// Helper `deploy`: takes the `flock` of a file, starts a process with that file as its standard
 /// error, and exits. The child keeps the lock.
 ///

@@ -39,7 +39,7 @@ fn run_plan(folder: &Path, only: &str) -> std::process::Output {
     detective(&["evaluate", cases.to_str().unwrap(), "--plan", plan.to_str().unwrap(), "--json"])
         .env("DETECTIVE__SWEEP__INTERVAL", "100ms")
         .env("DETECTIVE__TRAINING__EPOCHS", "5")
-        .env("DETECTIVE_SHOP", folder.join("none"))
+        .env("DETECTIVE_WORKLOAD", folder.join("none"))
         .stdin(Stdio::null())
         .output()
         .unwrap()

@@ -7,7 +7,7 @@ use faults::catalogue;
 use crate::running::detective;
 
 fn stdout(args: &[&str]) -> String {
-    let output = detective(args).env("DETECTIVE_SHOP", "/nonexistent").output().unwrap();
+    let output = detective(args).env("DETECTIVE_WORKLOAD", "/nonexistent").output().unwrap();
     assert!(output.status.success(), "{output:?}");
     String::from_utf8(output.stdout).unwrap()
 }
@@ -17,7 +17,7 @@ fn the_list_marks_missing_requirements() {
     let text = stdout(&["fault", "list"]);
     assert!(text.lines().any(|line| line.starts_with("flock ") && line.contains("flock on")), "{text}");
     let line = text.lines().find(|line| line.starts_with("stopped-worker ")).unwrap();
-    assert!(line.ends_with("; requires the shop (missing)"), "{line}");
+    assert!(line.ends_with("; requires a workload with a worker (missing)"), "{line}");
 }
 
 #[test]
@@ -36,14 +36,20 @@ fn a_fault_and_a_benign_change_are_described() {
         assert!(fault.contains(expected), "{fault}");
     }
     let benign = stdout(&["fault", "show", "deploy"]);
-    assert!(benign.contains("none: it must not open an incident") && benign.contains("the shop (missing)"), "{benign}");
+    assert!(
+        benign.contains("none: it must not open an incident") && benign.contains("a workload with `deploy` (missing)"),
+        "{benign}"
+    );
 }
 
 #[test]
 fn a_fault_whose_requirement_is_missing_is_refused_with_a_hint() {
     let output =
-        detective(&["fault", "start", "stopped-worker"]).env("DETECTIVE_SHOP", "/nonexistent").output().unwrap();
+        detective(&["fault", "start", "stopped-worker"]).env("DETECTIVE_WORKLOAD", "/nonexistent").output().unwrap();
     let stderr = String::from_utf8(output.stderr).unwrap();
-    assert!(!output.status.success() && stderr.contains("the fault requires the shop, found none"), "{stderr}");
-    assert!(stderr.contains("hint: start it: `deploy/demo/shop start`"), "{stderr}");
+    assert!(
+        !output.status.success() && stderr.contains("the fault requires a workload with a worker, found none"),
+        "{stderr}"
+    );
+    assert!(stderr.contains("hint: start the shop: `deploy/demo/shop start`"), "{stderr}");
 }

@@ -1,0 +1,114 @@
+"""The folder of a workload: its owner, and the state file `workload.json` in it."""
+
+import errno
+import hashlib
+import json
+import os
+import pwd
+import socket
+from contextlib import contextmanager
+
+STATE = "workload.json"
+MARKER = ".detective-workload"
+# The longest name of an abstract Unix socket, in bytes.
+MAX_SOCKET_NAME = 107
+# The user that runs the workload when root starts it.
+USER = "nobody"
+
+
+class WorkloadError(Exception):
+    """An error to show to the user, with an optional hint what to do."""
+
+    def __init__(self, text, hint=None):
+        super().__init__(text)
+        self.hint = hint
+
+
+def default(name):
+    """Returns the folder that the environment names, or else the workload's own one in `/tmp`."""
+    return os.environ.get("DETECTIVE_WORKLOAD") or f"/tmp/detective-{name}-{os.getuid()}"
+
+
+def is_workload(folder):
+    """Returns whether the folder is a workload's and belongs to this user.
+
+    In `/tmp`, any user can create a folder of that name first.
+    """
+    owners = {os.getuid()}
+    if os.getuid() == 0:
+        owners.add(pwd.getpwnam(USER).pw_uid)
+    return os.path.isfile(os.path.join(folder, MARKER)) and os.stat(folder).st_uid in owners
+
+
+def read_state(folder):
+    """Returns the content of the state file, or None if there is none."""
+    if not is_workload(folder):
+        return None
+    try:
+        with open(os.path.join(folder, STATE)) as file:
+            return json.load(file)
+    except FileNotFoundError:
+        return None
+    except ValueError as error:
+        hint = "stop the workload, then start it again"
+        raise WorkloadError(f"`{folder}/{STATE}` is not JSON: {error}", hint) from None
+
+
+def write_state(state):
+    """Replaces the state file."""
+    path = os.path.join(state["folder"], STATE)
+    with open(f"{path}.new", "w") as file:
+        json.dump(state, file, indent=1)
+    os.replace(f"{path}.new", path)
+
+
+def running_state(folder):
+    """Returns the content of the state file; raises `WorkloadError` unless the workload runs."""
+    state = read_state(folder)
+    if not state or not is_running(state):
+        raise WorkloadError(f"no workload runs in `{folder}`", "start it")
+    return state
+
+
+def is_running(state):
+    """Returns whether the supervisor that wrote the state runs, and its pid was not reused."""
+    try:
+        with open(f"/proc/{state['pid']}/cmdline", "rb") as file:
+            words = file.read().split(b"\0")
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return f"{state['folder']}/current/supervisor.py".encode() in words
+
+
+def control_socket(state, name):
+    """Returns the path of a component's control socket."""
+    for component in state["components"]:
+        if component["name"] == name and component["control"]:
+            return component["control"]
+    raise WorkloadError(f"no component `{name}` with a control socket is running")
+
+
+@contextmanager
+def exclusive(folder):
+    """Ensures that one process at a time starts or stops the workload.
+
+    The lock is an abstract socket: the kernel releases it when this process exits, and no child
+    inherits it.
+    """
+    with socket.socket(socket.AF_UNIX) as lock:
+        try:
+            lock.bind(b"\0" + lock_name(folder))
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise
+            raise WorkloadError(
+                f"the workload in `{folder}` is being started or stopped", "wait a moment"
+            ) from None
+        yield
+
+
+def lock_name(folder):
+    name = b"detective-workload-" + os.fsencode(folder)
+    if len(name) <= MAX_SOCKET_NAME:
+        return name
+    return b"detective-workload-" + hashlib.sha256(name).hexdigest().encode()

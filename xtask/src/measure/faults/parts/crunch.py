@@ -1,4 +1,0 @@
-"""FOLDER: computes without end."""
-
-while True:
-    sum(range(10000))

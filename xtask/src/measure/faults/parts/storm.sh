@@ -1,4 +1,0 @@
-# FOLDER: starts commands as fast as it can.
-while :; do
-    /bin/true
-done
