@@ -42,7 +42,7 @@ fn a_port_that_is_taken_is_named() {
     let said = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(1));
     assert!(said.contains(&format!("error: cannot listen on `{address}`: Address already in use")), "{said}");
-    assert!(said.contains("hint: another program has the port"), "{said}");
+    assert!(said.contains("hint: another program uses this port"), "{said}");
 }
 
 #[test]
