@@ -98,9 +98,9 @@ fn an_invalid_snapshot_becomes_a_dead_letter_with_its_bytes_and_the_reason() {
         }],
         ..snapshot(0)
     };
-    check_dead_letter(encode(&nan).unwrap(), "column `x` has the value NaN");
+    check_dead_letter(encode(&nan).unwrap(), "column `x`, node `a`: expected a finite number, found NaN");
     let single_node = GraphSnapshot { nodes: snapshot(0).nodes[..1].to_vec(), ..snapshot(0) };
-    check_dead_letter(encode(&single_node).unwrap(), "a graph of 1 nodes");
+    check_dead_letter(encode(&single_node).unwrap(), "expected at least 2 nodes, found 1");
     let dangling_edge =
         GraphSnapshot { edges: vec![schemas::Edge { source: 0, target: 5, ..Default::default() }], ..snapshot(0) };
     check_dead_letter(encode(&dangling_edge).unwrap(), "points to node 5");
