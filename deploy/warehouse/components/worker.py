@@ -55,7 +55,7 @@ def hold_ledger(command):
 
 @contextmanager
 def loop(command):
-    """Computes without end on another thread."""
+    """Computes continuously on another thread."""
 
     def run():
         while not command.stopped.is_set():
