@@ -1,4 +1,4 @@
-//! The settings of all parts: defaults, then a file, then the environment, then flags.
+//! All settings: defaults, overridden by a file, by environment variables, and by flags.
 
 use std::{path::PathBuf, sync::Arc};
 
@@ -14,25 +14,25 @@ use trainer::{FeaturesConfig, TrainerSettings, TrainingConfig};
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
-    /// Id of this host. Empty: its host name.
+    /// Id of this host. Empty: the host name.
     pub host: String,
-    /// The group of like hosts that share a model. Empty: the host's id, a group of its own.
+    /// Cohort of hosts that share a model. Empty: the id of this host, which gets a model of its own.
     pub cohort: String,
-    /// How programs exchange records.
+    /// How the programs exchange records.
     pub bus: BusConfig,
-    /// How to look at the host.
+    /// How the producer sweeps the host.
     pub sweep: SweepConfig,
-    /// What a model reads.
+    /// Which features a model has.
     pub features: FeaturesConfig,
-    /// How a model is made.
+    /// How a model is trained.
     pub training: TrainingConfig,
-    /// How a host becomes known.
+    /// When snapshots are healthy enough to learn from.
     pub learn: LearnConfig,
-    /// When an incident is opened and when it is over.
+    /// When incidents open and resolve.
     pub alarm: AlarmConfig,
-    /// Where programs ask.
+    /// The HTTP API.
     pub api: ApiConfig,
-    /// Forget what was learned: of this start alone, so not in files.
+    /// Whether to forget what was learned. A flag for one start, so it is not read from files.
     #[serde(skip)]
     pub relearn: bool,
 }
@@ -48,17 +48,17 @@ impl Settings for Config {
 }
 
 impl Config {
-    /// The producer's part.
+    /// The settings of the producer.
     pub fn producer(&self) -> Producer {
         Producer::new(&self.host, &self.cohort, self.sweep.clone(), vec![self.bus.path.clone()])
     }
 
-    /// The trainer's part.
+    /// The settings of the trainer.
     pub fn trainer(&self) -> TrainerSettings {
         TrainerSettings { training: self.training.clone(), features: self.features.clone() }
     }
 
-    /// The scorer's part.
+    /// The settings of the scorer.
     pub fn scorer(&self) -> ScorerConfig {
         ScorerConfig {
             learn: self.learn.clone(),
@@ -69,10 +69,10 @@ impl Config {
     }
 }
 
-/// The configuration of a command, from a file, the environment and flags.
+/// Loads the settings from a file, environment variables, and `flags`: keys and values.
 ///
 /// # Errors
-/// All problems that the settings have, in one message.
+/// If settings are invalid; the message lists all problems.
 pub fn load(file: Option<PathBuf>, flags: Vec<(String, String)>) -> anyhow::Result<Config> {
     let mut config: Config = service::load(service::program::sources(file, flags))?;
     let Producer { host, cohort, .. } = config.producer();
@@ -81,28 +81,28 @@ pub fn load(file: Option<PathBuf>, flags: Vec<(String, String)>) -> anyhow::Resu
     Ok(config)
 }
 
-/// Opens the bus, made if need be.
+/// Opens the bus. The embedded bus is created if it does not exist.
 ///
 /// # Errors
-/// With what to do about it.
-pub async fn open(config: &Config) -> anyhow::Result<Arc<dyn Bus>> {
+/// If the bus is unavailable, with a hint.
+pub async fn open_bus(config: &Config) -> anyhow::Result<Arc<dyn Bus>> {
     bus::open(&config.bus).await.hint_from(BusError::hint)
 }
 
-/// Opens a bus that is there already, to look at it.
+/// Opens a bus that exists already, to read from it.
 ///
 /// # Errors
 /// If there is none.
-pub async fn open_existing(config: &Config) -> anyhow::Result<Arc<dyn Bus>> {
+pub async fn open_existing_bus(config: &Config) -> anyhow::Result<Arc<dyn Bus>> {
     let path = &config.bus.path;
     if config.bus.kind == BusKind::Embedded && !path.join("bus.sqlite").exists() {
-        return Err(anyhow::anyhow!("no detective has kept data in `{}`", path.display()))
+        return Err(anyhow::anyhow!("no detective data in `{}`", path.display()))
             .hint("start one with `detective up`, or name its directory with `--data DIR`");
     }
-    open(config).await
+    open_bus(config).await
 }
 
-/// The manual of all settings, in Markdown.
+/// The reference of all settings, in Markdown.
 pub fn manual() -> String {
     service::reference::<Config>("Settings of Local Detective")
 }
@@ -110,7 +110,7 @@ pub fn manual() -> String {
 /// Prints [`manual`].
 ///
 /// # Errors
-/// If standard output cannot be written to.
+/// If standard output fails.
 pub fn print_manual() -> anyhow::Result<()> {
     crate::output::print(&manual())
 }

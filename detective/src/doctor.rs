@@ -1,74 +1,88 @@
-//! What can be seen from here, what not, and why.
+//! `detective doctor`: what snapshots of this host lack, why, and the remedies.
 
 mod table;
 
-use std::{net::TcpStream, path::Path};
+use std::{
+    fs,
+    net::TcpStream,
+    path::Path,
+    time::{Duration, Instant},
+};
 
 use hostread::rights::{Capability, Hidepid, Rights};
-use producer::{ProducerError, Sweeper};
+use producer::{Producer, ProducerError, Sweeper};
 use schemas::{GraphSnapshot, NodeKind, Topic};
 use service::Hint;
 
-use crate::{config::Config, output::print};
+use crate::{
+    config::{Config, open_existing_bus},
+    output::print,
+};
 
-/// Prints a table of checks. It looks at the host twice, so that rates are seen too, and changes nothing.
+/// Time between the two sweeps.
+const SWEEP_INTERVAL: Duration = Duration::from_millis(500);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// Prints a report. Sweeps the host twice, because rates need two sweeps, and changes nothing.
 ///
 /// # Errors
-/// If there is no `/proc` to look at.
+/// If the host cannot be swept.
 pub async fn run(config: Config) -> anyhow::Result<()> {
     let producer = config.producer();
-    let (snapshot, took) = tokio::task::spawn_blocking(move || look(producer)).await??;
+    let (snapshot, duration) = tokio::task::spawn_blocking(move || sweep(producer)).await??;
     let count = |kind: NodeKind| snapshot.nodes.iter().filter(|node| node.kind == kind).count();
     print(&format!(
-        "host {} (cohort {})\none look: {} processes, {} files, {} endpoints, {} edges in {:.1} ms\n",
+        "host {} (cohort {})\none sweep: {} processes, {} files, {} endpoints, {} edges in {:.1} ms\n",
         config.host,
         config.cohort,
         count(NodeKind::Process),
         count(NodeKind::File),
         count(NodeKind::Endpoint),
         snapshot.edges.len(),
-        took.as_secs_f64() * 1e3
+        duration.as_secs_f64() * 1e3
     ))?;
     let rights = Rights::current().unwrap_or_default();
     print(&format!(
         "{}\n\n{}\n{}\ndata in {}: {}\nhttp://{}: {}\n",
-        described(&rights, &config.sweep.proc),
-        table::coverage(&snapshot, &rights),
-        table::columns(&snapshot),
+        describe_rights(&rights, &config.sweep.proc),
+        table::render_coverage(&snapshot, &rights),
+        table::render_columns(&snapshot),
         config.bus.path.display(),
-        data(&config).await,
+        describe_data(&config).await,
         config.api.listen,
-        api(&config)
+        describe_api(&config)
     ))
 }
 
-/// Who looks, and through what.
-fn described(rights: &Rights, proc: &Path) -> String {
-    let named = |wanted: bool| {
-        let named = Capability::ALL.iter().filter(|(capability, _)| rights.has(*capability) == wanted);
-        named.map(|(_, name)| *name).collect::<Vec<_>>().join(", ")
+/// The user, its capabilities, and how `/proc` is mounted.
+fn describe_rights(rights: &Rights, proc: &Path) -> String {
+    let capabilities = |preposition: &str, has: bool| {
+        let names = Capability::ALL.iter().filter(|(capability, _)| rights.has(*capability) == has);
+        let names = names.map(|(_, name)| *name).collect::<Vec<_>>().join(", ");
+        if names.is_empty() { names } else { format!(" {preposition} {names}") }
     };
-    let listed = |words: &str, names: String| if names.is_empty() { names } else { format!(" {words} {names}") };
-    let mut text = format!("user {}{}{}", rights.user_id, listed("with", named(true)), listed("without", named(false)));
+    let mut text = format!("user {}{}{}", rights.user_id, capabilities("with", true), capabilities("without", false));
     let hidepid =
-        std::fs::read("/proc/self/mountinfo").map(|mounts| Hidepid::from_mountinfo(&mounts, proc)).unwrap_or_default();
-    if let Some(how) = hidepid.mode {
-        text.push_str(&format!("; `{}` is mounted with hidepid={how}", proc.display()));
+        fs::read("/proc/self/mountinfo").map(|mounts| Hidepid::from_mountinfo(&mounts, proc)).unwrap_or_default();
+    if let Some(mode) = hidepid.mode {
+        text.push_str(&format!("; `{}` is mounted with hidepid={mode}", proc.display()));
     }
     text
 }
 
-fn look(producer: producer::Producer) -> anyhow::Result<(GraphSnapshot, std::time::Duration)> {
+/// The second of two sweeps, and how long it took.
+fn sweep(producer: Producer) -> anyhow::Result<(GraphSnapshot, Duration)> {
     let mut sweeper = Sweeper::new(producer).hint_from(ProducerError::hint)?;
     sweeper.sweep().hint_from(ProducerError::hint)?;
-    std::thread::park_timeout(std::time::Duration::from_millis(500));
-    let begun = std::time::Instant::now();
+    std::thread::park_timeout(SWEEP_INTERVAL);
+    let started = Instant::now();
     let snapshot = sweeper.sweep().hint_from(ProducerError::hint)?;
-    Ok((snapshot, begun.elapsed()))
+    Ok((snapshot, started.elapsed()))
 }
 
-async fn data(config: &Config) -> String {
-    let bus = match crate::config::open_existing(config).await {
+/// The number of records in each topic.
+async fn describe_data(config: &Config) -> String {
+    let bus = match open_existing_bus(config).await {
         Ok(bus) => bus,
         Err(error) => return error.to_string(),
     };
@@ -83,9 +97,9 @@ async fn data(config: &Config) -> String {
     counts.join(", ")
 }
 
-fn api(config: &Config) -> &'static str {
-    match TcpStream::connect_timeout(&config.api.listen, std::time::Duration::from_secs(1)) {
-        Ok(_) => "something answers",
-        Err(_) => "nothing answers",
+fn describe_api(config: &Config) -> &'static str {
+    match TcpStream::connect_timeout(&config.api.listen, CONNECT_TIMEOUT) {
+        Ok(_) => "answers",
+        Err(_) => "no answer",
     }
 }

@@ -1,6 +1,10 @@
 //! `detective fault`: lists and injects faults, by the crate `faults`.
 
-use std::{io::Write, path::PathBuf, time::Duration};
+use std::{
+    io::{Write, stdout},
+    path::PathBuf,
+    time::Duration,
+};
 
 use anyhow::Context;
 use clap::{Args, Subcommand, builder::PossibleValuesParser};
@@ -14,6 +18,12 @@ use crate::output::print;
 
 /// Arguments of `fault`.
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  detective fault list
+  detective fault show flock
+  detective fault start flock --for 1m
+  detective fault start flock --json  the ground truth as a JSON line, when the fault begins")]
 pub struct FaultArgs {
     /// The subcommand.
     #[command(subcommand)]
@@ -143,7 +153,7 @@ fn start(args: &StartArgs) -> anyhow::Result<()> {
 /// Prints the ground truth as a line of JSON.
 fn print_ground_truth(truth: &GroundTruthRecord) -> anyhow::Result<()> {
     let truth = serde_json::to_string(truth)?;
-    let mut out = std::io::stdout().lock();
+    let mut out = stdout().lock();
     writeln!(out, "{truth}")
         .and_then(|()| out.flush())
         .context("cannot write the ground truth to standard output")

@@ -1,31 +1,34 @@
-//! What a person types: everything in one process, or a look at what it found.
+//! The program `detective`: its command line, and all three programs in one process.
 //!
-//! **Promises:** standard output carries results alone, standard error the rest; every failure says what to do about it.
+//! **Promises:** standard output contains results and nothing else; logs and errors go to standard
+//! error. Errors come with a hint what to do.
 //!
-//! **Never:** computes no score. It links producer, trainer and scorer, and shows what they publish.
+//! **Never:** no scores. This crate connects producer, trainer and scorer, and prints what they
+//! publish.
 //!
-//! - [`cli`]: the commands and their flags
-//! - [`config`]: the settings of all parts, from file, environment and flags
-//! - [`up`]: all three parts in one process on the embedded bus
-//! - [`alerts`], [`explain`]: what the alerts topic holds
-//! - [`baseline`]: the operator vouches for a while
-//! - [`doctor`]: what can be seen from here, and what not
-//! - [`fault`]: injects faults, by the crate `faults`
-//! - [`evaluate`]: how good the detective is, by the crate `evaluation`
+//! In reading order:
+//! - [`cli`]: global flags, and the list of commands; each command has its flags in its own file
+//! - [`config`]: all settings, from file, environment and flags
+//! - [`up`]: producer, trainer and scorer on the embedded bus; `data_lock`: one at a time
+//! - [`alerts`], [`explain`]: the content of the alerts topic
+//! - [`baseline`]: declares a host healthy
+//! - [`doctor`]: what snapshots of this host lack
 //! - [`topics`]: the topics of a Kafka cluster
-//! - [`record`], [`replay`]: snapshots from the bus into a file, and back; or what sweeps of this host read, into a file that gives
-//!   the same snapshots
+//! - [`fault`]: fault injection, by the crate `faults`
+//! - [`evaluate`]: how well root causes are found, by the crate `evaluation`
+//! - [`record`], [`replay`]: recordings
+//! - `output`: prints and formats
 
 pub mod alerts;
 pub mod baseline;
 pub mod cli;
 pub mod config;
+mod data_lock;
 pub mod doctor;
 pub mod evaluate;
 pub mod explain;
 pub mod fault;
 mod output;
-mod owner;
 pub mod record;
 pub mod replay;
 pub mod topics;
@@ -38,7 +41,7 @@ use cli::{Cli, Command};
 /// Runs a command to its end.
 ///
 /// # Errors
-/// What stopped it, with hints where there is one.
+/// The error of the command, with hints.
 pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     service::telemetry::init(
         i8::try_from(cli.verbose).unwrap_or(i8::MAX),
@@ -46,17 +49,17 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     )?;
     let config = config::load(cli.config.clone(), cli.settings())?;
     match cli.command {
-        Command::Up(up) => up::run(config, &up).await,
-        Command::Alerts(alerts) => alerts::run(config, &alerts).await,
-        Command::Explain(explain) => explain::run(config, &explain).await,
-        Command::Baseline(baseline) => baseline::run(config, &baseline).await,
+        Command::Up(args) => up::run(config, &args).await,
+        Command::Alerts(args) => alerts::run(config, &args).await,
+        Command::Explain(args) => explain::run(config, &args).await,
+        Command::Baseline(args) => baseline::run(config, &args).await,
         Command::Doctor => doctor::run(config).await,
-        Command::Record(record) => record::run(config, &record).await,
-        Command::Replay(replay) => replay::run(config, &replay).await,
-        Command::Evaluate(evaluate) => evaluate::run(config, &evaluate).await,
+        Command::Record(args) => record::run(config, &args).await,
+        Command::Replay(args) => replay::run(config, &args).await,
+        Command::Evaluate(args) => evaluate::run(config, &args).await,
         Command::Manual => config::print_manual(),
         Command::Guard => faults::guard::run(),
-        Command::Fault(fault) => fault::run(&fault.command),
+        Command::Fault(args) => fault::run(&args.command),
         Command::Topics(command) => return topics::run(config, &command).await,
     }?;
     Ok(ExitCode::SUCCESS)

@@ -1,4 +1,4 @@
-//! `detective`: what a person types.
+//! The program `detective`.
 
 use std::process::ExitCode;
 
@@ -14,7 +14,7 @@ fn main() -> ExitCode {
         }
     };
     let code = runtime.block_on(service::run(detective::run(cli)));
-    // A training that is under way is not waited for.
+    // Does not wait for a running training.
     runtime.shutdown_background();
     code
 }

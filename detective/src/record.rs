@@ -1,25 +1,26 @@
-//! Snapshots into a file, from the bus; or from raw reads, which are recorded as well.
+//! `detective record`: records snapshots from the bus, or the raw reads of sweeps and the snapshots
+//! that they make.
 
 mod args;
 mod bus;
 mod file;
-mod made;
-mod raw;
+mod raw_reads;
+mod snapshots;
 
 use crate::config::Config;
 pub use args::RecordArgs;
 
-/// Records until all is there, the time is up or a signal comes.
+/// Records until everything is recorded, the time is up, or a signal comes.
 ///
 /// # Errors
-/// If what is recorded cannot be read or the file not be written. What was recorded until then is a whole file.
+/// If the source cannot be read, or the file cannot be written. The file is complete up to there.
 pub async fn run(config: Config, args: &RecordArgs) -> anyhow::Result<()> {
     let shutdown = service::shutdown::on_signal()?;
     if args.proc {
-        return raw::run(config, args, &shutdown).await;
+        return raw_reads::run(config, args, &shutdown).await;
     }
     match &args.from {
-        Some(from) => made::run(from, args, &shutdown).await,
+        Some(from) => snapshots::run(from, args, &shutdown).await,
         None => bus::run(config, args, &shutdown).await,
     }
 }

@@ -1,4 +1,4 @@
-//! All three parts in one process on the embedded bus.
+//! `detective up`: producer, trainer and scorer in one process, on the embedded bus.
 
 use std::{sync::Arc, time::Duration};
 
@@ -11,12 +11,23 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use trainer::{Progress, TrainerError};
 
-use crate::{config::Config, owner};
+use crate::{
+    config::{Config, open_bus},
+    data_lock::DataLock,
+};
+
+/// Tasks that have not ended this long after a shutdown end with the process.
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Flags of `up`.
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  detective up --interval 1s --learn 60
+  detective up --json > events.jsonl
+  detective up --relearn              forget what was learned and begin again")]
 pub struct UpArgs {
-    /// Time between two looks at the host [default: 1s].
+    /// Time between two sweeps [default: 1s].
     #[arg(long, value_name = "TIME")]
     pub interval: Option<String>,
     /// Learn from this many snapshots before the first model [default: 60].
@@ -28,13 +39,13 @@ pub struct UpArgs {
     /// Forget what was learned and begin again.
     #[arg(long)]
     pub relearn: bool,
-    /// Print events as JSON, one a line, and nothing else on standard output.
+    /// Print events as JSON lines, and nothing else on standard output.
     #[arg(long)]
     pub json: bool,
 }
 
 impl UpArgs {
-    /// The settings that these flags stand for.
+    /// Keys and values of the settings that these flags override.
     pub fn settings(&self) -> Vec<(&'static str, Option<String>)> {
         vec![
             ("sweep.interval", self.interval.clone()),
@@ -44,70 +55,65 @@ impl UpArgs {
     }
 }
 
-/// What is still at work when the time is up is left to the end of the process.
-const TIME_TO_END: Duration = Duration::from_secs(3);
-
 /// Watches this host until a signal.
 ///
 /// # Errors
-/// If a part cannot start or go on.
+/// If producer, trainer or scorer cannot start, or fails.
 pub async fn run(mut config: Config, args: &UpArgs) -> anyhow::Result<()> {
     config.relearn = args.relearn;
     let shutdown = service::shutdown::on_signal()?;
     if std::mem::take(&mut config.bus.kind) != BusKind::Embedded {
-        tracing::warn!("`bus.kind` is for detective-producer, -trainer and -scorer: `up` keeps its records in a file");
+        tracing::warn!(
+            "`bus.kind` ignored: it is for detective-producer, -trainer and -scorer, and `up` uses the embedded bus"
+        );
     }
-    let bus = crate::config::open(&config).await?;
-    let _owner = owner::take(&config.bus.path).await?;
-    say(&format!(
+    let bus = open_bus(&config).await?;
+    let _lock = DataLock::acquire(&config.bus.path).await?;
+    eprintln!(
         "watching {} every {} · data in {} · http://{}",
         config.host,
         humantime::format_duration(config.sweep.interval),
         config.bus.path.display(),
         config.api.listen
-    ));
-    let announced: Arc<dyn Bus> = Arc::new(PrintingBus::new(Arc::clone(&bus), Printer::new(args.json)));
-    let mut parts = start_parts(&config, &bus, &announced, &shutdown);
-    let outcome = first_failure(&mut parts, &shutdown).await;
+    );
+    let printing: Arc<dyn Bus> = Arc::new(PrintingBus::new(Arc::clone(&bus), Printer::new(args.json)));
+    let mut tasks = spawn_tasks(&config, &bus, &printing, &shutdown);
+    let outcome = wait_for_end(&mut tasks, &shutdown).await;
     shutdown.cancel();
-    let rest = async { while parts.join_next().await.is_some() {} };
-    let _ = tokio::time::timeout(TIME_TO_END, rest).await;
-    // What was published at the end is printed too.
-    announced.close().await;
+    let rest = async { while tasks.join_next().await.is_some() {} };
+    let _ = tokio::time::timeout(SHUTDOWN_TIMEOUT, rest).await;
+    // Prints the events that were published last.
+    printing.close().await;
     outcome
 }
 
-fn start_parts(
+fn spawn_tasks(
     config: &Config,
     bus: &Arc<dyn Bus>,
-    announced: &Arc<dyn Bus>,
+    printing: &Arc<dyn Bus>,
     shutdown: &CancellationToken,
 ) -> JoinSet<anyhow::Result<()>> {
-    let mut parts = JoinSet::new();
-    let scoring = scorer::run(config.scorer(), Arc::clone(announced), shutdown.clone());
-    parts.spawn(async move { scoring.await.hint_from(|error: &ScorerError| error.hint().map(str::to_owned)) });
-    let training = trainer::run(config.trainer(), Arc::clone(bus), shutdown.clone(), Progress::stderr());
-    parts.spawn(
-        async move { training.await.hint_from(|error: &TrainerError| error.hint().map(|hint| hint.to_string())) },
+    let mut tasks = JoinSet::new();
+    let scorer = scorer::run(config.scorer(), Arc::clone(printing), shutdown.clone());
+    tasks.spawn(async move { scorer.await.hint_from(|error: &ScorerError| error.hint().map(str::to_owned)) });
+    let trainer = trainer::run(config.trainer(), Arc::clone(bus), shutdown.clone(), Progress::stderr());
+    tasks.spawn(
+        async move { trainer.await.hint_from(|error: &TrainerError| error.hint().map(|hint| hint.to_string())) },
     );
-    let producing = producer::run(config.producer(), Arc::clone(bus), shutdown.clone());
-    parts.spawn(
-        async move { producing.await.hint_from(|error: &ProducerError| error.hint().map(|hint| hint.to_string())) },
+    let producer = producer::run(config.producer(), Arc::clone(bus), shutdown.clone());
+    tasks.spawn(
+        async move { producer.await.hint_from(|error: &ProducerError| error.hint().map(|hint| hint.to_string())) },
     );
-    parts
+    tasks
 }
 
-/// Waits for the shutdown, or for the first part that ends of itself.
-async fn first_failure(parts: &mut JoinSet<anyhow::Result<()>>, shutdown: &CancellationToken) -> anyhow::Result<()> {
+/// Waits for the shutdown, or for the first task that ends by itself.
+async fn wait_for_end(tasks: &mut JoinSet<anyhow::Result<()>>, shutdown: &CancellationToken) -> anyhow::Result<()> {
     tokio::select! {
         () = shutdown.cancelled() => Ok(()),
-        Some(ended) = parts.join_next() => match ended {
+        Some(ended) = tasks.join_next() => match ended {
             Ok(outcome) => outcome,
-            Err(panic) => Err(anyhow::Error::from(panic).context("a part ended in a panic")),
+            Err(panic) => Err(anyhow::Error::from(panic).context("producer, trainer or scorer panicked")),
         },
     }
-}
-
-fn say(line: &str) {
-    eprintln!("{line}");
 }

@@ -1,24 +1,23 @@
-//! The coverage of a snapshot as a table: what was read, what is missing and why, what is lost without
-//! it, and the remedy.
+//! The coverage of a snapshot as a table: for each item what was read, what is missing and why, what
+//! is lost, and the remedy.
 
 use std::fmt::Write;
 
 use hostread::rights::{Capability, Rights};
 use schemas::{Column, Coverage, GraphSnapshot, MissingReason};
-use signals::coverage::{COVERAGE, CoverageItem};
+use signals::{CoverageItem, coverage::COVERAGE};
 
-/// Where the second column begins.
-const INDENT: usize = 23;
-/// No line is longer, unless a word is.
-const WIDTH: usize = 110;
+/// Width of the first column.
+const LABEL_WIDTH: usize = 23;
+/// Lines are wrapped at this width.
+const LINE_WIDTH: usize = 110;
 
-/// A row for each item of coverage, and for each unknown item that the snapshot lacks. Remedies are
-/// those for a process with these rights.
-pub fn coverage(snapshot: &GraphSnapshot, rights: &Rights) -> String {
-    let mut text = format!("{:INDENT$}read\n", "item");
+/// Renders a row for each item of coverage, and for each other gap of the snapshot.
+pub fn render_coverage(snapshot: &GraphSnapshot, rights: &Rights) -> String {
+    let mut text = format!("{:LABEL_WIDTH$}read\n", "item");
     for item in COVERAGE {
         let gaps: Vec<&Coverage> = snapshot.coverage.iter().filter(|gap| gap.signal == item.name).collect();
-        let _ = writeln!(text, "{:INDENT$}{}", item.name, describe(item, snapshot, &gaps));
+        let _ = writeln!(text, "{:LABEL_WIDTH$}{}", item.name, describe_read(item, snapshot, &gaps));
         for gap in gaps {
             push_wrapped(&mut text, &format!("{} {}: {}", gap.count, gap.reason, item.loss));
             if let Some(remedy) = remedy(item, &gap.reason, rights) {
@@ -27,19 +26,19 @@ pub fn coverage(snapshot: &GraphSnapshot, rights: &Rights) -> String {
         }
     }
     for gap in snapshot.coverage.iter().filter(|gap| CoverageItem::from_name(&gap.signal).is_none()) {
-        let _ = writeln!(text, "{:INDENT$}{} {}", gap.signal, gap.count, gap.reason);
+        let _ = writeln!(text, "{:LABEL_WIDTH$}{} {}", gap.signal, gap.count, gap.reason);
     }
     text
 }
 
-fn describe(item: &CoverageItem, snapshot: &GraphSnapshot, gaps: &[&Coverage]) -> String {
+fn describe_read(item: &CoverageItem, snapshot: &GraphSnapshot, gaps: &[&Coverage]) -> String {
     let missing = gaps.iter().map(|gap| gap.count).sum();
     let total = item.total(snapshot, missing);
     let things = item.things;
+    let exists_once = things.starts_with("the ");
     match (total - missing, missing) {
-        // Exists once per host.
-        (_, 0) if things.starts_with("the ") => things.to_owned(),
-        (0, _) if things.starts_with("the ") => format!("not {things}"),
+        (_, 0) if exists_once => things.to_owned(),
+        (0, _) if exists_once => format!("not {things}"),
         (0, 0) => format!("no {things} now"),
         (read, 0) => format!("all {read} {things}"),
         (0, _) => format!("none of {total} {things}"),
@@ -47,20 +46,22 @@ fn describe(item: &CoverageItem, snapshot: &GraphSnapshot, gaps: &[&Coverage]) -
     }
 }
 
+/// The remedy for a process with `rights`, if one is known.
 fn remedy(item: &CoverageItem, reason: &MissingReason, rights: &Rights) -> Option<&'static str> {
-    let has_all = rights.has(Capability::SysPtrace) && rights.has(Capability::DacReadSearch);
-    if *reason == MissingReason::Denied && has_all {
+    let has_all_rights = rights.has(Capability::SysPtrace) && rights.has(Capability::DacReadSearch);
+    if *reason == MissingReason::Denied && has_all_rights {
         return Some("none: a security module or a user namespace denies access");
     }
     item.remedy(reason)
 }
 
+/// Appends a sentence below the second column, wrapped.
 fn push_wrapped(text: &mut String, sentence: &str) {
-    let mut line = format!("{:INDENT$} ", "");
+    let mut line = format!("{:LABEL_WIDTH$} ", "");
     for word in sentence.split(' ') {
-        if line.chars().count() + word.chars().count() >= WIDTH {
+        if line.chars().count() + word.chars().count() >= LINE_WIDTH {
             let _ = writeln!(text, "{line}");
-            line = format!("{:INDENT$}   ", "");
+            line = format!("{:LABEL_WIDTH$}   ", "");
         }
         line.push(' ');
         line.push_str(word);
@@ -68,28 +69,27 @@ fn push_wrapped(text: &mut String, sentence: &str) {
     let _ = writeln!(text, "{line}");
 }
 
-/// A row for each column that lacks values, and the names of the others.
-pub fn columns(snapshot: &GraphSnapshot) -> String {
-    let (whole, lacking): (Vec<&Column>, Vec<&Column>) =
+/// Renders a row for each column with missing values, and the names of all complete columns.
+pub fn render_columns(snapshot: &GraphSnapshot) -> String {
+    let (complete, incomplete): (Vec<&Column>, Vec<&Column>) =
         snapshot.columns.iter().partition(|column| column.missing.is_empty());
     let mut text = String::new();
-    if !lacking.is_empty() {
-        let _ = writeln!(text, "{:INDENT$}values", "column");
+    if !incomplete.is_empty() {
+        let _ = writeln!(text, "{:LABEL_WIDTH$}values", "signal");
     }
-    for column in lacking {
+    for column in incomplete {
         let missing = column.missing.iter().map(|missing| format!("{} {}", missing.nodes.len(), missing.reason));
         let missing: Vec<String> = missing.collect();
-        let _ = writeln!(text, "{:INDENT$}{}; missing: {}", column.name, column.nodes.len(), missing.join(", "));
+        let _ = writeln!(text, "{:LABEL_WIDTH$}{}; missing: {}", column.name, column.nodes.len(), missing.join(", "));
     }
-    let names: Vec<&str> = whole.iter().map(|column| column.name.as_str()).collect();
-    let _ = writeln!(text, "nothing is missing of");
+    let names: Vec<&str> = complete.iter().map(|column| column.name.as_str()).collect();
+    let _ = writeln!(text, "complete signals");
     push_wrapped(&mut text, &names.join(" "));
     text
 }
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
     use expect_test::expect;
     use schemas::{Missing, Node, NodeKind};
 
@@ -110,19 +110,24 @@ mod tests {
         GraphSnapshot {
             nodes: vec![process; 3],
             columns: vec![column("threads", vec![0, 1, 2], vec![]), column("fds", vec![0], vec![denied])],
-            coverage: vec![gap("fd", "denied", 2), gap("process", "gone", 1), gap("moon", "off", 4)],
+            coverage: vec![
+                gap("fd", "denied", 2),
+                gap("process", "gone", 1),
+                gap("io", "late", 1),
+                gap("moon", "off", 4),
+            ],
             ..GraphSnapshot::default()
         }
     }
 
     #[test]
-    fn each_signal_has_a_row_that_says_what_is_not_seen_and_why() {
+    fn each_item_has_a_row_with_what_is_missing_and_the_remedy() {
         let expected = expect![[r#"
-            item                   read
+            coverage               read
             process-hidden         all 3 tasks
             process                3 of 4 processes
                                      1 gone: they are not in the graph and can be neither suspects nor impact
-                                     remedy: none: they exited while they were read
+                                     fixed by nothing: they exited while they were read
             executable             all 3 processes
             cmdline                all 3 processes
             environ                all 3 processes in containers
@@ -130,12 +135,14 @@ mod tests {
             cgroup                 no control groups now
             network-namespace      all 3 processes
             fd                     1 of 3 processes
-                                     2 denied: their descriptors are not counted, and their files, locks, pipes and sockets
-                                       are unknown
-                                     remedy: CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH, or root
+                                     2 denied: their descriptors are not counted, and their files, locks, pipes and
+                                       sockets are unknown
+                                     fixed by CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH, or root
             fd-link                all 1 processes whose descriptors are counted
             syscall                all 3 processes
-            io                     all 3 processes
+            io                     2 of 3 processes
+                                     1 late: none of them can be named as the one that reads or writes too much
+                                     no known fix
             run-delay              all 3 processes
             memory                 all 3 processes
             limits                 all 3 processes
@@ -156,20 +163,24 @@ mod tests {
             snapshot               the snapshots before
             moon                   4 off
         "#]];
-        expected.assert_eq(&coverage(&snapshot(), &Rights::default()));
-        let root = Rights::from_status(b"Uid: 0 0 0 0\nGid: 0 0 0 0\nCapEff: 1ffffffffff\n").unwrap();
-        let said = coverage(&snapshot(), &root);
-        assert!(said.contains(" remedy: none: a security module "), "{said}");
+        expected.assert_eq(&render_coverage(&snapshot(), &Rights::default()));
     }
 
     #[test]
-    fn columns_that_lack_values_are_told_apart() {
+    fn capabilities_are_no_remedy_for_a_process_that_has_them() {
+        let root = Rights::from_status(b"Uid: 0 0 0 0\nGid: 0 0 0 0\nCapEff: 1ffffffffff\n").unwrap();
+        let text = render_coverage(&snapshot(), &root);
+        assert!(text.contains(" remedy: none: a security module "), "{text}");
+    }
+
+    #[test]
+    fn incomplete_columns_have_a_row_each() {
         let expected = expect![[r#"
-            column                 values
+            signal                 values
             fds                    1; missing: 2 denied
-            nothing is missing of
+            complete signals
                                      threads
         "#]];
-        expected.assert_eq(&columns(&snapshot()));
+        expected.assert_eq(&render_columns(&snapshot()));
     }
 }

@@ -1,4 +1,4 @@
-//! What is recorded, and where it goes.
+//! The flags of `detective record`.
 
 use std::{path::PathBuf, time::Duration};
 
@@ -6,49 +6,58 @@ use clap::Args;
 
 /// Flags of `record`.
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  detective record before.avro              the snapshots on the bus now
+  detective record night.avro --for 8h      the snapshots of the next eight hours
+  detective record web.avro --since 10m --host web-1
+  detective record --proc raw.avro --for 1m
+                                            everything that sweeps read in a minute
+  detective record again.avro --from raw.avro
+                                            the snapshots of these sweeps")]
 pub struct RecordArgs {
-    /// The file to make: an Avro object container file.
+    /// File to create, an Avro object container file.
     pub file: PathBuf,
-    /// Record what comes for this long, as in `10m`, and not what is there; with `--since`, both.
+    /// Record new snapshots for this long, such as `10m`. With `--since`, present ones too.
     #[arg(long = "for", value_name = "TIME", value_parser = humantime::parse_duration)]
-    pub span: Option<Duration>,
-    /// Only snapshots of the last while, as in `10m` or `2h`.
+    pub duration: Option<Duration>,
+    /// Record only snapshots of the last TIME, such as `10m` or `2h`.
     #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
     pub since: Option<Duration>,
-    /// Record what is there, and go on with what comes until a signal.
-    #[arg(long, conflicts_with = "span")]
+    /// Record present snapshots, and new ones until a signal.
+    #[arg(long, conflicts_with = "duration")]
     pub follow: bool,
-    /// Only snapshots of this host.
+    /// Record only snapshots of this host.
     #[arg(long, value_name = "ID")]
     pub host: Option<String>,
-    /// Overwrite the file if it is there.
+    /// Overwrite an existing file.
     #[arg(long)]
     pub force: bool,
-    /// Sweep this host, and record every answer of the kernel's: for a minute, or as `--for` or `--follow` say.
+    /// Sweep this host and record all raw reads, for a minute or as `--for` or `--follow` say.
     ///
-    /// The file names processes, paths, addresses and control groups as the kernel does. Of arguments and environments it holds what
-    /// the parsers need, such as an interpreter's script, and no more.
+    /// The file contains names of processes, paths, addresses and control groups. Of arguments and
+    /// environments it contains only what the parsers need, such as the script of an interpreter.
     #[arg(long, conflicts_with_all = ["since", "host"])]
     pub proc: bool,
     /// Time between two sweeps of `--proc` [default: 1s].
     #[arg(long, value_name = "TIME", requires = "proc")]
     pub interval: Option<String>,
-    /// Also write the snapshots that the sweeps of `--proc` give, to this file.
+    /// Also record the snapshots of the sweeps of `--proc`, to this file.
     #[arg(long, value_name = "FILE", requires = "proc")]
     pub snapshots: Option<PathBuf>,
-    /// Record the snapshots that a file of `--proc` gives, and not what the bus holds.
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["proc", "span", "since", "follow", "host"])]
+    /// Record the snapshots of a file of raw reads, instead of the bus.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["proc", "duration", "since", "follow", "host"])]
     pub from: Option<PathBuf>,
 }
 
 impl RecordArgs {
-    /// The settings that these flags stand for.
+    /// Keys and values of the settings that these flags override.
     pub fn settings(&self) -> Vec<(&'static str, Option<String>)> {
         vec![("sweep.interval", self.interval.clone())]
     }
 
-    /// Whether what comes is recorded too.
-    pub fn goes_on(&self) -> bool {
-        self.follow || self.span.is_some()
+    /// Whether to wait for new snapshots.
+    pub fn waits(&self) -> bool {
+        self.follow || self.duration.is_some()
     }
 }

@@ -1,4 +1,4 @@
-//! Snapshots of the bus, into a file.
+//! Records snapshots from the bus.
 
 use std::{collections::BTreeSet, fs::File, path::Path, time::Duration};
 
@@ -14,23 +14,23 @@ use tokio_util::sync::CancellationToken;
 
 use super::{args::RecordArgs, file};
 use crate::{
-    config::Config,
-    output::{hosts, span},
+    config::{Config, open_existing_bus},
+    output::{format_hosts, format_megabytes, format_millis},
 };
 
-/// Records read at once; the bus hands out no more than a few megabytes.
-const PAGE: usize = 256;
-/// A recording that goes on asks a bus that failed again after this pause.
-const PAUSE: Duration = Duration::from_secs(1);
+/// Records per read. The bus limits a page to a few megabytes.
+const PAGE_SIZE: usize = 256;
+/// How long a read waits for new records, and the pause after a failed read.
+const WAIT: Duration = Duration::from_secs(1);
 
-/// Records snapshots of the bus until all is there, the time is up or `shutdown` is cancelled.
+/// Records until everything is recorded, the time is up, or `shutdown` is cancelled.
 ///
 /// # Errors
-/// If the bus cannot be read or the file not be written. What was recorded until then is a whole file.
+/// If the bus cannot be read, or the file cannot be written. The file is complete up to there.
 pub async fn run(config: Config, args: &RecordArgs, shutdown: &CancellationToken) -> anyhow::Result<()> {
-    let bus = crate::config::open_existing(&config).await?;
-    // Nothing is overwritten before there is something to read.
-    let cursor = match (args.span, args.since) {
+    let bus = open_existing_bus(&config).await?;
+    // Read before the file is overwritten.
+    let cursor = match (args.duration, args.since) {
         (Some(_), None) => bus.end(Topic::Snapshots).await.hint_from(BusError::hint)?,
         _ => Cursor::start(Topic::Snapshots),
     };
@@ -48,44 +48,44 @@ async fn record(
     shutdown: &CancellationToken,
     recording: &mut Recording,
 ) -> anyhow::Result<()> {
-    let until = args.span.and_then(|span| Instant::now().checked_add(span));
-    let goes_on = args.goes_on();
+    let end = args.duration.and_then(|duration| Instant::now().checked_add(duration));
+    let waits = args.waits();
     let mut outage = OutageLog::new("read snapshots");
     loop {
-        let left = until.map_or(Duration::MAX, |until| until.saturating_duration_since(Instant::now()));
+        let left = end.map_or(Duration::MAX, |end| end.saturating_duration_since(Instant::now()));
         if left.is_zero() {
             return Ok(());
         }
-        let wait = if goes_on { left.min(PAUSE) } else { Duration::ZERO };
-        let Some(page) = shutdown.run_until_cancelled(bus.read(&cursor, PAGE, wait)).await else { return Ok(()) };
+        let wait = if waits { left.min(WAIT) } else { Duration::ZERO };
+        let Some(page) = shutdown.run_until_cancelled(bus.read(&cursor, PAGE_SIZE, wait)).await else { return Ok(()) };
         match page {
-            Ok(Page { deliveries, .. }) if deliveries.is_empty() && !goes_on => return Ok(()),
+            Ok(Page { deliveries, .. }) if deliveries.is_empty() && !waits => return Ok(()),
             Ok(Page { deliveries, next }) => {
                 outage.succeeded();
                 cursor = next;
-                recording.take(&deliveries).with_context(|| format!("cannot write `{}`", args.file.display()))?;
+                recording.append(&deliveries).with_context(|| format!("cannot write `{}`", args.file.display()))?;
             }
-            Err(error) if goes_on && error.is_transient() => {
+            Err(error) if waits && error.is_transient() => {
                 outage.failed(&error, error.hint());
-                let _ = shutdown.run_until_cancelled(tokio::time::sleep(left.min(PAUSE))).await;
+                let _ = shutdown.run_until_cancelled(tokio::time::sleep(left.min(WAIT))).await;
             }
             Err(error) => return Err(error).hint_from(BusError::hint),
         }
     }
 }
 
-/// The file, and what is in it.
+/// The file, which snapshots belong into it, and what it contains.
 struct Recording {
     writer: Writer<GraphSnapshot, File>,
     host: Option<String>,
     since: Option<Timestamp>,
-    /// What comes later is not waited for: a bus that takes snapshots faster than they are recorded would have no end.
+    /// Later records are skipped: if they come faster than they are recorded, there is no end.
     until: Option<Timestamp>,
     hosts: BTreeSet<String>,
     times: Option<(Timestamp, Timestamp)>,
-    /// Records that were no snapshots.
-    left_out: u64,
-    /// Records that came after `until`.
+    /// Number of records that are not snapshots.
+    invalid: u64,
+    /// Number of snapshots after `until`.
     later: u64,
 }
 
@@ -94,21 +94,21 @@ impl Recording {
         let file = file::create(&args.file, args.force)?;
         let writer = Writer::create(file).with_context(|| format!("cannot write `{}`", args.file.display()))?;
         let now = Timestamp::now();
-        let ago = |since: Duration| i64::try_from(since.as_millis()).unwrap_or(i64::MAX);
         Ok(Recording {
             writer,
             host: args.host.clone(),
-            since: args.since.map(|since| Timestamp(now.0.saturating_sub(ago(since)))),
-            until: (!args.goes_on()).then_some(now),
+            since: args.since.map(|since| now.saturating_sub(since)),
+            until: (!args.waits()).then_some(now),
             hosts: BTreeSet::new(),
             times: None,
-            left_out: 0,
+            invalid: 0,
             later: 0,
         })
     }
 
-    /// Writes the snapshots of a page that are wanted, to the end of a block: what comes later cannot harm them.
-    fn take(&mut self, deliveries: &[Delivery]) -> Result<(), ContainerError> {
+    /// Writes the wanted snapshots of a page, and ends the block, so that it is complete whatever
+    /// comes later.
+    fn append(&mut self, deliveries: &[Delivery]) -> Result<(), ContainerError> {
         for delivery in deliveries {
             if self.host.as_ref().is_some_and(|host| *host != delivery.key) {
                 continue;
@@ -121,15 +121,15 @@ impl Recording {
                 Ok(snapshot) if self.since.is_some_and(|since| snapshot.ended_at < since) => {}
                 Ok(snapshot) => {
                     self.writer.append(&snapshot)?;
-                    self.note(&snapshot);
+                    self.count(&snapshot);
                 }
-                Err(error) => self.leave_out(delivery, &error),
+                Err(error) => self.skip_invalid(delivery, &error),
             }
         }
         self.writer.finish_block()
     }
 
-    fn note(&mut self, snapshot: &GraphSnapshot) {
+    fn count(&mut self, snapshot: &GraphSnapshot) {
         let time = snapshot.ended_at;
         self.times = Some(self.times.map_or((time, time), |(first, last)| (first.min(time), last.max(time))));
         if !self.hosts.contains(&snapshot.host) {
@@ -137,36 +137,41 @@ impl Recording {
         }
     }
 
-    fn leave_out(&mut self, delivery: &Delivery, error: &CodecError) {
-        if self.left_out == 0 {
-            let (partition, offset) = (delivery.partition, delivery.offset);
-            tracing::warn!(partition, offset, %error, "a record of the snapshots topic is no snapshot");
+    /// Logs the first invalid record, and counts all.
+    fn skip_invalid(&mut self, delivery: &Delivery, error: &CodecError) {
+        if self.invalid == 0 {
+            tracing::warn!(
+                partition = delivery.partition,
+                offset = delivery.offset,
+                %error,
+                "invalid record in the snapshots topic skipped"
+            );
         }
-        self.left_out += 1;
+        self.invalid += 1;
     }
 
-    /// Takes away what is not a whole block, and tells what there is.
+    /// Truncates the file to its complete blocks, and prints what it contains.
     fn finish(self, path: &Path) -> anyhow::Result<()> {
-        let whole = self.writer.bytes_written();
-        let ended = file::end(self.writer.get_ref(), whole);
-        if self.left_out > 0 {
-            eprintln!("{} records of `{}` were no snapshots and were left out", self.left_out, Topic::Snapshots);
+        let bytes = self.writer.bytes_written();
+        let finished = file::finish(self.writer.get_ref(), bytes);
+        if self.invalid > 0 {
+            eprintln!("skipped {} records of `{}` that are not snapshots", self.invalid, Topic::Snapshots);
         }
         if self.later > 0 {
-            eprintln!("{} snapshots that came meanwhile were left out: `--follow` takes them too", self.later);
+            eprintln!("skipped {} snapshots that came meanwhile: `--follow` records them too", self.later);
         }
         let Some((first, last)) = self.times else {
-            eprintln!("no snapshot was recorded: `{}` is empty", path.display());
-            return Ok(ended?);
+            eprintln!("recorded no snapshots: `{}` is empty", path.display());
+            return Ok(finished?);
         };
         eprintln!(
-            "recorded {} snapshots of {} from {first} to {last} ({}) in `{}`, {:.1} MB",
+            "recorded {} snapshots of {} from {first} to {last} ({}) in `{}`, {}",
             self.writer.records_written(),
-            hosts(self.hosts.len()),
-            span(last.millis_since(first)),
+            format_hosts(self.hosts.len()),
+            format_millis(last.millis_since(first)),
             path.display(),
-            whole as f64 / 1e6
+            format_megabytes(bytes)
         );
-        ended.with_context(|| format!("cannot write `{}`", path.display()))
+        finished.with_context(|| format!("cannot write `{}`", path.display()))
     }
 }

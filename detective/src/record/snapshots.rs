@@ -1,4 +1,4 @@
-//! The snapshots that a recording of raw reads gives, into a file, as they were made.
+//! Records the snapshots of a recording of raw reads.
 
 use std::path::Path;
 
@@ -11,21 +11,26 @@ use service::Hint;
 use tokio_util::sync::CancellationToken;
 
 use super::{args::RecordArgs, file};
+use crate::output::format_megabytes;
 
-/// Plays a recording of raw reads to its end, or until a signal comes.
+/// Plays a recording of raw reads to its end, or until `shutdown` is cancelled.
 ///
 /// # Errors
-/// If it is no such recording, cannot be played to its end, or the file cannot be written. What was written until then is a whole file.
+/// If `from` is not such a recording or cannot be played to its end, or the file cannot be written.
+/// The file is complete up to there.
 pub async fn run(from: &Path, args: &RecordArgs, shutdown: &CancellationToken) -> anyhow::Result<()> {
-    let (from, to, force, shutdown) = (from.to_owned(), args.file.clone(), args.force, shutdown.clone());
+    let from = from.to_owned();
+    let to = args.file.clone();
+    let force = args.force;
+    let shutdown = shutdown.clone();
     tokio::task::spawn_blocking(move || write(&from, &to, force, &shutdown)).await?
 }
 
 fn write(from: &Path, to: &Path, force: bool, shutdown: &CancellationToken) -> anyhow::Result<()> {
-    // Nothing is overwritten before there is something to read.
+    // Opened before the other file is overwritten.
     let playback = recording::open_playback(from)?;
     if file::are_same(from, to) {
-        return Err(anyhow::anyhow!("`{}` is what is to be read", to.display())).hint("name another file");
+        return Err(anyhow::anyhow!("`{}` is the file to read from", to.display())).hint("name another file");
     }
     let cannot = || format!("cannot write `{}`", to.display());
     let mut writer = Writer::create(file::create(to, force)?).with_context(cannot)?;
@@ -39,8 +44,10 @@ fn write(from: &Path, to: &Path, force: bool, shutdown: &CancellationToken) -> a
             Err(error) => outcome = Err(error).hint_from(ProducerError::hint),
         }
     }
-    let (count, whole) = (writer.records_written(), writer.bytes_written());
-    file::end(writer.get_ref(), whole).with_context(cannot)?;
-    eprintln!("recorded {count} snapshots of `{}` in `{}`, {:.1} MB", from.display(), to.display(), whole as f64 / 1e6);
-    outcome.with_context(|| format!("all {count} sweeps that fit are recorded, of `{}`", from.display()))
+    let count = writer.records_written();
+    let bytes = writer.bytes_written();
+    file::finish(writer.get_ref(), bytes).with_context(cannot)?;
+    let size = format_megabytes(bytes);
+    eprintln!("recorded {count} snapshots of `{}` in `{}`, {size}", from.display(), to.display());
+    outcome.with_context(|| format!("recorded only the first {count} sweeps of `{}`", from.display()))
 }
