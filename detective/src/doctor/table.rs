@@ -123,11 +123,11 @@ mod tests {
     #[test]
     fn each_item_has_a_row_with_what_is_missing_and_the_remedy() {
         let expected = expect![[r#"
-            coverage               read
+            item                   read
             process-hidden         all 3 tasks
             process                3 of 4 processes
                                      1 gone: they are not in the graph and can be neither suspects nor impact
-                                     fixed by nothing: they exited while they were read
+                                     remedy: none: they exited while they were read
             executable             all 3 processes
             cmdline                all 3 processes
             environ                all 3 processes in containers
@@ -137,12 +137,11 @@ mod tests {
             fd                     1 of 3 processes
                                      2 denied: their descriptors are not counted, and their files, locks, pipes and
                                        sockets are unknown
-                                     fixed by CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH, or root
+                                     remedy: CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH, or root
             fd-link                all 1 processes whose descriptors are counted
             syscall                all 3 processes
             io                     2 of 3 processes
                                      1 late: none of them can be named as the one that reads or writes too much
-                                     no known fix
             run-delay              all 3 processes
             memory                 all 3 processes
             limits                 all 3 processes
