@@ -1,4 +1,4 @@
-//! `docs/alerts.md`, held against what consumers get.
+//! Checks `docs/alerts.md` against what consumers receive.
 
 use scorer::engine::change_records;
 use serde_json::Value;
@@ -10,27 +10,27 @@ mod story;
 const EVENT: &str = include_str!("../../../schemas/root_cause_event.avsc");
 
 #[test]
-fn the_page_lists_the_headers_of_an_event_and_no_others() {
+fn the_page_lists_exactly_the_headers_of_an_event() {
     let [alert, state] = change_records(&story::changes()[0], None).unwrap();
-    let told: Vec<(String, String)> =
+    let listed: Vec<(String, String)> =
         page::table("header").into_iter().map(|row| (row[0].clone(), row[1].clone())).collect();
     let text = |value: Vec<u8>| String::from_utf8(value).unwrap();
     let found: Vec<(String, String)> = alert.headers.into_iter().map(|(name, value)| (name, text(value))).collect();
-    assert_eq!(told, found);
+    assert_eq!(listed, found);
     assert_eq!(state.headers, []);
 }
 
 #[test]
-fn the_page_lists_the_fields_of_the_schema_and_no_others() {
+fn the_page_lists_exactly_the_fields_of_the_schema() {
     let event: Value = serde_json::from_str(EVENT).unwrap();
     let suspect = &field(&event, "initiating")["type"][1];
     let reason = &field(suspect, "why")["type"]["items"];
     for (record, head) in [(&event, "event field"), (suspect, "suspect field"), (reason, "reason field")] {
-        let told: Vec<(String, String)> =
+        let listed: Vec<(String, String)> =
             page::table(head).into_iter().map(|row| (row[0].clone(), row[1].clone())).collect();
         let found: Vec<(String, String)> =
-            fields(record).iter().map(|field| (text(&field["name"]), type_in_words(&field["type"]))).collect();
-        assert_eq!(told, found, "{head}");
+            fields(record).iter().map(|field| (text(&field["name"]), type_name(&field["type"]))).collect();
+        assert_eq!(listed, found, "{head}");
     }
 }
 
@@ -64,11 +64,11 @@ fn text(value: &Value) -> String {
     value.as_str().unwrap().to_owned()
 }
 
-/// A type of the schema as the page's tables write it.
-fn type_in_words(schema: &Value) -> String {
+/// A type of the schema as the tables of the page name it.
+fn type_name(schema: &Value) -> String {
     match schema {
-        Value::Array(union) => format!("{} or null", type_in_words(&union[1])),
-        Value::Object(array) if schema["type"] == "array" => format!("array of {}", type_in_words(&array["items"])),
+        Value::Array(union) => format!("{} or null", type_name(&union[1])),
+        Value::Object(array) if schema["type"] == "array" => format!("array of {}", type_name(&array["items"])),
         Value::Object(record) if schema["type"] == "record" => text(&record["name"]),
         Value::Object(logical) => text(&logical["logicalType"]),
         name => text(name).trim_start_matches("detective.").to_owned(),

@@ -10,7 +10,7 @@ use std::{path::Path, process::Output};
 
 use serde_json::Value;
 
-use crate::running::detective;
+use crate::processes::detective;
 
 /// Runs `detective evaluate`, with few training epochs.
 fn evaluate(folder: &Path, args: &[&str]) -> Output {

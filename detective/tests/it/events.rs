@@ -1,18 +1,18 @@
-//! The events that a run leaves behind, read by a library that knows nothing of this code.
+//! Events read by an independent Avro library.
 
 use std::{path::Path, process::Command};
 
 use schemas::EventKind;
 
-use crate::running::{Script, Up};
+use crate::processes::{ScopedChild, UpProcess};
 
 #[test]
 #[ignore = "needs python with fastavro"]
-fn an_independent_avro_library_decodes_the_events_of_a_run_with_the_committed_schema() {
+fn an_independent_avro_library_decodes_events_with_the_committed_schema() {
     let python = std::env::var_os("DETECTIVE_PYTHON").expect("DETECTIVE_PYTHON names a python with fastavro");
     let folder = tempfile::tempdir().unwrap();
-    let worker = Script::shell("while :; do sleep 0.2; done");
-    let up = Up::start(folder.path());
+    let worker = ScopedChild::shell("while :; do sleep 0.2; done");
+    let up = UpProcess::start(folder.path());
     up.wait_until_ready();
     let pid = rustix::process::Pid::from_child(&worker.0);
     rustix::process::kill_process(pid, rustix::process::Signal::STOP).unwrap();

@@ -11,7 +11,7 @@ use std::{
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
-use crate::running::{PATIENCE, detective, output};
+use crate::processes::{TIMEOUT, detective, output};
 
 mod bare;
 mod listing;
@@ -83,7 +83,7 @@ impl Fault {
             if alive.is_empty() && files.is_empty() {
                 break;
             }
-            assert!(begun.elapsed() < PATIENCE, "left: {alive:?} {files:?}");
+            assert!(begun.elapsed() < TIMEOUT, "left: {alive:?} {files:?}");
             std::thread::park_timeout(Duration::from_millis(20));
         }
         // All processes that held the other end of the pipe are gone.

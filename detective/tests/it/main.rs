@@ -1,5 +1,5 @@
-//! What a person types, what comes of it, and what needs two rooms to be told.
-#![allow(clippy::unwrap_used, missing_docs)]
+//! Tests of the command line, of all programs together, and of what needs more than one crate.
+#![allow(missing_docs)]
 
 mod commands;
 mod doctor;
@@ -8,9 +8,9 @@ mod evaluate;
 mod events;
 mod fault;
 mod kafka;
-mod manual;
-mod parity;
+mod model_parity;
+mod processes;
 mod programs;
 mod recording;
-mod running;
+mod settings_reference;
 mod up;

@@ -1,4 +1,4 @@
-//! Producer, trainer and scorer as programs of their own, with one file of settings between them.
+//! The programs producer, trainer and scorer, which share one file of settings.
 
 use std::{
     fs::File,
@@ -14,13 +14,13 @@ use serde_json::Value;
 use service::{ConfigError, Settings, Sources};
 
 use crate::{
-    running::{Events, Script, alone, detective, free_address, wait_for},
-    up::{blames, holder, waiter},
+    processes::{Events, ScopedChild, detective, free_address, lock_host, wait_for},
+    up::{has_root_cause, lock_holder, lock_waiter},
 };
 
 const PROGRAMS: [&str; 3] = ["detective-producer", "detective-trainer", "detective-scorer"];
 
-/// A program of the workspace, with no settings from outside.
+/// The command of another program of the workspace.
 pub fn program(name: &str, args: &[&str]) -> Command {
     let path = Path::new(env!("CARGO_BIN_EXE_detective")).with_file_name(name);
     assert!(path.exists(), "`{}` is missing: `cargo test --workspace` builds it", path.display());
@@ -33,13 +33,13 @@ fn output(name: &str, args: &[&str]) -> Output {
     program(name, args).output().unwrap()
 }
 
-pub fn write(folder: &Path, text: &str) -> PathBuf {
+pub fn write_settings(folder: &Path, text: &str) -> PathBuf {
     let path = folder.join("detective.toml");
     File::create(&path).unwrap().write_all(text.as_bytes()).unwrap();
     path
 }
 
-/// Every top-level key that there is, with what can be said of it without knowing more.
+/// A file of settings with all top-level keys and empty sections.
 fn all_keys() -> String {
     let Value::Object(defaults) = serde_json::to_value(Config::default()).unwrap() else { panic!("a table") };
     let (sections, keys): (Vec<_>, Vec<_>) = defaults.into_iter().partition(|(_, value)| value.is_object());
@@ -49,11 +49,11 @@ fn all_keys() -> String {
 
 fn load<S: Settings>(toml: &str) -> Result<S, ConfigError> {
     let folder = tempfile::tempdir().unwrap();
-    service::load(Sources { file: Some(write(folder.path(), toml)), ..Sources::default() })
+    service::load(Sources { file: Some(write_settings(folder.path(), toml)), ..Sources::default() })
 }
 
 #[test]
-fn one_file_is_for_all_programs() {
+fn all_programs_read_the_same_file() {
     let file = all_keys();
     assert!(file.contains("host = ") && file.contains("[training]"), "{file}");
     load::<Config>(&file).unwrap();
@@ -63,9 +63,9 @@ fn one_file_is_for_all_programs() {
 }
 
 #[test]
-fn a_slip_is_refused_by_the_programs_that_own_its_section() {
+fn an_invalid_setting_is_an_error_of_the_programs_that_use_its_section() {
     let folder = tempfile::tempdir().unwrap();
-    let file = write(
+    let file = write_settings(
         folder.path(),
         "hots = 'a'\n[bus]\npaht = 'x'\n[sweep]\ninterval = '1ms'\n[training]\nepochs = 0\n[alarm]\nquiet_sweeps = 0",
     );
@@ -76,18 +76,18 @@ fn a_slip_is_refused_by_the_programs_that_own_its_section() {
         ("detective-scorer", "alarm.quiet_sweeps", ["sweep.interval", "training.epochs"]),
     ] {
         let output = output(name, &["--config", file]);
-        let said = String::from_utf8(output.stderr).unwrap();
-        assert_eq!(output.status.code(), Some(1), "{name}: {said}");
-        assert!(said.starts_with("error: 3 problems in the settings:"), "{name}: {said}");
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{name}: {stderr}");
+        assert!(stderr.starts_with("error: 3 problems in the settings:"), "{name}: {stderr}");
         for wanted in [own, "hots", "did you mean `host`?", "bus.paht", "did you mean `bus.path`?"] {
-            assert!(said.contains(wanted), "{name}: expected `{wanted}` in:\n{said}");
+            assert!(stderr.contains(wanted), "{name}: expected `{wanted}` in:\n{stderr}");
         }
-        assert!(!foreign.iter().any(|key| said.contains(key)), "{name}: {said}");
+        assert!(!foreign.iter().any(|key| stderr.contains(key)), "{name}: {stderr}");
     }
 }
 
 #[test]
-fn each_says_what_it_is_and_how_it_is_called() {
+fn each_program_has_help_and_a_version() {
     for name in PROGRAMS {
         let help = String::from_utf8(output(name, &["--help"]).stdout).unwrap();
         for wanted in ["Examples:", "--config <FILE>", "--data <DIR>", "--verbose"] {
@@ -99,49 +99,49 @@ fn each_says_what_it_is_and_how_it_is_called() {
 }
 
 #[test]
-fn a_data_directory_below_a_file_ends_each_at_once_and_is_named() {
+fn a_data_directory_below_a_file_is_an_error_of_each_program() {
     let folder = tempfile::tempdir().unwrap();
-    let file = write(folder.path(), "[api]\nlisten = '127.0.0.1:0'");
+    let file = write_settings(folder.path(), "[api]\nlisten = '127.0.0.1:0'");
     for name in PROGRAMS {
         let data = file.join("data");
         let output = output(name, &["--config", file.to_str().unwrap(), "--data", data.to_str().unwrap()]);
-        let said = String::from_utf8(output.stderr).unwrap();
-        assert_eq!(output.status.code(), Some(1), "{name}: {said}");
-        assert!(said.contains(data.to_str().unwrap()) && said.contains("hint:"), "{name}: {said}");
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{name}: {stderr}");
+        assert!(stderr.contains(data.to_str().unwrap()) && stderr.contains("hint:"), "{name}: {stderr}");
     }
 }
 
 #[test]
-fn up_keeps_to_its_file_where_the_programs_have_a_broker() {
+fn up_uses_the_embedded_bus_if_the_settings_name_kafka() {
     let folder = tempfile::tempdir().unwrap();
     let address = free_address();
     let settings = format!("[bus]\nkind = 'kafka'\nkafka.brokers = '127.0.0.1:1'\n[api]\nlisten = '{address}'");
-    let file = write(folder.path(), &settings);
+    let file = write_settings(folder.path(), &settings);
     let data = folder.path().join("data");
     let args = ["up", "--config", file.to_str().unwrap(), "--data", data.to_str().unwrap()];
-    let mut up = Script(detective(&args).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap());
+    let mut up = ScopedChild(detective(&args).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap());
     let is_learning = |status, body: &str| status == 503 && body.contains("\"state\":\"learning\"");
     wait_for(address, "/readyz", is_learning);
     assert!(data.join("bus.sqlite").exists());
     assert_eq!(up.terminate().0, Some(0));
-    let said = std::io::read_to_string(up.0.stderr.take().unwrap()).unwrap();
-    assert_eq!(said.matches("`up` keeps its records in a file").count(), 1, "{said}");
+    let stderr = std::io::read_to_string(up.0.stderr.take().unwrap()).unwrap();
+    assert_eq!(stderr.matches("`up` uses the embedded bus").count(), 1, "{stderr}");
 }
 
 #[test]
-fn three_programs_on_one_data_directory_name_who_holds_a_lock_and_end_when_they_are_told() {
-    let _alone = alone();
+fn three_programs_on_one_data_directory_find_the_holder_of_a_lock_and_end_on_sigterm() {
+    let _host = lock_host();
     let folder = tempfile::tempdir().unwrap();
     let address = free_address();
     let settings = format!(
         "[bus]\npath = '{}/data'\n[sweep]\ninterval = '100ms'\n[learn]\nsnapshots = 20\n[training]\nepochs = 5\n[api]\nlisten = '{address}'",
         folder.path().display()
     );
-    let file = write(folder.path(), &settings);
+    let file = write_settings(folder.path(), &settings);
     let start = |name, more: &[&str]| {
         let mut command = program(name, &["--config", file.to_str().unwrap()]);
         command.args(more).stdout(Stdio::piped()).stderr(Stdio::null());
-        Script(command.spawn().unwrap())
+        ScopedChild(command.spawn().unwrap())
     };
     let mut scorer = start("detective-scorer", &["--json"]);
     wait_for(address, "/livez", |status, _| status == 200);
@@ -150,10 +150,10 @@ fn three_programs_on_one_data_directory_name_who_holds_a_lock_and_end_when_they_
 
     let locked = folder.path().join("app.log");
     let locked = locked.to_str().unwrap();
-    let holder = holder(locked);
-    let _waiters = [waiter(locked), waiter(locked)];
-    let events = Events::of(scorer.0.stdout.take().unwrap());
-    events.next(|event| event.event == EventKind::Opened && blames(event, holder.pid()));
+    let holder = lock_holder(locked);
+    let _waiters = [lock_waiter(locked), lock_waiter(locked)];
+    let events = Events::read_from(scorer.0.stdout.take().unwrap());
+    events.next(|event| event.event == EventKind::Opened && has_root_cause(event, holder.pid()));
 
     let [mut trainer, mut producer] = others;
     for (name, script) in [("scorer", &mut scorer), ("trainer", &mut trainer), ("producer", &mut producer)] {

@@ -1,4 +1,4 @@
-"""Reads the alerts topic of an embedded bus with fastavro and the committed schema; prints the events as a JSON list."""
+"""Decode the alerts topic of an embedded bus with fastavro and the committed schema; print JSON."""
 import io
 import json
 import sqlite3
@@ -9,7 +9,7 @@ import fastavro
 bus, schema_path = sys.argv[1:]
 with open(schema_path) as file:
     text = json.load(file)
-# The time stays the number that it is on the wire.
+# Times stay numbers.
 for field in text["fields"]:
     if isinstance(field["type"], dict) and "logicalType" in field["type"]:
         field["type"] = field["type"]["type"]
@@ -17,7 +17,7 @@ schema = fastavro.parse_schema(json.loads(json.dumps(text)))
 with open(schema_path) as file:
     committed = fastavro.parse_schema(json.load(file))
 
-# Single-object encoding: two marker bytes, then the CRC-64-AVRO fingerprint of the schema's canonical form.
+# Single-object encoding: two marker bytes, then the CRC-64-AVRO fingerprint of the schema.
 fingerprint = fastavro.schema.fingerprint(fastavro.schema.to_parsing_canonical_form(committed), "CRC-64-AVRO")
 header = bytes([0xC3, 0x01]) + bytes.fromhex(fingerprint)
 

@@ -1,10 +1,10 @@
-//! Snapshots into a file and back: what is recorded is replayed, in its rhythm, and is new to a scorer.
+//! Tests of `detective record` and `detective replay`.
 
-mod beside;
+mod errors;
+mod interoperability;
 mod kafka;
-mod raw;
+mod raw_reads;
 mod record;
-mod refused;
 mod replay;
 
 use std::{
@@ -12,7 +12,7 @@ use std::{
     path::{Path, PathBuf},
     process::Stdio,
     sync::Arc,
-    time::{Duration, Instant, SystemTime},
+    time::{Duration, Instant},
 };
 
 use bus::{Bus, BusConfig, Delivery, Record};
@@ -24,9 +24,9 @@ use schemas::{
 };
 use tempfile::TempDir;
 
-use crate::running::{PATIENCE, Script, detective, output};
+use crate::processes::{ScopedChild, TIMEOUT, detective, output};
 
-/// In the past, as a recording is.
+/// Time of the first recorded snapshot, in the past.
 const FIRST: i64 = 1_767_225_600_000;
 
 /// A snapshot of a sweep that took 40 ms.
@@ -72,19 +72,19 @@ async fn publish(data: &Path, snapshots: &[GraphSnapshot]) {
     open(data).await.publish(snapshots.iter().map(record).collect(), None).await.unwrap();
 }
 
-/// What the snapshots topic holds.
-async fn held(data: &Path) -> Vec<Delivery> {
-    let mut held = Vec::new();
-    bus::for_each(open(data).await.as_ref(), Topic::Snapshots, |delivery| held.push(delivery)).await.unwrap();
-    held
+/// All records of the snapshots topic.
+async fn deliveries(data: &Path) -> Vec<Delivery> {
+    let mut deliveries = Vec::new();
+    bus::for_each(open(data).await.as_ref(), Topic::Snapshots, |delivery| deliveries.push(delivery)).await.unwrap();
+    deliveries
 }
 
-fn decoded(delivery: &Delivery) -> GraphSnapshot {
+fn decode(delivery: &Delivery) -> GraphSnapshot {
     schemas::decode(&delivery.value).unwrap()
 }
 
 async fn snapshots(data: &Path) -> Vec<GraphSnapshot> {
-    held(data).await.iter().map(decoded).collect()
+    deliveries(data).await.iter().map(decode).collect()
 }
 
 /// The snapshots of a file.
@@ -104,7 +104,7 @@ fn try_read(file: &Path) -> Result<Vec<GraphSnapshot>, ContainerError> {
     Ok(read)
 }
 
-/// A file with a block for each of `blocks`.
+/// Writes a recording with these blocks.
 fn write(file: &Path, blocks: &[&[GraphSnapshot]]) {
     let mut writer = Writer::create(File::create(file).unwrap()).unwrap();
     for block in blocks {
@@ -131,58 +131,58 @@ impl Folder {
         arguments
     }
 
-    /// Starts a command that may go on for ever.
-    fn start(&self, command: &str, file: &str, data: &str, flags: &[&str], stderr: impl Into<Stdio>) -> Script {
+    /// Starts a command.
+    fn start(&self, command: &str, file: &str, data: &str, flags: &[&str], stderr: impl Into<Stdio>) -> ScopedChild {
         let arguments = self.arguments(command, file, data, flags);
-        Script(detective(&[]).args(arguments).stderr(stderr).spawn().unwrap())
+        ScopedChild(detective(&[]).args(arguments).stderr(stderr).spawn().unwrap())
     }
 
-    /// Runs a command that succeeds, and returns what it says, without the folder's name.
+    /// Runs a command that succeeds, and returns its standard error. The path of the folder is replaced
+    /// by `FOLDER`.
     #[track_caller]
     fn run(&self, command: &str, file: &str, data: &str, flags: &[&str]) -> String {
-        let (code, said) = self.try_run(command, file, data, flags);
-        assert_eq!(code, Some(0), "{said}");
-        said
+        let (code, stderr) = self.try_run(command, file, data, flags);
+        assert_eq!(code, Some(0), "{stderr}");
+        stderr
     }
 
     fn try_run(&self, command: &str, file: &str, data: &str, flags: &[&str]) -> (Option<i32>, String) {
         let arguments = self.arguments(command, file, data, flags);
         let output = output(&arguments.iter().map(String::as_str).collect::<Vec<_>>());
-        assert!(output.stdout.is_empty(), "standard output carries results alone");
-        let said = String::from_utf8(output.stderr).unwrap();
-        (output.status.code(), said.replace(self.0.path().to_str().unwrap(), "FOLDER"))
+        assert!(output.stdout.is_empty(), "standard output is for results");
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        (output.status.code(), stderr.replace(self.0.path().to_str().unwrap(), "FOLDER"))
     }
 
-    /// The error that a command ends with.
+    /// Checks the error of a command.
     #[track_caller]
     fn check_failure(&self, command: &str, file: &str, data: &str, flags: &[&str], expected: Expect) {
-        let (code, said) = self.try_run(command, file, data, flags);
-        assert_eq!(code, Some(1), "{said}");
+        let (code, stderr) = self.try_run(command, file, data, flags);
+        assert_eq!(code, Some(1), "{stderr}");
         let error: String =
-            said.lines().skip_while(|line| !line.starts_with("error:")).flat_map(|line| [line, "\n"]).collect();
+            stderr.lines().skip_while(|line| !line.starts_with("error:")).flat_map(|line| [line, "\n"]).collect();
         expected.assert_eq(&error);
     }
 }
 
 fn now() -> i64 {
-    #[expect(clippy::disallowed_methods, reason = "what is replayed is of now")]
-    Timestamp::from(SystemTime::now()).0
+    Timestamp::now().0
 }
 
-fn send(child: &Script, signal: Signal) {
+fn send(child: &ScopedChild, signal: Signal) {
     kill_process(Pid::from_child(&child.0), signal).unwrap();
 }
 
-/// Waits until something is so.
-async fn until(what: &str, is_so: impl AsyncFn() -> bool) {
-    let begun = Instant::now();
-    while !is_so().await {
-        assert!(begun.elapsed() < PATIENCE, "{what} did not come");
+/// Waits for a condition.
+async fn wait_until(condition: &str, is_met: impl AsyncFn() -> bool) {
+    let started = Instant::now();
+    while !is_met().await {
+        assert!(started.elapsed() < TIMEOUT, "{condition}");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
 
-/// With the times, the run and the number that a replay gives it.
+/// `recorded` with the times, run and sequence number of `replayed`.
 fn as_replayed(recorded: &GraphSnapshot, replayed: &GraphSnapshot) -> GraphSnapshot {
     GraphSnapshot {
         run: replayed.run.clone(),

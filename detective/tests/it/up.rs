@@ -1,4 +1,4 @@
-//! The whole way on one machine: learn, see trouble, name who started it, and go on after a crash.
+//! `detective up` from learning to the root cause of a fault, and after a crash.
 
 use std::{
     collections::HashSet,
@@ -9,52 +9,49 @@ use std::{
 use rustix::fs::{FlockOperation, flock};
 use schemas::{EventKind, RootCauseEvent};
 
-use crate::running::{Script, Up, output};
+use crate::processes::{ScopedChild, UpProcess, output};
 
-/// One who waits for the lock of a file.
-pub fn waiter(path: &str) -> Script {
-    // `flock` of util-linux waits in its own process.
-    let waiter = Command::new("flock").args([path, "true"]).stdin(Stdio::null()).spawn().unwrap();
-    Script(waiter)
+/// Starts a process that waits for the lock of a file.
+pub fn lock_waiter(path: &str) -> ScopedChild {
+    ScopedChild(Command::new("flock").args([path, "true"]).stdin(Stdio::null()).spawn().unwrap())
 }
 
-/// One who holds the lock of a file, which is made for it.
-pub fn holder(path: &str) -> Script {
+/// Creates a file and starts a process that holds its lock.
+pub fn lock_holder(path: &str) -> ScopedChild {
     File::create(path).unwrap();
-    // Another process than this one, whose threads are many.
-    let holder = Script::shell(&format!("exec 9>{path}; flock 9; exec sleep 600"));
+    let holder = ScopedChild::shell(&format!("exec 9>{path}; flock 9; exec sleep 600"));
     while File::open(path).is_ok_and(|file| flock(&file, FlockOperation::NonBlockingLockShared).is_ok()) {
         std::thread::yield_now();
     }
     holder
 }
 
-pub fn blames(event: &RootCauseEvent, pid: i64) -> bool {
+pub fn has_root_cause(event: &RootCauseEvent, pid: i64) -> bool {
     event.initiating.as_ref().is_some_and(|suspect| suspect.pid == Some(pid))
 }
 
 #[test]
-fn who_holds_a_lock_is_named_with_the_file_and_those_who_wait_and_a_crash_loses_and_repeats_nothing() {
+fn the_holder_of_a_lock_is_the_root_cause_and_a_crash_neither_loses_nor_repeats_events() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
     let locked = folder.path().join("app.log");
     let locked = locked.to_str().unwrap();
-    let up = Up::start(&data);
+    let up = UpProcess::start(&data);
     up.wait_until_ready();
 
-    let holder = holder(locked);
-    let waiters = [waiter(locked), waiter(locked)];
-    let opened = up.event(|event| event.event == EventKind::Opened && blames(event, holder.pid()));
+    let holder = lock_holder(locked);
+    let waiters = [lock_waiter(locked), lock_waiter(locked)];
+    let opened = up.event(|event| event.event == EventKind::Opened && has_root_cause(event, holder.pid()));
     let suspect = opened.initiating.clone().unwrap();
     assert_eq!(suspect.path.as_deref(), Some(locked));
     assert!(!suspect.why.is_empty());
-    let mut expected: HashSet<i64> = waiters.iter().map(Script::pid).collect();
+    let mut expected: HashSet<i64> = waiters.iter().map(ScopedChild::pid).collect();
     let named = |event: &RootCauseEvent| event.impact.iter().filter_map(|suspect| suspect.pid).collect::<Vec<_>>();
     for pid in named(&opened) {
         expected.remove(&pid);
     }
     if !expected.is_empty() {
-        // One who came a sweep later is told in an update.
+        // A waiter that a later sweep found is in an update.
         let updated = up.event(|event| event.incident == opened.incident && event.event == EventKind::Updated);
         assert!(expected.iter().all(|pid| named(&updated).contains(pid)), "{updated:?}");
     }
@@ -63,8 +60,8 @@ fn who_holds_a_lock_is_named_with_the_file_and_those_who_wait_and_a_crash_loses_
     assert_eq!(answer["alarm"], true);
 
     up.kill();
-    let up = Up::start(&data);
-    // No learning again: the model is there.
+    let up = UpProcess::start(&data);
+    // The model is kept, so that it does not learn again.
     let ready = up.wait_for("/readyz", |status, _| status == 200);
     assert!(ready.contains("\"state\":\"scoring\""), "{ready}");
     drop((holder, waiters));
@@ -86,13 +83,13 @@ fn who_holds_a_lock_is_named_with_the_file_and_those_who_wait_and_a_crash_loses_
 }
 
 #[test]
-fn a_stopped_process_is_named() {
+fn a_stopped_process_is_the_root_cause() {
     let folder = tempfile::tempdir().unwrap();
-    let worker = Script::shell("while :; do sleep 0.2; done");
-    let up = Up::start(folder.path());
+    let worker = ScopedChild::shell("while :; do sleep 0.2; done");
+    let up = UpProcess::start(folder.path());
     up.wait_until_ready();
     let pid = rustix::process::Pid::from_child(&worker.0);
     rustix::process::kill_process(pid, rustix::process::Signal::STOP).unwrap();
-    let event = up.event(|event| blames(event, worker.pid()));
+    let event = up.event(|event| has_root_cause(event, worker.pid()));
     assert!(event.summary.contains("stopped by a signal"), "{}", event.summary);
 }

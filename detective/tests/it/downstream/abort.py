@@ -1,4 +1,4 @@
-"""Writes a record of the bytes on standard input, in a transaction that is then aborted."""
+"""Write the bytes on standard input as a record, in a transaction that is aborted."""
 import sys
 
 from confluent_kafka import Producer

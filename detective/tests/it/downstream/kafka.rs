@@ -1,4 +1,4 @@
-//! The commands of the page, run as they stand there.
+//! Runs the commands of the page.
 
 use std::{
     io::{BufRead, BufReader, Write},
@@ -15,67 +15,67 @@ use schemas::{RootCauseEvent, Topic};
 use scorer::engine::change_records;
 
 use super::{page, story};
-use crate::running::PATIENCE;
+use crate::processes::TIMEOUT;
 
 #[test]
 #[ignore = "needs Kafka, kcat and python with confluent-kafka"]
 fn kcat_shows_partitions_keys_and_headers() {
     let cluster = Cluster::with_events();
-    let (command, told) = page::example("kcat -C");
+    let (command, expected) = page::example("kcat -C");
     let found = cluster.output(&command);
-    assert_eq!(found, told);
-    let as_published = |tell: fn(&RootCauseEvent) -> String| {
-        story::changes().iter().map(|change| tell(&change.event)).collect::<Vec<_>>()
+    assert_eq!(found, expected);
+    let published = |field: fn(&RootCauseEvent) -> String| {
+        story::changes().iter().map(|change| field(&change.event)).collect::<Vec<_>>()
     };
     let keys = cluster.output(&command.replace("%p %o %k", "%k"));
-    assert_eq!(keys, as_published(|event| event.incident.clone()));
+    assert_eq!(keys, published(|event| event.incident.clone()));
     let timestamps = cluster.output(&command.replace("%p %o %k", "%T"));
-    let happened = as_published(|event| event.time.0.to_string());
-    assert!(happened.iter().zip(&timestamps).all(|(happened, taken)| happened < taken), "{timestamps:?}");
-    // What the page says of those who read otherwise.
+    let times = published(|event| event.time.0.to_string());
+    assert!(times.iter().zip(&timestamps).all(|(time, timestamp)| time < timestamp), "{timestamps:?}");
+    // The aborted record is visible to consumers that read uncommitted records, as the page says.
     let uncommitted = cluster.output(&command.replace("kcat -C", "kcat -C -X isolation.level=read_uncommitted"));
-    assert_eq!(uncommitted.len(), told.len() + 1);
+    assert_eq!(uncommitted.len(), expected.len() + 1);
 
-    let (command, told) = page::example("%h");
+    let (command, expected) = page::example("%h");
     let found = cluster.output(&command);
-    assert_eq!(found, told);
+    assert_eq!(found, expected);
     let listed: Vec<String> = page::table("header").iter().map(|row| format!("{}={}", row[0], row[1])).collect();
     assert_eq!(found, listed);
 }
 
 #[test]
 #[ignore = "needs Kafka and python with confluent-kafka and fastavro"]
-fn kafka_events_are_decoded_by_the_program_in_python() {
+fn the_python_example_decodes_kafka_events() {
     check_versions(&page::command("pip install"));
     let cluster = Cluster::with_events();
-    let (command, told) = page::example("docs/examples/alerts.py");
+    let (command, expected) = page::example("docs/examples/alerts.py");
     let session = Session::start(cluster.shell(&command));
-    let found = session.lines(told.len());
-    assert_eq!(found, told);
+    let found = session.lines(expected.len());
+    assert_eq!(found, expected);
     let (status, more) = session.interrupt();
     assert_eq!((status.code(), more), (Some(0), Vec::<String>::new()));
     for (line, change) in found.iter().zip(story::changes()) {
         let event = change.event;
-        let who = event.initiating.map_or_else(
+        let root_cause = event.initiating.map_or_else(
             || "inconclusive".to_owned(),
             |suspect| format!("{} pid {} {}", suspect.name, suspect.pid.unwrap(), suspect.path.unwrap()),
         );
-        let wanted = [event.event.to_string(), event.incident, who, event.previous.unwrap_or_default()];
+        let wanted = [event.event.to_string(), event.incident, root_cause, event.previous.unwrap_or_default()];
         assert!(wanted.iter().all(|wanted| line.contains(wanted)), "{wanted:?}: {line}");
     }
 }
 
 #[test]
 #[ignore = "needs Kafka, jq and python with confluent-kafka"]
-fn kafka_events_reach_a_shell() {
+fn the_shell_example_reads_kafka_events() {
     let cluster = Cluster::with_events();
-    let (command, told) = page::example("detective alerts --json --follow");
+    let (command, expected) = page::example("detective alerts --json --follow");
     let session = Session::start(cluster.shell(&command));
-    assert_eq!(session.lines(told.len()), told);
+    assert_eq!(session.lines(expected.len()), expected);
     assert_eq!(session.interrupt().1, Vec::<String>::new());
 }
 
-/// What the page tells to install is what the tests run with.
+/// Checks that the tests run with the versions that the page installs.
 fn check_versions(install: &str) {
     let packages: Vec<&str> = install.split_whitespace().filter(|word| word.contains("==")).collect();
     assert_eq!(packages.len(), 2, "{install}");
@@ -87,10 +87,10 @@ fn check_versions(install: &str) {
     }
 }
 
-/// As the page shows it.
+/// Number of partitions, as on the page.
 const PARTITIONS: u16 = 3;
 
-/// Topics of its own that hold the events of the story.
+/// Topics with a random prefix that contain the events of the story.
 struct Cluster {
     config: BusConfig,
     partition: i32,
@@ -102,7 +102,7 @@ impl Cluster {
             std::env::var("DETECTIVE_KAFKA").expect("DETECTIVE_KAFKA names a broker: see `cargo xtask kafka up`");
         let prefix = format!("page-{:x}.", rand::random::<u64>());
         let kafka = KafkaConfig { brokers, prefix, partitions: PARTITIONS, ..KafkaConfig::default() };
-        // The story was long ago, and what is old goes.
+        // The events are old, and would be deleted.
         let retention = RetentionConfig { alerts: Duration::MAX, ..RetentionConfig::default() };
         let config = BusConfig { kind: BusKind::Kafka, kafka, retention, ..BusConfig::default() };
         let cluster = Cluster { config, partition: bus::partition_for_key(story::HOST, PARTITIONS) };
@@ -110,16 +110,16 @@ impl Cluster {
         cluster
     }
 
-    /// Publishes as the scorer does. Between the first two events one is written that is then taken back.
+    /// Publishes as the scorer does, with an aborted transaction after the first event.
     async fn fill(&self) {
         bus::topics::apply(&self.config).await.unwrap();
         let bus = bus::open(&self.config).await.unwrap();
-        for (at, change) in story::changes().iter().enumerate() {
+        for (index, change) in story::changes().iter().enumerate() {
             let records = change_records(change, Some(self.partition)).unwrap();
-            if at == 1 {
+            if index == 1 {
                 self.abort(&records[0]);
             }
-            let next = vec![(Topic::Snapshots, self.partition, i64::try_from(at).unwrap() + 1)];
+            let next = vec![(Topic::Snapshots, self.partition, i64::try_from(index).unwrap() + 1)];
             let positions = Positions { group: scorer::GROUP.to_owned(), next };
             bus.publish(records.into(), Some(positions)).await.unwrap();
         }
@@ -138,12 +138,12 @@ impl Cluster {
         assert!(script.wait().unwrap().success());
     }
 
-    /// A command of the page, by a reader who stands in the repository and has set the two variables.
+    /// A command of the page, in the folder of the repository and with its two variables set.
     fn shell(&self, block: &str) -> Command {
         let bin = Path::new(env!("CARGO_BIN_EXE_detective")).parent().unwrap();
         let path = std::env::var("PATH").unwrap();
         let path = format!("{}:{}:{path}", python().parent().unwrap().display(), bin.display());
-        // Whoever started the tests may have had them ignore Ctrl-C, and so would all that they start.
+        // The tests may run with SIGINT ignored, which child processes inherit.
         let mut shell = Command::new("env");
         shell
             .args(["--default-signal=INT", "bash", "-c", block])
@@ -166,7 +166,7 @@ fn python() -> PathBuf {
         .into()
 }
 
-/// A command that goes on until it is interrupted.
+/// A command that runs until it is interrupted.
 struct Session {
     shell: Child,
     lines: Receiver<String>,
@@ -182,20 +182,20 @@ impl Session {
     }
 
     fn lines(&self, n: usize) -> Vec<String> {
-        let begun = Instant::now();
-        let line = |_| self.lines.recv_timeout(PATIENCE.saturating_sub(begun.elapsed())).expect("a line in time");
+        let started = Instant::now();
+        let line = |_| self.lines.recv_timeout(TIMEOUT.saturating_sub(started.elapsed())).expect("a line in time");
         (0..n).map(line).collect()
     }
 
-    /// Ctrl-C; what it printed beyond what was read.
+    /// Sends Ctrl-C, and returns the exit status and the lines that were not read.
     fn interrupt(mut self) -> (ExitStatus, Vec<String>) {
-        let begun = Instant::now();
+        let started = Instant::now();
         kill_process_group(Pid::from_child(&self.shell), Signal::INT).unwrap();
         loop {
             if let Some(status) = self.shell.try_wait().unwrap() {
                 return (status, self.lines.iter().collect());
             }
-            assert!(begun.elapsed() < PATIENCE, "it goes on after Ctrl-C");
+            assert!(started.elapsed() < TIMEOUT, "it still runs after Ctrl-C");
             std::thread::park_timeout(Duration::from_millis(20));
         }
     }

@@ -1,20 +1,20 @@
-//! What a reader of `docs/alerts.md` sees.
+//! Examples and tables of `docs/alerts.md`.
 
 const PAGE: &str = include_str!("../../../../docs/alerts.md");
 
-/// The code block in which this word occurs first, and the block that follows: what it prints.
-pub fn example(word: &str) -> (String, Vec<String>) {
+/// The first code block that contains `text`, and the lines of the next block: its output.
+pub fn example(text: &str) -> (String, Vec<String>) {
     let blocks = blocks();
-    let at = blocks.iter().position(|block| block.contains(word)).unwrap_or_else(|| panic!("no example of {word}"));
-    (blocks[at].clone(), blocks[at + 1].lines().map(str::to_owned).collect())
+    let index = blocks.iter().position(|block| block.contains(text)).unwrap_or_else(|| panic!("no example of {text}"));
+    (blocks[index].clone(), blocks[index + 1].lines().map(str::to_owned).collect())
 }
 
-/// The code block in which this word occurs first.
-pub fn command(word: &str) -> String {
-    example(word).0
+/// The first code block that contains `text`.
+pub fn command(text: &str) -> String {
+    example(text).0
 }
 
-/// The lines of a table, cell by cell, whose first column has this head. Code marks are left out.
+/// The cells of each row of the table whose first column has this head, without backticks.
 pub fn table(head: &str) -> Vec<Vec<String>> {
     let begin = format!("| {head} |");
     let lines = PAGE.lines().skip_while(|line| !line.starts_with(&begin)).skip(2);
@@ -24,7 +24,7 @@ pub fn table(head: &str) -> Vec<Vec<String>> {
     table
 }
 
-/// Indented lines without a line between them that is not.
+/// Blocks of consecutive indented lines.
 fn blocks() -> Vec<String> {
     let mut blocks = vec![String::new()];
     for line in PAGE.lines() {

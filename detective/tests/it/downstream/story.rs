@@ -1,4 +1,4 @@
-//! Trouble on one host, as the scorer tells it.
+//! Incidents of one host: the changes that the scorer publishes.
 
 use graph::{Deviation, HostGraph, NodeScore};
 use schemas::{Edge, GraphSnapshot, Node, Timestamp};
@@ -15,7 +15,7 @@ const BLOCKS_MS: usize = 1;
 
 type Process = (&'static str, i64);
 
-/// Who waits for the lock on a file, and who holds it as far as can be seen.
+/// A lock on a file, its waiters, and its holder if it is known.
 struct Lock {
     path: &'static str,
     holder: Option<Process>,
@@ -24,10 +24,10 @@ struct Lock {
 
 const ONE_WAITS: Lock = Lock { path: "/var/log/app.log", holder: Some(("sh", 2003)), waiters: &[("python3", 10)] };
 const TWO_WAIT: Lock = Lock { waiters: &[("python3", 10), ("python3", 11)], ..ONE_WAITS };
-const UNSEEN_HOLDER: Lock = Lock { path: "/var/lib/app/db.lock", holder: None, waiters: &[("postgres", 40)] };
+const UNKNOWN_HOLDER: Lock = Lock { path: "/var/lib/app/db.lock", holder: None, waiters: &[("postgres", 40)] };
 
-/// Trouble that spreads and ends, comes back, and is left open by a host that falls silent; then another, whose
-/// culprit cannot be seen.
+/// An incident that spreads and is resolved, one that becomes stale because the host sends nothing
+/// more, and one whose root cause is unknown.
 pub fn changes() -> Vec<Change> {
     let mut host = Host { tracker: IncidentTracker::new(AlarmConfig::default(), []), sequence: 0 };
     let mut changes = host.sweeps(2, &[ONE_WAITS]);
@@ -36,7 +36,7 @@ pub fn changes() -> Vec<Change> {
     changes.extend(host.sweeps(2, &[ONE_WAITS]));
     host.sequence += 40;
     changes.extend(host.tracker.mark_stale(host.now()));
-    changes.extend(host.sweeps(2, &[UNSEEN_HOLDER]));
+    changes.extend(host.sweeps(2, &[UNKNOWN_HOLDER]));
     changes
 }
 
@@ -69,13 +69,12 @@ struct Sweep {
 }
 
 impl Sweep {
-    /// One in which two processes do nothing that is not normal.
+    /// A sweep with two healthy processes.
     fn new(sequence: i64, ended_at: Timestamp) -> Sweep {
-        let (host, run) = (HOST.to_owned(), "a1b2".to_owned());
         let snapshot = GraphSnapshot {
-            host: host.clone(),
-            cohort: host,
-            run,
+            host: HOST.to_owned(),
+            cohort: HOST.to_owned(),
+            run: "a1b2".to_owned(),
             sequence,
             ended_at,
             interval_ms: 1000,
@@ -104,15 +103,22 @@ impl Sweep {
     }
 
     fn process(&mut self, (name, pid): Process, deviation: Option<(usize, f32)>) -> usize {
-        let at = self.node("process", name, deviation);
-        let node = &mut self.snapshot.nodes[at];
-        (node.id, node.pid, node.start_time) = (format!("p:{pid}"), Some(pid), Some(pid * 100));
-        at
+        let index = self.node("process", name, deviation);
+        let node = &mut self.snapshot.nodes[index];
+        node.id = format!("p:{pid}");
+        node.pid = Some(pid);
+        node.start_time = Some(pid * 100);
+        index
     }
 
     fn node(&mut self, kind: &str, name: &str, deviation: Option<(usize, f32)>) -> usize {
-        let (id, role) = (format!("{kind}:{name}"), name.to_owned());
-        self.snapshot.nodes.push(Node { id, kind: kind.into(), role, name: name.to_owned(), ..Node::default() });
+        self.snapshot.nodes.push(Node {
+            id: format!("{kind}:{name}"),
+            kind: kind.into(),
+            role: name.to_owned(),
+            name: name.to_owned(),
+            ..Node::default()
+        });
         let score = deviation.map_or(0.0, |(_, strength)| strength);
         let deviations =
             deviation.map(|(column, strength)| Deviation { column, expected: 0.0, observed: 2000.0, strength });
@@ -122,12 +128,11 @@ impl Sweep {
 
     fn edge(&mut self, source: usize, target: usize, kind: &str, blocked_ms: Option<f32>) {
         let index = |node: usize| i32::try_from(node).unwrap();
-        let (kind, basis) = (kind.into(), "observed".into());
         self.snapshot.edges.push(Edge {
             source: index(source),
             target: index(target),
-            kind,
-            basis,
+            kind: kind.into(),
+            basis: "observed".into(),
             blocked_ms,
             ..Edge::default()
         });

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::running::detective;
+use crate::processes::detective;
 
 #[test]
 fn the_figures_of_recorded_faults_stay_above_their_bounds() {

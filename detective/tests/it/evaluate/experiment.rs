@@ -4,7 +4,7 @@ use std::{path::Path, process::Stdio};
 
 use serde_json::Value;
 
-use crate::running::{alone, detective};
+use crate::processes::{detective, lock_host};
 
 /// A plan with a workload that does nothing, and one fault that needs no shop.
 fn write_plan(folder: &Path, only: &str) -> std::path::PathBuf {
@@ -47,7 +47,7 @@ fn run_plan(folder: &Path, only: &str) -> std::process::Output {
 
 #[test]
 fn a_plan_records_cases_that_can_be_evaluated_again() {
-    let _alone = alone();
+    let _host = lock_host();
     let folder = tempfile::tempdir().unwrap();
     let output = run_plan(folder.path(), "flock");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
@@ -74,8 +74,8 @@ fn an_unknown_fault_is_refused_before_anything_starts() {
     let folder = tempfile::tempdir().unwrap();
     let output = run_plan(folder.path(), "flok");
     assert!(!output.status.success());
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(said.contains("expected one of the faults cpu-hog, ") && said.contains("found `flok`"), "{said}");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(stderr.contains("expected one of the faults cpu-hog, ") && stderr.contains("found `flok`"), "{stderr}");
     assert!(!folder.path().join("stopped").exists() && !folder.path().join("cases").exists());
 }
 
@@ -85,6 +85,6 @@ fn a_folder_that_is_not_empty_is_refused() {
     std::fs::create_dir(folder.path().join("cases")).unwrap();
     std::fs::write(folder.path().join("cases/precious"), "").unwrap();
     let output = run_plan(folder.path(), "flock");
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(said.contains("/cases` is not empty") && said.contains("hint: name a new folder"), "{said}");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(stderr.contains("/cases` is not empty") && stderr.contains("hint: name a new folder"), "{stderr}");
 }

@@ -16,8 +16,8 @@ fn check(folder: &Path, args: &[&str], expected: Expect) {
     let output = evaluate(folder, args);
     assert_eq!(output.status.code(), Some(1));
     assert!(output.stdout.is_empty(), "standard output carries results alone");
-    let said = String::from_utf8(output.stderr).unwrap().replace(folder.to_str().unwrap(), "FOLDER");
-    let errors = said.lines().skip_while(|line| !line.starts_with("error:")).map(|line| format!("{line}\n"));
+    let stderr = String::from_utf8(output.stderr).unwrap().replace(folder.to_str().unwrap(), "FOLDER");
+    let errors = stderr.lines().skip_while(|line| !line.starts_with("error:")).map(|line| format!("{line}\n"));
     expected.assert_eq(&errors.collect::<String>());
 }
 

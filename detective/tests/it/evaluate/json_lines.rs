@@ -157,13 +157,13 @@ fn the_default_output_is_a_table_and_pictures_are_svg() {
     let folder = shop();
     let pictures = folder.path().join("pictures");
     let output = evaluate(folder.path(), &["--pictures", pictures.to_str().unwrap()]);
-    let said = String::from_utf8(output.stdout).unwrap();
+    let stdout = String::from_utf8(output.stdout).unwrap();
     for wanted in
         ["Without the symptom", "Given the node that shows the symptom", "2 cases", "alarm recall", "latency (2)"]
     {
-        assert!(said.contains(wanted), "expected `{wanted}` in:\n{said}");
+        assert!(stdout.contains(wanted), "expected `{wanted}` in:\n{stdout}");
     }
-    let head: String = said.lines().skip(2).take(2).map(|line| format!("{line}\n")).collect();
+    let head: String = stdout.lines().skip(2).take(2).map(|line| format!("{line}\n")).collect();
     expect![[r#"
         2 cases                           detective            classic              zscore               random
         AC@1                              1.00 (1.00-1.00)     0.00 (0.00-0.00)     0.00 (0.00-0.00)     0.25 (0.25-0.25)

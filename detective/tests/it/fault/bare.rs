@@ -9,7 +9,7 @@ use rand::{Rng, SeedableRng, rngs::SmallRng};
 use serde_json::Value;
 
 use super::{Fault, comm, holds_lock, is_alive, path, pid};
-use crate::running::PATIENCE;
+use crate::processes::TIMEOUT;
 
 const FAULTS: [&str; 9] = [
     "cpu-hog",
@@ -45,7 +45,7 @@ fn check(name: &str, check_effect: impl Fn(&Value)) {
 fn wait_until(what: &str, holds: impl Fn() -> bool) {
     let begun = Instant::now();
     while !holds() {
-        assert!(begun.elapsed() < PATIENCE, "{what}");
+        assert!(begun.elapsed() < TIMEOUT, "{what}");
         std::thread::park_timeout(Duration::from_millis(20));
     }
 }

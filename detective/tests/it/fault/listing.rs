@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use faults::catalogue;
 
-use crate::running::detective;
+use crate::processes::detective;
 
 fn stdout(args: &[&str]) -> String {
     let output = detective(args).env("DETECTIVE_WORKLOAD", "/nonexistent").output().unwrap();

@@ -14,7 +14,7 @@ use rand::{Rng, SeedableRng, rngs::SmallRng};
 use serde_json::Value;
 
 use super::{Fault as StartedFault, is_alive, pid};
-use crate::running::{PATIENCE, get};
+use crate::processes::{TIMEOUT, get};
 
 /// A kind of workload.
 struct Kind {
@@ -160,7 +160,7 @@ fn wait_until_recovered(workload: &Workload, injector: u32, fault: &str) {
     while succeeded < CHECKS {
         let problems = [leftovers(workload, injector), workload.problems()].concat();
         succeeded = if problems.is_empty() { succeeded + 1 } else { 0 };
-        assert!(begun.elapsed() < PATIENCE, "after {fault}: {problems:?}");
+        assert!(begun.elapsed() < TIMEOUT, "after {fault}: {problems:?}");
         std::thread::park_timeout(Duration::from_millis(100));
     }
 }

@@ -1,4 +1,4 @@
-//! The same on a real Apache Kafka, whose topics have several partitions.
+//! Recordings to and from Apache Kafka, with several partitions.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use super::{Folder, as_replayed, read, snapshot, write};
 
 #[tokio::test]
 #[ignore = "needs Kafka"]
-async fn a_recording_goes_onto_kafka_and_comes_back_with_each_host_in_its_order() {
+async fn a_recording_replayed_to_kafka_keeps_the_order_of_each_host() {
     let brokers =
         std::env::var("DETECTIVE_KAFKA").expect("DETECTIVE_KAFKA must name a broker: see `cargo xtask kafka up`");
     let prefix = format!("recording-{:x}.", rand::random::<u64>());
@@ -25,8 +25,8 @@ async fn a_recording_goes_onto_kafka_and_comes_back_with_each_host_in_its_order(
     write(&folder.path("r.avro"), &[&recorded[..100], &recorded[100..]]);
     let flags = ["--config", settings.to_str().unwrap()];
     folder.run("replay", "r.avro", "unused", &[&flags[..], &["--speed", "max", "--hosts", "2"]].concat());
-    let said = folder.run("record", "back.avro", "unused", &flags);
-    assert!(said.starts_with("recorded 600 snapshots of 6 hosts "), "{said}");
+    let stderr = folder.run("record", "back.avro", "unused", &flags);
+    assert!(stderr.starts_with("recorded 600 snapshots of 6 hosts "), "{stderr}");
 
     let mut hosts: BTreeMap<String, Vec<GraphSnapshot>> = BTreeMap::new();
     for snapshot in read(&folder.path("back.avro")) {

@@ -1,4 +1,4 @@
-"""Reads a recording with fastavro, writes its records again with the committed schema, and prints them as a JSON list."""
+"""Read a recording with fastavro, write it again with the committed schema, and print it as JSON."""
 import json
 import sys
 from datetime import datetime
@@ -14,7 +14,7 @@ with open(recording, "rb") as file:
 canonical = fastavro.schema.to_parsing_canonical_form
 assert canonical(reader.writer_schema) == canonical(schema), "the header's schema is not the committed one"
 with open(copy, "wb") as file:
-    # A few records to a block.
+    # A few records per block.
     fastavro.writer(file, schema, records, codec=codec, sync_interval=2000)
 
 

@@ -1,20 +1,24 @@
-//! A recording beside what else there is: a detective that runs, a scorer, another Avro library.
+//! Recordings of a running detective, read by a scorer and by an independent Avro library.
 
 use std::{path::Path, process::Command};
 
 use bus::Delivery;
 use schemas::{GraphSnapshot, HealthySnapshot, Topic};
 
-use super::{Folder, as_replayed, held, open, read, snapshots, until};
-use crate::running::Up;
+use super::{Folder, as_replayed, deliveries, open, read, snapshots, wait_until};
+use crate::processes::UpProcess;
 
 #[tokio::test]
-async fn a_scorer_takes_every_replay_of_a_run_for_a_new_one() {
+async fn a_scorer_treats_every_replay_as_a_new_run() {
     let folder = Folder::new();
-    let (recorded, data) = (folder.path("up"), folder.path("again"));
-    let up = Up::start(&recorded);
+    let recorded = folder.path("up");
+    let data = folder.path("again");
+    let up = UpProcess::start(&recorded);
     up.wait_for("/livez", |status, _| status == 200);
-    until("ten snapshots", async || recorded.join("bus.sqlite").exists() && held(&recorded).await.len() >= 10).await;
+    wait_until("ten snapshots", async || {
+        recorded.join("bus.sqlite").exists() && deliveries(&recorded).await.len() >= 10
+    })
+    .await;
     up.terminate();
     folder.run("record", "r.avro", "up", &[]);
     let count = read(&folder.path("r.avro")).len();
@@ -27,7 +31,7 @@ async fn a_scorer_takes_every_replay_of_a_run_for_a_new_one() {
     folder.run("replay", "r.avro", "again", &["--speed", "max", "--hosts", "2", "--cohort", "fleet"]);
     folder.run("replay", "r.avro", "again", &["--speed", "max", "--hosts", "2", "--cohort", "fleet"]);
     let bus = open(&data).await;
-    until("all healthy records", async || {
+    wait_until("all healthy records", async || {
         let mut learned = 0;
         let count_learned = |delivery: Delivery| {
             let healthy: HealthySnapshot = schemas::decode(&delivery.value).unwrap();
@@ -38,36 +42,36 @@ async fn a_scorer_takes_every_replay_of_a_run_for_a_new_one() {
         learned == count * 4
     })
     .await;
-    let mut refused = 0;
-    bus::for_each(bus.as_ref(), Topic::DeadLetter, |_| refused += 1).await.unwrap();
-    assert_eq!(refused, 0);
+    let mut dead_letters = 0;
+    bus::for_each(bus.as_ref(), Topic::DeadLetter, |_| dead_letters += 1).await.unwrap();
+    assert_eq!(dead_letters, 0);
     shutdown.cancel();
     scoring.await.unwrap().unwrap();
 }
 
 #[tokio::test]
 #[ignore = "needs Python with fastavro"]
-async fn an_independent_avro_library_reads_a_recording_and_writes_one_that_is_replayed() {
+async fn an_independent_avro_library_reads_and_writes_recordings() {
     let python = std::env::var_os("DETECTIVE_PYTHON").expect("DETECTIVE_PYTHON names a python with fastavro");
     let folder = Folder::new();
     let data = folder.path("up");
-    let up = Up::start(&data);
+    let up = UpProcess::start(&data);
     up.wait_for("/livez", |status, _| status == 200);
-    until("five snapshots", async || data.join("bus.sqlite").exists() && held(&data).await.len() >= 5).await;
+    wait_until("five snapshots", async || data.join("bus.sqlite").exists() && deliveries(&data).await.len() >= 5).await;
     up.terminate();
     folder.run("record", "r.avro", "up", &[]);
     let recorded = read(&folder.path("r.avro"));
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     for codec in ["null", "deflate"] {
         let output = Command::new(&python)
-            .arg(here.join("tests/it/recording/again.py"))
+            .arg(here.join("tests/it/recording/rewrite.py"))
             .args([folder.path("r.avro"), here.join("../schemas/graph_snapshot.v2.avsc"), folder.path(codec)])
             .arg(codec)
             .output()
             .unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        let of_python: Vec<GraphSnapshot> = serde_json::from_slice(&output.stdout).unwrap();
-        assert!(of_python == recorded, "{} snapshots differ", recorded.len());
+        let rewritten: Vec<GraphSnapshot> = serde_json::from_slice(&output.stdout).unwrap();
+        assert!(rewritten == recorded, "{} snapshots differ", recorded.len());
 
         let data = format!("{codec}-again");
         folder.run("replay", codec, &data, &["--speed", "max"]);

@@ -1,4 +1,4 @@
-//! What sweeps of this host read, recorded and replayed through the command line.
+//! Recordings of raw reads.
 
 use std::{
     fs::{File, Permissions},
@@ -14,10 +14,10 @@ use schemas::{
     container::{Reader, Writer},
 };
 
-use super::{Folder, as_replayed, read, send, snapshots, until, write};
-use crate::running::Script;
+use super::{Folder, as_replayed, read, send, snapshots, wait_until, write};
+use crate::processes::ScopedChild;
 
-/// Records sweeps of this host for a moment, and returns what was said.
+/// Records sweeps of this host for a second, and returns standard error.
 #[track_caller]
 fn record(folder: &Folder, flags: &[&str]) -> String {
     folder.run("record", "raw.avro", "unused", &[&["--proc", "--interval", "100ms", "--for", "1s"], flags].concat())
@@ -38,31 +38,31 @@ fn write_reads(file: &Path, reads: &[RawRead]) {
     writer.finish_block().unwrap();
 }
 
-fn encoded(snapshots: &[GraphSnapshot]) -> Vec<Vec<u8>> {
+fn encode(snapshots: &[GraphSnapshot]) -> Vec<Vec<u8>> {
     snapshots.iter().map(|snapshot| schemas::encode(snapshot).unwrap()).collect()
 }
 
 #[tokio::test]
-async fn what_sweeps_read_gives_their_snapshots_again_to_the_byte() {
+async fn raw_reads_make_the_same_snapshots_to_the_byte() {
     let folder = Folder::new();
     let made = folder.path("made.avro");
-    let _busy = Script::shell("while :; do sh -c 'sleep .02 | flock /tmp cat'; done");
-    let said = record(&folder, &["--snapshots", made.to_str().unwrap()]);
-    assert!(said.contains("recorded ") && said.contains(" in `FOLDER/raw.avro`, "), "{said}");
-    assert!(said.contains(", and their snapshots in `FOLDER/made.avro`, "), "{said}");
+    let _busy = ScopedChild::shell("while :; do sh -c 'sleep .02 | flock /tmp cat'; done");
+    let stderr = record(&folder, &["--snapshots", made.to_str().unwrap()]);
+    assert!(stderr.contains("recorded ") && stderr.contains(" in `FOLDER/raw.avro`, "), "{stderr}");
+    assert!(stderr.contains(", and their snapshots in `FOLDER/made.avro`, "), "{stderr}");
     assert!(!folder.path("unused").exists(), "no bus is needed");
     let made = read(&made);
     assert!((5..=11).contains(&made.len()), "{}", made.len());
     assert_eq!(made[0].interval_ms, 100);
 
     let raw = folder.path("raw.avro");
-    let said = folder.run("record", "again.avro", "unused", &["--from", raw.to_str().unwrap()]);
-    assert!(said.starts_with(&format!("recorded {} snapshots of `FOLDER/raw.avro` in ", made.len())), "{said}");
-    assert!(encoded(&read(&folder.path("again.avro"))) == encoded(&made), "the same to the byte");
+    let stderr = folder.run("record", "again.avro", "unused", &["--from", raw.to_str().unwrap()]);
+    assert!(stderr.starts_with(&format!("recorded {} snapshots of `FOLDER/raw.avro` in ", made.len())), "{stderr}");
+    assert!(encode(&read(&folder.path("again.avro"))) == encode(&made), "the same to the byte");
 
-    let said = folder.run("replay", "raw.avro", "b", &["--speed", "max"]);
-    assert!(said.starts_with(&format!("replaying {} snapshots of 1 host over ", made.len())), "{said}");
-    assert!(said.contains(&format!("\npublished {0} of {0} snapshots in ", made.len())), "{said}");
+    let stderr = folder.run("replay", "raw.avro", "b", &["--speed", "max"]);
+    assert!(stderr.starts_with(&format!("replaying {} snapshots of 1 host over ", made.len())), "{stderr}");
+    assert!(stderr.contains(&format!("\npublished {0} of {0} snapshots in ", made.len())), "{stderr}");
     let replayed = snapshots(&folder.path("b")).await;
     assert_eq!(replayed.len(), made.len());
     for (made, replayed) in made.iter().zip(&replayed) {
@@ -80,7 +80,7 @@ async fn what_sweeps_read_gives_their_snapshots_again_to_the_byte() {
 }
 
 #[test]
-fn only_its_owner_reads_what_was_recorded() {
+fn only_the_owner_may_read_recordings() {
     let folder = Folder::new();
     let names = ["raw.avro", "made.avro"];
     for name in names {
@@ -97,55 +97,55 @@ fn only_its_owner_reads_what_was_recorded() {
 }
 
 #[tokio::test]
-async fn a_recording_that_is_ended_by_force_is_replayed_as_far_as_it_goes() {
+async fn a_killed_recording_is_replayed_to_its_last_complete_sweep() {
     let folder = Folder::new();
     let raw = folder.path("raw.avro");
     let flags = ["--proc", "--follow", "--interval", "50ms"];
     let mut child = folder.start("record", "raw.avro", "unused", &flags, Stdio::null());
     let sweeps = |reads: &[RawRead]| reads.iter().filter(|read| read.question == "wall-clock").count() / 2;
-    until("three sweeps", async || raw_reads(&raw).is_some_and(|reads| sweeps(&reads) >= 3)).await;
+    wait_until("three sweeps", async || raw_reads(&raw).is_some_and(|reads| sweeps(&reads) >= 3)).await;
     send(&child, Signal::KILL);
     child.0.wait().unwrap();
-    // Whether it was killed within a sweep is chance; this one was.
+    // The kill may come between two sweeps. This cut is within one.
     let reads = raw_reads(&raw).unwrap();
     let within = reads.iter().rposition(|read| read.name.ends_with("/statm")).unwrap();
     write_reads(&folder.path("cut.avro"), &reads[..within]);
-    let said = folder.run("replay", "cut.avro", "b", &["--speed", "max"]);
-    let note = "`FOLDER/cut.avro` ends within a sweep, which is left out: the recording was ended by force\n";
-    assert!(said.ends_with(note), "{said}");
+    let stderr = folder.run("replay", "cut.avro", "b", &["--speed", "max"]);
+    let warning = "`FOLDER/cut.avro` ends within a sweep, which is skipped: the recording process was killed\n";
+    assert!(stderr.ends_with(warning), "{stderr}");
     assert!(snapshots(&folder.path("b")).await.len() >= 2);
     let cut = folder.path("cut.avro");
-    let said = folder.run("record", "again.avro", "unused", &["--from", cut.to_str().unwrap()]);
-    assert!(said.starts_with(note), "{said}");
+    let stderr = folder.run("record", "again.avro", "unused", &["--from", cut.to_str().unwrap()]);
+    assert!(stderr.starts_with(warning), "{stderr}");
     assert_eq!(read(&folder.path("again.avro")).len(), snapshots(&folder.path("b")).await.len());
 }
 
 #[tokio::test]
-async fn a_sweep_that_hangs_does_not_keep_a_recording_from_its_end() {
+async fn a_recording_ends_although_a_sweep_is_blocked() {
     let folder = Folder::new();
     let proc = folder.path("proc");
     std::fs::create_dir_all(proc.join("17")).unwrap();
     std::fs::write(proc.join("stat"), "cpu  10 0 5 100 0 0 0 0 0 0\n").unwrap();
     std::os::unix::fs::symlink("99", proc.join("self")).unwrap();
-    // Nobody writes into it.
+    // A pipe without a writer blocks its reader.
     let pipe = proc.join("17/stat");
     assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
     let settings = folder.path("settings.toml");
     std::fs::write(&settings, format!("[sweep]\nproc = '{}'\n", proc.display())).unwrap();
     let flags = ["--proc", "--config", settings.to_str().unwrap()];
-    let said = folder.path("said");
-    let mut child = folder.start("record", "raw.avro", "unused", &flags, File::create(&said).unwrap());
+    let stderr = folder.path("stderr");
+    let mut child = folder.start("record", "raw.avro", "unused", &flags, File::create(&stderr).unwrap());
     let raw = folder.path("raw.avro");
-    until("the file", async || raw_reads(&raw).is_some_and(|reads| !reads.is_empty())).await;
+    wait_until("the file", async || raw_reads(&raw).is_some_and(|reads| !reads.is_empty())).await;
     let (code, took) = child.terminate();
-    let said = std::fs::read_to_string(said).unwrap();
-    assert_eq!(code, Some(1), "{said}");
-    assert!(said.contains("error: a sweep hangs: `"), "{said}");
+    let stderr = std::fs::read_to_string(stderr).unwrap();
+    assert_eq!(code, Some(1), "{stderr}");
+    assert!(stderr.contains("error: a sweep does not end: `"), "{stderr}");
     assert!(took.as_secs() < 60, "{took:?}");
 }
 
 #[tokio::test]
-async fn a_recording_that_does_not_fit_is_replayed_up_to_there_and_told() {
+async fn a_recording_that_differs_from_this_version_is_replayed_to_the_difference() {
     let folder = Folder::new();
     record(&folder, &[]);
     let mut reads = raw_reads(&folder.path("raw.avro")).unwrap();
@@ -153,29 +153,29 @@ async fn a_recording_that_does_not_fit_is_replayed_up_to_there_and_told() {
     reads[second].name = "/proc/downtime".to_owned();
     write_reads(&folder.path("other.avro"), &reads);
     let version = env!("CARGO_PKG_VERSION");
-    let (code, said) = folder.try_run("replay", "other.avro", "b", &["--speed", "max"]);
-    assert_eq!(code, Some(1), "{said}");
-    let error = said.lines().skip_while(|line| !line.starts_with("error:")).collect::<Vec<_>>().join("\n");
+    let (code, stderr) = folder.try_run("replay", "other.avro", "b", &["--speed", "max"]);
+    assert_eq!(code, Some(1), "{stderr}");
+    let error = stderr.lines().skip_while(|line| !line.starts_with("error:")).collect::<Vec<_>>().join("\n");
     assert_eq!(
         error,
         format!(
-            "error: all 1 whole snapshots of `FOLDER/other.avro` are published: the recording of raw reads, made by version {version}, does not fit version {version}: expected the answer to `read /proc/uptime`, found the answer to `read /proc/downtime`\n\
+            "error: published only the 1 complete snapshots of `FOLDER/other.avro`: the recording of raw reads, made by version {version}, does not fit version {version}: expected the answer to `read /proc/uptime`, found the answer to `read /proc/downtime`\n\
              hint: play it with the version of Local Detective that recorded it"
         )
     );
     assert_eq!(snapshots(&folder.path("b")).await.len(), 1);
     write_reads(&folder.path("headless.avro"), &reads[1..]);
-    let (code, said) = folder.try_run("replay", "headless.avro", "c", &[]);
-    assert_eq!(code, Some(1), "{said}");
+    let (code, stderr) = folder.try_run("replay", "headless.avro", "c", &[]);
+    assert_eq!(code, Some(1), "{stderr}");
     assert!(
-        said.contains("expected the answer to `producer`, found the answer to `open /proc`\nhint: play it with"),
-        "{said}"
+        stderr.contains("expected the answer to `producer`, found the answer to `open /proc`\nhint: play it with"),
+        "{stderr}"
     );
     assert!(!folder.path("c").exists());
 }
 
 #[test]
-fn a_mistake_with_raw_reads_is_told() {
+fn invalid_files_and_flags() {
     let folder = Folder::new();
     write_reads(&folder.path("empty.avro"), &[]);
     folder.check_failure(
@@ -207,11 +207,11 @@ fn a_mistake_with_raw_reads_is_told() {
         "b",
         &["--proc", "--snapshots", out.to_str().unwrap()],
         expect![[r#"
-            error: `FOLDER/out.avro` cannot hold both what is read and the snapshots
+            error: `FOLDER/out.avro` cannot hold both raw reads and snapshots
             hint: name another file with `--snapshots`
         "#]],
     );
-    assert!(!out.exists(), "nothing is made for a mistake");
+    assert!(!out.exists(), "no file is created");
     folder.check_failure(
         "record",
         "out.avro",
@@ -223,16 +223,16 @@ fn a_mistake_with_raw_reads_is_told() {
         "#]],
     );
     for flags in [["--proc", "--host=a"], ["--proc", "--since=1m"], ["--from=a", "--proc"], ["--from=a", "--follow"]] {
-        let (code, said) = folder.try_run("record", "out.avro", "b", &flags);
-        assert_eq!(code, Some(2), "{said}");
-        assert!(said.contains("cannot be used with"), "{said}");
+        let (code, stderr) = folder.try_run("record", "out.avro", "b", &flags);
+        assert_eq!(code, Some(2), "{stderr}");
+        assert!(stderr.contains("cannot be used with"), "{stderr}");
     }
-    let (code, said) = folder.try_run("record", "out.avro", "b", &["--interval", "1s"]);
-    assert_eq!((code, said.contains("--proc")), (Some(2), true), "{said}");
+    let (code, stderr) = folder.try_run("record", "out.avro", "b", &["--interval", "1s"]);
+    assert_eq!((code, stderr.contains("--proc")), (Some(2), true), "{stderr}");
 }
 
 #[test]
-fn what_is_to_be_read_is_not_overwritten() {
+fn the_input_is_not_overwritten() {
     let folder = Folder::new();
     record(&folder, &[]);
     let raw = folder.path("raw.avro");
@@ -242,7 +242,7 @@ fn what_is_to_be_read_is_not_overwritten() {
         "b",
         &["--force", "--from", raw.to_str().unwrap()],
         expect![[r#"
-            error: `FOLDER/raw.avro` is what is to be read
+            error: `FOLDER/raw.avro` is the file to read from
             hint: name another file
         "#]],
     );

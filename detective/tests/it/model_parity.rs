@@ -1,4 +1,4 @@
-//! The trainer's model and the scorer's are one: the same graph, the same reconstruction.
+//! The trainer and the scorer compute the same reconstruction of a graph.
 
 use graph::Encoded;
 use rand::{Rng, SeedableRng, rngs::SmallRng};
@@ -29,13 +29,14 @@ fn release(onnx: Vec<u8>, profile: &str, width: usize) -> ModelRelease {
 
 fn random_graph(nodes: usize, n_edges: usize, width: usize, random: &mut SmallRng) -> Encoded {
     let mut ends = || (0..n_edges).map(|_| random.random_range(0..nodes as i64)).collect::<Vec<_>>();
-    let (sources, targets) = (ends(), ends());
+    let sources = ends();
+    let targets = ends();
     let x = (0..nodes * width).map(|_| random.random_range(-8.0..8.0)).collect();
     Encoded { nodes, width, x, sources, targets, node_of_row: (0..nodes).collect() }
 }
 
 #[test]
-fn scorer_and_trainer_reconstruct_alike_whatever_the_graph() {
+fn scorer_and_trainer_compute_the_same_reconstruction() {
     for (profile, width) in [("classic", 11), ("default", 72)] {
         let mut random = SmallRng::seed_from_u64(width as u64);
         let weights = Weights::random(width, &mut random);
@@ -45,8 +46,8 @@ fn scorer_and_trainer_reconstruct_alike_whatever_the_graph() {
             let encoded = random_graph(nodes, n_edges, width, &mut random);
             let expected = trained.reconstruct(&ModelInput::new(&encoded).unwrap()).unwrap();
             let found = model.reconstruct(&encoded).unwrap();
-            let apart = expected.iter().zip(&found).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
-            assert!(apart < 1e-4, "{profile}, {nodes} nodes, {n_edges} edges: {apart} apart");
+            let difference = expected.iter().zip(&found).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+            assert!(difference < 1e-4, "{profile}, {nodes} nodes, {n_edges} edges: {difference}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What a mistake gets.
+//! Errors of recordings.
 
 use std::fs::File;
 
@@ -6,10 +6,10 @@ use expect_test::expect;
 use schemas::{HealthySnapshot, container::Writer};
 
 use super::{Folder, publish, read, snapshot, write};
-use crate::running::output;
+use crate::processes::output;
 
 #[test]
-fn what_is_no_recording_is_told() {
+fn a_file_that_is_not_a_recording() {
     let folder = Folder::new();
     let put = |name: &str, bytes: &[u8]| std::fs::write(folder.path(name), bytes).unwrap();
     folder.check_failure(
@@ -57,11 +57,11 @@ fn what_is_no_recording_is_told() {
     );
     let header = std::fs::read(folder.path("empty.avro")).unwrap();
     put("first.avro", &[&header[..], &[2, 80]].concat());
-    let (code, said) = folder.try_run("replay", "first.avro", "b", &[]);
+    let (code, stderr) = folder.try_run("replay", "first.avro", "b", &[]);
     assert_eq!(code, Some(1));
     assert!(
-        said.starts_with("error: `FOLDER/first.avro` holds no whole snapshot: the file is cut off within"),
-        "{said}"
+        stderr.starts_with("error: `FOLDER/first.avro` holds no complete snapshot: the file is cut off within"),
+        "{stderr}"
     );
     Writer::<HealthySnapshot, _>::create(File::create(folder.path("healthy.avro")).unwrap()).unwrap();
     folder.check_failure(
@@ -80,31 +80,31 @@ fn what_is_no_recording_is_told() {
         "b",
         &[],
         expect![[r#"
-            error: expected a file to read, `FOLDER/` is none
-            hint: save what it gives to a file, and name that
+            error: expected a regular file, found something else at `FOLDER/`
+            hint: save its content to a file and name that file
         "#]],
     );
-    assert!(!folder.path("b").exists(), "no bus is made for what is no recording");
+    assert!(!folder.path("b").exists(), "no bus is created");
 }
 
 #[test]
-fn a_flag_that_makes_no_sense_is_told_with_what_does() {
+fn invalid_flags() {
     let folder = Folder::new();
     let check = |flags: [&str; 2], expected: &str| {
-        let (code, said) = folder.try_run("replay", "r.avro", "b", &flags);
-        assert_eq!(code, Some(2), "{said}");
-        assert!(said.starts_with(expected), "{said}");
+        let (code, stderr) = folder.try_run("replay", "r.avro", "b", &flags);
+        assert_eq!(code, Some(2), "{stderr}");
+        assert!(stderr.starts_with(expected), "{stderr}");
     };
     let speed = "expected a number from 0.001 to 1000000, or `max`: 2 is twice as fast as recorded";
     check(["--speed", "-1"], &format!("error: invalid value '-1' for '--speed <X>': {speed}"));
     check(["--speed", "fast"], &format!("error: invalid value 'fast' for '--speed <X>': {speed}"));
-    let hosts = "expected a whole number from 1: how many hosts each host becomes";
+    let hosts = "expected the number of copies of each host, 1 or more";
     check(["--hosts", "0"], &format!("error: invalid value '0' for '--hosts <N>': {hosts}"));
     check(["--hosts", "-3"], &format!("error: invalid value '-3' for '--hosts <N>': {hosts}"));
 }
 
 #[tokio::test]
-async fn a_file_that_is_there_is_overwritten_only_by_force() {
+async fn an_existing_file_is_overwritten_only_with_force() {
     let folder = Folder::new();
     publish(&folder.path("a"), &[snapshot("db", 0, 0)]).await;
     std::fs::write(folder.path("r.avro"), vec![b'x'; 100_000]).unwrap();
@@ -114,7 +114,7 @@ async fn a_file_that_is_there_is_overwritten_only_by_force() {
         "a",
         &[],
         expect![[r#"
-            error: `FOLDER/r.avro` is there already
+            error: `FOLDER/r.avro` already exists
             hint: name another file, or overwrite it with `--force`
         "#]],
     );
@@ -124,11 +124,11 @@ async fn a_file_that_is_there_is_overwritten_only_by_force() {
         "nowhere",
         &["--force"],
         expect![[r#"
-            error: no detective has kept data in `FOLDER/nowhere`
+            error: no detective data in `FOLDER/nowhere`
             hint: start one with `detective up`, or name its directory with `--data DIR`
         "#]],
     );
-    assert_eq!(std::fs::metadata(folder.path("r.avro")).unwrap().len(), 100_000, "nothing was recorded yet");
+    assert_eq!(std::fs::metadata(folder.path("r.avro")).unwrap().len(), 100_000, "the file is unchanged");
     folder.check_failure(
         "record",
         "none/r.avro",
@@ -145,7 +145,7 @@ async fn a_file_that_is_there_is_overwritten_only_by_force() {
         "a",
         &["--force"],
         expect![[r#"
-            error: expected a file to write, `FOLDER/a` is none
+            error: expected a regular file, found something else at `FOLDER/a`
             hint: name another file
         "#]],
     );
@@ -157,7 +157,7 @@ async fn a_file_that_is_there_is_overwritten_only_by_force() {
 fn help_has_examples() {
     for command in ["record", "replay"] {
         let output = output(&[command, "--help"]);
-        let said = String::from_utf8(output.stdout).unwrap();
-        assert!(output.status.success() && said.contains("Examples:"), "{said}");
+        let stdout = String::from_utf8(output.stdout).unwrap();
+        assert!(output.status.success() && stdout.contains("Examples:"), "{stdout}");
     }
 }
