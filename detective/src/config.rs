@@ -16,7 +16,8 @@ use trainer::{FeaturesConfig, TrainerSettings, TrainingConfig};
 pub struct Config {
     /// Id of this host. Empty: the host name.
     pub host: String,
-    /// Cohort of hosts that share a model. Empty: the id of this host, which gets a model of its own.
+    /// Cohort of hosts that share a model. Empty: the id of this host, which gets a model of its
+    /// own.
     pub cohort: String,
     /// How the programs exchange records.
     pub bus: BusConfig,

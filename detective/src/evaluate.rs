@@ -39,7 +39,8 @@ pub struct EvaluateArgs {
     /// Print one JSON object, and nothing else on standard output.
     #[arg(long)]
     pub json: bool,
-    /// Write figures, and the scores around each recorded fault (200 at most), to this folder as SVG.
+    /// Write figures, and the scores around each recorded fault (200 at most), to this folder as
+    /// SVG.
     #[arg(long, value_name = "FOLDER")]
     pub pictures: Option<PathBuf>,
     /// Evaluate only these cases.

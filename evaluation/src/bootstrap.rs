@@ -11,9 +11,9 @@ pub const SEED: u64 = 7;
 /// Share of the resamples whose figures are within the interval.
 const CONFIDENCE: f64 = 0.95;
 
-/// Groups the indices of cases by key, in the order of the keys. Cases with the same key repeat each
-/// other. If all cases have one key, each is its own cluster: the differences between repetitions
-/// are then all that is known.
+/// Groups the indices of cases by key, in the order of the keys. Cases with the same key repeat
+/// each other. If all cases have one key, each is its own cluster: the differences between
+/// repetitions are then all that is known.
 pub fn clusters<K: Ord>(keys: impl Iterator<Item = K>) -> Vec<Vec<usize>> {
     let mut clusters: BTreeMap<K, Vec<usize>> = BTreeMap::new();
     for (index, key) in keys.enumerate() {
@@ -27,9 +27,9 @@ pub fn clusters<K: Ord>(keys: impl Iterator<Item = K>) -> Vec<Vec<usize>> {
 }
 
 /// The 95 % interval of a figure by the percentile bootstrap (Efron and Tibshirani, An Introduction
-/// to the Bootstrap, 1993, chapter 13): cases are drawn with replacement, and the figure is computed
-/// for each draw. Cases of a cluster are drawn together (Davison and Hinkley, Bootstrap Methods and
-/// their Application, 1997, section 3.8).
+/// to the Bootstrap, 1993, chapter 13): cases are drawn with replacement, and the figure is
+/// computed for each draw. Cases of a cluster are drawn together (Davison and Hinkley, Bootstrap
+/// Methods and their Application, 1997, section 3.8).
 ///
 /// `figure` receives the indices of the drawn cases. Draws for which it is `None` do not count.
 /// Returns `None` for fewer than two clusters.

@@ -82,8 +82,8 @@ impl Evaluation<'_> {
         let mut kept: Option<RankerStates> = None;
         for case in cases {
             ensure!(!self.shutdown.is_cancelled(), "interrupted before all cases were judged");
-            // Benign cases were recorded without a break: an alarm that lasts from one into the next
-            // is one alarm.
+            // Benign cases were recorded without a break: an alarm that lasts from one into the
+            // next is one alarm.
             let continued = kept.take().filter(|_| case.truth.is_benign);
             let mut states = continued
                 .unwrap_or_else(|| start_rankers(self.settings, &trained.rankers, window_ms(case.input.format)));

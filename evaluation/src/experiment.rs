@@ -1,5 +1,5 @@
-//! Executes a plan on this host: starts a workload and records it while it is healthy, during benign
-//! changes and during one fault after another. The recordings are a directory of cases.
+//! Executes a plan on this host: starts a workload and records it while it is healthy, during
+//! benign changes and during one fault after another. The recordings are a directory of cases.
 //!
 //! Nothing is scored meanwhile, so that all rankers see the same snapshots and none of them costs
 //! the host anything.

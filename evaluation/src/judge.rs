@@ -93,7 +93,8 @@ fn judge_ranker(truth: &GroundTruth, run: &RankerRun, ranking: &Ranking, candida
     }
 }
 
-/// Whether a sweep ended during the fault. True if the time of the fault is not known to the second.
+/// Whether a sweep ended during the fault. True if the time of the fault is not known to the
+/// second.
 fn is_during_fault(truth: &GroundTruth, sweep: &SweepReport) -> bool {
     truth.fault_interval.is_none_or(|(begin, end)| begin <= sweep.time && sweep.time <= end)
 }

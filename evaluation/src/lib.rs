@@ -3,8 +3,8 @@
 //! The rankers are the detective itself, the original proof of concept, a robust z-score without a
 //! model, and chance.
 //!
-//! **Promises:** rankers receive a [`case::CaseInput`] and never the [`case::GroundTruth`]. The same
-//! directory and settings always give the same figures.
+//! **Promises:** rankers receive a [`case::CaseInput`] and never the [`case::GroundTruth`]. The
+//! same directory and settings always give the same figures.
 //!
 //! **Never:** no results on standard output, and no scoring while an experiment is recorded.
 //!

@@ -25,8 +25,8 @@ const fn rate(unit: Unit) -> MetricDeclaration {
     MetricDeclaration { unit, form: Form::Rate, factor: 1.0 }
 }
 
-/// Substrings of lower-case names, and what they declare. The first rule whose substrings are all in
-/// the name applies.
+/// Substrings of lower-case names, and what they declare. The first rule whose substrings are all
+/// in the name applies.
 const RULES: &[(&[&str], MetricDeclaration)] = &[
     (&["success", "%"], gauge(Unit::PercentGood, 1.0)),
     (&["availability"], gauge(Unit::PercentGood, 1.0)),

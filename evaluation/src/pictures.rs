@@ -44,8 +44,8 @@ impl Folder {
         Ok(())
     }
 
-    /// Writes `timeline-CASE.svg`: the scores around a fault or benign change whose time is known to
-    /// the second. Other cases have no timeline.
+    /// Writes `timeline-CASE.svg`: the scores around a fault or benign change whose time is known
+    /// to the second. Other cases have no timeline.
     ///
     /// # Errors
     /// If the file cannot be written.

@@ -1,7 +1,7 @@
 //! The algorithms that are compared: the detective itself and others, on the same snapshots.
 //!
-//! Each ranker scores the nodes of a sweep in its own way. Persistence, incidents and the ranking of
-//! a window are the scorer's [`Host`] for all of them.
+//! Each ranker scores the nodes of a sweep in its own way. Persistence, incidents and the ranking
+//! of a window are the scorer's [`Host`] for all of them.
 
 mod dependencies;
 mod random;

@@ -82,8 +82,8 @@ impl Recording {
         }
     }
 
-    /// Time at which the sweep of snapshot `index` ended. Times never decrease within a host: if its
-    /// clock stepped back, the time is that of the snapshot before.
+    /// Time at which the sweep of snapshot `index` ended. Times never decrease within a host: if
+    /// its clock stepped back, the time is that of the snapshot before.
     pub fn time(&self, index: usize) -> Timestamp {
         let time = match self {
             Recording::Snapshots(file) => file.entries().get(index).map(|entry| entry.time),

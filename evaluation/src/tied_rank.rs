@@ -29,8 +29,8 @@ pub struct TiedRanking {
 }
 
 impl TiedRanking {
-    /// Counts a ranking by the ground truth. Candidates that were not ranked share a last group, and
-    /// so do root causes that were never seen.
+    /// Counts a ranking by the ground truth. Candidates that were not ranked share a last group,
+    /// and so do root causes that were never seen.
     pub fn new(
         ranking: &Ranking,
         candidates: &[Suspect],
@@ -81,8 +81,8 @@ impl TiedRanking {
         first.before as f64 + (first.group_size + 1) as f64 / (first.wanted + 1) as f64
     }
 
-    /// Probability that a right answer is among the first `k` suspects and before every suspect that
-    /// is only affected.
+    /// Probability that a right answer is among the first `k` suspects and before every suspect
+    /// that is only affected.
     pub fn strict_accuracy(&self, k: usize) -> f64 {
         let right_or_affected = |group: &TieGroup| group.right_answers() + group.affected;
         let first = self.first(right_or_affected);

@@ -1,5 +1,5 @@
-//! The coverage of a snapshot as a table: for each item what was read, what is missing and why, what
-//! is lost, and the remedy.
+//! The coverage of a snapshot as a table: for each item what was read, what is missing and why,
+//! what is lost, and the remedy.
 
 use std::fmt::Write;
 

@@ -49,8 +49,8 @@ pub async fn run(config: Config, args: &RecordArgs, shutdown: &CancellationToken
     outcome.and(recording.finish())
 }
 
-/// Waits until a sweep should have ended after a signal. A read can block in the kernel, on a device
-/// or a file server.
+/// Waits until a sweep should have ended after a signal. A read can block in the kernel, on a
+/// device or a file server.
 async fn wait_for_timeout(shutdown: &CancellationToken) {
     shutdown.cancelled().await;
     tokio::time::sleep(SHUTDOWN_TIMEOUT).await;

@@ -1,5 +1,5 @@
-//! `detective doctor` with all rights, with two capabilities, with none, and with a `/proc` that hides
-//! processes.
+//! `detective doctor` with all rights, with two capabilities, with none, and with a `/proc` that
+//! hides processes.
 
 use std::{
     os::unix::fs::PermissionsExt,
@@ -8,8 +8,8 @@ use std::{
 
 use crate::processes::ScopedChild;
 
-const NOBODY: &[&str] = &["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--inh-caps=-all"];
-const CAPABLE: &[&str] = &[
+const UNPRIVILEGED: &[&str] = &["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--inh-caps=-all"];
+const WITH_CAPABILITIES: &[&str] = &[
     "setpriv",
     "--reuid=65534",
     "--regid=65534",
@@ -84,12 +84,12 @@ fn the_report_names_the_reason_and_the_remedy_of_each_gap() {
     assert!(root.0.contains("\nuser 0 with CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH"), "{}", root.0);
     ["process-hidden", "fd", "memory", "run-delay"].iter().for_each(|item| root.check_all(item));
 
-    let capable = doctor.run(CAPABLE, "");
+    let capable = doctor.run(WITH_CAPABILITIES, "");
     let user = "\nuser 65534 with CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH without CAP_SYS_ADMIN, CAP_NET_ADMIN\n";
     assert!(capable.0.contains(user), "{}", capable.0);
     ["process-hidden", "fd", "memory", "run-delay"].iter().for_each(|item| capable.check_all(item));
 
-    let nobody = doctor.run(NOBODY, "");
+    let nobody = doctor.run(UNPRIVILEGED, "");
     assert!(nobody.0.contains("\nuser 65534 without CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH"), "{}", nobody.0);
     ["process-hidden", "memory", "run-delay"].iter().for_each(|item| nobody.check_all(item));
     nobody.check_denied(
@@ -102,7 +102,7 @@ fn the_report_names_the_reason_and_the_remedy_of_each_gap() {
     nobody.check_denied("executable", "their roles are their names alone", "CAP_SYS_PTRACE, or root");
     assert!(nobody.row("fds").contains(" denied"), "{}", nobody.row("fds"));
 
-    let blind = doctor.run(NOBODY, ",hidepid=2");
+    let blind = doctor.run(UNPRIVILEGED, ",hidepid=2");
     assert!(blind.0.contains("; `/proc` is mounted with hidepid=invisible\n"), "{}", blind.0);
     let remedy = "CAP_SYS_PTRACE, the group of the mount's `gid=`, or `mount -o remount,hidepid=off /proc`";
     blind.check_denied(
@@ -110,6 +110,6 @@ fn the_report_names_the_reason_and_the_remedy_of_each_gap() {
         "their processes are not in the graph and can be neither suspects nor impact",
         remedy,
     );
-    let capable = doctor.run(CAPABLE, ",hidepid=2");
+    let capable = doctor.run(WITH_CAPABILITIES, ",hidepid=2");
     ["process-hidden", "fd"].iter().for_each(|item| capable.check_all(item));
 }

@@ -50,8 +50,8 @@ fn start_scorer(number: usize, folder: &Path, settings: &str, events: Sender<(us
     scorer
 }
 
-/// Runs a producer, a trainer and two scorers, and sends `signal` to one scorer while an incident is
-/// open. The other takes over: the incident opens once and is resolved.
+/// Runs a producer, a trainer and two scorers, and sends `signal` to one scorer while an incident
+/// is open. The other takes over: the incident opens once and is resolved.
 fn check_failover(signal: Signal) {
     let bus = create_topics();
     let folder = tempfile::tempdir().unwrap();

@@ -137,8 +137,8 @@ impl Folder {
         ScopedChild(detective(&[]).args(arguments).stderr(stderr).spawn().unwrap())
     }
 
-    /// Runs a command that succeeds, and returns its standard error. The path of the folder is replaced
-    /// by `FOLDER`.
+    /// Runs a command that succeeds, and returns its standard error. The path of the folder is
+    /// replaced by `FOLDER`.
     #[track_caller]
     fn run(&self, command: &str, file: &str, data: &str, flags: &[&str]) -> String {
         let (code, stderr) = self.try_run(command, file, data, flags);

@@ -36,8 +36,8 @@ pub struct Plan {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Workload {
-    /// Command that starts the workload and exits once it works. A program with a `/` in its name is
-    /// relative to the folder of the plan.
+    /// Command that starts the workload and exits once it works. A program with a `/` in its name
+    /// is relative to the folder of the plan.
     pub start: Vec<String>,
     /// Command that stops the workload.
     pub stop: Vec<String>,

@@ -30,8 +30,8 @@ use crate::{
 const HEALTHY: &str = "healthy";
 /// Name of the cases without a fault.
 const NO_FAULT: &str = "no-fault";
-/// Clients give up on a request after this time. Recording goes on for so long, so that the requests
-/// of a fault have ended.
+/// Clients give up on a request after this time. Recording goes on for so long, so that the
+/// requests of a fault have ended.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(4);
 
 /// Executes a plan: starts its workload, records its steps into an empty folder, and stops it.
@@ -40,8 +40,8 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(4);
 /// Scenarios that do not begin or cannot be recorded are skipped with a warning.
 ///
 /// # Errors
-/// If the folder is not empty, the plan names an unknown scenario or leaves too little time to learn
-/// from, or a process or file fails.
+/// If the folder is not empty, the plan names an unknown scenario or leaves too little time to
+/// learn from, or a process or file fails.
 pub async fn run_experiment(
     plan: &Plan,
     seed: u64,

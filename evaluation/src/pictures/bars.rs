@@ -8,8 +8,8 @@ use crate::{
     results::{Results, ranker_names},
 };
 
-/// Colours of the rankers, from the palette of Okabe and Ito, which is distinguishable with any kind
-/// of colour vision.
+/// Colours of the rankers, from the palette of Okabe and Ito, which is distinguishable with any
+/// kind of colour vision.
 const COLOURS: [&str; 4] = ["#0072b2", "#d55e00", "#009e73", "#767676"];
 /// Keys of the figures, one group of bars each.
 const FIGURES: [&str; 3] = ["AC@1", "AC@3", "AC@5"];

@@ -1,5 +1,5 @@
-//! A timeline of the scores around one fault: of the root cause, the most affected node, and the most
-//! suspect of all others.
+//! A timeline of the scores around one fault: of the root cause, the most affected node, and the
+//! most suspect of all others.
 
 use schemas::{Suspect, Timestamp};
 

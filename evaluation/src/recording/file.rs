@@ -8,8 +8,8 @@ use service::Hint;
 /// Opens a file for reading.
 ///
 /// # Errors
-/// With `hint` if there is no such file. If it is not a regular file: a recording is read twice, and
-/// a pipe cannot be.
+/// With `hint` if there is no such file. If it is not a regular file: a recording is read twice,
+/// and a pipe cannot be.
 pub fn open(path: &Path, hint: &str) -> anyhow::Result<File> {
     let cannot = || format!("cannot read `{}`", path.display());
     let file = File::open(path).with_context(cannot).hint(hint)?;

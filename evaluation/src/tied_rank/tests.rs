@@ -1,7 +1,7 @@
 use super::*;
 
-/// A ranking as text: groups are separated by `|`; `r` and `s` are right answers of two root causes,
-/// `v` is only affected, `.` is any other suspect.
+/// A ranking as text: groups are separated by `|`; `r` and `s` are right answers of two root
+/// causes, `v` is only affected, `.` is any other suspect.
 fn ranking(text: &str) -> TiedRanking {
     let has_second = text.contains('s');
     let count = |group: &str, wanted: char| group.chars().filter(|letter| *letter == wanted).count();
