@@ -68,8 +68,8 @@ pub enum Command {
     /// Print the reference of all settings.
     #[command(hide = true)]
     Manual,
-    // Not below `fault`: sweeps show processes with the arguments `fault helper`, and must hide this
-    // one.
+    // Not below `fault`: sweeps show processes with the arguments `fault helper`, and must not show
+    // this one.
     /// Undo a fault once the process that injected it has exited.
     #[command(hide = true)]
     Guard,
