@@ -34,8 +34,8 @@ pub struct FaultProcess {
 }
 
 impl FaultProcess {
-    /// Starts a fault that lasts for `duration`, on the workload in a folder or else the default one,
-    /// and waits until it has begun.
+    /// Starts a fault that lasts for `duration`, on the workload in a folder or else the default
+    /// one, and waits until it has begun.
     ///
     /// # Errors
     /// If the fault does not begin, with the error that it prints.

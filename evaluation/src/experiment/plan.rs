@@ -41,8 +41,8 @@ pub struct Workload {
     pub start: Vec<String>,
     /// Command that stops the workload.
     pub stop: Vec<String>,
-    /// Folder of the workload's state file; by default that of the shop. Its commands and the faults
-    /// find the folder in the variable `DETECTIVE_WORKLOAD`. `{uid}` stands for the user id.
+    /// Folder of the workload's state file; by default that of the shop. Its commands and the
+    /// faults find the folder in the variable `DETECTIVE_WORKLOAD`. `{uid}` stands for the user id.
     #[serde(default)]
     pub folder: Option<PathBuf>,
     /// File to which clients append a JSON line for each request: `t` in seconds since 1970, `ms`,

@@ -1,4 +1,5 @@
-//! Faults that require no workload: each has its effect, and a kill at any time leaves nothing behind.
+//! Faults that require no workload: each has its effect, and a kill at any time leaves nothing
+//! behind.
 
 use std::{
     fs,

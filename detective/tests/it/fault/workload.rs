@@ -97,7 +97,8 @@ impl Workload {
         state["components"].as_array().unwrap().clone()
     }
 
-    /// Problems of the workload: all components must run, and each of several requests must succeed.
+    /// Problems of the workload: all components must run, and each of several requests must
+    /// succeed.
     fn problems(&self) -> Vec<String> {
         let components = self.components();
         let is_healthy = |component: &Value| {
