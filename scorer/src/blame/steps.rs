@@ -92,8 +92,11 @@ fn wait_priority(edge: &Edge) -> f32 {
     edge.blocked_ms.unwrap_or(0.0) + if is_observed(edge) { 0.5 } else { 0.0 }
 }
 
+/// The holder of a file's lock. A process that only inherited the holder's open file is an inferred
+/// holder, so observed ones come first.
 fn find_holder(scored: &ScoredGraph, file: usize) -> Option<BlameStep> {
-    let (edge, holder) = scored.graph.dependants(file).find(|(edge, _)| edge.kind == EdgeKind::HoldsLock)?;
+    let holders = scored.graph.dependants(file).filter(|(edge, _)| edge.kind == EdgeKind::HoldsLock);
+    let (edge, holder) = holders.min_by_key(|(edge, _)| !is_observed(edge))?;
     Some(BlameStep::To { node: holder, locked_file: Some(file), is_observed: is_observed(edge) })
 }
 

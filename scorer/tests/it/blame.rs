@@ -57,6 +57,22 @@ fn the_holder_of_a_lock_outranks_its_waiters() {
 }
 
 #[test]
+fn a_process_that_only_inherited_the_locked_file_is_not_blamed() {
+    check(
+        "process writer blocked_ms=1.3
+         process rotator blocks_others_ms=1.2
+         process sleeper
+         file app.log lock_wait_ms=1.6
+         writer > app.log waits-lock 2000
+         writer > rotator waits-for 2000
+         writer >? sleeper waits-for 2000
+         rotator > app.log holds-lock
+         sleeper >? app.log holds-lock",
+        expect![[r#""#]],
+    );
+}
+
+#[test]
 fn a_holder_without_an_alarm_is_found_from_its_waiters() {
     check(
         "process writer blocked_ms=1.3
