@@ -48,7 +48,7 @@ impl Recording {
     }
 
     fn check_not_empty(mut self, path: &Path) -> anyhow::Result<Recording> {
-        if self.len() > 0 {
+        if !self.is_empty() {
             return Ok(self);
         }
         match self.take_read_error() {

@@ -1,4 +1,6 @@
 //! Tests of the command line, of all programs together, and of what needs more than one crate.
+
+#![allow(clippy::unwrap_used)]
 #![allow(missing_docs)]
 
 mod commands;

@@ -1,4 +1,6 @@
 //! Tests of the rankers.
+
+#![allow(clippy::unwrap_used)]
 #![allow(missing_docs)]
 
 mod rankers;

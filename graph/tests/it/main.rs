@@ -1,4 +1,6 @@
 //! Tests of the path from snapshots to the input of a model, and from its output to scores.
+
+#![allow(clippy::unwrap_used)]
 #![allow(missing_docs)]
 
 mod anomaly;

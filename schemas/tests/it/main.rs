@@ -1,4 +1,6 @@
 //! Tests of the records: golden bytes, schema evolution, and invalid bytes.
+
+#![allow(clippy::unwrap_used)]
 #![allow(missing_docs)]
 
 mod container;
