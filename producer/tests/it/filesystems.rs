@@ -198,7 +198,11 @@ fn a_filesystem_with_errors_is_shown_as_read_only() {
     let (snapshot, at) = sweep_until(&mut sweeper, |snapshot| filesystem(snapshot, &mounted));
     assert_eq!(value(&snapshot, "read_only", at), Some(1.0));
     let is_listed = has_evidence(&snapshot, "/self/mountinfo", &mounted.path(), at);
-    assert!(is_listed || has_evidence(&snapshot, "/errors_count", "errors: 1, in the first sweep: 0", at), "{:?}", snapshot.evidence);
+    assert!(
+        is_listed || has_evidence(&snapshot, "/errors_count", "errors: 1, in the first sweep: 0", at),
+        "{:?}",
+        snapshot.evidence
+    );
 }
 
 #[test]
