@@ -75,7 +75,8 @@ impl BusConfig {
                 .push(("max_record_bytes", format!("must be at most {}, found {}", 512 << 20, self.max_record_bytes)));
         }
         if self.max_bytes_per_topic < self.max_record_bytes {
-            let (limit, record) = (self.max_bytes_per_topic, self.max_record_bytes);
+            let limit = self.max_bytes_per_topic;
+            let record = self.max_record_bytes;
             problems.push((
                 "max_bytes_per_topic",
                 format!("must be at least `max_record_bytes`, which is {record}, found {limit}"),

@@ -67,8 +67,10 @@ pub async fn run(config: Config, args: &EvaluateArgs) -> anyhow::Result<()> {
     }
     let settings = EvaluationSettings { training: config.training, alarm: config.alarm };
     let evaluation = tokio::task::spawn_blocking({
-        let (settings, directory) = (settings.clone(), args.directory.clone());
-        let (only, pictures) = (args.only.clone(), args.pictures.clone());
+        let settings = settings.clone();
+        let directory = args.directory.clone();
+        let only = args.only.clone();
+        let pictures = args.pictures.clone();
         move || evaluate_cases(&settings, &directory, &only, pictures, &shutdown)
     });
     let results = evaluation.await??;

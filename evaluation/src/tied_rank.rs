@@ -21,7 +21,8 @@ pub struct TieGroup {
     pub affected: usize,
 }
 
-/// A ranking with ties, counted by what the ground truth says about its suspects.
+/// A ranking as groups of tied suspects. Of each group it keeps how many suspects the ground truth
+/// calls root causes, affected and neither.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct TiedRanking {
     /// Groups of ties, the most suspect first. None is empty.

@@ -19,7 +19,7 @@ pub enum Family {
     Network,
     /// Too many processes, threads or descriptors, and crashes.
     Process,
-    /// Excessive logging.
+    /// Programs that write too many log lines.
     Logs,
     /// Benign changes, which must not open an incident.
     Benign,

@@ -38,7 +38,7 @@ pub enum Helper {
     Indexer,
     /// Appends lines to a file, each under `flock`.
     LogWriter(PathBuf),
-    /// Holds the `flock` of a file.
+    /// Imitates a log rotator that hangs: holds the `flock` of this file until it is killed.
     LogRotator(PathBuf),
     /// Holds the `flock` of a file for which a rotator waits.
     Archiver(PathBuf),

@@ -123,7 +123,8 @@ fn score_classic(graph: &HostGraph, encoded: &Encoded, reconstruction: &[f32]) -
     let mut scores = vec![NodeScore::default(); graph.nodes().len()];
     for (row, &node) in encoded.node_of_row.iter().enumerate() {
         let range = row * encoded.width..(row + 1) * encoded.width;
-        let (x, y) = (&encoded.x[range.clone()], &reconstruction[range]);
+        let x = &encoded.x[range.clone()];
+        let y = &reconstruction[range];
         let mut deviations: Vec<_> = (0..classic::FEATURES.len())
             .map(|column| Deviation {
                 column,

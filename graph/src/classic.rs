@@ -63,7 +63,8 @@ fn features(graph: &HostGraph, pressure: &Pressure, at: usize) -> [f32; 11] {
     let blocked = longest(&mut incident().filter(is_wait).filter_map(|edge| edge.blocked_ms));
     let latency = longest(&mut incident().filter_map(|edge| edge.latency_ms));
     let (incoming, outgoing) = graph.degrees(at);
-    let (incoming, outgoing) = (incoming as f32, outgoing as f32);
+    let incoming = incoming as f32;
+    let outgoing = outgoing as f32;
     [
         node_type(&graph.nodes()[at]).unwrap_or(0.0),
         (value(Signal::CpuPct) / 100.0).min(1.0),

@@ -161,7 +161,8 @@ fn check_column(column: &Column, nodes: &[Node]) -> Result<(), GraphError> {
     let what = || format!("column `{}`", column.name);
     let ascending = column.nodes.windows(2).all(|pair| pair[0] < pair[1]);
     if column.nodes.len() != column.values.len() || !ascending {
-        let (nodes, values) = (column.nodes.len(), column.values.len());
+        let nodes = column.nodes.len();
+        let values = column.values.len();
         return Err(GraphError::InvalidColumn { name: column.name.clone(), nodes, values });
     }
     for (&node, &value) in column.nodes.iter().zip(&column.values) {

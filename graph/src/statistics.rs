@@ -8,7 +8,8 @@ pub fn quantile(values: &mut [f32], q: f64) -> Option<f32> {
     values.sort_unstable_by(f32::total_cmp);
     let last = values.len().checked_sub(1)?;
     let at = q.clamp(0.0, 1.0) * last as f64;
-    let (low, high) = (values[at.floor() as usize], values[at.ceil() as usize]);
+    let low = values[at.floor() as usize];
+    let high = values[at.ceil() as usize];
     Some(low + (high - low) * at.fract() as f32)
 }
 

@@ -7,8 +7,8 @@ use crate::statistics::quantile;
 /// The lowest threshold, in spreads. A quiet quarter of an hour does not show what a day brings, so
 /// a lower score is no alarm, however quiet the host was.
 pub const MIN: f32 = 5.5;
-/// The highest threshold, in spreads. A value at the encoder's clamp alarms, however noisy the host
-/// was.
+/// The highest threshold, in spreads. It is below the deviation at which features are clamped, so
+/// that an extreme value raises an alarm even on a host with noisy healthy data.
 pub const MAX: f32 = 7.5;
 
 const TAIL_QUANTILE: f64 = 0.9;

@@ -11,7 +11,7 @@ use crate::{
 /// The file locks of a host, and the tasks that wait for them.
 #[derive(Debug, Default)]
 pub struct LockList {
-    /// Each line of `/proc/locks`: parsed, and its text.
+    /// The lines of `/proc/locks`, each parsed and as text.
     pub lines: Vec<(LockLine, String)>,
     /// Whether `/proc/locks` could be read.
     pub is_readable: bool,

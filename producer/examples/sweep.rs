@@ -13,9 +13,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let producer = Producer { host: "here".into(), cohort: "here".into(), ..Producer::default() };
     let mut sweeper = Sweeper::new(producer.clone())?;
     for _ in 0..3 {
-        let (start, cpu) = (Instant::now(), cpu_time()?);
+        let start = Instant::now();
+        let cpu = cpu_time()?;
         let snapshot = sweeper.sweep()?;
-        let (took, cpu) = (start.elapsed(), cpu_time()?.saturating_sub(cpu));
+        let took = start.elapsed();
+        let cpu = cpu_time()?.saturating_sub(cpu);
         let bytes = schemas::encode(&snapshot)?.len();
         println!("sweep {} took {took:?}, of the CPU {cpu:?}; {bytes} bytes", snapshot.sequence);
         if snapshot.sequence == 2 {

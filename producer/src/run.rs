@@ -15,7 +15,7 @@ use crate::{
     emit::{delivery::deliver, outbox::Outbox, record},
 };
 
-/// Time to deliver queued snapshots at shutdown.
+/// Longest time to spend at shutdown on the delivery of queued snapshots.
 const SHUTDOWN_DELIVERY_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Watches a host until `shutdown`.

@@ -126,7 +126,8 @@ impl Sweeper {
 
     fn sweep_once(&mut self) -> Result<GraphSnapshot, ProducerError> {
         let clocks = system::Clocks::read(&self.root, &mut self.buffer);
-        let (began, uptime_centis) = (clocks.monotonic.0, clocks.uptime_centis);
+        let began = clocks.monotonic.0;
+        let uptime_centis = clocks.uptime_centis;
         let mut coverage = CoverageBuilder::default();
         let context = processes::SweepContext {
             root: &self.root,

@@ -33,7 +33,8 @@ pub fn read_number(from: &mut impl Read) -> io::Result<i64> {
 /// Reads an integer whose first byte was read already.
 pub fn read_long(first: u8, from: &mut impl Read) -> io::Result<i64> {
     const BITS: u32 = 7;
-    let (mut byte, mut number) = (first, 0_u64);
+    let mut byte = first;
+    let mut number = 0_u64;
     for at in 0..10 {
         number |= u64::from(byte & 0x7f) << (at * BITS);
         if byte & 0x80 == 0 {

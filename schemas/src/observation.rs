@@ -148,7 +148,7 @@ pub struct Evidence {
 /// Something that this sweep could not read.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Coverage {
-    /// What could not be read, by the names of `signals::coverage`.
+    /// What could not be read: one of the names in `signals::coverage`.
     pub signal: String,
     /// Why it could not be read.
     pub reason: MissingReason,

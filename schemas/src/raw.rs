@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 /// the same parsers.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RawRead {
-    /// Type of the read: `read`, `link`, `numbers`, `clock`, ...
+    /// Kind of the read: `read` (contents of a file), `link` (target of a symbolic link), `numbers`
+    /// (numeric names in a directory), `clock` and others.
     pub question: String,
     /// What was read, such as a path; empty if the type says it all.
     pub name: String,

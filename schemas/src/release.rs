@@ -81,9 +81,9 @@ pub struct Manifest {
     pub fitted: i64,
     /// Number of snapshots held back for calibration.
     pub calibrated: i64,
-    /// Time of the oldest snapshot used.
+    /// Time of the oldest snapshot in the training set.
     pub from: Timestamp,
-    /// Time of the newest snapshot used.
+    /// Time of the newest snapshot in the training set.
     pub until: Timestamp,
 }
 

@@ -30,7 +30,7 @@ pub fn router(queries: QuerySender) -> Router {
         .route("/api/suspects", get(suspects))
         .route("/api/incidents", get(incidents))
         .route("/api/graph", get(graph))
-        .route("/api/baseline", post(baseline))
+        .route("/api/baseline", post(start_baseline))
         .route("/metrics", get(metrics))
         .route("/livez", get(livez))
         .route("/readyz", get(readyz))
@@ -99,7 +99,8 @@ async fn graph(
     }
 }
 
-async fn baseline(
+/// Declares hosts healthy for the requested time.
+async fn start_baseline(
     State(queries): State<QuerySender>,
     body: Result<Json<BaselineBody>, axum::extract::rejection::JsonRejection>,
 ) -> Response {

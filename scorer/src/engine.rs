@@ -65,7 +65,7 @@ impl Engine {
 
     /// Restores the learning progress of a cohort from a healthy record of an earlier run.
     pub fn restore_learning(&mut self, record: &HealthySnapshot) {
-        self.cohort(&record.cohort).restore(record);
+        self.cohort_or_new(&record.cohort).restore(record);
     }
 
     /// Loads a release for its cohort. A release of an older generation is ignored.
@@ -73,7 +73,7 @@ impl Engine {
     /// # Errors
     /// If the release is not valid. The cohort's current model stays in use.
     pub fn load_release(&mut self, release: ModelRelease) -> Result<(), ModelError> {
-        let cohort = self.cohort(&release.cohort);
+        let cohort = self.cohort_or_new(&release.cohort);
         if release.generation < cohort.generation {
             return Ok(());
         }
@@ -119,12 +119,12 @@ impl Engine {
             return Ok(Outcome::default());
         }
         host.coverage.clone_from(&snapshot.coverage);
-        let model = self.cohort(&snapshot.cohort).model.clone();
+        let model = self.cohort_or_new(&snapshot.cohort).model.clone();
         let host_id = snapshot.host.clone();
         let cohort = snapshot.cohort.clone();
         let Some(model) = model else {
             let graph = HostGraph::new(snapshot)?;
-            let healthy = self.cohort(&cohort).admit(graph.snapshot(), &delivery.value, None);
+            let healthy = self.cohort_or_new(&cohort).admit(graph.snapshot(), &delivery.value, None);
             self.metrics.learned += u64::from(healthy.is_some());
             return Ok(Outcome { healthy, changes: Vec::new() });
         };
@@ -171,7 +171,7 @@ impl Engine {
             .map(|(_, host)| (host.cohort.clone(), until.millis_since(now) / interval_ms(host)))
             .collect();
         for (cohort, n_snapshots) in selected {
-            self.cohort(&cohort).start_baseline(until, n_snapshots);
+            self.cohort_or_new(&cohort).start_baseline(until, n_snapshots);
         }
     }
 
@@ -189,7 +189,8 @@ impl Engine {
         }
     }
 
-    fn cohort(&mut self, name: &str) -> &mut Cohort {
+    /// The cohort of this name, created if there is none.
+    fn cohort_or_new(&mut self, name: &str) -> &mut Cohort {
         let generation = self.relearn_generation.unwrap_or(0);
         let learn = &self.config.learn;
         self.cohorts.entry(name.to_owned()).or_insert_with(|| Cohort::new(name, generation, learn.clone()))

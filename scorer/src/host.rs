@@ -45,12 +45,13 @@ struct Ranking {
 }
 
 impl Host {
-    /// A host without snapshots, which keeps rankings for [`WINDOW_MS`].
+    /// State of a host of which there are no snapshots yet. It keeps the rankings of the last
+    /// [`WINDOW_MS`] of snapshot time.
     pub fn new(tracker: IncidentTracker, cohort: &str) -> Host {
         Host::with_window(WINDOW_MS, tracker, cohort)
     }
 
-    /// A host without snapshots, which keeps rankings for `window_ms` of snapshot time.
+    /// Like [`Host::new`], but keeps the rankings of the last `window_ms`.
     pub fn with_window(window_ms: i64, tracker: IncidentTracker, cohort: &str) -> Host {
         Host {
             tracker,

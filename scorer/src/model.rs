@@ -17,7 +17,7 @@ pub enum ModelError {
     /// The checksum of the ONNX file differs from that of the release.
     #[error("model `{model}`: expected SHA-256 `{expected}`, found `{found}`")]
     Checksum {
-        /// Short name of the model.
+        /// Short name of the model's release.
         model: String,
         /// Checksum in the release.
         expected: String,
@@ -27,7 +27,7 @@ pub enum ModelError {
     /// The model was trained on features that this scorer does not compute.
     #[error("model `{model}`: expected recipe {RECIPE_VERSION}, found recipe {found} with profile `{profile}`")]
     Recipe {
-        /// Short name of the model.
+        /// Short name of the model's release.
         model: String,
         /// Profile of the release.
         profile: String,
@@ -37,7 +37,7 @@ pub enum ModelError {
     /// The sizes of the release's parts are inconsistent.
     #[error("model `{model}`: expected {expected} values for {what}, found {found}")]
     Shape {
-        /// Short name of the model.
+        /// Short name of the model's release.
         model: String,
         /// The inconsistent part.
         what: String,
@@ -49,7 +49,7 @@ pub enum ModelError {
     /// A calibration value is not a finite number, or not above 0 where it must be.
     #[error("model `{model}`: expected a finite number above 0 for {what}, found {found}")]
     Calibration {
-        /// Short name of the model.
+        /// Short name of the model's release.
         model: String,
         /// The invalid value.
         what: String,
@@ -59,7 +59,7 @@ pub enum ModelError {
     /// The inference engine cannot load the ONNX file.
     #[error("model `{model}` cannot be loaded: {reason}")]
     Load {
-        /// Short name of the model.
+        /// Short name of the model's release.
         model: String,
         /// Error of the inference engine.
         reason: String,
@@ -67,7 +67,7 @@ pub enum ModelError {
     /// The inference engine failed on a graph.
     #[error("model `{model}` failed on a graph of {nodes} nodes: {reason}")]
     Run {
-        /// Short name of the model.
+        /// Short name of the model's release.
         model: String,
         /// Number of nodes of the graph.
         nodes: usize,

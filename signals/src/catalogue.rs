@@ -188,7 +188,7 @@ catalogue! {
     /// TCP segments retransmitted.
     Retransmits: "retransmits", PerSecond, Rate, [Endpoint], "TCP retransmits", SOCKETS, Failure(None);
     /// Processes in the group and in the groups below it.
-    Processes: "processes", Count, Gauge, [Cgroup], "processes", MEMBERSHIP, Context, side = Neither;
+    Processes: "processes", Count, Gauge, [Cgroup], "processes", PID_CGROUP, Context, side = Neither;
     /// Time that the group's tasks were throttled by its CPU quota, summed over all CPUs.
     ThrottledPct: "throttled_pct", Percent, Rate, [Cgroup],
         "time throttled by its CPU quota", cgroup("cgroup cpu.stat"), Limit(CpuTime);

@@ -26,7 +26,7 @@ pub(crate) const fn host(path: &'static str) -> Source {
 const PROCESS: &[&str] = &["process-hidden", "process"];
 
 pub(crate) const STAT: Source = source("/proc/PID/stat", PROCESS);
-pub(crate) const MEMBERSHIP: Source = source("/proc/PID/cgroup", PROCESS);
+pub(crate) const PID_CGROUP: Source = source("/proc/PID/cgroup", PROCESS);
 pub(crate) const OOM_SCORE: Source = source("/proc/PID/oom_score", PROCESS);
 pub(crate) const STATM: Source = source("/proc/PID/statm", &["process-hidden", "process", "memory"]);
 pub(crate) const SCHEDSTAT: Source = source("/proc/PID/schedstat", &["process-hidden", "process", "run-delay"]);

@@ -64,7 +64,8 @@ fn synthetic_snapshots(nodes: usize, snapshots: usize) -> Vec<GraphSnapshot> {
 }
 
 fn node(at: usize) -> Node {
-    let (id, role) = (format!("p:{at}"), format!("/usr/bin/role-{}", at % 300));
+    let id = format!("p:{at}");
+    let role = format!("/usr/bin/role-{}", at % 300);
     Node { id, kind: "process".into(), role, ..Node::default() }
 }
 
@@ -72,6 +73,8 @@ fn column(at: usize, nodes: usize, random: &mut SmallRng) -> Column {
     let (unit, form) = [("percent", "rate"), ("B", "gauge"), ("B/s", "rate"), ("count", "gauge")][at % 4];
     let nodes: Vec<_> = (0..nodes as i32).filter(|node| !(*node as usize + at).is_multiple_of(3)).collect();
     let values = nodes.iter().map(|node| (node % 50) as f32 * (1.0 + random.random::<f32>())).collect();
-    let (name, unit, form) = (format!("column_{at:02}"), unit.into(), form.into());
+    let name = format!("column_{at:02}");
+    let unit = unit.into();
+    let form = form.into();
     Column { name, unit, form, nodes, values, missing: Vec::new() }
 }

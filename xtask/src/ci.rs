@@ -7,7 +7,6 @@ use anyhow::{Context, bail};
 use crate::{
     kafka::{self, Kafka},
     repository::{root, target},
-    tidy::TidyArgs,
 };
 
 /// The test command of the README.
@@ -21,7 +20,7 @@ pub fn run() -> anyhow::Result<()> {
     step("format", &["cargo", "fmt", "--all", "--check"])?;
     step("lints", &["cargo", "clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"])?;
     println!("== tidy");
-    crate::tidy::run(&TidyArgs::default())?;
+    crate::tidy::run()?;
     step("the shop", &["deploy/demo/check"])?;
     step("the warehouse", &["deploy/warehouse/check"])?;
     step("tests", &TESTS)?;

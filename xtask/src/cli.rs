@@ -17,7 +17,7 @@ enum Task {
     /// Run everything that a change must pass: format, lints, tidy, both workloads and all tests.
     Ci,
     /// Check what the compiler does not: dependencies, imports, sizes, wording, golden files.
-    Tidy(tidy::TidyArgs),
+    Tidy,
     /// Print random names and doc comments, for a reader who has not seen the project to explain.
     Sample(sample::SampleArgs),
     /// Write the rendered pages, `docs/configuration.md` and `docs/signals.md`.
@@ -40,7 +40,7 @@ impl Xtask {
     pub fn run(&self) -> anyhow::Result<()> {
         match &self.task {
             Task::Ci => ci::run(),
-            Task::Tidy(args) => tidy::run(args),
+            Task::Tidy => tidy::run(),
             Task::Sample(args) => sample::run(args),
             Task::Reference => reference::run(),
             Task::ComposeCheck(args) => compose_check::run(args),

@@ -6,7 +6,8 @@ use anyhow::{Context, bail};
 
 use crate::repository::root;
 
-/// Writes `docs/configuration.md` and `docs/signals.md`. Tests of `detective` and `signals` check that they are current.
+/// Writes `docs/configuration.md` and `docs/signals.md`. Tests of `detective` and `signals` check
+/// that they are current.
 ///
 /// # Errors
 /// If a page cannot be rendered or written.

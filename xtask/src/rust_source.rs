@@ -5,9 +5,11 @@ use std::ops::Range;
 mod comments;
 mod items;
 mod lexer;
+mod owner;
 
 pub use items::{Item, items};
 pub use lexer::{Kind, Piece};
+pub use owner::{Owner, owner};
 
 /// Source text of one file, split into pieces.
 pub struct RustSource {

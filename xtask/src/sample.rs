@@ -8,7 +8,7 @@ use rand::{SeedableRng, rngs::SmallRng, seq::IteratorRandom};
 
 use crate::{
     repository,
-    rust_source::{Kind, items},
+    rust_source::{Kind, Owner, items, owner},
     source_file::{self, SourceFile},
 };
 
@@ -61,15 +61,23 @@ pub fn run(args: &SampleArgs) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The functions, types and constants of a file, with their module's path, without tests.
+/// The functions, types and constants of a file, with their path, without tests and without names
+/// that a trait chose.
 fn names_of(file: &SourceFile) -> Vec<String> {
     let module = module_path(&file.path);
-    let items = items(&file.source.code).into_iter();
+    let code = &file.source.code;
+    let items = items(code).into_iter();
     let items = items.filter(|item| item.kind != "mod" && !file.source.is_in_tests(item.offset));
-    items.map(|item| format!("`{module}`: {} `{}`", item.kind, item.name)).collect()
+    items
+        .filter_map(|item| match owner(code, item.offset) {
+            Some(Owner { is_trait_impl: true, .. }) => None,
+            Some(Owner { name, .. }) => Some(format!("`{module}`: {} `{name}::{}`", item.kind, item.name)),
+            None => Some(format!("`{module}`: {} `{}`", item.kind, item.name)),
+        })
+        .collect()
 }
 
-/// The doc comments of a file, each with the name that it is for.
+/// The doc comments of a file, each with the name of the item that it documents.
 fn docs_of(file: &SourceFile) -> Vec<String> {
     let comments = file.source.comments().into_iter();
     let docs =
@@ -78,7 +86,8 @@ fn docs_of(file: &SourceFile) -> Vec<String> {
         let name = if doc.kind == Kind::ModuleDoc {
             module_path(&file.path)
         } else {
-            name_after(&file.source.code[doc.range.end..])
+            let name = name_after(&file.source.code[doc.range.end..]);
+            owner(&file.source.code, doc.range.start).map_or(name.clone(), |owner| format!("{}::{name}", owner.name))
         };
         format!("`{name}`\n   {}", doc.text.replace('\n', "\n   "))
     })
@@ -115,7 +124,7 @@ mod tests {
             "//! A module.\n/// Adds.\n#[inline]\npub fn add(a: u8) {}\nstruct B {\n    /// A field.\n    c: u8,\n}\n";
         let file = SourceFile { path: "graph/src/a/b.rs".to_owned(), source: RustSource::new(text.to_owned()) };
         assert_eq!(names_of(&file), ["`graph::a::b`: fn `add`", "`graph::a::b`: struct `B`"]);
-        assert_eq!(docs_of(&file), ["`graph::a::b`\n   A module.", "`add`\n   Adds.", "`c`\n   A field."]);
+        assert_eq!(docs_of(&file), ["`graph::a::b`\n   A module.", "`add`\n   Adds.", "`B::c`\n   A field."]);
         assert_eq!(module_path("graph/src/lib.rs"), "graph");
         assert_eq!(name_after("\n    pub(crate) const fn size() {}"), "size");
     }

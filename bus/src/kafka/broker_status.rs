@@ -23,7 +23,8 @@ pub struct BrokerStatus {
 
 #[derive(Debug, Default)]
 struct State {
-    /// Off until the bus is open: until then, opening returns the error.
+    /// Whether outages are logged. False while the bus is being opened: the call that opens it
+    /// returns the error instead.
     is_logging: bool,
     is_down: bool,
     responded_at: Option<Instant>,

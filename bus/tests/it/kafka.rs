@@ -79,7 +79,8 @@ async fn next_values(subscription: &mut dyn Subscription, count: usize) -> Vec<S
 #[ignore = "needs Kafka"]
 async fn a_superseded_member_cannot_publish() {
     let cluster = Cluster::with_topics().await;
-    let (one, other) = (cluster.bus().await, cluster.bus().await);
+    let one = cluster.bus().await;
+    let other = cluster.bus().await;
     one.publish(vec![record(Topic::Snapshots, "a")], None).await.unwrap();
     let mut first = one.subscribe("scorer", &[Topic::Snapshots]).await.unwrap();
     let read = with_timeout(first.next(1)).await.unwrap();
@@ -109,7 +110,8 @@ async fn a_superseded_member_cannot_publish() {
 #[ignore = "needs Kafka"]
 async fn a_member_that_leaves_is_replaced_immediately() {
     let cluster = Cluster::with_topics().await;
-    let (one, other) = (cluster.bus().await, cluster.bus().await);
+    let one = cluster.bus().await;
+    let other = cluster.bus().await;
     one.publish(vec![record(Topic::Snapshots, "a"), record(Topic::Snapshots, "b")], None).await.unwrap();
     let mut first = one.subscribe("scorer", &[Topic::Snapshots]).await.unwrap();
     let read = with_timeout(first.next(1)).await.unwrap();

@@ -146,7 +146,8 @@ async fn only_the_owner_can_access_a_new_data_directory() {
 #[tokio::test]
 #[ignore = "needs root"]
 async fn a_read_only_filesystem_is_reported() {
-    let (directory, mount) = (Directory::new(), Mount::tmpfs("size=8m"));
+    let directory = Directory::new();
+    let mount = Mount::tmpfs("size=8m");
     let _bus = EmbeddedBus::open(&directory.config()).await.unwrap();
     let config = BusConfig { path: mount.path().join("data"), ..BusConfig::default() };
     fs::create_dir(&config.path).unwrap();

@@ -137,7 +137,8 @@ fn holds_lock(pid: u32, kind: &str, path: &Path) -> bool {
 fn the_ground_truth_is_correct_and_nothing_is_left_behind() {
     let mut fault = Fault::start("flock", &["--after", "300ms", "--for", "3s"]);
     let truth = fault.ground_truth();
-    let (pid, path) = (pid(&truth), path(&truth));
+    let pid = pid(&truth);
+    let path = path(&truth);
     assert_eq!(truth["name"], comm(pid));
     assert!(path.is_absolute() && path.ends_with("app.log"), "{path:?}");
     assert!(holds_lock(pid, "FLOCK", &path));

@@ -16,8 +16,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::plan;
 
-/// Bytes of standard error that an error message contains.
-const MAX_MESSAGE_BYTES: u64 = 16 << 10;
+/// Largest part of a command's standard error that an error message contains, in bytes.
+const MAX_STDERR_BYTES: u64 = 16 << 10;
 /// How long to wait for the end of standard error after a command has exited.
 const STDERR_TIMEOUT: Duration = Duration::from_secs(1);
 
@@ -109,7 +109,7 @@ fn run(command: &[String], folder: Option<&Path>) -> anyhow::Result<()> {
 /// Sends the first bytes of a pipe, and then reads it to its end, so that no process gets SIGPIPE.
 fn drain(mut pipe: impl Read, sender: &Sender<String>) {
     let mut first = Vec::new();
-    let _ = pipe.by_ref().take(MAX_MESSAGE_BYTES).read_to_end(&mut first);
+    let _ = pipe.by_ref().take(MAX_STDERR_BYTES).read_to_end(&mut first);
     let _ = sender.send(String::from_utf8_lossy(&first).into_owned());
     let _ = copy(&mut pipe, &mut sink());
 }

@@ -11,8 +11,8 @@ use crate::{
 /// Colours of the rankers, from the palette of Okabe and Ito, which is distinguishable with any
 /// kind of colour vision.
 const COLOURS: [&str; 4] = ["#0072b2", "#d55e00", "#009e73", "#767676"];
-/// Keys of the figures, one group of bars each.
-const FIGURES: [&str; 3] = ["AC@1", "AC@3", "AC@5"];
+/// The measures shown, by their names in the results: one group of bars each.
+const MEASURES: [&str; 3] = ["AC@1", "AC@3", "AC@5"];
 
 const LEFT: f64 = 50.0;
 const TOP: f64 = 70.0;
@@ -27,12 +27,12 @@ pub fn draw(results: &Results, with_hint: bool) -> String {
     let count = rankers.first().map_or(0, |(_, figures)| figures.n);
     let given = if with_hint { ", given the symptom" } else { "" };
     let title = format!("Root cause among the first k suspects, over {count} cases{given}");
-    let width = LEFT + GROUP_WIDTH * FIGURES.len() as f64 + 20.0;
+    let width = LEFT + GROUP_WIDTH * MEASURES.len() as f64 + 20.0;
     let mut canvas = Canvas::new(width, TOP + HEIGHT + 50.0, &title, &description(&rankers));
     canvas.text((LEFT, 24.0), Anchor::Start, 15, &title);
     draw_legend(&mut canvas, &rankers);
     draw_scale(&mut canvas, width);
-    for (group, key) in FIGURES.into_iter().enumerate() {
+    for (group, key) in MEASURES.into_iter().enumerate() {
         let left = LEFT + GROUP_WIDTH * group as f64 + 20.0;
         for (index, (_, figures)) in rankers.iter().enumerate() {
             draw_bar(&mut canvas, left + BAR_WIDTH * index as f64, COLOURS[index % COLOURS.len()], figures, key);
@@ -54,7 +54,7 @@ fn figure(figures: &Figures, key: &str) -> Option<f64> {
 fn description(rankers: &[(&str, Figures)]) -> String {
     let mut text = String::new();
     for (name, figures) in rankers {
-        for key in FIGURES {
+        for key in MEASURES {
             if let Some(value) = figure(figures, key) {
                 let _ = write!(text, "{name} {key} {value:.2}; ");
             }

@@ -179,7 +179,8 @@ impl Chart {
     }
 
     fn draw_alarm(&self, canvas: &mut Canvas, time: Timestamp) {
-        let (x, y) = (self.x(time), TOP + HEIGHT);
+        let x = self.x(time);
+        let y = TOP + HEIGHT;
         canvas.area(&[(x, y - 12.0), (x - 6.0, y), (x + 6.0, y)], "#222");
         let seconds = time.millis_since(self.fault_begin) as f64 / 1000.0;
         canvas.text((x, y + 38.0), Anchor::Middle, 12, format_args!("first alarm after {seconds:.1} s"));

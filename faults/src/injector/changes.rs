@@ -107,7 +107,8 @@ impl Injector {
         }
         let created = created.hint_from(|error| leftover_hint(error, "rm", &new)).with_context(context)?;
         let metadata = created.metadata().with_context(context)?;
-        let (device, inode) = (metadata.dev(), metadata.ino());
+        let device = metadata.dev();
+        let inode = metadata.ino();
         self.guard.add(UndoStep::RemoveInode { file: file.to_owned(), device, inode })?;
         fs::hard_link(&new, file).hint_from(hard_link_hint).with_context(context)?;
         fs::remove_file(&new).with_context(context)

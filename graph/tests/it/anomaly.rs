@@ -59,7 +59,8 @@ fn a_running_process_is_normal() {
 #[test]
 fn a_deviation_that_the_neighbourhood_explains_counts_less_but_is_not_hidden() {
     let host = QUIET.replace("cpu_pct=5", "cpu_pct=100");
-    let (unexplained, explained) = (scores(&host, false)[0].score, scores(&host, true)[0].score);
+    let unexplained = scores(&host, false)[0].score;
+    let explained = scores(&host, true)[0].score;
     assert!(explained < 0.8 * unexplained, "{explained} is not less than {unexplained}");
     assert!(explained > 0.6 * unexplained, "a model cannot hide a deviation");
 }

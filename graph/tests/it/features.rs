@@ -14,7 +14,8 @@ fn fitted(graphs: &[HostGraph]) -> (Recipe, Baselines) {
 
 fn healthy() -> Vec<HostGraph> {
     let host = |at: usize| {
-        let (cpu, idle) = (40 + at % 20, at % 2);
+        let cpu = 40 + at % 20;
+        let idle = at % 2;
         graph(&format!(
             "process web1 cpu_pct={cpu} memory_rss=100000000\nprocess cron cpu_pct={idle} memory_rss=1000000\nweb1 > cron connects"
         ))

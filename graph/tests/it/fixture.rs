@@ -13,7 +13,8 @@ pub fn snapshot(text: &str) -> GraphSnapshot {
         let words: Vec<&str> = line.split_whitespace().collect();
         if words.get(1) == Some(&">") {
             let node = |name: &str| snapshot.nodes.iter().position(|node| node.name == name).unwrap() as i32;
-            let (source, target) = (node(words[0]), node(words[2]));
+            let source = node(words[0]);
+            let target = node(words[2]);
             let blocked_ms = words.get(4).map(|ms| ms.parse().unwrap());
             let edge =
                 Edge { source, target, kind: words[3].into(), basis: "observed".into(), blocked_ms, ..Edge::default() };

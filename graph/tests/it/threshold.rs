@@ -28,7 +28,8 @@ fn a_single_high_sweep_does_not_raise_the_threshold() {
 #[test]
 fn a_lower_rate_of_false_alarms_has_a_higher_threshold() {
     let noise: Vec<f32> = (0..200_u32).map(|at| 5.6 + 0.2 * ((at * 7919) % 100) as f32 / 100.0).collect();
-    let (daily, hourly) = (for_rate(&sweeps(&noise), 1.0, 1.0), for_rate(&sweeps(&noise), 1.0, 24.0));
+    let daily = for_rate(&sweeps(&noise), 1.0, 1.0);
+    let hourly = for_rate(&sweeps(&noise), 1.0, 24.0);
     assert!(daily > hourly, "{daily} is not above {hourly}");
 }
 

@@ -1,4 +1,7 @@
-//! Files of a process, including files below its root, whose contents its owner controls.
+//! Reads files in `/proc/PID`, and files below the root of a process.
+//!
+//! The owner of the process controls the latter: their type and length are checked, and symbolic
+//! links don't lead out of the root.
 
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 

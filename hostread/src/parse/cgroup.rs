@@ -111,9 +111,9 @@ pub fn parse_freezer_state(text: &[u8]) -> Option<bool> {
 /// Bytes read from and written to block devices.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct IoBytes {
-    /// Bytes read.
+    /// Bytes read from all block devices since the group was created.
     pub read: u64,
-    /// Bytes written.
+    /// Bytes written to all block devices since the group was created.
     pub written: u64,
 }
 

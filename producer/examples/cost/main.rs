@@ -39,11 +39,13 @@ fn producer(reread: bool) -> Producer {
 
 fn print_columns() -> anyhow::Result<()> {
     let root = ProcRoot::open(&SweepConfig::default().proc, Tape::default())?;
-    let (ticks, page) = (rustix::param::clock_ticks_per_second(), rustix::param::page_size() as u64);
+    let ticks = rustix::param::clock_ticks_per_second();
+    let page = rustix::param::page_size() as u64;
     let mut text = Vec::new();
     writeln!(text, "    PID    PPID S NLWP   RSS     TIME  MAJFL COMMAND")?;
     for line in ps::list_processes(&root, &mut Vec::new())? {
-        let (state, seconds) = (char::from(line.state), line.cpu_ticks / ticks);
+        let state = char::from(line.state);
+        let seconds = line.cpu_ticks / ticks;
         let kib = line.resident_pages.here().map_or("?".to_owned(), |pages| (pages * page / 1024).to_string());
         write!(text, "{:7} {:7} {state} {:4} {kib:>5} ", line.pid, line.parent, line.threads)?;
         writeln!(text, "{seconds:8} {:6} {}", line.major_faults, line.comm)?;

@@ -257,7 +257,8 @@ impl FileTable {
                     Seen::Here(Some(Handle::Socket(file.inode)))
                 }
                 FileType::Fifo => fds.link_mode(name).map(|mode| {
-                    let (reads, writes) = (mode.contains(Mode::RUSR), mode.contains(Mode::WUSR));
+                    let reads = mode.contains(Mode::RUSR);
+                    let writes = mode.contains(Mode::WUSR);
                     Some(Handle::Pipe { pipe: file, reads, writes })
                 }),
                 FileType::RegularFile if self.is_shown(file, &target, fds, name, buffer) => {

@@ -39,7 +39,9 @@ impl ArgumentSummary {
     /// Parses the output of [`to_bytes`](Self::to_bytes).
     pub fn from_bytes(bytes: &[u8]) -> Option<ArgumentSummary> {
         let mut parts = bytes.splitn(3, |byte| *byte == 0).map(parse::text);
-        let (name, fault, command) = (parts.next()?, parts.next()?, parts.next());
+        let name = parts.next()?;
+        let fault = parts.next()?;
+        let command = parts.next();
         Some(ArgumentSummary { name, is_fault_helper: fault == "fault", command })
     }
 }

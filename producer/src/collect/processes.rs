@@ -131,7 +131,7 @@ impl History {
         if is_new { Since::Birth(last.at) } else { Since::Unknown }
     }
 
-    /// Ends a sweep: keeps its processes for the next one.
+    /// Ends a sweep, and keeps its processes, with which the next sweep compares its own.
     pub fn end_sweep(&mut self, processes: Processes, at: Instant, uptime_centis: Option<u64>) {
         self.info_cache.end_sweep();
         self.last = Some(Last { at, uptime_centis });

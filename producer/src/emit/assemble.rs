@@ -95,7 +95,10 @@ pub fn assemble(facts: &SweepFacts<'_>) -> Builder {
 
 fn add_system(builder: &mut Builder, resources: &[Resource]) {
     for Resource { id, role, name, figures } in resources {
-        let (kind, id, role, name) = (NodeKind::System, id.clone(), role.clone(), name.clone());
+        let kind = NodeKind::System;
+        let id = id.clone();
+        let role = role.clone();
+        let name = name.clone();
         let node = builder.node(Node { id, kind, role, name, ..Node::default() });
         for (signal, measured) in figures {
             builder.put(*signal, node, *measured);
@@ -305,6 +308,7 @@ fn unless_hidden(seen: Option<f64>, may_hide: bool) -> Measured {
 
 /// The kernel accepts one connection more than the limit.
 fn accept_queue_pct(endpoint: &Endpoint) -> Option<f64> {
-    let (queue, limit) = (endpoint.accept_queue?, endpoint.accept_limit?);
+    let queue = endpoint.accept_queue?;
+    let limit = endpoint.accept_limit?;
     Some((queue as f64 / (limit as f64 + 1.0) * 100.0).min(100.0))
 }

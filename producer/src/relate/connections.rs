@@ -38,14 +38,14 @@ impl History {
         let mut network = NetworkBuilder::default();
         let elapsed = self.at.map(|at| inputs.at.duration_since(at).as_secs_f64()).filter(|seconds| *seconds > 0.0);
         let now = self.connections(inputs);
-        tcp::join(
+        tcp::link_owners(
             inputs,
             &owners,
             &Comparison { before: &self.connections, listed: &self.listed, now: &now, elapsed, at: inputs.at },
             &mut network,
         );
         self.unread = self.unread.next(inputs, &owners);
-        unix::join(inputs, &owners, &self.unread, &mut network);
+        unix::link_owners(inputs, &owners, &self.unread, &mut network);
         self.connections = now;
         let listed = inputs.listings.iter().filter(|(_, listing)| !listing.is_fallback);
         network.network.listed = listed.map(|(namespace, _)| *namespace).collect();

@@ -42,7 +42,8 @@ impl PipeEnds {
     pub fn pairs(&self) -> (BTreeSet<(usize, usize)>, usize) {
         // A pipe shared by a whole process tree says nothing about any two of its processes.
         const MAX_PAIRS: usize = 64;
-        let (mut pairs, mut left_out) = (BTreeSet::new(), 0);
+        let mut pairs = BTreeSet::new();
+        let mut left_out = 0;
         for (readers, writers) in self.0.values() {
             if readers.len() * writers.len() > MAX_PAIRS {
                 left_out += readers.len() * writers.len();

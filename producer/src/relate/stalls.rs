@@ -105,7 +105,8 @@ impl History {
         buffer: &mut Vec<u8>,
     ) -> Vec<Stall> {
         let now = root.tape.monotonic_clock();
-        let (mut ongoing, mut stalls) = (HashMap::with_capacity(callers.len()), Vec::new());
+        let mut ongoing = HashMap::with_capacity(callers.len());
+        let mut stalls = Vec::new();
         for caller in callers {
             let Some(peers) = peers(caller, pipes, network) else { continue };
             let turns = process::times_scheduled(root, caller.key, caller.task.id, buffer);
@@ -122,7 +123,8 @@ impl History {
 
 impl ChannelCaller {
     fn stall(&self, root: &ProcRoot, blocked: Duration, peers: Vec<usize>) -> Stall {
-        let (pid, task) = (self.key.pid, self.task.id);
+        let pid = self.key.pid;
+        let task = self.task.id;
         let TransferCall { name, fd, is_write: writes } = self.call;
         let (is_pipe, what) = match self.channel {
             Channel::Pipe { pipe, .. } => (true, format!("pipe:[{}]", pipe.inode)),

@@ -234,7 +234,8 @@ fn two_children_on_one_cpu_are_under_pressure() {
 #[test]
 #[ignore = "needs root"]
 fn a_container_is_named_by_its_host_name_and_nothing_else_is_sent() {
-    let (name, id) = (unique("container"), "0123456789abcdef".repeat(4));
+    let name = unique("container");
+    let id = "0123456789abcdef".repeat(4);
     let outer = Group::create("pids", &name);
     let container = Group::make(outer.directory.parent().unwrap(), &format!("{name}/docker-{id}.scope"), outer.is_old);
     let mut command = Command::new("sh");
@@ -270,10 +271,13 @@ fn in_a_cgroup_namespace_groups_are_found_from_the_mounts_root() {
         assert_eq!(missing(&snapshot, "frozen", beside), Some("denied"));
         return;
     }
-    let (name, elsewhere_name) = (unique("namespace"), unique("elsewhere"));
-    let (outer, elsewhere) = (Group::unified("", &name), Group::unified("", &elsewhere_name));
+    let name = unique("namespace");
+    let elsewhere_name = unique("elsewhere");
+    let outer = Group::unified("", &name);
+    let elsewhere = Group::unified("", &elsewhere_name);
     let within = |inner: &str| Group::make(outer.directory.parent().unwrap(), &format!("{name}/{inner}"), false);
-    let (own, beside) = (within("own"), within("beside"));
+    let own = within("own");
+    let beside = within("beside");
     let children = [&elsewhere, &beside].map(|group| {
         let child = ChildGuard::start(Command::new("sleep").arg("60"));
         group.move_process(&child);

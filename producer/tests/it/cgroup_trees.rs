@@ -23,7 +23,8 @@ struct Host {
 
 impl Host {
     fn with(memberships: &str, files: &[(&str, &str)]) -> Host {
-        let (proc, cgroup) = (tree(), TempDir::new().unwrap());
+        let proc = tree();
+        let cgroup = TempDir::new().unwrap();
         write(proc.path(), "17/stat", &stat(17, b"api", 0, 0));
         write(proc.path(), "17/cgroup", memberships.as_bytes());
         let host = Host { proc, cgroup };
@@ -71,7 +72,8 @@ fn let_time_pass() {
 #[test]
 fn a_throttled_pod_is_shown_above_its_container_and_both_are_named_after_the_owner() {
     let container = format!("{POD}/cri-containerd-{}.scope", id());
-    let (pod_file, file) = (|name: &str| format!("{POD}/{name}"), |name: &str| format!("{container}/{name}"));
+    let pod_file = |name: &str| format!("{POD}/{name}");
+    let file = |name: &str| format!("{container}/{name}");
     let host = Host::with(
         &format!("0::{container}\n"),
         &[
@@ -104,7 +106,8 @@ fn a_throttled_pod_is_shown_above_its_container_and_both_are_named_after_the_own
     ]);
     let_time_pass();
     let second = sweeper.sweep().unwrap();
-    let (pod, inner) = (group(&second, POD), group(&second, &container));
+    let pod = group(&second, POD);
+    let inner = group(&second, &container);
     assert_eq!(value(&second, "throttled_periods_pct", pod), Some(40.0));
     assert!(value(&second, "throttled_pct", pod) > Some(0.0) && value(&second, "cpu_quota_used_pct", pod) > Some(0.0));
     assert_eq!(
@@ -178,7 +181,8 @@ fn each_v1_controller_is_read_in_its_own_hierarchy() {
     ]);
     let_time_pass();
     let second = sweeper.sweep().unwrap();
-    let (docker, other) = (group(&second, &docker), group(&second, "/other"));
+    let docker = group(&second, &docker);
+    let other = group(&second, "/other");
     assert_eq!(value(&second, "throttled_periods_pct", docker), Some(50.0));
     for column in ["throttled_pct", "cpu_quota_used_pct", "group_read_bytes", "group_write_bytes"] {
         assert!(value(&second, column, docker) > Some(0.0), "{column}");
@@ -220,7 +224,8 @@ fn beside_v1_controllers_the_unified_hierarchy_provides_the_rest() {
         ],
     );
     let snapshot = host.sweeper().sweep().unwrap();
-    let (nginx, slice) = (group(&snapshot, unit), group(&snapshot, "/system.slice"));
+    let nginx = group(&snapshot, unit);
+    let slice = group(&snapshot, "/system.slice");
     assert_eq!(
         (value(&snapshot, "group_memory", nginx), value(&snapshot, "memory_limit_used_pct", nginx)),
         (Some(1024.0), None)

@@ -34,7 +34,8 @@ impl Host {
     /// Mounts the tree's own filesystem at `/data`.
     fn mounts(&self, filesystem: &str) {
         let device = fs::metadata(self.root.path()).unwrap().dev();
-        let (major, minor) = (rustix::fs::major(device), rustix::fs::minor(device));
+        let major = rustix::fs::major(device);
+        let minor = rustix::fs::minor(device);
         let kind = if major == 0 { "tmpfs" } else { "ext4" };
         let text = format!(
             "1 0 0:9 / / rw - nfs4 server:/ rw\n2 1 {major}:{minor} / /data rw shared:1 - {kind} /dev/x {filesystem}\n3 1 250:7 / /gone rw - ext4 /dev/y rw\n"

@@ -87,7 +87,8 @@ fn the_process_that_filled_a_filesystem_is_reported_and_remembered() {
         assert_eq!(filled(&full, innocent), Some(0.0), "{why}");
     }
     let link = |snapshot: &GraphSnapshot| {
-        let (filler, at) = (process(snapshot, filler.pid())?, filesystem(snapshot, &mounted)?);
+        let filler = process(snapshot, filler.pid())?;
+        let at = filesystem(snapshot, &mounted)?;
         Some(edge(snapshot, filler, "opens", at)?.basis.clone())
     };
     assert_eq!(link(&full), Some("observed".into()));
@@ -104,7 +105,8 @@ fn the_process_that_filled_a_filesystem_is_reported_and_remembered() {
 #[ignore = "needs root"]
 fn a_file_denied_to_root_hides_no_other_file_of_the_process() {
     const UNPRIVILEGED_USER: u32 = 65534;
-    let (memory, private) = (Mounted::tmpfs("size=4M"), Mounted::fuse(UNPRIVILEGED_USER));
+    let memory = Mounted::tmpfs("size=4M");
+    let private = Mounted::fuse(UNPRIVILEGED_USER);
     // Inherited by the shell; opening it other than by name would query the server.
     let held = rustix::fs::open(private.path(), OFlags::PATH | OFlags::DIRECTORY, Mode::empty()).unwrap();
     assert_eq!(rustix::fs::fstat(&held).err(), Some(Errno::ACCESS), "root is refused");

@@ -139,7 +139,9 @@ fn serve(mut device: File, answers: &Receiver<()>) {
         };
         let length = u32::try_from(16 + reply.len()).unwrap();
         let error = if reply.is_empty() { -rustix::io::Errno::NOSYS.raw_os_error() } else { 0 };
-        let (length, error, unique) = (length.to_ne_bytes(), error.to_ne_bytes(), &request[8..16]);
+        let length = length.to_ne_bytes();
+        let error = error.to_ne_bytes();
+        let unique = &request[8..16];
         let _ = device.write_all(&[&length[..], &error, unique, &reply].concat());
     }
 }

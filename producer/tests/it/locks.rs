@@ -24,7 +24,8 @@ fn two_waiters_point_at_the_holder_and_their_wait_grows() {
     let (_directory, path) = locked_file();
     // `exec` keeps one process: flock(1) opens, locks, and becomes the sleeper.
     let (holder, _input) = ChildGuard::ready(&format!("exec flock --no-fork {path} sh -c 'echo ready; read line'"));
-    let (one, two) = (waiter(&path), waiter(&path));
+    let one = waiter(&path);
+    let two = waiter(&path);
     let mut sweeper = sweeper();
     let (first, (at, file)) = sweep_until(&mut sweeper, |snapshot| {
         let at = process(snapshot, holder.pid())?;
@@ -68,7 +69,8 @@ pub fn a_lock_of_a_dead_owner_is_found() {
     let waiter = waiter(&path);
     let mut sweeper = sweeper();
     let (snapshot, (shell, waiter, sleeper)) = sweep_until(&mut sweeper, |snapshot| {
-        let (shell, waiter) = (process(snapshot, shell.pid())?, process(snapshot, waiter.pid())?);
+        let shell = process(snapshot, shell.pid())?;
+        let waiter = process(snapshot, waiter.pid())?;
         value(snapshot, "blocked_ms", waiter).filter(|millis| *millis > 0.0)?;
         let is_child = |at: &usize| edge(snapshot, *at, "parent", shell).is_some();
         let sleeper = (0..snapshot.nodes.len()).find(|at| node(snapshot, *at).name == "sleep" && is_child(at))?;
@@ -150,7 +152,8 @@ fn a_chain_of_three_leads_to_its_first_holder() {
     });
     let last = waiter(&second);
     let (snapshot, (middle, last)) = sweep_until(&mut sweeper, |snapshot| {
-        let (middle, last) = (process(snapshot, middle.pid())?, process(snapshot, last.pid())?);
+        let middle = process(snapshot, middle.pid())?;
+        let last = process(snapshot, last.pid())?;
         edge(snapshot, last, "waits-for", middle)?;
         Some((middle, last))
     });
@@ -168,7 +171,8 @@ fn an_open_file_description_lock_has_a_holder() {
     let (holder, _) = start_helper(&format!("lock-open-file {path}"));
     let (waiter, _) = start_helper(&format!("wait-for-open-file {path}"));
     let (snapshot, (waiter, holder)) = sweep_until(&mut sweeper(), |snapshot| {
-        let (waiter, holder) = (process(snapshot, waiter.pid())?, process(snapshot, holder.pid())?);
+        let waiter = process(snapshot, waiter.pid())?;
+        let holder = process(snapshot, holder.pid())?;
         edge(snapshot, waiter, "waits-for", holder)?;
         Some((waiter, holder))
     });

@@ -88,7 +88,8 @@ fn in_two_networks_with_the_same_addresses_each_client_has_its_own_server() {
 #[test]
 #[ignore = "needs root"]
 fn a_client_in_one_network_depends_on_its_server_in_another() {
-    let (clients, servers) = (Network::new(), Network::new());
+    let clients = Network::new();
+    let servers = Network::new();
     let address = |end: u8| Ipv4Addr::new(198, 18, 77, end).to_string();
     let peer = servers.0.pid().to_string();
     clients.run(&["ip", "link", "add", "veth0", "type", "veth", "peer", "name", "veth0", "netns", &peer]);
@@ -99,7 +100,8 @@ fn a_client_in_one_network_depends_on_its_server_in_another() {
     let (server, listening) = servers.start_helper(&format!("serve {}:7070", address(2)));
     let (client, _) = clients.start_helper(&format!("ask {listening}"));
     let (snapshot, (client, server)) = sweep_until(&mut sweeper(), |snapshot| {
-        let (client, server) = (process(snapshot, client.pid())?, process(snapshot, server.pid())?);
+        let client = process(snapshot, client.pid())?;
+        let server = process(snapshot, server.pid())?;
         edge(snapshot, client, "connects", server)?.blocked_ms?;
         Some((client, server))
     });
@@ -111,13 +113,15 @@ fn a_client_in_one_network_depends_on_its_server_in_another() {
 #[ignore = "needs root"]
 fn a_client_of_a_unix_path_waits_for_a_server_in_another_network_namespace() {
     let directory = tempfile::TempDir::new().unwrap();
-    let (clients, servers) = (Network::new(), Network::new());
+    let clients = Network::new();
+    let servers = Network::new();
     for part in ["serve-unix", "ignore-unix"] {
         let path = directory.path().join(part).to_str().unwrap().to_owned();
         let (server, _) = servers.start_helper(&format!("{part} {path}"));
         let (client, _) = clients.start_helper(&format!("poll-unix {path}"));
         let (snapshot, server) = sweep_until(&mut sweeper(), |snapshot| {
-            let (client, server) = (process(snapshot, client.pid())?, process(snapshot, server.pid())?);
+            let client = process(snapshot, client.pid())?;
+            let server = process(snapshot, server.pid())?;
             (edge(snapshot, client, "connects", server)?.blocked_ms? > 200.0).then_some(server)
         });
         assert!(value(&snapshot, "request_pending_ms", server).unwrap() > 200.0, "{part}");

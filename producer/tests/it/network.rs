@@ -11,7 +11,8 @@ fn a_client_depends_on_its_server_and_the_server_on_its_endpoint() {
     let (client, _) = start_helper(&format!("connect {address}"));
     let mut sweeper = sweeper();
     let (snapshot, (client, server)) = sweep_until(&mut sweeper, |snapshot| {
-        let (client, server) = (process(snapshot, client.pid())?, process(snapshot, server.pid())?);
+        let client = process(snapshot, client.pid())?;
+        let server = process(snapshot, server.pid())?;
         edge(snapshot, client, "connects", server)?;
         Some((client, server))
     });
@@ -35,7 +36,8 @@ fn a_server_that_does_not_accept_still_has_its_client() {
         let endpoint = snapshot.nodes.iter().position(|node| node.endpoint.as_deref() == Some(&address))?;
         (value(snapshot, "accept_queue", endpoint) == Some(1.0)).then_some(endpoint)
     });
-    let (client, server) = (process(&snapshot, client.pid()).unwrap(), process(&snapshot, server.pid()).unwrap());
+    let client = process(&snapshot, client.pid()).unwrap();
+    let server = process(&snapshot, server.pid()).unwrap();
     assert!(edge(&snapshot, client, "connects", server).is_some());
     assert_eq!(value(&snapshot, "connections", endpoint), Some(1.0));
 }
@@ -79,7 +81,8 @@ fn a_unix_client_depends_on_its_server() {
     let (server, _) = start_helper(&format!("serve-unix {path}"));
     let (client, _) = start_helper(&format!("connect-unix {path}"));
     let (snapshot, (client, server)) = sweep_until(&mut sweeper(), |snapshot| {
-        let (client, server) = (process(snapshot, client.pid())?, process(snapshot, server.pid())?);
+        let client = process(snapshot, client.pid())?;
+        let server = process(snapshot, server.pid())?;
         edge(snapshot, client, "connects", server)?;
         Some((client, server))
     });

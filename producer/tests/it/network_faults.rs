@@ -50,7 +50,8 @@ fn retransmits_after_packet_loss_are_counted_for_host_and_endpoint() {
     let (client, _) = start_helper(&format!("drain {address}"));
     let (snapshot, (endpoint, client, server)) = sweep_until(&mut sweeper, |snapshot| {
         let endpoint = endpoint(snapshot, &address)?;
-        let (client, server) = (process(snapshot, client.pid())?, process(snapshot, server.pid())?);
+        let client = process(snapshot, client.pid())?;
+        let server = process(snapshot, server.pid())?;
         let of_host = value(snapshot, "tcp_retransmits", network(snapshot))?;
         (of_host > 5.0 && value(snapshot, "retransmits", endpoint)? > 5.0).then_some((endpoint, client, server))
     });

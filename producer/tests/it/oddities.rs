@@ -96,7 +96,8 @@ fn pressure_files_can_lack_full_or_be_absent() {
     write(root.path(), "pressure/io", b"some avg10=3.25 avg60=0.12 avg300=0.00 total=391926\n");
     let snapshot = sweeper_of(&root).sweep().unwrap();
     let at = |id: &str| snapshot.nodes.iter().position(|node| node.id == id).unwrap();
-    let (io, memory) = (at("s:io"), at("s:memory"));
+    let io = at("s:io");
+    let memory = at("s:memory");
     assert_eq!(value(&snapshot, "psi_io_some", io), Some(3.25));
     assert_eq!(missing(&snapshot, "psi_io_full", io), Some("unsupported"));
     assert_eq!(missing(&snapshot, "psi_memory_some", memory), Some("unsupported"));

@@ -86,7 +86,8 @@ fn denied(snapshot: &GraphSnapshot, signal: &str) -> i64 {
 #[track_caller]
 fn assert_sees_all(lock: &LockProcesses) {
     let snapshot = second_snapshot();
-    let (holder, waiter) = (process(&snapshot, lock.holder).unwrap(), process(&snapshot, lock.waiter).unwrap());
+    let holder = process(&snapshot, lock.holder).unwrap();
+    let waiter = process(&snapshot, lock.waiter).unwrap();
     for column in ["fds", "sockets", "read_bytes", "write_bytes", "blocked_ms"] {
         assert!(value(&snapshot, column, holder).is_some(), "{column}");
     }

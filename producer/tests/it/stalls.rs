@@ -89,7 +89,8 @@ fn a_parent_that_keeps_a_listener_for_its_child_has_no_pending_requests() {
     let (keeper, server) = start_helper(&format!("keep-unix {path}"));
     let (client, _) = start_helper(&format!("poll-unix {path}"));
     let (snapshot, (waiter, server)) = sweep_until(&mut sweeper(), |snapshot| {
-        let (waiter, server) = (process(snapshot, client.pid())?, process(snapshot, server.parse().unwrap())?);
+        let waiter = process(snapshot, client.pid())?;
+        let server = process(snapshot, server.parse().unwrap())?;
         (edge(snapshot, waiter, "connects", server)?.blocked_ms? > 200.0).then_some((waiter, server))
     });
     let keeper = process(&snapshot, keeper.pid()).unwrap();
@@ -111,7 +112,8 @@ fn data_that_flows_through_a_unix_socket_is_not_unread_for_long() {
     for _ in 0..8 {
         std::thread::sleep(std::time::Duration::from_millis(200));
         let snapshot = sweeper.sweep().unwrap();
-        let (reader, writer) = (process(&snapshot, reader.pid()), process(&snapshot, writer.pid()));
+        let reader = process(&snapshot, reader.pid());
+        let writer = process(&snapshot, writer.pid());
         // On a busy host both may be idle between two sweeps.
         assert!(value(&snapshot, "unread_ms", reader.unwrap()).unwrap() < 1000.0);
         assert!(value(&snapshot, "response_wait_ms", writer.unwrap()).unwrap() < 1000.0);
@@ -164,7 +166,8 @@ fn contended_futexes_are_reported_once_a_request_is_pending() {
 fn contended_futexes_are_reported_while_more_threads_arrive() {
     let (server, address) = start_helper("stuck -");
     let mut sweeper = sweeper();
-    let (mut clients, mut threads) = (Vec::new(), Vec::new());
+    let mut clients = Vec::new();
+    let mut threads = Vec::new();
     for _ in 0..10 {
         clients.push(start_helper(&format!("ask {address}")).0);
         std::thread::sleep(std::time::Duration::from_millis(100));
@@ -202,7 +205,8 @@ fn an_idle_connection_has_no_pending_request() {
     let (client, _) = start_helper(&format!("connect {address}"));
     std::thread::sleep(std::time::Duration::from_millis(300));
     let snapshot = sweeper().sweep().unwrap();
-    let (client, server) = (process(&snapshot, client.pid()).unwrap(), process(&snapshot, server.pid()).unwrap());
+    let client = process(&snapshot, client.pid()).unwrap();
+    let server = process(&snapshot, server.pid()).unwrap();
     assert_eq!(
         (value(&snapshot, "response_wait_ms", client), value(&snapshot, "request_pending_ms", server)),
         (Some(0.0), Some(0.0))
@@ -221,7 +225,8 @@ fn a_waiting_title_waits_for_the_one_idle_in_transaction() {
     let (_resting, _) = titled("postgres: app shop 127.0.0.1(4713) idle");
     let (_client, _) = start_helper(&format!("ask {address}"));
     let (snapshot, (waiter, holder)) = sweep_until(&mut sweeper(), |snapshot| {
-        let (waiter, holder) = (process(snapshot, waiting.pid())?, process(snapshot, idle.pid())?);
+        let waiter = process(snapshot, waiting.pid())?;
+        let holder = process(snapshot, idle.pid())?;
         edge(snapshot, waiter, "waits-for", holder)?;
         Some((waiter, holder))
     });

@@ -102,7 +102,8 @@ fn open_files_are_compared_with_the_limit() {
     let (child, _) = start_helper("leak-files 200");
     let snapshot = sweeper().sweep().unwrap();
     let at = process(&snapshot, child.pid()).unwrap();
-    let (fds, part) = (value(&snapshot, "fds", at).unwrap(), value(&snapshot, "fds_pct", at).unwrap());
+    let fds = value(&snapshot, "fds", at).unwrap();
+    let part = value(&snapshot, "fds_pct", at).unwrap();
     assert!(fds >= 200.0);
     let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current.unwrap() as f32;
     assert!((part - fds / limit * 100.0).abs() < 0.1, "{part} {fds} of {limit}");

@@ -49,7 +49,8 @@ impl<R: Record, F: Read + Seek> Reader<R, F> {
     pub fn open(file: F) -> Result<Self, ContainerError> {
         let mut header = Header { file: BufReader::new(file).take(MAX_HEADER_BYTES) };
         header.magic()?;
-        let (mut schema, mut codec) = (None, None);
+        let mut schema = None;
+        let mut codec = None;
         header.entries(|key, value| match key {
             b"avro.schema" => schema = Some(value),
             b"avro.codec" => codec = Some(value),
@@ -112,7 +113,8 @@ impl<R: Record, F: Read + Seek> Reader<R, F> {
         &'a self,
         block: &'a Block,
     ) -> impl Iterator<Item = Result<(RecordPosition, R), ContainerError>> + 'a {
-        let (mut rest, mut left) = (block.data.as_slice(), block.count);
+        let mut rest = block.data.as_slice();
+        let mut left = block.count;
         std::iter::from_fn(move || {
             if left == 0 {
                 let unread = std::mem::take(&mut rest).len();
@@ -245,7 +247,8 @@ fn parse_schema<R: Record>(text: &[u8]) -> Result<Option<Schema>, ContainerError
         Some(name) => name.fullname(None),
         None => schema.canonical_form(),
     };
-    let (expected, found) = (name(current), name(&schema));
+    let expected = name(current);
+    let found = name(&schema);
     if expected != found {
         return Err(ContainerError::OtherSchema { expected, found });
     }

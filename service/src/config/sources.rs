@@ -24,7 +24,7 @@ pub struct Sources {
     pub file: Option<PathBuf>,
     /// Environment variables; only those named `DETECTIVE__SECTION__KEY` are used.
     pub environment: Vec<(String, String)>,
-    /// Dotted keys and values from command-line flags.
+    /// Settings from command-line flags: the dotted key, such as `sweep.every`, and the value.
     pub flags: Vec<(String, String)>,
 }
 

@@ -68,7 +68,8 @@ impl Aggregate {
         }
         for &(source, target) in pairs {
             let (from, to) = if self.is_transposed { (target, source) } else { (source, target) };
-            let (from, to) = (from as usize, to as usize);
+            let from = from as usize;
+            let to = to as usize;
             let weight = inv_sqrt_degrees[from] * inv_sqrt_degrees[to];
             let message = &input[from * width..(from + 1) * width];
             for (sum, value) in output[to * width..(to + 1) * width].iter_mut().zip(message) {

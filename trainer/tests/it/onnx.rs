@@ -67,7 +67,8 @@ fn onnxruntime_reconstructs_the_same_as_the_model_for_graphs_of_any_size() {
         });
         let cases = graphs.iter().map(|graph| {
             let expected = model.reconstruct(&ModelInput::new(graph).unwrap()).unwrap();
-            let (sources, targets) = (&graph.sources, &graph.targets);
+            let sources = &graph.sources;
+            let targets = &graph.targets;
             json!({"width": width, "x": graph.x, "sources": sources, "targets": targets, "expected": expected})
         });
         let file = onnx::export(&weights, &[("cohort".to_owned(), "made-up".to_owned())]);

@@ -73,7 +73,8 @@ impl Compose {
     /// If no port is free.
     pub fn on_free_ports() -> anyhow::Result<Compose> {
         let any = || TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("no port is free");
-        let (api, kafka) = (any()?, any()?);
+        let api = any()?;
+        let kafka = any()?;
         Ok(Compose { port: api.local_addr()?.port(), kafka_port: kafka.local_addr()?.port() })
     }
 

@@ -23,8 +23,8 @@ pub fn items(code: &str) -> Vec<Item> {
         let gap = code[before..offset].trim_end();
         before = offset + word.len();
         let Some(kind) = KEYWORDS.iter().find(|keyword| **keyword == word) else { continue };
-        // `<const N: usize>` is a parameter.
-        if gap.ends_with(['<', ',', '*']) || gap.ends_with("r#") {
+        // `<const N: usize>` is a parameter, `&'static str` is a type.
+        if gap.ends_with(['<', ',', '*', '\'']) || gap.ends_with("r#") {
             continue;
         }
         let Some((at, name)) = words.peek().copied() else { break };
@@ -55,8 +55,8 @@ mod tests {
     #[test]
     fn declared_names_are_found_and_parameters_are_not() {
         let code = "pub mod a; const fn b<const N: usize>(c: fn(u8), d: *const u8) { struct E; } const _: () = (); \
-                    impl F { type G = u8; const H: u8 = 1; } static mut I: u8 = 0;";
+                    impl F { type G = u8; const H: u8 = 1; } static mut I: u8 = 0; struct J(&'static str);";
         let names: Vec<String> = items(code).into_iter().map(|item| format!("{} {}", item.kind, item.name)).collect();
-        assert_eq!(names, ["mod a", "fn b", "struct E", "type G", "const H"]);
+        assert_eq!(names, ["mod a", "fn b", "struct E", "type G", "const H", "struct J"]);
     }
 }

@@ -65,7 +65,8 @@ fn a_case_in_neither_format() {
 
 #[test]
 fn cases_of_both_formats() {
-    let (folder, other) = (shop(), host());
+    let folder = shop();
+    let other = host();
     let of_host = std::fs::read_to_string(other.path().join("cases.json")).unwrap();
     let of_host: Vec<Value> = serde_json::from_str(&of_host).unwrap();
     change(folder.path(), |cases| cases.push(of_host[0].clone()));

@@ -42,7 +42,9 @@ fn snapshot(second: i64, is_hog_running: bool) -> GraphSnapshot {
 }
 
 fn column(name: &str, values: Vec<f32>) -> Column {
-    let (name, unit, form) = (name.to_owned(), "percent".into(), "rate".into());
+    let name = name.to_owned();
+    let unit = "percent".into();
+    let form = "rate".into();
     Column { name, unit, form, nodes: (0..values.len() as i32).collect(), values, missing: Vec::new() }
 }
 

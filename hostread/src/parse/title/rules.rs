@@ -24,7 +24,8 @@ const UNICORN: &[Rule] = &[
     ("worker[*", "worker", ""),
 ];
 
-/// Prefix of the title, name of the program, and rules, of which the first that matches applies.
+/// Programs that rewrite their process title. Each has the prefix of its titles, its name, and
+/// rules that turn the rest of a title into a role; the first rule that matches applies.
 const PROGRAMS: &[(&str, &str, &[Rule])] = &[
     (
         "nginx: ",

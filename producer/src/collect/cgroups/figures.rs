@@ -139,7 +139,8 @@ mod tests {
     #[test]
     fn rates_cover_the_actual_time_between_readings() {
         let start = Instant::now();
-        let (before, now) = (reading(start, 100), reading(start + Duration::from_secs(2), 150));
+        let before = reading(start, 100);
+        let now = reading(start + Duration::from_secs(2), 150);
         let figures = from_readings(&now, Some(&before), &LIMITS);
         for (signal, expected) in [
             (Signal::ThrottledPct, Ok(2.5)),

@@ -79,7 +79,8 @@ mod tests {
         fs::create_dir_all(root.path().join("sys/dev/block")).unwrap();
         std::os::unix::fs::symlink("../../devices/pci0/sda/sda1", root.path().join("sys/dev/block/8:1")).unwrap();
         let Seen::Here(top) = Directory::open(root.path(), &Tape::default()) else { panic!("the directory exists") };
-        let (mut history, mut buffer) = (History::default(), Vec::new());
+        let mut history = History::default();
+        let mut buffer = Vec::new();
         let mut read = |options: &str, errors: &str| {
             fs::write(&count, errors).unwrap();
             history.read(&top, &mount(options), &mut buffer);

@@ -212,7 +212,8 @@ mod tests {
         let failed = state_of(&failed, space(500, 25, false));
         assert_eq!(failed.evidence("mountinfo"), [("mountinfo".to_owned(), failed.mount.line.clone())]);
         assert!(failed.figures().contains(&(Signal::ReadOnly, Ok(1.0))));
-        let (listed_as_before, counted) = (mount("ext4", "rw", "rw"), ("errors_count".to_owned(), "1".to_owned()));
+        let listed_as_before = mount("ext4", "rw", "rw");
+        let counted = ("errors_count".to_owned(), "1".to_owned());
         let failed =
             FilesystemState { error_evidence: Some(&counted), ..state_of(&listed_as_before, space(500, 25, false)) };
         assert_eq!(failed.evidence("mountinfo"), std::slice::from_ref(&counted));

@@ -5,7 +5,7 @@ use std::time::Instant;
 use hostread::{ProcRoot, parse};
 use schemas::Timestamp;
 
-/// Reading of all clocks.
+/// What each clock showed at the start of a sweep.
 #[derive(Clone, Copy, Debug)]
 pub struct Clocks {
     /// Wall clock.
@@ -19,7 +19,9 @@ pub struct Clocks {
 impl Clocks {
     /// Reads the clocks.
     pub fn read(root: &ProcRoot, buffer: &mut Vec<u8>) -> Clocks {
-        let (before, wall, after) = (root.tape.monotonic_clock(), root.tape.wall_clock(), root.tape.monotonic_clock());
+        let before = root.tape.monotonic_clock();
+        let wall = root.tape.wall_clock();
+        let after = root.tape.monotonic_clock();
         let uptime = root.directory.read_page("uptime", buffer).here();
         Clocks { wall, monotonic: (before, after), uptime_centis: uptime.and_then(parse::system::parse_uptime_centis) }
     }

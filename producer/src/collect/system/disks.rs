@@ -135,7 +135,8 @@ mod tests {
 
     #[test]
     fn unused_devices_and_devices_that_are_no_disks_are_hidden() {
-        let (used, unused) = ("1 0 0 0 0 0 0 0 0 0 0", "0 0 0 0 0 0 0 0 0 0 0");
+        let used = "1 0 0 0 0 0 0 0 0 0 0";
+        let unused = "0 0 0 0 0 0 0 0 0 0 0";
         let text = format!(
             "1 0 ram0 {used}\n253 0 zram0 {used}\n11 0 sr0 {used}\n7 0 loop0 {used}\n7 1 loop1 {unused}\n43 0 nbd0 {unused}\n43 1 nbd1 {used}\n"
         );

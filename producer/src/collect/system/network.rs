@@ -42,7 +42,8 @@ fn tracked(root: &ProcRoot, buffer: &mut Vec<u8>) -> Measured {
         Seen::Gone => Err(Reason::Unsupported),
         text => text.measured().and_then(|text| parse::number(text.trim_ascii()).ok_or(Reason::Unsupported)),
     };
-    let (count, most) = (number("nf_conntrack_count")?, number("nf_conntrack_max")?);
+    let count = number("nf_conntrack_count")?;
+    let most = number("nf_conntrack_max")?;
     // A maximum of zero means unlimited.
     if most == 0 { Ok(0.0) } else { Ok(count as f64 / most as f64 * 100.0) }
 }

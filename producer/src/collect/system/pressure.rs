@@ -31,7 +31,9 @@ impl History {
             // A kernel without PSI has no such file, or an unreadable one.
             if text == Seen::Gone { Seen::Unsupported } else { text.map(system::parse_pressure) }
         };
-        let (cpu, memory, io) = (pressure("pressure/cpu"), pressure("pressure/memory"), pressure("pressure/io"));
+        let cpu = pressure("pressure/cpu");
+        let memory = pressure("pressure/memory");
+        let io = pressure("pressure/io");
         let some = |pressure: &Seen<Pressure>| average(pressure, |pressure| pressure.some);
         let full = |pressure: &Seen<Pressure>| average(pressure, |pressure| pressure.full);
         let mut of_cpu = vec![(Signal::PsiCpuSome, some(&cpu))];
@@ -53,7 +55,8 @@ impl History {
         buffer: &mut Vec<u8>,
     ) -> [(Signal, Measured); 5] {
         let text = root.directory.read("stat", buffer).here().unwrap_or_default();
-        let (ticks, activity) = (system::parse_cpu_ticks(text), system::parse_activity(text));
+        let ticks = system::parse_cpu_ticks(text);
+        let activity = system::parse_activity(text);
         let level = |amount: Option<u64>| amount.map(|amount| amount as f64).ok_or(Reason::Unsupported);
         [
             (Signal::HostCpuPct, busy(ticks, std::mem::replace(&mut self.ticks, ticks))),
@@ -73,7 +76,9 @@ fn memory_figures(
     let directory = &inputs.root.directory;
     let available = directory.read("meminfo", buffer).here().and_then(system::parse_available_memory);
     let paging = directory.read("vmstat", buffer).here().map(system::parse_paging).unwrap_or_default();
-    let (kills, came, went) = (paging.oom_kills, paging.swapped_in, paging.swapped_out);
+    let kills = paging.oom_kills;
+    let came = paging.swapped_in;
+    let went = paging.swapped_out;
     [
         (Signal::MemoryAvailable, available.map(|bytes| bytes as f64).ok_or(Reason::Unsupported)),
         counters.rate(Signal::HostOomKills, kills.ok_or(Reason::Unsupported), 1.0),

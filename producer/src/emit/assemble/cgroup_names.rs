@@ -67,7 +67,8 @@ mod tests {
     #[test]
     fn a_container_is_what_it_is_called_and_not_its_id() {
         let id = "0123456789abcdef".repeat(4);
-        let (docker, label) = (format!("/system.slice/docker-{id}.scope"), Some(("orders-#", "orders-2")));
+        let docker = format!("/system.slice/docker-{id}.scope");
+        let label = Some(("orders-#", "orders-2"));
         check(&docker, label, "[orders-#]", "orders-2");
         check(&docker, None, "[container]", "0123456789ab");
         check(

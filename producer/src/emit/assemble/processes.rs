@@ -52,7 +52,7 @@ pub fn add(builder: &mut Builder, facts: &SweepFacts<'_>) -> Vec<i32> {
         let stall = stalls.get(&at).copied().unwrap_or_default();
         let coverage_of_tasks = coverage_of_tasks(process, facts.skipped_threads.contains_key(&at));
         put_waits(builder, node, process, facts.locks, &blocks.of_process(at), &stall, coverage_of_tasks);
-        let stats = stats(facts, at, process);
+        let stats = connection_stats(facts, at, process);
         put_connections(builder, node, stats);
         let futex = facts.contended_futexes.iter().find(|futex| futex.process == at);
         builder.put(Signal::FutexWaitMs, node, futex_wait_ms(coverage_of_tasks, stats, futex));
@@ -185,7 +185,7 @@ fn put_waits(
 }
 
 /// Connection figures of a process. They are complete only from `sock_diag`.
-fn stats(facts: &SweepFacts<'_>, at: usize, process: &Process) -> Result<ConnectionStats, Reason> {
+fn connection_stats(facts: &SweepFacts<'_>, at: usize, process: &Process) -> Result<ConnectionStats, Reason> {
     match (process.info.network, &process.handles) {
         (_, Seen::Denied) | (None, _) => Err(Reason::Denied),
         (_, Seen::Here(handles)) if handles.denied => Err(Reason::Denied),

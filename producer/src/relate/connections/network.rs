@@ -51,7 +51,7 @@ pub enum Target {
 /// How a process relates to the target of a link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum LinkKind {
-    /// The process is a client of the target.
+    /// The process has a connection to the target, as its client.
     Connects,
     /// The process listens at the target.
     Opens,
@@ -62,7 +62,7 @@ pub enum LinkKind {
 pub struct Link {
     /// Whether the kernel shows which end is the client; else it is inferred.
     pub observed: bool,
-    /// Longest round-trip time in milliseconds.
+    /// Longest smoothed round-trip time of the connections of this link, in milliseconds.
     pub latency_ms: Option<f32>,
     /// How long the client has waited for a response, in milliseconds.
     pub blocked_ms: Option<f32>,
@@ -163,8 +163,9 @@ impl NetworkBuilder {
         self.network.stats.entry(process).or_default()
     }
 
-    /// Records pending requests and unread data of these processes.
-    pub(super) fn add_waits(&mut self, processes: &[usize], pending_request_ms: f64, unread_ms: f64) {
+    /// Raises the longest times of these processes: for which a request of theirs has had no
+    /// response, and for which data sent to them is unread. In milliseconds.
+    pub(super) fn record_waits(&mut self, processes: &[usize], pending_request_ms: f64, unread_ms: f64) {
         for process in processes {
             let stats = self.stats(*process);
             stats.pending_request_ms = stats.pending_request_ms.max(pending_request_ms);

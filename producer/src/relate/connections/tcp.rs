@@ -15,10 +15,15 @@ use super::{
 };
 use crate::collect::measure::{Measured, Reason};
 
-/// Adds all TCP sockets to the network.
-pub(super) fn join(inputs: &SocketInputs<'_>, owners: &Owners, earlier: &Comparison<'_>, network: &mut NetworkBuilder) {
-    let ends = Ends::new(inputs);
-    let mut join = TcpJoin { inputs, owners, earlier, ends, network };
+/// Links the owners of all TCP sockets.
+pub(super) fn link_owners(
+    inputs: &SocketInputs<'_>,
+    owners: &Owners,
+    earlier: &Comparison<'_>,
+    network: &mut NetworkBuilder,
+) {
+    let index = SocketIndex::new(inputs);
+    let mut join = TcpJoin { inputs, owners, earlier, index, network };
     join.listeners();
     for (namespace, listing) in inputs.listings {
         for socket in listing.sockets.tcp.iter().filter(|socket| !socket.is_listening) {
@@ -35,7 +40,7 @@ struct NamespacedSocket<'s> {
 }
 
 /// Sockets indexed by their addresses.
-struct Ends<'s> {
+struct SocketIndex<'s> {
     listeners: BTreeMap<(u64, u16), Vec<NamespacedSocket<'s>>>,
     connected: HashMap<(Option<u64>, SocketAddr, SocketAddr), NamespacedSocket<'s>>,
     // Network namespaces that use a local address.
@@ -47,21 +52,22 @@ fn scope(namespace: u64, address: SocketAddr) -> Option<u64> {
     address.ip().is_loopback().then_some(namespace)
 }
 
-impl<'s> Ends<'s> {
-    fn new(inputs: &SocketInputs<'s>) -> Ends<'s> {
-        let mut ends = Ends { listeners: BTreeMap::new(), connected: HashMap::new(), namespaces: HashMap::new() };
+impl<'s> SocketIndex<'s> {
+    fn new(inputs: &SocketInputs<'s>) -> SocketIndex<'s> {
+        let mut index =
+            SocketIndex { listeners: BTreeMap::new(), connected: HashMap::new(), namespaces: HashMap::new() };
         for (namespace, listing) in inputs.listings {
             for socket in &listing.sockets.tcp {
                 let placed = NamespacedSocket { namespace: *namespace, socket };
-                ends.namespaces.entry(socket.local.ip()).or_default().insert(*namespace);
+                index.namespaces.entry(socket.local.ip()).or_default().insert(*namespace);
                 if socket.is_listening {
-                    ends.listeners.entry((*namespace, socket.local.port())).or_default().push(placed);
+                    index.listeners.entry((*namespace, socket.local.port())).or_default().push(placed);
                 } else {
-                    ends.connected.insert((scope(*namespace, socket.local), socket.local, socket.remote), placed);
+                    index.connected.insert((scope(*namespace, socket.local), socket.local, socket.remote), placed);
                 }
             }
         }
-        ends
+        index
     }
 
     /// Returns the listener that accepts connections to that address in that namespace.
@@ -97,7 +103,7 @@ struct TcpJoin<'j, 's> {
     inputs: &'j SocketInputs<'s>,
     owners: &'j Owners,
     earlier: &'j Comparison<'j>,
-    ends: Ends<'s>,
+    index: SocketIndex<'s>,
     network: &'j mut NetworkBuilder,
 }
 
@@ -107,7 +113,7 @@ impl<'s> TcpJoin<'_, 's> {
     }
 
     fn listeners(&mut self) {
-        let listeners: Vec<NamespacedSocket<'_>> = self.ends.listeners.values().flatten().copied().collect();
+        let listeners: Vec<NamespacedSocket<'_>> = self.index.listeners.values().flatten().copied().collect();
         for listener in listeners {
             if self.is_own(Some(listener)) {
                 continue;
@@ -130,7 +136,9 @@ impl<'s> TcpJoin<'_, 's> {
 
     fn listening(&mut self, listener: NamespacedSocket<'_>) -> usize {
         let NamespacedSocket { namespace, socket } = listener;
-        let (address, processes, owners) = (socket.local.to_string(), self.inputs.processes, self.owners);
+        let address = socket.local.to_string();
+        let processes = self.inputs.processes;
+        let owners = self.owners;
         self.network.endpoint(format!("e:{namespace}:tcp:{address}"), |id| Endpoint {
             role: format!("{}:{}", owners.role(processes, socket.inode), socket.local.port()),
             accept_queue: Some(0),
@@ -140,15 +148,15 @@ impl<'s> TcpJoin<'_, 's> {
 
     fn connection(&mut self, placed: &NamespacedSocket<'s>) {
         let NamespacedSocket { namespace, socket } = *placed;
-        let peer = self.ends.peer(placed);
+        let peer = self.index.peer(placed);
         // If the connection's own listener still listens, this end is the server's.
-        if let Some(listener) = self.ends.listener(namespace, socket.local) {
+        if let Some(listener) = self.index.listener(namespace, socket.local) {
             if !self.is_own(Some(listener)) && !self.is_own(peer) && !self.is_own(Some(*placed)) {
                 self.serving(placed, listener, peer);
             }
             return;
         }
-        let remote_listener = self.ends.remote_listener(placed);
+        let remote_listener = self.index.remote_listener(placed);
         if self.is_own(Some(*placed)) || self.is_own(peer) || self.is_own(remote_listener) {
             return;
         }
@@ -176,7 +184,7 @@ impl<'s> TcpJoin<'_, 's> {
         let accepted = owners.of_socket(socket.inode);
         // The connection is not accepted yet, so the accepting processes of the listener count.
         let accepting = if accepted.is_empty() { self.accepting(listener) } else { Vec::new() };
-        self.network.add_waits(if accepted.is_empty() { &accepting } else { accepted }, owing, unread);
+        self.network.record_waits(if accepted.is_empty() { &accepting } else { accepted }, owing, unread);
         let clients = peer.map_or(&[][..], |peer| owners.of_socket(peer.socket.inode));
         self.note_other_end(socket.inode, clients, true);
     }
@@ -187,7 +195,8 @@ impl<'s> TcpJoin<'_, 's> {
         peer: Option<NamespacedSocket<'_>>,
         listener: Option<NamespacedSocket<'_>>,
     ) {
-        let (socket, owners) = (placed.socket, self.owners);
+        let socket = placed.socket;
+        let owners = self.owners;
         let accepted = peer.map_or(&[][..], |peer| owners.of_socket(peer.socket.inode));
         // Until the connection is accepted, it waits for the accepting processes of the listener.
         let accepting = listener.filter(|_| accepted.is_empty()).map_or(Vec::new(), |at| self.accepting(at));

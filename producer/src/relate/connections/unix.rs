@@ -12,8 +12,13 @@ use super::{
 };
 use crate::collect::role;
 
-/// Adds all Unix sockets to the network.
-pub(super) fn join(inputs: &SocketInputs<'_>, owners: &Owners, unread: &UnreadData, network: &mut NetworkBuilder) {
+/// Links the owners of all Unix sockets.
+pub(super) fn link_owners(
+    inputs: &SocketInputs<'_>,
+    owners: &Owners,
+    unread: &UnreadData,
+    network: &mut NetworkBuilder,
+) {
     let placed = inputs
         .listings
         .iter()
@@ -40,7 +45,7 @@ pub(super) fn join(inputs: &SocketInputs<'_>, owners: &Owners, unread: &UnreadDa
             count(network, endpoint, socket);
         }
         let pair = Pair { socket, serves: serves(socket).is_some(), peer, is_served: serves(peer).is_some() };
-        pair.join(inputs, owners, unread, network);
+        pair.link_owners(inputs, owners, unread, network);
     }
 }
 
@@ -121,7 +126,7 @@ fn add_pending(
     for client in listener.pending_clients.iter().filter(|client| !inputs.own_sockets.contains(client)) {
         let target = accepting.first().map_or(Target::Endpoint(at), |server| Target::Process(*server));
         let late_ms = unread.pending_ms(*client);
-        network.add_waits(&accepting, late_ms, late_ms);
+        network.record_waits(&accepting, late_ms, late_ms);
         for owner in owners.of_socket(*client) {
             add_client(network, *owner, target, late_ms);
         }
@@ -157,9 +162,16 @@ struct Pair<'s> {
 
 impl Pair<'_> {
     /// Links the owners of the socket to those of its peer, if it is the client's end.
-    fn join(&self, inputs: &SocketInputs<'_>, owners: &Owners, unread: &UnreadData, network: &mut NetworkBuilder) {
-        let (clients, servers) = (owners.of_socket(self.socket.inode), owners.of_socket(self.peer.inode));
-        network.add_waits(clients, 0.0, unread.received_ms(self.socket.inode));
+    fn link_owners(
+        &self,
+        inputs: &SocketInputs<'_>,
+        owners: &Owners,
+        unread: &UnreadData,
+        network: &mut NetworkBuilder,
+    ) {
+        let clients = owners.of_socket(self.socket.inode);
+        let servers = owners.of_socket(self.peer.inode);
+        network.record_waits(clients, 0.0, unread.received_ms(self.socket.inode));
         if inputs.wanted_peers.contains(&self.socket.inode) {
             let peer = PeerProcesses { processes: servers.to_vec(), are_clients: !self.is_client() };
             network.network.peers.insert(self.socket.inode, peer);
@@ -173,7 +185,7 @@ impl Pair<'_> {
         }
         // For any other pair it is not known whether it exchanges requests and responses.
         let late_ms = if self.is_client() { unread.received_ms(self.peer.inode) } else { 0.0 };
-        network.add_waits(servers, late_ms, 0.0);
+        network.record_waits(servers, late_ms, 0.0);
         let age = |at: usize| inputs.processes.get(at).map(|process| (process.key.start_time, process.key.pid));
         for client in clients {
             for server in servers {

@@ -47,7 +47,8 @@ impl UnreadData {
     /// Computes the unread data of this sweep from the state before.
     pub(super) fn next(&self, inputs: &SocketInputs<'_>, owners: &Owners) -> UnreadData {
         let mut unread = UnreadData { at: Some(inputs.at), ..UnreadData::default() };
-        let (is_idle, clocks) = (HashMap::new(), HashMap::new());
+        let is_idle = HashMap::new();
+        let clocks = HashMap::new();
         let mut idle_check = IdleCheck { earlier: self, inputs, owners, is_idle, clocks, buffer: Vec::new() };
         // The two ends of a connection by path can be in different network namespaces.
         let all = || inputs.listings.values().flat_map(|listing| &listing.sockets.unix);
