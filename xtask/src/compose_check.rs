@@ -29,7 +29,7 @@ pub struct ComposeCheckArgs {
 }
 
 const IMAGES: [&str; 4] = ["producer", "trainer", "scorer", "detective"];
-/// The producer's image without its base.
+/// Largest size of the producer's container image without its base image.
 const MOST_PRODUCER_MB: f64 = 60.0;
 /// From all services healthy to scoring: a minute of learning, then training.
 const READY_TIMEOUT: Duration = Duration::from_secs(180);

@@ -30,9 +30,9 @@ use crate::{
 const HEALTHY: &str = "healthy";
 /// Name of the cases without a fault.
 const NO_FAULT: &str = "no-fault";
-/// Clients give up on a request after this time. Recording goes on for so long, so that the
-/// requests of a fault have ended.
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(4);
+/// Clients of a workload abandon a request after this time. Recording goes on for as long after a
+/// fault, until its last requests have ended.
+const CLIENT_TIMEOUT: Duration = Duration::from_secs(4);
 
 /// Executes a plan: starts its workload, records its steps into an empty folder, and stops it.
 ///
@@ -174,7 +174,7 @@ impl Runner<'_> {
         drop(fault);
         let begin = truth.time / 1000.0;
         let end = now().max(begin);
-        self.wait(group.after.max(REQUEST_TIMEOUT)).await;
+        self.wait(group.after.max(CLIENT_TIMEOUT)).await;
         let snapshots = self.recorder.end_file().await;
         let Some(outcome) = outcome else { return self.discard(&name).await };
         let snapshots = match outcome.and(snapshots) {

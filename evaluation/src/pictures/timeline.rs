@@ -29,7 +29,8 @@ struct Scores {
     other: Option<f64>,
 }
 
-/// Draws the timeline. `None`: the case has no fault, or its time is not known to the second.
+/// Draws the scores around a fault as SVG. `None`: the case has no fault, or the fault's time is
+/// not known to the second.
 pub fn draw(case: &Case, run: &CaseRun) -> Option<String> {
     case.truth.fault.as_ref()?;
     let (begin, end) = case.truth.fault_interval?;

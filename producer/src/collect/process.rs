@@ -53,7 +53,7 @@ pub struct Process {
     pub growth: Growth,
     /// Limits and OOM score.
     pub limits: ProcessLimits,
-    /// Open files.
+    /// The files that the process has open, sockets and pipes included.
     pub handles: Seen<Handles>,
     /// Whether none of its threads has run since the previous sweep.
     pub is_idle: bool,

@@ -8,7 +8,8 @@ use crate::collect::role;
 /// Facts from the arguments of a process. All else is discarded at once and is in no recording.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ArgumentSummary {
-    /// Name of the process besides its executable, see [`role::name_of_process`].
+    /// What the arguments add to the executable in the name of the process, such as a script; see
+    /// [`role::name_of_process`].
     pub name: String,
     /// Whether the arguments contain `fault helper`. Helpers of `detective fault` are shown like
     /// any other process, although Local Detective's own processes are not.

@@ -32,7 +32,8 @@ use crate::{
     },
 };
 
-/// With more processes at the other end of a pipe or socket, none of them is a likely cause.
+/// Most processes at the other end of a pipe or socket to which a wait for it is attributed. Of
+/// more, none is a likely cause.
 const MAX_PEERS: usize = 4;
 
 /// All facts of a sweep.
