@@ -36,7 +36,7 @@ pub struct Workload {
     pub ledger: SharedFile,
     /// A folder to which its users write small files.
     pub spool: Spool,
-    /// Roles of the components that use the disk of the workload's folder, and wait when it is slow.
+    /// Roles of the components that use the disk of the workload's folder, and wait if it is slow.
     pub disk_users: Vec<String>,
     /// The workload's PostgreSQL, if it has one.
     #[serde(default)]

@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::{ci, compose_check, kafka, measure, reference, sample, tidy, vm};
+use crate::{ci, compose_check, kafka, measure, reference, sample, soak, tidy, vm};
 
 /// The command line.
 #[derive(Parser)]
@@ -28,6 +28,8 @@ enum Task {
     Vm,
     /// Start or end an Apache Kafka for tests on this machine.
     Kafka(kafka::KafkaArgs),
+    /// Run `detective up` for a long time beside processes that do unusual things.
+    Soak(soak::SoakArgs),
     /// Measure the figures of `docs/measurements.md` and print tables.
     Measure(measure::MeasureArgs),
 }
@@ -46,6 +48,7 @@ impl Xtask {
             Task::ComposeCheck(args) => compose_check::run(args),
             Task::Vm => vm::run(),
             Task::Kafka(args) => kafka::run(args),
+            Task::Soak(args) => soak::run(args),
             Task::Measure(args) => measure::run(args),
         }
     }

@@ -15,6 +15,7 @@ mod repository;
 mod rust_source;
 mod sample;
 mod scoped_child;
+mod soak;
 mod source_file;
 mod tidy;
 mod time;

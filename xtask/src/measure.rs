@@ -8,9 +8,9 @@ mod idle_processes;
 mod kafka;
 mod machine;
 mod producer;
-mod release;
+pub mod release;
 mod rounding;
-mod scratch;
+pub mod scratch;
 mod up;
 
 /// Which figures to measure, and how to print them.
