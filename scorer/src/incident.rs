@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, HashSet, VecDeque};
 use schemas::{EventKind, GraphSnapshot, Incident, IncidentState, Timestamp};
 
 use crate::{blame::RootCauseCandidate, config::AlarmConfig, score::ScoredGraph};
-use active::{ActiveIncident, fingerprint, present_fingerprint};
+use active::{ActiveIncident, present_fingerprint};
 pub use change::Change;
 use claims::Claims;
 use openings::{Openings, Recurrences};
