@@ -169,28 +169,26 @@ pub fn fit_residuals(recipe: &Recipe, roles: &mut [RoleCalibration], samples: &[
 
 /// The nodes of each role and of each kind in several graphs, as indices of graph and node.
 struct NodesByRole<'a> {
-    /// By kind, then by role; an empty role stands for all nodes of the kind.
-    indices: HashMap<&'a NodeKind, HashMap<&'a str, Vec<(usize, usize)>>>,
+    /// By kind and role; an empty role stands for all nodes of the kind.
+    indices: HashMap<(&'a NodeKind, &'a str), Vec<(usize, usize)>>,
 }
 
 impl<'a> NodesByRole<'a> {
     fn new(samples: &[(&'a HostGraph, &Encoded, &[f32])]) -> NodesByRole<'a> {
-        let mut indices: HashMap<&NodeKind, HashMap<&str, Vec<(usize, usize)>>> = HashMap::new();
+        let mut by_role = NodesByRole { indices: HashMap::new() };
         for (sample, (graph, ..)) in samples.iter().enumerate() {
             for (index, node) in graph.nodes().iter().enumerate() {
-                let roles = indices.entry(&node.kind).or_default();
-                roles.entry("").or_default().push((sample, index));
+                by_role.indices.entry((&node.kind, "")).or_default().push((sample, index));
                 if !node.role.is_empty() {
-                    roles.entry(&node.role).or_default().push((sample, index));
+                    by_role.indices.entry((&node.kind, &node.role)).or_default().push((sample, index));
                 }
             }
         }
-        NodesByRole { indices }
+        by_role
     }
 
-    fn with_role(&self, role: &RoleCalibration) -> &[(usize, usize)] {
-        let nodes = self.indices.get(&role.kind).and_then(|roles| roles.get(role.role.as_str()));
-        nodes.map_or(&[], Vec::as_slice)
+    fn with_role<'s>(&'s self, role: &'s RoleCalibration) -> &'s [(usize, usize)] {
+        self.indices.get(&(&role.kind, role.role.as_str())).map_or(&[], Vec::as_slice)
     }
 }
 

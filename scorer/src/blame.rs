@@ -26,7 +26,7 @@ pub fn find_root_causes(scored: &ScoredGraph) -> Vec<RootCauseCandidate> {
     let mut by_root: BTreeMap<usize, RootCauseCandidate> = BTreeMap::new();
     let mut paths = BlamePaths::new(scored);
     for node in scored.alarming_nodes() {
-        let path = paths.from_node(node);
+        let path = paths.follow(node);
         if path.end == node && is_effect_only(scored, node) {
             continue;
         }

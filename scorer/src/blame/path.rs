@@ -42,7 +42,7 @@ impl<'a> BlamePaths<'a> {
     }
 
     /// Follows blame from a node to its end.
-    pub(super) fn from_node(&mut self, node: usize) -> BlamePath {
+    pub(super) fn follow(&mut self, node: usize) -> BlamePath {
         let mut walked = Vec::new();
         let mut visited = HashSet::new();
         let mut at = node;
