@@ -75,6 +75,13 @@ impl Cursor {
         Cursor { topic, next: BTreeMap::new() }
     }
 
+    /// The same cursor, but with another next offset to read in one partition.
+    #[must_use]
+    pub fn with_position(mut self, partition: i32, offset: i64) -> Self {
+        self.next.insert(partition, offset);
+        self
+    }
+
     /// The topic of the cursor.
     pub fn topic(&self) -> Topic {
         self.topic

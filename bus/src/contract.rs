@@ -52,6 +52,7 @@ macro_rules! contract_tests {
             handles_read_the_records_of_each_other
             a_dropped_call_has_read_nothing
             reading_continues_at_its_cursor
+            a_single_record_is_read_at_its_position
             the_end_of_a_topic_is_after_its_last_record
             a_read_waits_for_the_first_record
             a_read_that_times_out_returns_an_empty_page

@@ -60,7 +60,11 @@ impl Ranker {
     }
 
     /// Starts to rank the sweeps of a host. Sweeps are kept for `span_ms` of snapshot time.
+    ///
+    /// The limits of open incidents do not apply: figures count every incident, and rankers without
+    /// blame open one for each role.
     pub fn start(&self, alarm: AlarmConfig, span_ms: i64) -> RankerState<'_> {
+        let alarm = AlarmConfig { max_open: u32::MAX, max_opened_per_minute: u32::MAX, ..alarm };
         RankerState { ranker: self, host: Host::with_window(span_ms, IncidentTracker::new(alarm, []), "") }
     }
 

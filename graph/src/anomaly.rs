@@ -5,6 +5,8 @@
 //! deviation that the neighbourhood explains counts less, but the model alone never hides one:
 //! auto-encoders extrapolate and may reconstruct values unlike any they were trained on.
 
+use std::collections::HashMap;
+
 use schemas::{Calibration, NodeKind, RoleCalibration};
 
 use crate::{
@@ -147,15 +149,13 @@ pub fn fit_residuals(recipe: &Recipe, roles: &mut [RoleCalibration], samples: &[
     if recipe.profile == Profile::Classic {
         return;
     }
+    let nodes = NodesByRole::new(samples);
     for role in roles {
         let mut per_column: Vec<Vec<f32>> = vec![Vec::new(); recipe.columns.len()];
-        for (graph, encoded, reconstruction) in samples {
-            for (index, node) in graph.nodes().iter().enumerate() {
-                if node.kind == role.kind && (role.role.is_empty() || node.role == role.role) {
-                    for (column, residuals) in per_column.iter_mut().enumerate() {
-                        residuals.push(residual(encoded, reconstruction, index, column));
-                    }
-                }
+        for &(sample, node) in nodes.with_role(role) {
+            let (_, encoded, reconstruction) = samples[sample];
+            for (column, residuals) in per_column.iter_mut().enumerate() {
+                residuals.push(residual(encoded, reconstruction, node, column));
             }
         }
         for (column, mut residuals) in per_column.into_iter().enumerate() {
@@ -164,6 +164,31 @@ pub fn fit_residuals(recipe: &Recipe, roles: &mut [RoleCalibration], samples: &[
             // However well the model does on the role, a residual of one spread is normal.
             role.residual_spread[column] = robust_spread(&residuals, centre).max(1.0);
         }
+    }
+}
+
+/// The nodes of each role and of each kind in several graphs, as indices of graph and node.
+struct NodesByRole<'a> {
+    /// By kind and role; an empty role stands for all nodes of the kind.
+    indices: HashMap<(&'a NodeKind, &'a str), Vec<(usize, usize)>>,
+}
+
+impl<'a> NodesByRole<'a> {
+    fn new(samples: &[(&'a HostGraph, &Encoded, &[f32])]) -> NodesByRole<'a> {
+        let mut by_role = NodesByRole { indices: HashMap::new() };
+        for (sample, (graph, ..)) in samples.iter().enumerate() {
+            for (index, node) in graph.nodes().iter().enumerate() {
+                by_role.indices.entry((&node.kind, "")).or_default().push((sample, index));
+                if !node.role.is_empty() {
+                    by_role.indices.entry((&node.kind, &node.role)).or_default().push((sample, index));
+                }
+            }
+        }
+        by_role
+    }
+
+    fn with_role<'s>(&'s self, role: &'s RoleCalibration) -> &'s [(usize, usize)] {
+        self.indices.get(&(&role.kind, role.role.as_str())).map_or(&[], Vec::as_slice)
     }
 }
 

@@ -102,6 +102,12 @@ impl HostGraph {
         &self.snapshot.nodes
     }
 
+    /// All edges in the order of the snapshot, each with the indices of its source and target.
+    pub fn edges(&self) -> impl Iterator<Item = (&Edge, usize, usize)> {
+        let ends = self.graph.edge_references();
+        ends.map(|edge| (&self.snapshot.edges[*edge.weight()], edge.source().index(), edge.target().index()))
+    }
+
     /// The edges from a node, each with the index of its target.
     pub fn dependencies(&self, node: usize) -> impl Iterator<Item = (&Edge, usize)> {
         self.edges_of(node, Direction::Outgoing)

@@ -13,10 +13,12 @@
 //! - [`raw`]: raw reads of a sweep, in files only
 //! - [`topic`]: topics and their retention
 //! - [`vocabulary`]: kinds, units, forms and reasons; unknown words are kept
+//! - [`check`]: checks of a record's identity and numbers before it takes effect
 //! - [`codec`]: Avro single-object encoding
 //! - [`container`]: Avro object container files
 
 pub mod alert;
+pub mod check;
 pub mod codec;
 pub mod container;
 pub mod healthy;
@@ -29,6 +31,7 @@ pub mod topic;
 pub mod vocabulary;
 
 pub use alert::{EventKind, Incident, IncidentState, Reason, RootCauseEvent, Stage, Suspect};
+pub use check::InvalidRecord;
 pub use codec::{CodecError, decode, encode};
 pub use healthy::{HealthSource, HealthySnapshot};
 pub use observation::{Column, Coverage, Edge, Evidence, GraphSnapshot, Missing, Node};

@@ -5,6 +5,7 @@
 //! that fails too, the consumer of a resource that it lacks) to the node where the path ends.
 
 mod candidate;
+mod index;
 mod path;
 mod steps;
 
@@ -14,7 +15,7 @@ use signals::Class;
 
 use crate::score::ScoredGraph;
 pub use candidate::{DOES_NOT_READ, HOLDS_LOCK, RootCauseCandidate};
-use path::BlamePath;
+use path::BlamePaths;
 use steps::own_symptom;
 
 /// Finds the root causes of all alarms in a graph, the highest score first.
@@ -23,8 +24,9 @@ use steps::own_symptom;
 /// of the same role with the same symptom. A node that is only affected is no root cause by itself.
 pub fn find_root_causes(scored: &ScoredGraph) -> Vec<RootCauseCandidate> {
     let mut by_root: BTreeMap<usize, RootCauseCandidate> = BTreeMap::new();
+    let mut paths = BlamePaths::new(scored);
     for node in scored.alarming_nodes() {
-        let path = BlamePath::from_node(scored, node);
+        let path = paths.follow(node);
         if path.end == node && is_effect_only(scored, node) {
             continue;
         }

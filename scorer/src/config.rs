@@ -29,15 +29,44 @@ pub struct AlarmConfig {
     pub sweeps_of_three: u32,
     /// Resolves an incident after this many consecutive quiet sweeps.
     pub quiet_sweeps: u32,
+    /// Largest number of open incidents of a host. Further root causes share one incident, which
+    /// says how many there are.
+    pub max_open: u32,
+    /// Largest number of incidents of a host that open in a minute. When more root causes appear,
+    /// those with the same symptom share one incident, and all that are still over the limit share
+    /// another.
+    pub max_opened_per_minute: u32,
     /// Marks the incidents of a host as stale when it has sent no snapshot for this long.
     #[serde(with = "humantime_serde")]
     #[schemars(with = "String", extend("format" = "duration"))]
     pub stale_after: Duration,
+    /// Deletes resolved incidents after this long, and unresolved ones whose hosts have been silent
+    /// for as long. Their events remain in the alerts topic.
+    #[serde(with = "humantime_serde")]
+    #[schemars(with = "String", extend("format" = "duration"))]
+    pub keep_resolved: Duration,
+    /// Removes the state of a host that has sent no snapshot for this long: its newest graph and
+    /// its rankings. Its incidents remain and continue when it returns.
+    #[serde(with = "humantime_serde")]
+    #[schemars(with = "String", extend("format" = "duration"))]
+    pub forget_host_after: Duration,
+    /// Largest number of hosts that a scorer keeps state of, about 1 MB each. Snapshots of further
+    /// hosts are moved to the dead letters.
+    pub max_hosts: u32,
 }
 
 impl Default for AlarmConfig {
     fn default() -> Self {
-        AlarmConfig { sweeps_of_three: 2, quiet_sweeps: 15, stale_after: Duration::from_secs(30) }
+        AlarmConfig {
+            sweeps_of_three: 2,
+            quiet_sweeps: 15,
+            max_open: 20,
+            max_opened_per_minute: 10,
+            stale_after: Duration::from_secs(30),
+            keep_resolved: Duration::from_secs(7 * 24 * 3600),
+            forget_host_after: Duration::from_secs(3600),
+            max_hosts: 5000,
+        }
     }
 }
 
@@ -87,8 +116,8 @@ impl LearnConfig {
         problems
     }
 
-    /// With fewer snapshots, too few would be left for calibration.
-    const MIN_SNAPSHOTS: u32 = 8;
+    /// The trainer needs as many for a model.
+    const MIN_SNAPSHOTS: u32 = 10;
 }
 
 impl AlarmConfig {
@@ -99,11 +128,22 @@ impl AlarmConfig {
         if !(1..=3).contains(&self.sweeps_of_three) {
             problems.push(("sweeps_of_three", format!("expected 1 to 3, found {}", self.sweeps_of_three)));
         }
-        if self.quiet_sweeps == 0 {
-            problems.push(("quiet_sweeps", "expected at least 1, found 0".to_owned()));
+        let counts = [
+            ("quiet_sweeps", self.quiet_sweeps),
+            ("max_open", self.max_open),
+            ("max_opened_per_minute", self.max_opened_per_minute),
+            ("max_hosts", self.max_hosts),
+        ];
+        for (key, _) in counts.into_iter().filter(|(_, count)| *count == 0) {
+            problems.push((key, "expected at least 1, found 0".to_owned()));
         }
-        if self.stale_after.is_zero() {
-            problems.push(("stale_after", "expected a time above 0s, found 0s".to_owned()));
+        let times = [("stale_after", self.stale_after), ("keep_resolved", self.keep_resolved)];
+        for (key, _) in times.into_iter().filter(|(_, time)| time.is_zero()) {
+            problems.push((key, "expected a time above 0s, found 0s".to_owned()));
+        }
+        if self.forget_host_after < self.stale_after {
+            let message = format!("expected at least `stale_after`, found {:?}", self.forget_host_after);
+            problems.push(("forget_host_after", message));
         }
         problems
     }

@@ -1,27 +1,32 @@
 //! All state of the scorer, and how each input changes it. No clock and no bus: inputs are passed
 //! in, and records to publish are returned.
 
-use std::{collections::BTreeMap, sync::Arc};
+mod error;
+mod incident_store;
+mod records;
+mod releases;
 
-use bus::{CloudEvent, Delivery, Record};
-use graph::HostGraph;
-use schemas::{
-    CodecError, GraphSnapshot, HealthySnapshot, Incident, IncidentState, ModelRelease, Timestamp, Topic,
-    codec::Record as Schema,
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
 };
+
+use bus::{Delivery, Record};
+use graph::HostGraph;
+use schemas::{CodecError, GraphSnapshot, Incident, Timestamp};
 
 use crate::{
     config::ScorerConfig,
-    host::Host,
+    host::{Host, SnapshotPosition},
     incident::{Change, IncidentTracker},
     learning::Cohort,
     metrics::Metrics,
-    model::{Model, ModelError},
     score::{self, ScoreError},
 };
-
-/// Number of incidents to keep for queries. Beyond it, the oldest resolved ones are dropped.
-const MAX_INCIDENTS: usize = 200;
+pub use error::RejectedRecord;
+pub use incident_store::IncidentStore;
+use records::Outcome;
+pub use records::change_records;
 
 /// The scorer's state.
 pub struct Engine {
@@ -30,12 +35,16 @@ pub struct Engine {
     pub cohorts: BTreeMap<String, Cohort>,
     /// Hosts by id.
     pub hosts: BTreeMap<String, Host>,
-    /// Known incidents by id.
-    pub incidents: BTreeMap<String, Incident>,
+    /// Known incidents.
+    pub incidents: IncidentStore,
     /// Counters for `/metrics`.
     pub metrics: Metrics,
     /// Generation of new cohorts after a requested relearn.
     relearn_generation: Option<i64>,
+    /// Whether records of earlier runs are restored.
+    is_restoring: bool,
+    /// Partitions that snapshots were received from since the last rebalance.
+    own_partitions: BTreeSet<i32>,
 }
 
 impl Engine {
@@ -44,50 +53,24 @@ impl Engine {
     /// With `config.relearn`, `now` becomes the generation of all cohorts.
     pub fn new(config: ScorerConfig, incidents: impl IntoIterator<Item = Incident>, now: Timestamp) -> Engine {
         let relearn_generation = config.relearn.then_some(now.0);
-        let mut engine = Engine {
+        Engine {
             config,
             cohorts: BTreeMap::new(),
             hosts: BTreeMap::new(),
-            incidents: BTreeMap::new(),
+            incidents: incidents.into_iter().collect(),
             metrics: Metrics::default(),
             relearn_generation,
-        };
-        engine.reset_hosts(incidents);
-        engine
+            is_restoring: true,
+            own_partitions: BTreeSet::new(),
+        }
     }
 
     /// Discards all hosts and replaces the incidents; models stay. Called after a rebalance,
     /// because other scorers may have changed the incidents.
-    pub fn reset_hosts(&mut self, incidents: impl IntoIterator<Item = Incident>) {
+    pub fn reset_hosts(&mut self, incidents: IncidentStore) {
         self.hosts.clear();
-        self.incidents = incidents.into_iter().map(|incident| (incident.incident.clone(), incident)).collect();
-    }
-
-    /// Restores the learning progress of a cohort from a healthy record of an earlier run.
-    pub fn restore_learning(&mut self, record: &HealthySnapshot) {
-        self.cohort_or_new(&record.cohort).restore(record);
-    }
-
-    /// Loads a release for its cohort. A release of an older generation is ignored.
-    ///
-    /// # Errors
-    /// If the release is not valid. The cohort's current model stays in use.
-    pub fn load_release(&mut self, release: ModelRelease) -> Result<(), ModelError> {
-        let cohort = self.cohort_or_new(&release.cohort);
-        if release.generation < cohort.generation {
-            return Ok(());
-        }
-        let model = Model::load(release)?;
-        cohort.generation = model.release().generation;
-        tracing::info!(
-            cohort = cohort.name,
-            model = model.release().short_name(),
-            profile = model.release().profile,
-            "model loaded"
-        );
-        cohort.model = Some(Arc::new(model));
-        self.metrics.releases_loaded += 1;
-        Ok(())
+        self.own_partitions.clear();
+        self.incidents = incidents;
     }
 
     /// Processes a delivered snapshot and returns the records to publish. An invalid snapshot
@@ -95,13 +78,11 @@ impl Engine {
     ///
     /// # Errors
     /// If a record cannot be encoded.
-    pub fn handle_snapshot(&mut self, delivery: &Delivery, now: Timestamp) -> Result<Vec<Record>, CodecError> {
-        let outcome = schemas::decode::<GraphSnapshot>(&delivery.value)
-            .map_err(|error| error.to_string())
-            .and_then(|snapshot| self.process(snapshot, delivery, now).map_err(|error| format!("{error:#}")));
-        match outcome {
+    pub fn handle_snapshot(&mut self, delivery: &Delivery) -> Result<Vec<Record>, CodecError> {
+        match self.process(delivery) {
             Ok(outcome) => outcome.into_records(Some(delivery.partition)),
-            Err(reason) => {
+            Err(error) => {
+                let reason = error.to_string();
                 self.metrics.dead_letters += 1;
                 tracing::warn!(key = delivery.key, reason, "invalid snapshot moved to the dead letters");
                 Ok(vec![delivery.to_dead_letter(&reason)])
@@ -109,52 +90,88 @@ impl Engine {
         }
     }
 
-    /// Learns or scores a snapshot.
-    fn process(&mut self, snapshot: GraphSnapshot, delivery: &Delivery, now: Timestamp) -> Result<Outcome, ScoreError> {
-        let host = self.host(&snapshot.host, &snapshot.cohort);
-        host.last_seen_at = now;
+    /// Checks a snapshot, and learns or scores it.
+    fn process(&mut self, delivery: &Delivery) -> Result<Outcome, RejectedRecord> {
+        let snapshot: GraphSnapshot = schemas::decode(&delivery.value)?;
+        snapshot.check(&delivery.key)?;
+        self.own_partitions.insert(delivery.partition);
+        let host = self.host_or_new(&snapshot.host, &snapshot.cohort)?;
         host.partition = Some(delivery.partition);
-        if !host.advance_position(&snapshot) {
-            self.metrics.duplicates += 1;
-            return Ok(Outcome::default());
+        let position = host.runs.advance(&snapshot);
+        if position != SnapshotPosition::OtherRun {
+            host.last_seen = None;
+        }
+        match position {
+            SnapshotPosition::New => {}
+            SnapshotPosition::Duplicate => {
+                self.metrics.duplicates += 1;
+                return Ok(Outcome::default());
+            }
+            SnapshotPosition::OtherRun => {
+                self.metrics.other_runs += 1;
+                return Ok(Outcome::default());
+            }
         }
         host.coverage.clone_from(&snapshot.coverage);
-        let model = self.cohort_or_new(&snapshot.cohort).model.clone();
-        let host_id = snapshot.host.clone();
+        self.learn_or_score(snapshot, delivery)
+    }
+
+    fn learn_or_score(&mut self, snapshot: GraphSnapshot, delivery: &Delivery) -> Result<Outcome, RejectedRecord> {
         let cohort = snapshot.cohort.clone();
-        let Some(model) = model else {
-            let graph = HostGraph::new(snapshot)?;
+        let Some(model) = self.cohort_or_new(&cohort).model.clone() else {
+            let graph = HostGraph::new(snapshot).map_err(ScoreError::from)?;
             let healthy = self.cohort_or_new(&cohort).admit(graph.snapshot(), &delivery.value, None);
             self.metrics.learned += u64::from(healthy.is_some());
             return Ok(Outcome { healthy, changes: Vec::new() });
         };
         let scored = score::score_snapshot(&model, snapshot)?;
         self.metrics.scored += 1;
-        let host = self.host(&host_id, &cohort);
+        let Some(host) = self.hosts.get_mut(&delivery.key) else { return Ok(Outcome::default()) };
         let (changes, is_alarming) = host.process(scored);
         let is_quiet = !is_alarming && !host.tracker.has_open();
-        // The host owns the scored graph now. Borrow the fields of `self` separately.
-        let newest = self.hosts.get(&host_id).and_then(|host| host.newest.as_ref());
-        let healthy = match (newest, self.cohorts.get_mut(&cohort)) {
+        // The host owns the scored graph now.
+        let healthy = match (&host.newest, self.cohorts.get_mut(&cohort)) {
             (Some(newest), Some(cohort)) => cohort.admit(newest.graph.snapshot(), &delivery.value, Some(is_quiet)),
             _ => None,
         };
         self.metrics.alarming += u64::from(is_alarming);
-        self.record_changes(&changes);
+        self.record_changes(&changes, Some(delivery.partition));
         Ok(Outcome { healthy, changes })
     }
 
-    /// Marks the incidents of hosts as stale that have sent no snapshot for `alarm.stale_after`.
+    /// Marks the incidents of hosts as stale that have sent no snapshot for `alarm.stale_after`,
+    /// removes the state of hosts and incidents that are too old, and returns the records to
+    /// publish. `uptime` is the time since the start of the scorer.
     ///
     /// # Errors
     /// If a record cannot be encoded.
-    pub fn mark_stale_hosts(&mut self, now: Timestamp) -> Result<Vec<Record>, CodecError> {
-        let stale_after_ms = i64::try_from(self.config.alarm.stale_after.as_millis()).unwrap_or(i64::MAX);
-        let silent = self.hosts.values_mut().filter(|host| now.millis_since(host.last_seen_at) > stale_after_ms);
-        let stale: Vec<_> = silent.map(|host| (host.partition, host.tracker.mark_stale(now))).collect();
+    pub fn handle_tick(&mut self, now: Timestamp, uptime: Duration) -> Result<Vec<Record>, CodecError> {
+        let mut records = self.mark_stale_hosts(now, uptime)?;
+        let forget_after = self.config.alarm.forget_host_after;
+        let n_hosts = self.hosts.len();
+        self.hosts.retain(|_, host| host.silence(uptime) <= forget_after);
+        self.metrics.hosts_forgotten += (n_hosts - self.hosts.len()) as u64;
+        // Another scorer may have continued an incident of a host that is not ours.
+        let is_abandoned = |incident: &Incident, partition: Option<i32>| {
+            partition.is_some_and(|partition| self.own_partitions.contains(&partition))
+                && !self.hosts.contains_key(&incident.host)
+        };
+        records.extend(self.incidents.expire(now, self.config.alarm.keep_resolved, is_abandoned));
+        Ok(records)
+    }
+
+    fn mark_stale_hosts(&mut self, now: Timestamp, uptime: Duration) -> Result<Vec<Record>, CodecError> {
+        let stale_after = self.config.alarm.stale_after;
         let mut records = Vec::new();
+        let mut stale = Vec::new();
+        for host in self.hosts.values_mut() {
+            host.last_seen.get_or_insert(uptime);
+            if host.silence(uptime) > stale_after {
+                stale.push((host.partition, host.tracker.mark_stale(now)));
+            }
+        }
         for (partition, changes) in stale {
-            self.record_changes(&changes);
+            self.record_changes(&changes, partition);
             records.extend(Outcome { healthy: None, changes }.into_records(partition)?);
         }
         Ok(records)
@@ -175,17 +192,11 @@ impl Engine {
         }
     }
 
-    /// Counts events and updates the known incidents.
-    fn record_changes(&mut self, changes: &[Change]) {
+    /// Counts events and updates the known incidents, whose records go to `partition`.
+    fn record_changes(&mut self, changes: &[Change], partition: Option<i32>) {
         for change in changes {
             self.metrics.count_event(change.event.event);
-            self.incidents.insert(change.incident.incident.clone(), change.incident.clone());
-        }
-        while self.incidents.len() > MAX_INCIDENTS {
-            let resolved = self.incidents.values().filter(|incident| incident.state == IncidentState::Resolved);
-            let oldest = resolved.min_by_key(|incident| incident.updated_at).map(|incident| incident.incident.clone());
-            let Some(oldest) = oldest else { return };
-            self.incidents.remove(&oldest);
+            self.incidents.insert(change.incident.clone(), partition);
         }
     }
 
@@ -196,69 +207,18 @@ impl Engine {
         self.cohorts.entry(name.to_owned()).or_insert_with(|| Cohort::new(name, generation, learn.clone()))
     }
 
-    fn host(&mut self, id: &str, cohort: &str) -> &mut Host {
+    /// The state of this host, created if there is none. Once `alarm.max_hosts` is reached, no
+    /// further host is accepted, so that the state of the others remains.
+    fn host_or_new(&mut self, id: &str, cohort: &str) -> Result<&mut Host, RejectedRecord> {
+        let max = usize::try_from(self.config.alarm.max_hosts).unwrap_or(usize::MAX);
+        if self.hosts.len() >= max && !self.hosts.contains_key(id) {
+            return Err(RejectedRecord::TooManyHosts { max, host: id.to_owned() });
+        }
         let config = &self.config;
         let incidents = &self.incidents;
-        self.hosts.entry(id.to_owned()).or_insert_with(|| {
+        Ok(self.hosts.entry(id.to_owned()).or_insert_with(|| {
             let known = incidents.values().filter(|incident| incident.host == id).cloned();
             Host::new(IncidentTracker::new(config.alarm.clone(), known), cohort)
-        })
+        }))
     }
-}
-
-/// Result of processing one snapshot.
-#[derive(Default)]
-struct Outcome {
-    healthy: Option<HealthySnapshot>,
-    changes: Vec<Change>,
-}
-
-impl Outcome {
-    fn into_records(self, partition: Option<i32>) -> Result<Vec<Record>, CodecError> {
-        let mut records = Vec::new();
-        if let Some(healthy) = self.healthy {
-            records.push(to_record(Topic::Healthy, healthy.host.clone(), partition, healthy.time, &healthy)?);
-        }
-        for change in &self.changes {
-            records.extend(change_records(change, partition)?);
-        }
-        Ok(records)
-    }
-}
-
-/// The records of a change: its event for the alerts topic, and the new state for the incidents
-/// topic.
-///
-/// Both go to the partition of the snapshot, so that the records of a host keep their order.
-///
-/// # Errors
-/// If a record cannot be encoded.
-pub fn change_records(change: &Change, partition: Option<i32>) -> Result<[Record; 2], CodecError> {
-    let Change { event, incident } = change;
-    let alert = to_record(Topic::Alerts, event.incident.clone(), partition, event.time, event)?;
-    let id = format!("{}/{}/{}", event.incident, event.event, event.time.0);
-    let event_type = format!("detective.incident.{}.v1", event.event);
-    let alert = alert.with_cloud_event(CloudEvent {
-        id,
-        event_type: &event_type,
-        source: format!("detective/scorer/{}", event.host),
-        subject: &event.host,
-        time: event.time,
-    });
-    let state = to_record(Topic::Incidents, incident.incident.clone(), partition, incident.updated_at, incident)?;
-    Ok([alert, state])
-}
-
-fn to_record<S: Schema>(
-    topic: Topic,
-    key: String,
-    partition: Option<i32>,
-    time: Timestamp,
-    value: &S,
-) -> Result<Record, CodecError> {
-    let record = Record::new(topic, key, schemas::encode(value)?, time);
-    Ok(match partition {
-        Some(partition) => record.with_partition(partition),
-        None => record,
-    })
 }

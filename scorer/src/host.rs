@@ -1,9 +1,11 @@
 //! State of one host: its incidents, its newest scored graph and its recent rankings.
 
-use std::collections::HashMap;
+mod runs;
+
+use std::{collections::HashMap, time::Duration};
 
 use graph::Window;
-use schemas::{Coverage, GraphSnapshot, Suspect, Timestamp};
+use schemas::{Coverage, Suspect, Timestamp};
 
 use crate::{
     blame::{self, RootCauseCandidate},
@@ -11,6 +13,7 @@ use crate::{
     score::ScoredGraph,
     suspects,
 };
+pub use runs::{Runs, SnapshotPosition};
 
 /// How long rankings are kept, in milliseconds of snapshot time.
 pub const WINDOW_MS: i64 = 120_000;
@@ -25,14 +28,15 @@ pub struct Host {
     pub newest: Option<ScoredGraph>,
     /// Coverage of the newest snapshot.
     pub coverage: Vec<Coverage>,
-    /// When its last snapshot was received, by the scorer's clock.
-    pub last_seen_at: Timestamp,
+    /// When its last snapshot was received, as time since the start of the scorer. `None`: since
+    /// the last tick.
+    pub last_seen: Option<Duration>,
     /// Name of its cohort.
     pub cohort: String,
     /// Partition of its snapshots, which its alerts go to as well.
     pub partition: Option<i32>,
-    /// Run and sequence number of its last snapshot.
-    position: Option<(String, i64)>,
+    /// The runs of its producer.
+    pub runs: Runs,
     rankings: Window<Ranking>,
 }
 
@@ -57,23 +61,17 @@ impl Host {
             tracker,
             newest: None,
             coverage: Vec::new(),
-            last_seen_at: Timestamp::default(),
+            last_seen: None,
             cohort: cohort.to_owned(),
             partition: None,
-            position: None,
+            runs: Runs::default(),
             rankings: Window::new(window_ms),
         }
     }
 
-    /// Advances the position to a new snapshot. Returns false for a duplicate: a snapshot of the
-    /// same run that is not later than the last one.
-    pub fn advance_position(&mut self, snapshot: &GraphSnapshot) -> bool {
-        let is_duplicate =
-            matches!(&self.position, Some((run, sequence)) if *run == snapshot.run && snapshot.sequence <= *sequence);
-        if !is_duplicate {
-            self.position = Some((snapshot.run.clone(), snapshot.sequence));
-        }
-        !is_duplicate
+    /// How long it has sent no snapshot. `uptime` is the time since the start of the scorer.
+    pub fn silence(&self, uptime: Duration) -> Duration {
+        self.last_seen.map_or(Duration::ZERO, |last_seen| uptime.saturating_sub(last_seen))
     }
 
     /// Processes a scored graph: finds root causes, updates incidents and ranks suspects. Returns

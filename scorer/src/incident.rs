@@ -1,13 +1,20 @@
 //! Incidents of one host: when they open, change, become stale and are resolved.
 
 mod active;
+mod change;
+mod claims;
+mod collective;
+mod openings;
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, HashSet, VecDeque};
 
-use schemas::{EventKind, GraphSnapshot, Incident, IncidentState, RootCauseEvent, Timestamp};
+use schemas::{EventKind, GraphSnapshot, Incident, IncidentState, Timestamp};
 
 use crate::{blame::RootCauseCandidate, config::AlarmConfig, score::ScoredGraph};
-use active::{ActiveIncident, fingerprint, present_fingerprint};
+use active::{ActiveIncident, present_fingerprint};
+pub use change::Change;
+use claims::Claims;
+use openings::{Openings, Recurrences};
 
 /// Number of sweeps that persistence looks at.
 const PERSISTENCE_SWEEPS: usize = 3;
@@ -19,32 +26,25 @@ pub struct IncidentTracker {
     /// Ids of the alarming nodes and root causes of each of the last [`PERSISTENCE_SWEEPS`].
     sweeps: VecDeque<HashSet<String>>,
     active: Vec<ActiveIncident>,
-    /// Id of the last incident of each fingerprint.
-    last_by_fingerprint: HashMap<String, String>,
-}
-
-/// A change of an incident.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Change {
-    /// Event for the alerts topic.
-    pub event: RootCauseEvent,
-    /// State of the incident after the event, for the incidents topic.
-    pub incident: Incident,
+    openings: Openings,
+    recurrences: Recurrences,
 }
 
 impl IncidentTracker {
     /// A tracker that continues the known incidents of a host.
     pub fn new(config: AlarmConfig, known: impl IntoIterator<Item = Incident>) -> IncidentTracker {
         let mut active = Vec::new();
-        let mut last_by_fingerprint = HashMap::new();
+        let mut recurrences = Recurrences::default();
+        let mut known: Vec<Incident> = known.into_iter().collect();
+        known.sort_by_key(|incident| incident.opened_at);
         for mut incident in known {
             incident.fingerprint = present_fingerprint(&incident.fingerprint);
-            last_by_fingerprint.insert(incident.fingerprint.clone(), incident.incident.clone());
+            recurrences.replace(&incident.fingerprint, &incident.incident);
             if incident.state != IncidentState::Resolved {
                 active.push(ActiveIncident::restore(incident));
             }
         }
-        IncidentTracker { config, sweeps: VecDeque::new(), active, last_by_fingerprint }
+        IncidentTracker { config, sweeps: VecDeque::new(), active, openings: Openings::default(), recurrences }
     }
 
     /// Whether the host has an incident that is not resolved.
@@ -65,23 +65,39 @@ impl IncidentTracker {
             candidates.iter().filter(|candidate| self.is_persistent(scored, candidate)).collect();
         let mut changes = Vec::new();
         let mut seen = HashSet::new();
-        for candidate in &persistent {
-            match self.active.iter().position(|active| active.matches(scored, candidate)) {
-                Some(index) => {
-                    // Only the first match, which has the highest score, updates the incident. The
-                    // others are consequences of it.
-                    if seen.insert(self.active[index].incident.incident.clone()) {
-                        changes.extend(self.active[index].update(scored, candidate));
-                    }
+        let mut members: BTreeMap<usize, Vec<&RootCauseCandidate>> = BTreeMap::new();
+        let mut new = Vec::new();
+        let mut claims = Claims::new(scored, &self.active);
+        let n_active = self.active.len();
+        for &candidate in &persistent {
+            match claims.find(candidate) {
+                Some(index) if self.active.get(index).is_some_and(ActiveIncident::is_collective) => {
+                    members.entry(index).or_default().push(candidate);
                 }
+                // Only the first match, which has the highest score, updates the incident. The
+                // others are consequences of it.
+                Some(index) if index < n_active && seen.insert(index) => {
+                    claims.add(index, candidate);
+                    changes.extend(self.active[index].update(scored, candidate));
+                }
+                Some(_) => {}
                 None => {
-                    let active = self.open_incident(scored, candidate);
-                    seen.insert(active.incident.incident.clone());
-                    changes.push(active.to_change(EventKind::Opened));
-                    self.active.push(active);
+                    claims.add(n_active + new.len(), candidate);
+                    new.push(candidate);
                 }
             }
         }
+        let openings = self.plan_openings(scored, new);
+        if let Some(index) = self.active.iter().position(ActiveIncident::is_overflow) {
+            members.entry(index).or_default().extend(&openings.overflow);
+        }
+        members.retain(|_, members| !members.is_empty());
+        for (index, members) in members {
+            seen.insert(index);
+            changes.extend(self.active[index].update_collective(scored, &members));
+        }
+        changes.extend(self.open_incidents(scored, &openings));
+        seen.extend(n_active..self.active.len());
         changes.extend(self.count_quiet_sweep(scored.graph.snapshot(), &seen));
         (changes, !persistent.is_empty())
     }
@@ -117,27 +133,17 @@ impl IncidentTracker {
         })
     }
 
-    fn open_incident(&mut self, scored: &ScoredGraph, candidate: &RootCauseCandidate) -> ActiveIncident {
-        let snapshot = scored.graph.snapshot();
-        let fingerprint = fingerprint(scored, candidate);
-        // The id is derived from the snapshot, so that processing it again after a crash gives the
-        // same id.
-        let seed = format!("{}\n{}\n{}\n{fingerprint}", snapshot.host, snapshot.run, snapshot.sequence);
-        let id = schemas::release::sha256_hex(seed.as_bytes())[..16].to_owned();
-        let previous = self.last_by_fingerprint.insert(fingerprint.clone(), id.clone());
-        ActiveIncident::open(id, fingerprint, previous, scored, candidate)
-    }
-
-    /// Counts a quiet sweep for each incident that is not in `seen`, and resolves those that reach
-    /// `alarm.quiet_sweeps`.
-    fn count_quiet_sweep(&mut self, snapshot: &GraphSnapshot, seen: &HashSet<String>) -> Vec<Change> {
+    /// Counts a quiet sweep for each incident whose index is not in `seen`, and resolves those that
+    /// reach `alarm.quiet_sweeps`.
+    fn count_quiet_sweep(&mut self, snapshot: &GraphSnapshot, seen: &HashSet<usize>) -> Vec<Change> {
         let required = i32::try_from(self.config.quiet_sweeps).unwrap_or(i32::MAX);
         let mut changes = Vec::new();
+        let mut indices = 0..;
         self.active.retain_mut(|active| {
-            if seen.contains(&active.incident.incident) {
+            if indices.next().is_some_and(|index| seen.contains(&index)) {
                 return true;
             }
-            active.incident.quiet_sweeps += 1;
+            active.incident.quiet_sweeps = active.incident.quiet_sweeps.saturating_add(1);
             if active.incident.quiet_sweeps < required {
                 return true;
             }

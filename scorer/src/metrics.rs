@@ -19,6 +19,12 @@ pub struct Metrics {
     pub scored: u64,
     /// Snapshots that were skipped because they were processed before.
     pub duplicates: u64,
+    /// Snapshots that were skipped because another run of the same host is active.
+    pub other_runs: u64,
+    /// Hosts whose state was removed because they sent no snapshots.
+    pub hosts_forgotten: u64,
+    /// Hosts with two active producers.
+    pub conflicting_hosts: usize,
     /// Records that were published as dead letters.
     pub dead_letters: u64,
     /// Snapshots with at least one node above the threshold.
@@ -53,6 +59,8 @@ impl Metrics {
             ("detective_snapshots_learned_total", "Snapshots of the learning phase.", self.learned),
             ("detective_snapshots_scored_total", "Snapshots scored.", self.scored),
             ("detective_snapshots_duplicate_total", "Snapshots skipped as duplicates.", self.duplicates),
+            ("detective_snapshots_other_run_total", "Snapshots skipped while another run is active.", self.other_runs),
+            ("detective_hosts_forgotten_total", "Hosts removed because they sent no snapshots.", self.hosts_forgotten),
             ("detective_snapshots_alarming_total", "Snapshots with a node above the threshold.", self.alarming),
             ("detective_dead_letters_total", "Records published as dead letters.", self.dead_letters),
             ("detective_releases_loaded_total", "Model releases loaded.", self.releases_loaded),
@@ -62,6 +70,7 @@ impl Metrics {
         let gauges = [
             ("detective_incidents_open", "Incidents that are not resolved.", open),
             ("detective_hosts", "Hosts that sent snapshots.", coverage.len()),
+            ("detective_hosts_conflicting", "Hosts with two active producers.", self.conflicting_hosts),
         ];
         let mut text = String::new();
         for (name, help, value) in counters {

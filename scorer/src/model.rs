@@ -85,7 +85,7 @@ pub struct Model {
 }
 
 impl Model {
-    /// Checks a release and loads its ONNX file.
+    /// Checks a release, loads its ONNX file and runs it once on a graph of two nodes.
     ///
     /// # Errors
     /// If the release is not valid or not compatible with this scorer. It must not be used then.
@@ -96,7 +96,9 @@ impl Model {
         let plan = catch_unwind(|| build_plan(&release.onnx, recipe.width()))
             .map_err(|_| load_error("the inference engine panicked".to_owned()))?
             .map_err(|error| load_error(format!("{error:#}")))?;
-        Ok(Model { release, recipe, baselines, plan })
+        let model = Model { release, recipe, baselines, plan };
+        model.reconstruct(&smallest_input(model.recipe.width()))?;
+        Ok(model)
     }
 
     /// The release of this model.
@@ -151,6 +153,11 @@ impl Model {
     }
 }
 
+/// Two nodes and an edge, with all features 0.
+fn smallest_input(width: usize) -> Encoded {
+    Encoded { nodes: 2, width, x: vec![0.0; 2 * width], sources: vec![0], targets: vec![1], node_of_row: vec![0, 1] }
+}
+
 /// Checks checksum, recipe, sizes and calibration of a release.
 fn check_release(release: &ModelRelease) -> Result<Recipe, ModelError> {
     let model = || release.short_name().to_owned();
@@ -179,6 +186,12 @@ fn check_calibration(release: &ModelRelease) -> Result<(), ModelError> {
         false => Err(ModelError::Calibration { model: model(), what: what.to_owned(), found }),
     };
     check_positive("the threshold", release.calibration.threshold)?;
+    for limit in &release.calibration.pressure_p99 {
+        if !limit.limit.is_finite() || limit.limit < 0.0 {
+            let what = format!("the limit of `{}`", limit.name);
+            return Err(ModelError::Calibration { model: model(), what, found: f64::from(limit.limit) });
+        }
+    }
     for role in &release.calibration.roles {
         let lists = [&role.centre, &role.spread, &role.residual_centre, &role.residual_spread];
         for list in lists {

@@ -7,7 +7,10 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
-use crate::engine::Engine;
+use crate::{engine::Engine, metrics::Metrics};
+
+/// Largest number of resolved incidents in a response.
+const MAX_RESOLVED: usize = 200;
 
 /// A query to the scorer's loop, with the channel for the response.
 ///
@@ -16,7 +19,7 @@ use crate::engine::Engine;
 pub enum Query {
     /// The ranking of suspects over the last `window`.
     Suspects { host: Option<String>, window: Duration, reply: oneshot::Sender<Option<SuspectsResponse>> },
-    /// All known incidents, of one host or of all.
+    /// The incidents that are not resolved and the newest resolved ones, of one host or of all.
     Incidents { host: Option<String>, reply: oneshot::Sender<Vec<Incident>> },
     /// The newest graph with its scores.
     Graph { host: Option<String>, reply: oneshot::Sender<Option<Value>> },
@@ -54,6 +57,17 @@ pub struct Readiness {
 }
 
 impl Query {
+    /// Responds while the scorer starts: it is alive but not ready. Other queries get no response.
+    pub fn run_before_start(self) {
+        match self {
+            Query::Ready { reply } => {
+                drop(reply.send(Readiness { ready: false, state: "waiting", learned: 0, wanted: 0 }));
+            }
+            Query::Metrics { reply } => drop(reply.send(Metrics::default().render(0, std::iter::empty()))),
+            _ => {}
+        }
+    }
+
     /// Runs the query and sends the response. A client that has disconnected is ignored.
     pub fn run(self, engine: &mut Engine, now: Timestamp) {
         match self {
@@ -64,6 +78,8 @@ impl Query {
             Query::Metrics { reply } => {
                 let open =
                     engine.incidents.values().filter(|incident| incident.state != IncidentState::Resolved).count();
+                engine.metrics.conflicting_hosts =
+                    engine.hosts.values().filter(|host| host.runs.is_conflicting()).count();
                 let coverage = engine.hosts.iter().map(|(id, host)| (id.as_str(), host.coverage.as_slice()));
                 let _ = reply.send(engine.metrics.render(open, coverage));
             }
@@ -95,6 +111,11 @@ fn incidents(engine: &Engine, host: Option<String>) -> Vec<Incident> {
     let is_selected = |incident: &&Incident| host.as_ref().is_none_or(|host| *host == incident.host);
     let mut incidents: Vec<Incident> = engine.incidents.values().filter(is_selected).cloned().collect();
     incidents.sort_by_key(|incident| std::cmp::Reverse(incident.opened_at));
+    let mut n_resolved = 0;
+    incidents.retain(|incident| {
+        n_resolved += usize::from(incident.state == IncidentState::Resolved);
+        incident.state != IncidentState::Resolved || n_resolved <= MAX_RESOLVED
+    });
     incidents
 }
 

@@ -1,5 +1,7 @@
 //! Reasons and summaries in words.
 
+pub mod collective;
+
 use graph::Deviation;
 use schemas::{Evidence, Reason, Unit};
 use signals::Signal;

@@ -5,12 +5,12 @@ mod operation;
 use std::{sync::Arc, time::Duration};
 
 use bus::{Bus, BusError, Delivery, Positions, Record, Subscription};
-use schemas::{CodecError, HealthySnapshot, ModelRelease, Timestamp, Topic};
+use schemas::{CodecError, HealthySnapshot, Timestamp, Topic};
 use service::Retry;
 use tokio::{
     net::TcpListener,
     sync::mpsc,
-    time::{MissedTickBehavior, interval, sleep},
+    time::{Instant, MissedTickBehavior, interval, sleep},
 };
 use tokio_util::sync::CancellationToken;
 
@@ -22,7 +22,7 @@ pub const GROUP: &str = "detective-scorer";
 
 /// Largest number of snapshots to process in one transaction.
 const BATCH: usize = 64;
-/// How often to check for hosts that stopped sending snapshots.
+/// How often to check for hosts that stopped sending snapshots, and for state that is too old.
 const TICK: Duration = Duration::from_millis(500);
 /// Number of HTTP requests that may wait for the loop.
 const QUERY_QUEUE_LENGTH: usize = 64;
@@ -36,15 +36,35 @@ const API_SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(1);
 pub async fn run(config: ScorerConfig, bus: Arc<dyn Bus>, shutdown: CancellationToken) -> Result<(), ScorerError> {
     let address = config.api.listen;
     let listener = TcpListener::bind(address).await.map_err(|source| ScorerError::Listen { address, source })?;
-    let (sender, queries) = mpsc::channel(QUERY_QUEUE_LENGTH);
+    let (sender, mut queries) = mpsc::channel(QUERY_QUEUE_LENGTH);
     let server = tokio::spawn(serve_api(listener, sender, shutdown.clone()));
-    let outcome = match ScorerLoop::start(config, bus).await {
-        Ok(mut scorer) => scorer.run(queries, &shutdown).await,
-        Err(error) => Err(error),
+    let started = start(config, bus, &mut queries, &shutdown).await;
+    let outcome = match started {
+        Some(Ok(mut scorer)) => scorer.run(queries, &shutdown).await,
+        Some(Err(error)) => Err(error),
+        None => Ok(()),
     };
     shutdown.cancel();
     let _ = server.await;
     outcome
+}
+
+/// Restores the state from the bus, which can take long, and answers queries meanwhile. Returns
+/// `None` if `shutdown` comes first.
+async fn start(
+    config: ScorerConfig,
+    bus: Arc<dyn Bus>,
+    queries: &mut mpsc::Receiver<Query>,
+    shutdown: &CancellationToken,
+) -> Option<Result<ScorerLoop, ScorerError>> {
+    let mut starting = Box::pin(ScorerLoop::start(config, bus));
+    loop {
+        tokio::select! {
+            () = shutdown.cancelled() => return None,
+            started = &mut starting => return Some(started),
+            Some(query) = queries.recv() => query.run_before_start(),
+        }
+    }
 }
 
 async fn serve_api(listener: TcpListener, queries: api::QuerySender, shutdown: CancellationToken) {
@@ -61,6 +81,7 @@ async fn serve_api(listener: TcpListener, queries: api::QuerySender, shutdown: C
 
 struct ScorerLoop {
     engine: Engine,
+    started: Instant,
     bus: Arc<dyn Bus>,
     snapshots: Box<dyn Subscription>,
     releases: mpsc::Receiver<Delivery>,
@@ -80,30 +101,34 @@ struct ScorerLoop {
 impl ScorerLoop {
     /// Restores incidents, learning progress and models from the bus, and subscribes.
     async fn start(config: ScorerConfig, bus: Arc<dyn Bus>) -> Result<ScorerLoop, ScorerError> {
-        let incidents = operation::read_incidents(bus.as_ref()).await?;
-        let mut engine = Engine::new(config, incidents, Timestamp::now());
+        let now = Timestamp::now();
+        let mut engine = Engine::new(config, [], now);
+        engine.reset_hosts(operation::read_incidents(bus.as_ref()).await?);
         bus::for_each(bus.as_ref(), Topic::Healthy, |delivery| {
-            if let Ok(record) = schemas::decode::<HealthySnapshot>(&delivery.value) {
+            let record = schemas::decode::<HealthySnapshot>(&delivery.value).ok();
+            // The trainer moves invalid records to the dead letters.
+            if let Some(record) = record.filter(|record| record.check(&delivery.key, now).is_ok()) {
                 engine.restore_learning(&record);
             }
         })
         .await?;
         let mut published = Vec::new();
         let newest = bus::for_each(bus.as_ref(), Topic::Models, |delivery| published.push(delivery)).await?;
+        let dead_letters = published.iter().filter_map(|delivery| engine.handle_release(delivery, now)).collect();
+        engine.finish_restoring();
         let snapshots = bus.subscribe(GROUP, &[Topic::Snapshots]).await?;
-        let mut scorer = ScorerLoop {
+        Ok(ScorerLoop {
             engine,
+            started: Instant::now(),
             releases: releases::follow(Arc::clone(&bus), newest),
             bus,
             epoch: Some(snapshots.rebalance_count()),
             snapshots,
             positions: None,
-            dead_letters: Vec::new(),
+            dead_letters,
             read_retry: Retry::new("read snapshots"),
             operation: None,
-        };
-        published.iter().for_each(|delivery| scorer.load_release(delivery));
-        Ok(scorer)
+        })
     }
 
     async fn run(
@@ -118,7 +143,9 @@ impl ScorerLoop {
             tokio::select! {
                 () = shutdown.cancelled() => return Ok(()),
                 Some(query) = queries.recv() => query.run(&mut self.engine, Timestamp::now()),
-                Some(delivery) = self.releases.recv() => self.load_release(&delivery),
+                Some(delivery) = self.releases.recv() => {
+                    self.dead_letters.extend(self.engine.handle_release(&delivery, Timestamp::now()));
+                }
                 outcome = operation::finished(&mut self.operation) => self.handle_outcome(outcome)?,
                 _ = tick.tick(), if is_idle => self.handle_tick()?,
                 batch = self.snapshots.next(BATCH), if is_idle => match batch {
@@ -147,7 +174,7 @@ impl ScorerLoop {
         }
         let mut records = std::mem::take(&mut self.dead_letters);
         for delivery in &batch {
-            records.extend(self.engine.handle_snapshot(delivery, Timestamp::now())?);
+            records.extend(self.engine.handle_snapshot(delivery)?);
         }
         self.positions = Some(Positions::after(GROUP, &batch));
         self.publish(records);
@@ -159,7 +186,7 @@ impl ScorerLoop {
             return Ok(());
         }
         let mut records = std::mem::take(&mut self.dead_letters);
-        records.extend(self.engine.mark_stale_hosts(Timestamp::now())?);
+        records.extend(self.engine.handle_tick(Timestamp::now(), self.started.elapsed())?);
         if !records.is_empty() {
             self.publish(records);
         }
@@ -208,19 +235,5 @@ impl ScorerLoop {
             }
         }
         Ok(())
-    }
-
-    /// Loads a release. An invalid one becomes a dead letter, and the current model stays in use.
-    fn load_release(&mut self, delivery: &Delivery) {
-        if delivery.is_tombstone() {
-            return;
-        }
-        let release = schemas::decode::<ModelRelease>(&delivery.value).map_err(|error| error.to_string());
-        let loaded = release.and_then(|release| self.engine.load_release(release).map_err(|error| error.to_string()));
-        if let Err(reason) = loaded {
-            tracing::warn!(cohort = delivery.key, reason, "model release rejected; current model stays in use");
-            self.engine.metrics.releases_rejected += 1;
-            self.dead_letters.push(delivery.to_dead_letter(&reason));
-        }
     }
 }

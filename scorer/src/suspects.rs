@@ -34,11 +34,12 @@ pub fn rank(scored: &ScoredGraph, candidates: &[RootCauseCandidate]) -> Vec<Rank
         .filter(|&node| can_be_suspect(&scored.graph.nodes()[node].kind))
         .map(|node| RankedNode { node, score: scored.scores[node].score, stage: Stage::Initiating })
         .collect();
+    let causes = Causes::new(scored, candidates);
     for entry in &mut ranking {
         let node = entry.node;
-        if let Some(root_cause) = candidates.iter().find(|it| it.root == node && it.is_conclusive) {
+        if let Some(root_cause) = causes.with_root[node] {
             entry.score = root_cause.score * ROOT_CAUSE_FACTOR;
-        } else if let Some(cause) = candidates.iter().find(|it| it.explains(node)) {
+        } else if let Some(cause) = causes.explaining[node] {
             entry.score *= EXPLAINED_FACTOR;
             entry.stage = if cause.affected.first() == Some(&node) { Stage::FirstFailure } else { Stage::Impact };
         }
@@ -47,12 +48,27 @@ pub fn rank(scored: &ScoredGraph, candidates: &[RootCauseCandidate]) -> Vec<Rank
     ranking
 }
 
-impl RootCauseCandidate {
-    /// Whether the root cause explains the anomaly of this node.
-    fn explains(&self, node: usize) -> bool {
-        self.is_conclusive
-            && self.root != node
-            && (self.affected.contains(&node) || self.alarming.contains(&node) || self.locked_file == Some(node))
+/// The first conclusive candidate of each node, by index of the node.
+struct Causes<'a> {
+    /// The candidate whose root the node is.
+    with_root: Vec<Option<&'a RootCauseCandidate>>,
+    /// The candidate that explains the anomaly of the node.
+    explaining: Vec<Option<&'a RootCauseCandidate>>,
+}
+
+impl<'a> Causes<'a> {
+    fn new(scored: &ScoredGraph, candidates: &'a [RootCauseCandidate]) -> Causes<'a> {
+        let n_nodes = scored.graph.nodes().len();
+        let mut causes = Causes { with_root: vec![None; n_nodes], explaining: vec![None; n_nodes] };
+        // Reversed, so that the first candidate overwrites the others.
+        for candidate in candidates.iter().rev().filter(|candidate| candidate.is_conclusive) {
+            causes.with_root[candidate.root] = Some(candidate);
+            let explained = candidate.affected.iter().chain(&candidate.alarming).chain(&candidate.locked_file);
+            for &node in explained.filter(|node| **node != candidate.root) {
+                causes.explaining[node] = Some(candidate);
+            }
+        }
+        causes
     }
 }
 
@@ -98,6 +114,15 @@ pub fn impact(scored: &ScoredGraph, candidate: &RootCauseCandidate, max: usize) 
             to_suspect(scored, &[], &ranked, rank)
         })
         .collect()
+}
+
+/// The roots of the first `max` root causes of a collective incident as suspects.
+pub fn members(scored: &ScoredGraph, members: &[&RootCauseCandidate], max: usize) -> Vec<Suspect> {
+    let to_suspect = |(member, rank): (&&RootCauseCandidate, usize)| {
+        let ranked = RankedNode { node: member.root, score: member.score, stage: Stage::Initiating };
+        to_suspect(scored, std::slice::from_ref(*member), &ranked, rank)
+    };
+    members.iter().take(max).zip(1..).map(to_suspect).collect()
 }
 
 /// Reasons of a node: as a root cause, then its deviations, then its evidence.

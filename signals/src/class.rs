@@ -31,7 +31,7 @@ pub enum Class {
 }
 
 /// What nodes compete for or run out of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Resource {
     /// CPU time.
     Cpu,
@@ -64,13 +64,18 @@ pub enum WaitFor {
 }
 
 impl Class {
+    /// The resources that the node uses or has contributed to filling.
+    pub fn consumed_resources(&self) -> &[Resource] {
+        match self {
+            Class::Use(used) => used,
+            Class::Contribution(filled) => std::slice::from_ref(filled),
+            _ => &[],
+        }
+    }
+
     /// Whether the node uses this resource or has contributed to filling it.
     pub fn consumes(self, resource: Resource) -> bool {
-        match self {
-            Class::Use(used) => used.contains(&resource),
-            Class::Contribution(filled) => filled == resource,
-            _ => false,
-        }
+        self.consumed_resources().contains(&resource)
     }
 
     /// The resource that the node waits for because others use it.

@@ -1,17 +1,18 @@
-//! A training run in the background: reads the healthy topic, then trains.
+//! A training run in the background: reads a sample of the healthy topic, then trains.
 
 use std::{future::Future, pin::Pin, sync::Arc};
 
 use bus::Bus;
-use schemas::{HealthySnapshot, ModelRelease, Timestamp, Topic};
+use schemas::{ModelRelease, Timestamp};
+use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     Progress, TrainerError, TrainerSettings,
     cohort::DueCohort,
     dataset,
+    healthy_index::HealthyIndex,
     release::{TrainingJob, train_at_low_priority},
-    sampler::Sampler,
 };
 
 /// A training run that makes progress while [`BackgroundTraining::finished`] is awaited.
@@ -28,13 +29,17 @@ impl BackgroundTraining {
         due: DueCohort,
         settings: TrainerSettings,
         bus: Arc<dyn Bus>,
+        index: Arc<Mutex<HealthyIndex>>,
         shutdown: CancellationToken,
         progress: Progress,
     ) -> BackgroundTraining {
         let cohort = due.cohort.clone();
         let outcome = async move {
-            let encoded = sample_healthy(&*bus, &due, settings.training.max_snapshots).await?;
             let max_nodes = settings.training.max_nodes;
+            let mut index = index.lock_owned().await;
+            index.update(&*bus, Timestamp::now(), |_| {}).await?;
+            let encoded = index.read_sample(&*bus, &due, max_nodes).await?;
+            drop(index);
             let make_job = move || TrainingJob {
                 cohort: due.cohort,
                 generation: due.generation,
@@ -56,18 +61,4 @@ impl BackgroundTraining {
         let cohort = training.take().map(|training| training.cohort);
         (cohort.unwrap_or_default(), outcome)
     }
-}
-
-/// Reads at most `max_snapshots` encoded snapshots of this cohort and generation, evenly spread
-/// over the healthy topic.
-async fn sample_healthy(bus: &dyn Bus, due: &DueCohort, max_snapshots: usize) -> Result<Vec<Vec<u8>>, TrainerError> {
-    let mut sampler = Sampler::new(max_snapshots);
-    bus::for_each(bus, Topic::Healthy, |delivery| {
-        let record = schemas::decode::<HealthySnapshot>(&delivery.value).ok();
-        if let Some(record) = record.filter(|it| it.cohort == due.cohort && it.generation == due.generation) {
-            sampler.push(record.snapshot);
-        }
-    })
-    .await?;
-    Ok(sampler.finish())
 }

@@ -1,7 +1,9 @@
 //! Calibration of a fitted model: residual statistics for each role, and the alarm threshold.
 
+use std::collections::HashMap;
+
 use graph::{Baselines, Encoded, HostGraph, Profile, Recipe, anomaly, features, threshold};
-use schemas::{Calibration, ColumnLimit, RoleCalibration};
+use schemas::{Calibration, ColumnLimit, NodeKind, RoleCalibration};
 
 use crate::{
     TrainerError,
@@ -103,9 +105,13 @@ fn fit_residuals(
     calibration_set: &[ReconstructedGraph],
     roles: &mut [RoleCalibration],
 ) -> Result<(), TrainerError> {
+    let observations = count_observations(calibration_set);
+    let is_rare = |role: &RoleCalibration| {
+        observations.get(&(&role.kind, role.role.as_str())).is_none_or(|count| *count < MIN_OBSERVATIONS)
+    };
     // Partition the roles by number of observations; the sort below restores the order.
-    roles.sort_by_cached_key(|role| n_observations(role, calibration_set) < MIN_OBSERVATIONS);
-    let n_common = roles.partition_point(|role| n_observations(role, calibration_set) >= MIN_OBSERVATIONS);
+    roles.sort_by_cached_key(is_rare);
+    let n_common = roles.partition_point(|role| !is_rare(role));
     let (common, rare) = roles.split_at_mut(n_common);
     let training_set = if rare.is_empty() { &[][..] } else { &dataset.training_set };
     let training_set = reconstruct_all(&dataset.recipe, baselines, model, training_set)?;
@@ -117,9 +123,15 @@ fn fit_residuals(
     Ok(())
 }
 
-/// Number of nodes of this role in all sweeps of `calibration_set`. An empty role stands for all
-/// nodes of its kind.
-fn n_observations(role: &RoleCalibration, calibration_set: &[ReconstructedGraph]) -> usize {
-    let nodes = calibration_set.iter().flat_map(|item| item.graph.nodes());
-    nodes.filter(|node| node.kind == role.kind && (role.role.is_empty() || node.role == role.role)).count()
+/// Number of nodes of each kind and role in all sweeps of `calibration_set`. An empty role stands
+/// for all nodes of its kind.
+fn count_observations<'a>(calibration_set: &[ReconstructedGraph<'a>]) -> HashMap<(&'a NodeKind, &'a str), usize> {
+    let mut counts = HashMap::new();
+    for node in calibration_set.iter().flat_map(|item| item.graph.nodes()) {
+        *counts.entry((&node.kind, "")).or_insert(0) += 1;
+        if !node.role.is_empty() {
+            *counts.entry((&node.kind, node.role.as_str())).or_insert(0) += 1;
+        }
+    }
+    counts
 }

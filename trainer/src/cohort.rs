@@ -35,6 +35,8 @@ struct Cohort {
     newest_healthy: Timestamp,
     release: Option<CurrentRelease>,
     not_before: Option<Instant>,
+    /// When training last ended, successful or not; `None`: never.
+    trained_at: Option<Instant>,
 }
 
 /// The latest release of a cohort's generation.
@@ -66,6 +68,7 @@ impl Cohorts {
             limits: release.calibration.pressure_p99.clone(),
         });
         cohort.not_before = is_compatible.then(|| now + self.retrain.saturating_sub(age));
+        cohort.trained_at = now.checked_sub(age);
     }
 
     /// Records a healthy snapshot. Returns the learning progress of its cohort, as snapshots
@@ -94,9 +97,10 @@ impl Cohorts {
         Some((to_count(record.learned), to_count(record.wanted)))
     }
 
-    /// The first cohort, by name, that needs a model at `now`.
+    /// The cohort that needs a model at `now` and was trained least recently.
     pub(crate) fn next_due(&self, now: Instant) -> Option<DueCohort> {
-        let (name, cohort) = self.by_name.iter().find(|(_, cohort)| cohort.due_at(now).is_some_and(|at| at <= now))?;
+        let due = self.by_name.iter().filter(|(_, cohort)| cohort.due_at(now).is_some_and(|at| at <= now));
+        let (name, cohort) = due.min_by_key(|(_, cohort)| cohort.trained_at)?;
         let limits = cohort.release.as_ref().map(|release| release.limits.clone());
         Some(DueCohort {
             cohort: name.clone(),
@@ -114,6 +118,7 @@ impl Cohorts {
     pub(crate) fn record_failure(&mut self, cohort: &str, now: Instant) {
         if let Some(cohort) = self.by_name.get_mut(cohort) {
             cohort.not_before = Some(now + RETRY_DELAY.min(self.retrain));
+            cohort.trained_at = Some(now);
         }
     }
 }
@@ -122,7 +127,7 @@ impl Cohort {
     /// Resets the cohort if `generation` is newer.
     fn advance_generation(&mut self, generation: i64) {
         if generation > self.generation {
-            *self = Cohort { generation, ..Cohort::default() };
+            *self = Cohort { generation, trained_at: self.trained_at, ..Cohort::default() };
         }
     }
 
@@ -232,6 +237,28 @@ mod tests {
         assert_eq!(cohorts.next_due_at(now), None);
         cohorts.record_healthy(&record(2, 3, 60));
         assert_eq!(cohorts.next_due(now).map(|due| (due.generation, due.earlier_limits)), Some((2, Vec::new())));
+    }
+
+    #[test]
+    fn due_cohorts_are_trained_in_turn() {
+        let mut now = Instant::now();
+        let mut cohorts = Cohorts::new(Profile::Default, HOUR);
+        let mut trained = Vec::new();
+        for time in 1..=3 {
+            for name in ["a", "b", "c"] {
+                cohorts.record_healthy(&HealthySnapshot { cohort: name.to_owned(), ..record(0, 3, time) });
+            }
+            // Training takes so long that the first cohort is due again before the last is trained.
+            for _ in 0..2 {
+                let due = cohorts.next_due(now).expect("a cohort").cohort;
+                now += 2 * HOUR;
+                let release = ModelRelease { cohort: due.clone(), ..release(0, time - 1) };
+                cohorts.record_release(&release, Duration::ZERO, now);
+                now += HOUR;
+                trained.push(due);
+            }
+        }
+        assert_eq!(trained, ["a", "b", "c", "a", "b", "c"]);
     }
 
     #[test]

@@ -39,7 +39,8 @@ pub struct TrainingConfig {
     /// include the newest.
     pub max_snapshots: usize,
     /// Largest number of nodes, over all snapshots together, to train on. Limits memory (about 1 KB
-    /// per node) and time.
+    /// per node) and time. Hosts with so many nodes that fewer than 30 snapshots fit are trained on
+    /// a part of the nodes of each role.
     pub max_nodes: usize,
     /// Time limit of fitting, which runs on one core at low priority. When it passes, the model is
     /// used as it is. `classic` ignores it.

@@ -5,26 +5,46 @@ use graph::{HostGraph, Profile, Recipe};
 use schemas::{ColumnLimit, GraphSnapshot, Timestamp};
 use signals::{Class, Signal};
 
-use crate::{TrainerError, outliers, sampler::Sampler};
+use crate::{TrainerError, outliers, thinning};
 
 /// Smallest number of valid snapshots that a model is trained on.
 pub const MIN_SNAPSHOTS: usize = 10;
+/// Smallest number of snapshots in the sample of a large host, if there are as many: fewer do not
+/// show how its values change, so its snapshots are thinned out instead.
+const MIN_SAMPLE: usize = 30;
 /// One snapshot in this many, the latest ones, is held out from fitting for calibration.
 const CALIBRATION_DIVISOR: usize = 4;
 const PRESSURE_QUANTILE: f64 = 0.99;
 
 /// Decodes encoded snapshots, ordered by time.
 ///
-/// If they hold more than about `max_nodes` nodes together, an evenly spread sample is decoded.
-/// Snapshots that cannot be decoded are skipped. Evidence and coverage are dropped to save memory.
+/// If they hold more than about `max_nodes` nodes together, an evenly spread sample is decoded; if
+/// that still holds more, common roles lose nodes. Snapshots that cannot be decoded are skipped.
+/// Evidence and coverage are dropped to save memory.
 pub fn decode(encoded: Vec<Vec<u8>>, max_nodes: usize) -> Vec<GraphSnapshot> {
-    let decode_one = |bytes: &Vec<u8>| schemas::decode::<GraphSnapshot>(bytes).ok();
-    // Hosts change slowly, so the size of the newest snapshot is an estimate for the others.
-    let n_nodes = encoded.last().and_then(decode_one).map_or(1, |newest| newest.nodes.len().max(1));
-    let mut sampler = Sampler::new((max_nodes / n_nodes).max(MIN_SNAPSHOTS));
-    encoded.into_iter().for_each(|bytes| sampler.push(bytes));
+    let n_snapshots = encoded.last().map_or(0, |newest| max_snapshots(newest, max_nodes)).min(encoded.len());
+    let max_nodes_each = max_nodes / n_snapshots.max(1);
     let drop_unused = |snapshot| GraphSnapshot { evidence: Vec::new(), coverage: Vec::new(), ..snapshot };
-    sampler.finish().iter().filter_map(decode_one).map(drop_unused).collect()
+    select_evenly(encoded, n_snapshots)
+        .iter()
+        .filter_map(|bytes| schemas::decode::<GraphSnapshot>(bytes).ok())
+        .map(|snapshot| thinning::thin(drop_unused(snapshot), max_nodes_each))
+        .collect()
+}
+
+/// How many snapshots hold `max_nodes` nodes together, at least [`MIN_SAMPLE`]. Hosts change
+/// slowly, so the size of the newest, encoded snapshot is an estimate for the others.
+pub(crate) fn max_snapshots(newest: &[u8], max_nodes: usize) -> usize {
+    let n_nodes = schemas::decode::<GraphSnapshot>(newest).map_or(1, |newest| newest.nodes.len().max(1));
+    (max_nodes / n_nodes).max(MIN_SAMPLE)
+}
+
+/// At most `n` items, evenly spread, with the last one.
+pub(crate) fn select_evenly<T>(items: Vec<T>, n: usize) -> Vec<T> {
+    let length = items.len().max(1);
+    let n = n.min(length);
+    let is_selected = |index: usize| (index + 1) * n / length > index * n / length;
+    items.into_iter().enumerate().filter(|(index, _)| is_selected(*index)).map(|(_, item)| item).collect()
 }
 
 /// Training data of one cohort.
@@ -113,4 +133,20 @@ fn pressure_limits(graphs: &[HostGraph]) -> Vec<ColumnLimit> {
             Some(ColumnLimit { name, limit })
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_selection_has_the_wanted_number_of_items_and_the_last_one() {
+        for (length, n) in [(60, 15), (60, 59), (60, 60), (60, 100), (61, 30), (1, 1), (7, 0), (0, 3)] {
+            let selected = select_evenly((0..length).collect(), n);
+            assert_eq!(selected.len(), n.min(length), "{n} of {length}");
+            assert!(n == 0 || selected.last().copied() == length.checked_sub(1), "{n} of {length}: {selected:?}");
+            let gaps: Vec<_> = selected.windows(2).map(|pair| pair[1] - pair[0]).collect();
+            assert!(gaps.iter().max().unwrap_or(&0) - gaps.iter().min().unwrap_or(&0) <= 1, "{n} of {length}");
+        }
+    }
 }

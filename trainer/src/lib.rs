@@ -28,6 +28,7 @@ pub mod config;
 pub mod dataset;
 pub mod error;
 pub mod fit;
+mod healthy_index;
 mod low_priority;
 pub mod onnx;
 mod ops;
@@ -37,6 +38,7 @@ pub mod release;
 pub mod run;
 pub mod sampler;
 pub mod settings;
+mod thinning;
 
 pub use config::{FeaturesConfig, TrainerSettings, TrainingConfig};
 pub use error::TrainerError;

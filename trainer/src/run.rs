@@ -5,11 +5,14 @@ use std::{sync::Arc, time::Duration};
 use bus::{Bus, BusError, CloudEvent, Delivery, Positions, Record};
 use schemas::{GraphSnapshot, HealthySnapshot, ModelRelease, Timestamp, Topic};
 use service::{Backoff, Retry, report::chain};
-use tokio::time::Instant;
+use tokio::{sync::Mutex, time::Instant};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use crate::{Progress, TrainerError, TrainerSettings, background::BackgroundTraining, cohort::Cohorts};
+use crate::{
+    Progress, TrainerError, TrainerSettings, background::BackgroundTraining, cohort::Cohorts,
+    healthy_index::HealthyIndex,
+};
 
 /// Consumer group of the trainer on the healthy topic.
 pub const GROUP: &str = "detective-trainer";
@@ -38,7 +41,9 @@ pub async fn run(
     let stop_training = shutdown.child_token();
     let _guard = stop_training.clone().drop_guard();
     let cohorts = Cohorts::new(settings.features.profile, settings.training.retrain);
-    let mut trainer = Trainer { settings, bus, shutdown, progress, cohorts, reading: retry("read healthy snapshots") };
+    let index = Arc::new(Mutex::new(HealthyIndex::new(settings.training.max_snapshots)));
+    let reading = retry("read healthy snapshots");
+    let mut trainer = Trainer { settings, bus, shutdown, progress, cohorts, index, reading };
     trainer.load_cohorts().await?;
     let mut subscription = trainer.bus.subscribe(GROUP, &[Topic::Healthy]).await?;
     let mut training: Option<BackgroundTraining> = None;
@@ -50,7 +55,8 @@ pub async fn run(
             let settings = trainer.settings.clone();
             let bus = Arc::clone(&trainer.bus);
             let progress = trainer.progress.clone();
-            training = Some(BackgroundTraining::new(due, settings, bus, stop_training.clone(), progress));
+            let index = Arc::clone(&trainer.index);
+            training = Some(BackgroundTraining::new(due, settings, bus, index, stop_training.clone(), progress));
         }
         let wake_at = if training.is_some() { None } else { trainer.cohorts.next_due_at(now) };
         tokio::select! {
@@ -78,6 +84,7 @@ struct Trainer {
     shutdown: CancellationToken,
     progress: Progress,
     cohorts: Cohorts,
+    index: Arc<Mutex<HealthyIndex>>,
     reading: Retry<BusError>,
 }
 
@@ -88,19 +95,18 @@ impl Trainer {
         let wall_clock = Timestamp::now();
         let cohorts = &mut self.cohorts;
         bus::for_each(&*self.bus, Topic::Models, |delivery| {
-            // A release of an unknown version cannot be decoded. Skipping it makes a new model due.
-            if let Ok(release) = schemas::decode::<ModelRelease>(&delivery.value) {
+            // Skipping an invalid release, or one of an unknown version, makes a new model due.
+            let release = schemas::decode::<ModelRelease>(&delivery.value).ok();
+            if let Some(release) = release.filter(|release| release.check(&delivery.key, wall_clock).is_ok()) {
                 let age_ms = u64::try_from(wall_clock.millis_since(release.created_at)).unwrap_or(0);
                 cohorts.record_release(&release, Duration::from_millis(age_ms), now);
             }
         })
         .await?;
-        bus::for_each(&*self.bus, Topic::Healthy, |delivery| {
-            if let Ok(record) = schemas::decode::<HealthySnapshot>(&delivery.value) {
-                cohorts.record_healthy(&record);
-            }
-        })
-        .await?;
+        let visit = |record: &HealthySnapshot| {
+            cohorts.record_healthy(record);
+        };
+        self.index.lock().await.update(&*self.bus, wall_clock, visit).await?;
         Ok(())
     }
 
@@ -119,7 +125,7 @@ impl Trainer {
         let positions = Positions::after(GROUP, &batch);
         let mut dead_letters = Vec::new();
         for delivery in batch {
-            match decode_healthy(&delivery.value) {
+            match decode_healthy(&delivery, Timestamp::now()) {
                 Ok(record) => self.record_healthy(&record),
                 Err(reason) => {
                     let Delivery { topic, partition, offset, .. } = &delivery;
@@ -208,13 +214,15 @@ fn is_fatal(error: &BusError) -> bool {
     matches!(error, BusError::Stopped | BusError::Thread { .. } | BusError::UnknownPartition { .. })
 }
 
-/// Decodes a healthy record, and checks that its snapshot is a valid graph.
+/// Decodes a healthy record, and checks that it is of its host and holds a valid graph of it.
 ///
 /// # Errors
 /// The reason for the dead letter.
-fn decode_healthy(value: &[u8]) -> Result<HealthySnapshot, String> {
-    let record: HealthySnapshot = schemas::decode(value).map_err(|error| error.to_string())?;
+fn decode_healthy(delivery: &Delivery, now: Timestamp) -> Result<HealthySnapshot, String> {
+    let record: HealthySnapshot = schemas::decode(&delivery.value).map_err(|error| error.to_string())?;
+    record.check(&delivery.key, now).map_err(|error| error.to_string())?;
     let snapshot: GraphSnapshot = schemas::decode(&record.snapshot).map_err(|error| error.to_string())?;
+    snapshot.check(&delivery.key).map_err(|error| error.to_string())?;
     graph::HostGraph::new(snapshot).map_err(|error| error.to_string())?;
     Ok(record)
 }

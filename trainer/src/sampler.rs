@@ -37,6 +37,18 @@ impl<T> Sampler<T> {
         }
     }
 
+    /// Keeps only the items that `is_kept` selects. If few remain, further items are kept more
+    /// densely.
+    pub fn retain(&mut self, is_kept: impl Fn(&T) -> bool) {
+        let n_before = self.sample.len();
+        self.sample.retain(&is_kept);
+        self.last = self.last.take().filter(is_kept);
+        let has_removed = self.sample.len() < n_before;
+        if has_removed && self.sample.len() < self.max_items / 4 {
+            self.stride = (self.stride / 2).max(1);
+        }
+    }
+
     /// Returns the sample, in the order of the stream.
     pub fn finish(mut self) -> Vec<T> {
         self.sample.extend(self.last);
@@ -62,6 +74,19 @@ mod tests {
             assert!(gaps.iter().rev().skip(1).all(|gap| *gap == widest), "{max_items} of {length}: {sample:?}");
         }
         assert!(Sampler::<u8>::new(5).finish().is_empty());
+    }
+
+    #[test]
+    fn a_sample_without_its_old_items_becomes_dense_again() {
+        let mut sampler = Sampler::new(64);
+        (0..100_000).for_each(|item| sampler.push(item));
+        for item in 100_000..200_000 {
+            sampler.push(item);
+            sampler.retain(|kept| *kept > item - 1000);
+        }
+        let sample = sampler.finish();
+        assert!(sample.len() >= 16 && sample.len() <= 64, "{sample:?}");
+        assert!(sample[0] > 198_998 && sample.last() == Some(&199_999), "{sample:?}");
     }
 
     #[test]

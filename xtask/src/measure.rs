@@ -10,6 +10,7 @@ mod machine;
 mod producer;
 pub mod release;
 mod rounding;
+mod scorer;
 pub mod scratch;
 mod up;
 
@@ -36,6 +37,8 @@ enum Measurement {
     },
     /// Compare the CPU time of a sweep with that of its system calls, the `procfs` crate and `ps`.
     Producer(producer::ProducerArgs),
+    /// Measure the CPU time of scoring, blame and incidents by the number of nodes.
+    Scorer(scorer::ScorerArgs),
     /// Measure the peak memory of the three programs on Kafka, and the latency from sweep to alert.
     Kafka(kafka::KafkaArgs),
     /// Append to a file under its lock. `measure kafka` starts this.
@@ -51,6 +54,7 @@ pub fn run(args: &MeasureArgs) -> anyhow::Result<()> {
     match &args.measurement {
         Measurement::Up { processes, learn } => up::run(processes, *learn, args.json),
         Measurement::Producer(producer) => producer::run(producer, args.json),
+        Measurement::Scorer(scorer) => scorer::run(scorer, args.json),
         Measurement::Kafka(kafka) => kafka::run(kafka, args.json),
         Measurement::Writer { file } => kafka::log_writers::append_forever(file),
     }

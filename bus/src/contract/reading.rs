@@ -115,6 +115,30 @@ pub async fn reading_continues_at_its_cursor(fixture: &dyn Fixture) {
 }
 
 #[expect(missing_docs, reason = "the name describes the test")]
+pub async fn a_single_record_is_read_at_its_position(fixture: &dyn Fixture) {
+    let bus = fixture.open().await;
+    for key in ["one", "two", "three", "four"] {
+        publish(&*bus, Topic::Healthy, key, &["a", "b", "c"]).await;
+    }
+    let mut all = Vec::new();
+    let mut end = Cursor::start(Topic::Healthy);
+    loop {
+        let page = with_timeout(bus.read(&end, 10, Duration::ZERO)).await.unwrap();
+        end = page.next;
+        if page.deliveries.is_empty() {
+            break;
+        }
+        all.extend(page.deliveries);
+    }
+    assert_eq!(all.len(), 12);
+    for delivery in all.iter().rev().step_by(2) {
+        let from = end.clone().with_position(delivery.partition, delivery.offset);
+        let page = with_timeout(bus.read(&from, 1, Duration::ZERO)).await.unwrap();
+        assert_eq!(page.deliveries.first(), Some(delivery));
+    }
+}
+
+#[expect(missing_docs, reason = "the name describes the test")]
 pub async fn the_end_of_a_topic_is_after_its_last_record(fixture: &dyn Fixture) {
     let bus = fixture.open().await;
     let empty = with_timeout(bus.end(Topic::Alerts)).await.unwrap();

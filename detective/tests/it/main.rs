@@ -14,5 +14,6 @@ mod model_parity;
 mod processes;
 mod programs;
 mod recording;
+mod releases;
 mod settings_reference;
 mod up;

@@ -9,7 +9,7 @@ use trainer::{
     onnx,
 };
 
-fn release(onnx: Vec<u8>, profile: &str, width: usize) -> ModelRelease {
+pub fn release(onnx: Vec<u8>, profile: &str, width: usize) -> ModelRelease {
     let columns = if profile == "classic" { 0 } else { (width - 2) / 2 };
     let column = |at: usize| ColumnSpec { name: format!("c{at}"), unit: "ms".into(), form: "gauge".into() };
     ModelRelease {

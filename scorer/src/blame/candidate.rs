@@ -75,8 +75,8 @@ impl RootCauseCandidate {
         self.score = self.score.max(other.score);
         self.is_observed &= other.is_observed;
         self.affected.push(other.root);
-        self.affected.extend(other.affected);
-        self.alarming.extend(other.alarming);
+        append_shorter(&mut self.affected, other.affected);
+        append_shorter(&mut self.alarming, other.alarming);
     }
 
     /// Adds nodes that wait for the root without an alarm of their own, sorts the affected nodes,
@@ -104,6 +104,15 @@ impl RootCauseCandidate {
             self.locked_file = dependencies.find(|(edge, _)| edge.kind == EdgeKind::HoldsLock).map(|(_, file)| file);
         }
     }
+}
+
+/// Appends `other` in any order. Copies the shorter list, so that merging many candidates one by
+/// one takes little more than linear time.
+fn append_shorter(nodes: &mut Vec<usize>, mut other: Vec<usize>) {
+    if nodes.len() < other.len() {
+        std::mem::swap(nodes, &mut other);
+    }
+    nodes.extend(other);
 }
 
 /// The symptom of the end of a blame path.

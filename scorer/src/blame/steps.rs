@@ -1,10 +1,9 @@
 //! The steps of a blame path: from a node to what it waits for, lacks or depends on.
 
-use std::collections::HashSet;
-
 use schemas::{Edge, EdgeBasis, EdgeKind, NodeKind};
 use signals::{Class, Resource};
 
+use super::index::SweepIndex;
 use crate::score::{ScoredColumn, ScoredGraph};
 
 /// A node that lacks a resource has exhausted it itself if its use deviates by at least this part
@@ -14,6 +13,10 @@ const MIN_USE_TO_LACK_RATIO: f32 = 0.5;
 /// A node at the end of a blame path is blamed above this score, which is below the alarm threshold
 /// of 1: the nodes that wait for it or lack its resource are evidence too.
 pub(super) const MIN_BLAMED_SCORE: f32 = 0.5;
+
+/// Enclosing control groups that are searched for the one that holds up a process. The kernel has
+/// no limit, but deeper nesting is not found on real hosts.
+const MAX_GROUP_DEPTH: usize = 64;
 
 /// Edges along which a failure of the target does not make the source fail.
 const NOT_BLAMED: [EdgeKind; 6] = [
@@ -26,6 +29,7 @@ const NOT_BLAMED: [EdgeKind; 6] = [
 ];
 
 /// One step of a blame path.
+#[derive(Clone, Copy)]
 pub(super) enum BlameStep {
     /// Blame moves to `node`, along the lock of `locked_file` if there is one.
     To { node: usize, locked_file: Option<usize>, is_observed: bool },
@@ -39,20 +43,21 @@ pub(super) enum BlameStep {
 ///
 /// The node's own wait comes first, then the resource that its symptom says it lacks, then a
 /// dependency that fails too.
-pub(super) fn next_step(scored: &ScoredGraph, node: usize) -> BlameStep {
+pub(super) fn next_step(index: &SweepIndex<'_>, node: usize) -> BlameStep {
+    let scored = index.scored;
     let symptom = own_symptom(scored, node).and_then(|column| column.class);
     let may_wait = !scored.is_alarming(node) || symptom.is_some_and(|class| class.is_blocking() || class.is_late());
-    if may_wait && let Some(step) = step_to_holder(scored, node) {
+    if may_wait && let Some(step) = step_to_holder(index, node) {
         return step;
     }
     symptom
         .and_then(|class| {
-            step_to_group(scored, node, class)
+            step_to_group(index, node, class)
                 .or_else(|| step_to_filesystem(scored, node, class))
                 .or_else(|| step_to_member(scored, node, class))
-                .or_else(|| step_to_consumer(scored, node, class))
+                .or_else(|| step_to_consumer(index, node, class))
         })
-        .or_else(|| step_to_failed_dependency(scored, node))
+        .or_else(|| step_to_failed_dependency(index, node))
         .unwrap_or(BlameStep::End)
 }
 
@@ -71,9 +76,10 @@ pub(super) fn own_symptom(scored: &ScoredGraph, node: usize) -> Option<&ScoredCo
 }
 
 /// A node that waits for a lock or for a reader blames the holder or the reader.
-fn step_to_holder(scored: &ScoredGraph, node: usize) -> Option<BlameStep> {
+fn step_to_holder(index: &SweepIndex<'_>, node: usize) -> Option<BlameStep> {
+    let scored = index.scored;
     if scored.graph.nodes()[node].kind == NodeKind::File {
-        return scored.is_alarming(node).then(|| find_holder(scored, node).unwrap_or(BlameStep::End));
+        return scored.is_alarming(node).then(|| find_holder(index, node).unwrap_or(BlameStep::End));
     }
     let longest = |kind: EdgeKind| {
         let waits = scored.graph.dependencies(node).filter(|(edge, _)| edge.kind == kind && edge.blocked_ms.is_some());
@@ -84,7 +90,7 @@ fn step_to_holder(scored: &ScoredGraph, node: usize) -> Option<BlameStep> {
         return Some(BlameStep::To { node: holder, locked_file: file, is_observed: is_observed(edge) });
     }
     let file = file?;
-    Some(find_holder(scored, file).unwrap_or(BlameStep::InvisibleHolder { file }))
+    Some(find_holder(index, file).unwrap_or(BlameStep::InvisibleHolder { file }))
 }
 
 /// Prefers longer waits; among equal ones, observed to inferred.
@@ -92,32 +98,25 @@ fn wait_priority(edge: &Edge) -> f32 {
     edge.blocked_ms.unwrap_or(0.0) + if is_observed(edge) { 0.5 } else { 0.0 }
 }
 
-/// The holder of a file's lock. A process that only inherited the holder's open file is an inferred
-/// holder, so observed ones come first.
-fn find_holder(scored: &ScoredGraph, file: usize) -> Option<BlameStep> {
-    let holders = scored.graph.dependants(file).filter(|(edge, _)| edge.kind == EdgeKind::HoldsLock);
-    let (edge, holder) = holders.min_by_key(|(edge, _)| !is_observed(edge))?;
-    Some(BlameStep::To { node: holder, locked_file: Some(file), is_observed: is_observed(edge) })
+fn find_holder(index: &SweepIndex<'_>, file: usize) -> Option<BlameStep> {
+    let (holder, is_observed) = index.holder(file)?;
+    Some(BlameStep::To { node: holder, locked_file: Some(file), is_observed })
 }
 
 /// A process that is held up blames the control group that holds it up: its own or an enclosing
 /// one.
-fn step_to_group(scored: &ScoredGraph, node: usize, symptom: Class) -> Option<BlameStep> {
+fn step_to_group(index: &SweepIndex<'_>, node: usize, symptom: Class) -> Option<BlameStep> {
     if !symptom.is_late() && symptom.lacked_resource().is_none() {
         return None;
     }
-    let mut member = node;
-    let mut visited = HashSet::from([node]);
-    loop {
-        let mut dependencies = scored.graph.dependencies(member);
-        let (_, group) =
-            dependencies.find(|(edge, group)| edge.kind == EdgeKind::MemberOf && visited.insert(*group))?;
-        let group_symptom = scored.symptom(group).and_then(|column| column.class);
-        if scored.is_alarming(group) && group_symptom.is_some_and(holds_up_members) {
-            return Some(BlameStep::To { node: group, locked_file: None, is_observed: true });
-        }
-        member = group;
-    }
+    let scored = index.scored;
+    let holds_up = |group: &usize| {
+        let group_symptom = scored.symptom(*group).and_then(|column| column.class);
+        *group != node && scored.is_alarming(*group) && group_symptom.is_some_and(holds_up_members)
+    };
+    let groups = std::iter::successors(index.group(node), |group| index.group(*group));
+    let group = groups.take(MAX_GROUP_DEPTH).find(holds_up)?;
+    Some(BlameStep::To { node: group, locked_file: None, is_observed: true })
 }
 
 /// Whether a control group with this symptom keeps its processes from running.
@@ -152,10 +151,8 @@ fn step_to_member(scored: &ScoredGraph, node: usize, symptom: Class) -> Option<B
 }
 
 /// A node that lacks a resource blames the node of the host with the most abnormal use of it.
-fn step_to_consumer(scored: &ScoredGraph, node: usize, symptom: Class) -> Option<BlameStep> {
-    let resource = symptom.lacked_resource()?;
-    let others = (0..scored.graph.nodes().len()).filter(|&other| other != node);
-    let consumer = most_abnormal_consumer(scored, others, resource)?;
+fn step_to_consumer(index: &SweepIndex<'_>, node: usize, symptom: Class) -> Option<BlameStep> {
+    let consumer = index.most_abnormal_consumer(symptom.lacked_resource()?, node)?;
     Some(BlameStep::To { node: consumer, locked_file: None, is_observed: false })
 }
 
@@ -176,14 +173,11 @@ fn consumes(column: &ScoredColumn, resource: Resource) -> bool {
 }
 
 /// A node blames the dependency with the highest score that fails too.
-fn step_to_failed_dependency(scored: &ScoredGraph, node: usize) -> Option<BlameStep> {
+fn step_to_failed_dependency(index: &SweepIndex<'_>, node: usize) -> Option<BlameStep> {
+    let scored = index.scored;
     // A dependency that waits for this node does not make it fail.
-    let waits_for_node = |other: usize| {
-        let mut waits = scored.graph.dependencies(other).filter(|(edge, _)| edge.kind == EdgeKind::WaitsFor);
-        waits.any(|(edge, target)| target == node && edge.blocked_ms.is_some())
-    };
     let has_failed = |(edge, other): &(&Edge, usize)| {
-        !NOT_BLAMED.contains(&edge.kind) && scored.is_alarming(*other) && !waits_for_node(*other)
+        !NOT_BLAMED.contains(&edge.kind) && scored.is_alarming(*other) && !index.waits_for(*other, node)
     };
     let (_, dependency) = scored
         .graph

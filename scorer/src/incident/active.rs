@@ -5,11 +5,13 @@ use std::collections::HashSet;
 use schemas::{EventKind, Incident, IncidentState, RootCauseEvent, Stage, Suspect};
 use signals::Signal;
 
-use super::Change;
+use super::change::Change;
 use crate::{blame::RootCauseCandidate, reasons, score::ScoredGraph, suspects};
 
 /// Largest number of affected nodes in an event.
-const MAX_IMPACT: usize = 20;
+pub(super) const MAX_IMPACT: usize = 20;
+/// Largest number of ids that an incident keeps. Beyond it, only those of the newest sweep remain.
+const MAX_NODE_IDS: usize = 20_000;
 
 /// An incident that is not resolved, with the ids of its nodes.
 #[derive(Debug)]
@@ -17,23 +19,26 @@ pub(super) struct ActiveIncident {
     pub(super) incident: Incident,
     /// Id of the root cause; empty after a restart until the first matching sweep.
     root: String,
-    /// Ids of all nodes that were reported as affected.
+    /// Ids of all nodes that were reported as affected, or of the root causes of a collective
+    /// incident.
     affected: HashSet<String>,
+    /// Number of root causes of a collective incident in its last event.
+    pub(super) n_reported: usize,
 }
 
 impl ActiveIncident {
     /// Continues an incident of an earlier run.
     pub(super) fn restore(incident: Incident) -> ActiveIncident {
-        ActiveIncident { incident, root: String::new(), affected: HashSet::new() }
+        ActiveIncident { incident, root: String::new(), affected: HashSet::new(), n_reported: 0 }
     }
 
-    /// Opens an incident. `previous` is the id of the last incident with the same fingerprint.
-    pub(super) fn open(
+    /// An incident without suspects yet. `previous` is the id of the last incident with the same
+    /// fingerprint.
+    pub(super) fn new(
         id: String,
         fingerprint: String,
         previous: Option<String>,
         scored: &ScoredGraph,
-        candidate: &RootCauseCandidate,
     ) -> ActiveIncident {
         let snapshot = scored.graph.snapshot();
         let incident = Incident {
@@ -52,19 +57,12 @@ impl ActiveIncident {
             impact: Vec::new(),
             summary: String::new(),
         };
-        let mut active = ActiveIncident::restore(incident);
-        active.set_root_cause(scored, candidate);
-        active
+        ActiveIncident::restore(incident)
     }
 
-    /// Whether a root cause belongs to this incident: it has the same fingerprint or root, or its
-    /// nodes are affected by the incident.
-    pub(super) fn matches(&self, scored: &ScoredGraph, candidate: &RootCauseCandidate) -> bool {
-        let id = |node: usize| scored.graph.nodes()[node].id.as_str();
-        self.incident.fingerprint == fingerprint(scored, candidate)
-            || self.root == id(candidate.root)
-            || self.affected.contains(id(candidate.root))
-            || candidate.affected.iter().any(|&node| id(node) == self.root || self.affected.contains(id(node)))
+    /// Ids of the root cause and of all affected nodes.
+    pub(super) fn node_ids(&self) -> impl Iterator<Item = &str> {
+        std::iter::once(&self.root).chain(&self.affected).map(String::as_str).filter(|id| !id.is_empty())
     }
 
     /// Continues the incident with a matching root cause. Returns a change if the root cause
@@ -80,7 +78,8 @@ impl ActiveIncident {
             return was_stale.then(|| self.to_change(EventKind::Updated));
         }
         let has_new_root = self.root != id(candidate.root);
-        let has_newly_affected = candidate.affected.iter().any(|&node| !self.affected.contains(id(node)));
+        let mut affected = candidate.affected.iter().take(MAX_NODE_IDS);
+        let has_newly_affected = affected.any(|&node| !self.affected.contains(id(node)));
         if !has_new_root && !has_newly_affected && !was_stale {
             return None;
         }
@@ -88,18 +87,27 @@ impl ActiveIncident {
         Some(self.to_change(EventKind::Updated))
     }
 
-    fn set_root_cause(&mut self, scored: &ScoredGraph, candidate: &RootCauseCandidate) {
-        let nodes = scored.graph.nodes();
-        let incident = &mut self.incident;
-        self.root.clone_from(&nodes[candidate.root].id);
+    /// Sets root cause and impact to those of a sweep.
+    pub(super) fn set_root_cause(&mut self, scored: &ScoredGraph, candidate: &RootCauseCandidate) {
+        self.root.clone_from(&scored.graph.nodes()[candidate.root].id);
         self.affected.remove(&self.root);
-        self.affected.extend(candidate.affected.iter().map(|&node| nodes[node].id.clone()));
+        self.add_affected(scored, candidate.affected.iter().copied());
+        let incident = &mut self.incident;
         incident.updated_at = scored.graph.snapshot().ended_at;
-        incident.confidence = confidence(candidate);
+        incident.confidence = confidence(candidate.score, candidate.is_observed, candidate.is_conclusive);
         incident.initiating = suspects::initiating(scored, candidate);
         incident.impact = suspects::impact(scored, candidate, MAX_IMPACT);
         incident.first_failure = first_failure(&incident.impact, scored, candidate);
         incident.summary = reasons::summary(scored, candidate);
+    }
+
+    /// Adds the ids of affected nodes.
+    pub(super) fn add_affected(&mut self, scored: &ScoredGraph, nodes: impl Iterator<Item = usize>) {
+        let ids: Vec<String> = nodes.take(MAX_NODE_IDS).map(|node| scored.graph.nodes()[node].id.clone()).collect();
+        if self.affected.len() + ids.len() > MAX_NODE_IDS {
+            self.affected.clear();
+        }
+        self.affected.extend(ids);
     }
 
     /// Returns an event with the incident's current state.
@@ -148,9 +156,9 @@ fn first_failure(impact: &[Suspect], scored: &ScoredGraph, candidate: &RootCause
 
 /// Confidence from 0 to 1: 0.5 at the threshold, and more above it. An inferred step of the blame
 /// path and an invisible root cause reduce it.
-fn confidence(candidate: &RootCauseCandidate) -> f64 {
-    let by_score = f64::from(candidate.score) / (1.0 + f64::from(candidate.score));
-    let by_basis = if candidate.is_observed { 1.0 } else { 0.8 };
-    let by_visibility = if candidate.is_conclusive { 1.0 } else { 0.5 };
+pub(super) fn confidence(score: f32, is_observed: bool, is_conclusive: bool) -> f64 {
+    let by_score = f64::from(score) / (1.0 + f64::from(score));
+    let by_basis = if is_observed { 1.0 } else { 0.8 };
+    let by_visibility = if is_conclusive { 1.0 } else { 0.5 };
     (by_score * by_basis * by_visibility * 100.0).round() / 100.0
 }

@@ -1,10 +1,12 @@
 //! Operations on the bus that run in the background of the scorer's loop.
 
-use std::{collections::BTreeMap, future::Future, pin::Pin, sync::Arc};
+use std::{future::Future, pin::Pin, sync::Arc};
 
 use bus::{Bus, BusError, Delivery, Positions, Record};
-use schemas::{Incident, Topic};
+use schemas::Topic;
 use service::Retry;
+
+use crate::engine::IncidentStore;
 
 /// A running operation; it makes progress while it is polled.
 pub(super) type Operation = Pin<Box<dyn Future<Output = Outcome> + Send>>;
@@ -16,7 +18,7 @@ pub(super) enum Outcome {
     /// Records were published, or not.
     Published(Result<(), BusError>, Publication),
     /// Incidents were read, or not, before this batch of snapshots is processed.
-    IncidentsRead(Result<Vec<Incident>, BusError>, Vec<Delivery>, Retry<BusError>),
+    IncidentsRead(Result<IncidentStore, BusError>, Vec<Delivery>, Retry<BusError>),
 }
 
 /// Records and positions that are published in one transaction.
@@ -62,14 +64,8 @@ pub(super) async fn finished(operation: &mut Option<Operation>) -> Outcome {
 }
 
 /// Reads the latest state of each incident from the incidents topic.
-pub(super) async fn read_incidents(bus: &dyn Bus) -> Result<Vec<Incident>, BusError> {
-    let mut incidents: BTreeMap<String, Incident> = BTreeMap::new();
-    bus::for_each(bus, Topic::Incidents, |delivery| match schemas::decode::<Incident>(&delivery.value) {
-        // When partitions were added, an earlier state can remain in another partition.
-        Ok(incident) if incidents.get(&delivery.key).is_some_and(|other| other.updated_at > incident.updated_at) => {}
-        Ok(incident) => drop(incidents.insert(delivery.key, incident)),
-        Err(_) => drop(incidents.remove(&delivery.key)),
-    })
-    .await?;
-    Ok(incidents.into_values().collect())
+pub(super) async fn read_incidents(bus: &dyn Bus) -> Result<IncidentStore, BusError> {
+    let mut incidents = IncidentStore::default();
+    bus::for_each(bus, Topic::Incidents, |delivery| incidents.read(&delivery)).await?;
+    Ok(incidents)
 }

@@ -8,7 +8,7 @@ fn engine() -> Engine {
     Engine::new(ScorerConfig::default(), [], Timestamp(0))
 }
 
-fn snapshot(sequence: i64) -> GraphSnapshot {
+pub fn snapshot(sequence: i64) -> GraphSnapshot {
     let node =
         |id: &str| Node { id: id.into(), kind: "process".into(), role: id.into(), name: id.into(), ..Node::default() };
     GraphSnapshot {
@@ -22,11 +22,15 @@ fn snapshot(sequence: i64) -> GraphSnapshot {
 }
 
 fn delivery(value: Vec<u8>) -> Delivery {
+    delivery_of("h", value)
+}
+
+pub fn delivery_of(key: &str, value: Vec<u8>) -> Delivery {
     Delivery {
         topic: Topic::Snapshots,
         partition: 0,
         offset: 7,
-        key: "h".into(),
+        key: key.into(),
         headers: vec![("ce_id".into(), b"1".to_vec())],
         value,
         time: Timestamp(5),
@@ -34,7 +38,7 @@ fn delivery(value: Vec<u8>) -> Delivery {
 }
 
 fn handle(engine: &mut Engine, snapshot: &GraphSnapshot) -> Vec<Record> {
-    engine.handle_snapshot(&delivery(encode(snapshot).unwrap()), Timestamp(0)).unwrap()
+    engine.handle_snapshot(&delivery(encode(snapshot).unwrap())).unwrap()
 }
 
 #[test]
@@ -70,7 +74,7 @@ fn a_restart_continues_the_learning_phase() {
 
 fn check_dead_letter(value: Vec<u8>, reason: &str) {
     let mut engine = engine();
-    let records = engine.handle_snapshot(&delivery(value.clone()), Timestamp(0)).unwrap();
+    let records = engine.handle_snapshot(&delivery(value.clone())).unwrap();
     let [letter] = records.as_slice() else { panic!("expected one record, found {records:?}") };
     assert_eq!((letter.topic, letter.key.as_str()), (Topic::DeadLetter, "h"));
     assert_eq!(letter.value, value, "the bytes are unchanged");
@@ -87,6 +91,8 @@ fn check_dead_letter(value: Vec<u8>, reason: &str) {
 fn an_invalid_snapshot_becomes_a_dead_letter_with_its_bytes_and_the_reason() {
     let good = encode(&snapshot(0)).unwrap();
     check_dead_letter(good[..good.len() - 1].to_vec(), "GraphSnapshot cannot be read");
+    let of_another_host = GraphSnapshot { host: "other".into(), ..snapshot(0) };
+    check_dead_letter(encode(&of_another_host).unwrap(), "expected host `h` as in the record's key, found `other`");
     check_dead_letter(b"hello".to_vec(), "single-object encoding");
     check_dead_letter(Vec::new(), "found nothing");
     let nan = GraphSnapshot {

@@ -4,8 +4,11 @@
 mod blame;
 mod engine;
 mod fixture;
+mod identity;
 mod incident;
+mod many;
 mod model;
 mod serve;
 mod startup_api;
+mod state;
 mod without_blame;

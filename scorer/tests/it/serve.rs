@@ -29,7 +29,7 @@ pub async fn get(address: SocketAddr, path: &str) -> (u16, String) {
     tokio::task::spawn_blocking(move || request(address, &request_line)).await.unwrap()
 }
 
-async fn open(folder: &tempfile::TempDir) -> Arc<dyn Bus> {
+pub async fn open(folder: &tempfile::TempDir) -> Arc<dyn Bus> {
     bus::open(&BusConfig { path: folder.path().to_owned(), ..BusConfig::default() }).await.unwrap()
 }
 

@@ -130,3 +130,17 @@ fn training_ends_when_shutdown_is_cancelled() {
     let outcome = train(&TrainingConfig::default(), job, &shutdown, &Progress::hidden());
     assert!(matches!(outcome, Err(TrainerError::Interrupted)));
 }
+
+#[test]
+fn a_very_large_host_gets_a_model_from_thinned_snapshots() {
+    let encoded: Vec<Vec<u8>> =
+        healthy::sweeps(2000, 60, 1).iter().map(|snapshot| schemas::encode(snapshot).unwrap()).collect();
+    let max_nodes = 12_000;
+    let snapshots = trainer::dataset::decode(encoded, max_nodes);
+    assert_eq!(snapshots.len(), 30);
+    let n_nodes: usize = snapshots.iter().map(|snapshot| snapshot.nodes.len()).sum();
+    assert_eq!(n_nodes, max_nodes);
+    assert!(snapshots.iter().all(|snapshot| snapshot.nodes.iter().any(|node| node.kind.as_str() == "system")));
+    let release = train_on(Profile::Default, snapshots).unwrap();
+    assert!(release.manifest.fitted + release.manifest.calibrated >= 27, "{:?}", release.manifest);
+}

@@ -1,8 +1,15 @@
 //! The trainer service on an embedded bus, from the healthy topic to the models topic.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
-use bus::{Bus, BusConfig, Cursor, Delivery, Record};
+use async_trait::async_trait;
+use bus::{Bus, BusConfig, BusError, Cursor, Delivery, Page, Positions, Record, Subscription};
 use schemas::{GraphSnapshot, ModelRelease, Topic};
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
@@ -165,4 +172,77 @@ async fn an_invalid_record_becomes_a_dead_letter_with_origin_and_reason() {
     );
     assert_eq!(header(&letters[1], "kept"), "yes");
     assert!(header(&letters[1], "why").contains("found 4 bytes"), "{}", header(&letters[1], "why"));
+}
+
+/// A bus that counts the records that are read from the healthy topic without a group.
+struct CountingBus {
+    bus: Arc<dyn Bus>,
+    healthy_records: AtomicUsize,
+}
+
+#[async_trait]
+impl Bus for CountingBus {
+    async fn publish(&self, records: Vec<Record>, positions: Option<Positions>) -> Result<(), BusError> {
+        self.bus.publish(records, positions).await
+    }
+
+    async fn subscribe(&self, group: &str, topics: &[Topic]) -> Result<Box<dyn Subscription>, BusError> {
+        self.bus.subscribe(group, topics).await
+    }
+
+    async fn read(&self, from: &Cursor, max: usize, wait: Duration) -> Result<Page, BusError> {
+        let page = self.bus.read(from, max, wait).await?;
+        if from.topic() == Topic::Healthy {
+            self.healthy_records.fetch_add(page.deliveries.len(), Ordering::Relaxed);
+        }
+        Ok(page)
+    }
+
+    async fn end(&self, topic: Topic) -> Result<Cursor, BusError> {
+        self.bus.end(topic).await
+    }
+}
+
+#[tokio::test]
+async fn the_records_of_other_cohorts_are_not_read_again_for_each_training() {
+    const COHORTS: i64 = 8;
+    let test = TestBus::new().await;
+    let mut records = Vec::new();
+    for cohort in 0..COHORTS {
+        for (snapshot, learned) in healthy::sweeps(9, WANTED as usize, 1).into_iter().zip(1..) {
+            let name = format!("host-{cohort}");
+            let snapshot = GraphSnapshot { host: name.clone(), cohort: name.clone(), ..snapshot };
+            let healthy = healthy::record(&snapshot, 0, learned, WANTED);
+            records.push(Record::new(Topic::Healthy, name, schemas::encode(&healthy).unwrap(), healthy.time));
+        }
+    }
+    test.bus.publish(records, None).await.unwrap();
+    let counting = Arc::new(CountingBus { bus: Arc::clone(&test.bus), healthy_records: AtomicUsize::new(0) });
+    let counted = TestBus { bus: Arc::clone(&counting) as Arc<dyn Bus>, directory: tempfile::tempdir().unwrap() };
+    counted.with_trainer(test.wait_for(Topic::Models, COHORTS as usize)).await;
+    // All records once at the start, then those of each cohort and the oldest one again.
+    let expected = (COHORTS * WANTED + COHORTS * (WANTED + 1)) as usize;
+    assert_eq!(counting.healthy_records.load(Ordering::Relaxed), expected);
+}
+
+#[tokio::test]
+async fn records_with_an_impossible_generation_or_identity_do_not_shut_out_others() {
+    let test = TestBus::new().await;
+    let snapshot = healthy::sweeps(9, 1, 1).remove(0);
+    let forged = healthy::record(&snapshot, i64::MAX, 1, WANTED);
+    let forged = Record::new(Topic::Healthy, HOST, schemas::encode(&forged).unwrap(), forged.time);
+    let of_another_host = Record { key: "other".to_owned(), ..record(&snapshot, 0, 1) };
+    test.bus.publish(vec![forged.clone(), of_another_host], None).await.unwrap();
+    test.publish_healthy(0, 1..=WANTED).await;
+    let (release, letters) =
+        test.with_trainer(async { (test.wait_for_model(0).await, test.wait_until_processed(3).await) }).await;
+    assert_eq!(release.generation, 0);
+    let why = |at: usize| String::from_utf8(Delivery::header(&letters[at], "why").unwrap().to_vec()).unwrap();
+    assert!(why(0).contains("not in the future for generation, found 9223372036854775807"), "{}", why(0));
+    assert!(why(1).contains("expected host `other` as in the record's key"), "{}", why(1));
+    let release = ModelRelease { generation: i64::MAX, ..release };
+    let release = Record::new(Topic::Models, HOST, schemas::encode(&release).unwrap(), release.created_at);
+    test.bus.publish(vec![release], None).await.unwrap();
+    test.publish_healthy(1, 1..=WANTED).await;
+    test.with_trainer(test.wait_for_model(1)).await;
 }

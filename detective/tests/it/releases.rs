@@ -1,0 +1,102 @@
+//! Model releases that must not take effect, and the sound ones before and after them.
+
+use bus::Delivery;
+use rand::{SeedableRng, rngs::SmallRng};
+use schemas::{HealthSource, HealthySnapshot, ModelRelease, Timestamp, Topic};
+use scorer::{ScorerConfig, engine::Engine};
+use trainer::{autoencoder::Weights, onnx};
+
+use crate::model_parity;
+
+const NOW: Timestamp = Timestamp(1_800_000_000_000);
+const DAY: i64 = 86_400_000;
+
+fn release(generation: i64, seed: u64) -> ModelRelease {
+    let weights = Weights::random(11, &mut SmallRng::seed_from_u64(seed));
+    let created_at = NOW;
+    ModelRelease { generation, created_at, ..model_parity::release(onnx::export(&weights, &[]), "classic", 11) }
+}
+
+fn delivery(release: &ModelRelease) -> Delivery {
+    Delivery {
+        topic: Topic::Models,
+        partition: 0,
+        offset: 0,
+        key: "c".into(),
+        headers: Vec::new(),
+        value: schemas::encode(release).unwrap(),
+        time: NOW,
+    }
+}
+
+fn model_in_use(engine: &Engine) -> Option<String> {
+    Some(engine.cohorts.get("c")?.model.as_ref()?.release().sha256.clone())
+}
+
+/// Publishes a changed release after a sound one. It must be rejected with this reason, the sound
+/// one stay in use, and the next sound one replace it.
+fn check_rejected(change: impl FnOnce(&mut ModelRelease), reason: &str) {
+    let mut engine = Engine::new(ScorerConfig::default(), [], NOW);
+    let sound = release(0, 1);
+    assert_eq!(engine.handle_release(&delivery(&sound), NOW), None);
+    let mut changed = release(0, 2);
+    change(&mut changed);
+    let letter = engine.handle_release(&delivery(&changed), NOW).unwrap();
+    let why = letter.headers.iter().find(|(name, _)| name == "why").unwrap();
+    let why = String::from_utf8(why.1.clone()).unwrap();
+    assert!(why.contains(reason), "expected `{reason}` in `{why}`");
+    assert_eq!(letter.topic, Topic::DeadLetter);
+    assert_eq!((engine.metrics.releases_rejected, engine.metrics.dead_letters), (1, 1));
+    assert_eq!(model_in_use(&engine), Some(sound.sha256));
+    let next = release(0, 3);
+    assert_eq!(engine.handle_release(&delivery(&next), NOW), None);
+    assert_eq!(model_in_use(&engine), Some(next.sha256));
+}
+
+#[test]
+fn an_impossible_release_is_rejected_and_does_not_shut_out_later_ones() {
+    check_rejected(|release| release.generation = i64::MAX, "not in the future for generation");
+    check_rejected(|release| release.created_at.0 += DAY + 1, "not in the future for created_at");
+    check_rejected(|release| release.cohort = "other".into(), "expected cohort `c` as in the record's key");
+    check_rejected(|release| release.calibration.threshold = f64::INFINITY, "for the threshold, found inf");
+    let limit = schemas::ColumnLimit { name: "psi_cpu_some".into(), limit: f32::NAN };
+    check_rejected(|release| release.calibration.pressure_p99.push(limit), "for the limit of `psi_cpu_some`");
+}
+
+#[test]
+fn a_model_whose_output_has_another_width_is_rejected() {
+    let weights = Weights::random(72, &mut SmallRng::seed_from_u64(1));
+    let change = |release: &mut ModelRelease| {
+        release.onnx = onnx::export(&weights, &[]);
+        release.sha256 = schemas::release::sha256_hex(&release.onnx);
+    };
+    check_rejected(change, "model `");
+}
+
+fn healthy(generation: i64) -> HealthySnapshot {
+    HealthySnapshot {
+        host: "h".into(),
+        cohort: "c".into(),
+        generation,
+        vouched_by: HealthSource::Learning,
+        learned: 60,
+        wanted: 60,
+        time: NOW,
+        snapshot: Vec::new(),
+    }
+}
+
+#[test]
+fn a_relearn_supersedes_a_generation_from_a_fast_clock() {
+    let config = ScorerConfig { relearn: true, ..ScorerConfig::default() };
+    let fast = NOW.0 + DAY / 2;
+    let mut engine = Engine::new(config, [], NOW);
+    engine.restore_learning(&healthy(fast));
+    assert_eq!(engine.handle_release(&delivery(&release(fast, 1)), NOW), None);
+    engine.finish_restoring();
+    let cohort = &engine.cohorts["c"];
+    assert_eq!((cohort.generation, cohort.learned, cohort.model.is_none()), (fast + 1, 0, true));
+    let new = release(fast + 1, 2);
+    assert_eq!(engine.handle_release(&delivery(&new), NOW), None);
+    assert_eq!(model_in_use(&engine), Some(new.sha256));
+}
