@@ -124,6 +124,10 @@ impl Engine {
         let cohort = snapshot.cohort.clone();
         let Some(model) = model else {
             let graph = HostGraph::new(snapshot)?;
+            if self.host(&host_id, &cohort).check_coverage(graph.snapshot()) {
+                self.metrics.blind += 1;
+                return Ok(Outcome::default());
+            }
             let healthy = self.cohort_or_new(&cohort).admit(graph.snapshot(), &delivery.value, None);
             self.metrics.learned += u64::from(healthy.is_some());
             return Ok(Outcome { healthy, changes: Vec::new() });
@@ -132,6 +136,10 @@ impl Engine {
         self.metrics.scored += 1;
         let host = self.host(&host_id, &cohort);
         let (changes, is_alarming) = host.process(scored);
+        if host.is_blind {
+            self.metrics.blind += 1;
+            return Ok(Outcome::default());
+        }
         let is_quiet = !is_alarming && !host.tracker.has_open();
         // The host owns the scored graph now. Borrow the fields of `self` separately.
         let newest = self.hosts.get(&host_id).and_then(|host| host.newest.as_ref());

@@ -7,6 +7,7 @@ use schemas::{Coverage, GraphSnapshot, Suspect, Timestamp};
 
 use crate::{
     blame::{self, RootCauseCandidate},
+    coverage::CoverageWatch,
     incident::{Change, IncidentTracker},
     score::ScoredGraph,
     suspects,
@@ -25,6 +26,9 @@ pub struct Host {
     pub newest: Option<ScoredGraph>,
     /// Coverage of the newest snapshot.
     pub coverage: Vec<Coverage>,
+    /// Whether the newest snapshot is not judged, because its coverage has collapsed.
+    pub is_blind: bool,
+    coverage_watch: CoverageWatch,
     /// When its last snapshot was received, by the scorer's clock.
     pub last_seen_at: Timestamp,
     /// Name of its cohort.
@@ -57,6 +61,8 @@ impl Host {
             tracker,
             newest: None,
             coverage: Vec::new(),
+            is_blind: false,
+            coverage_watch: CoverageWatch::default(),
             last_seen_at: Timestamp::default(),
             cohort: cohort.to_owned(),
             partition: None,
@@ -76,8 +82,14 @@ impl Host {
         !is_duplicate
     }
 
+    /// Updates [`is_blind`](Host::is_blind) for a new snapshot, and returns it.
+    pub fn check_coverage(&mut self, snapshot: &GraphSnapshot) -> bool {
+        self.is_blind = self.coverage_watch.is_blind(snapshot);
+        self.is_blind
+    }
+
     /// Processes a scored graph: finds root causes, updates incidents and ranks suspects. Returns
-    /// the changes of incidents, and whether any node alarmed.
+    /// the changes of incidents, and whether any node alarmed. A blind snapshot changes nothing.
     pub fn process(&mut self, scored: ScoredGraph) -> (Vec<Change>, bool) {
         let candidates = blame::find_root_causes(&scored);
         self.process_with_candidates(scored, candidates)
@@ -89,6 +101,9 @@ impl Host {
         scored: ScoredGraph,
         candidates: Vec<RootCauseCandidate>,
     ) -> (Vec<Change>, bool) {
+        if self.check_coverage(scored.graph.snapshot()) {
+            return (Vec::new(), false);
+        }
         let (changes, alarm) = self.tracker.process_sweep(&scored, &candidates);
         let suspects = rank_suspects(&scored, &candidates);
         self.rankings.push(scored.graph.snapshot().ended_at, Ranking { alarm, suspects });

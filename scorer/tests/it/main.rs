@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, missing_docs)]
 
 mod blame;
+mod blind;
 mod engine;
 mod fixture;
 mod incident;
