@@ -273,7 +273,7 @@ fn open_files_limit(pid: u32) -> Result<u64, Errno> {
     if result == 0 { Ok(limit.rlim_cur) } else { Err(last_error()) }
 }
 
-fn last_error() -> Errno {
+pub(crate) fn last_error() -> Errno {
     Errno::from_io_error(&io::Error::last_os_error()).unwrap_or(Errno::INVAL)
 }
 

@@ -22,6 +22,7 @@ pub struct CoverageItem {
 const ALL_RIGHTS: &str = "CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH, or root";
 const PTRACE: &str = "CAP_SYS_PTRACE, or root";
 const HIDEPID: &str = "CAP_SYS_PTRACE, the group of the mount's `gid=`, or `mount -o remount,hidepid=off /proc`";
+const MORE_DESCRIPTORS: &str = "more file descriptors (`ulimit -n`, `LimitNOFILE=`, `fs.file-max`) or memory";
 const EXITED: &str = "none: they exited while they were read";
 const UNRESPONSIVE: &str = "none: reading their memory does not return; it is retried";
 const PROCESS_1: &str = "a `proc` that shows process 1";
@@ -297,6 +298,9 @@ impl CoverageItem {
 
     /// What would provide it.
     pub fn remedy(&self, reason: &MissingReason) -> Option<&'static str> {
+        if *reason == MissingReason::Exhausted {
+            return Some(MORE_DESCRIPTORS);
+        }
         self.remedies.iter().find(|(known, _)| known == reason).map(|(_, remedy)| *remedy)
     }
 

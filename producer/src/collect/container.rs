@@ -43,8 +43,8 @@ impl Container {
     }
 }
 
-/// Returns the Kubernetes namespace of a pod, if it has the file; `Late` if the read does not
-/// return in time.
+/// Returns the Kubernetes namespace of a pod, if it has the file; `Late` or `Exhausted` if it could not be
+/// read this time.
 fn namespace(
     process: ProcessKey,
     directory: &Directory,
@@ -55,6 +55,7 @@ fn namespace(
     let keep = |text: &[u8]| environ::parse_name(text).unwrap_or_default().as_bytes().to_vec();
     match blocking_reader.read_file(directory, (process, NAMESPACE), MAX_BYTES, buffer, keep) {
         Seen::Late => Seen::Late,
+        Seen::Exhausted => Seen::Exhausted,
         answer => Seen::Here(answer.here().and_then(environ::parse_name).map(str::to_owned)),
     }
 }

@@ -38,7 +38,6 @@ impl CoverageBuilder {
         }
         let links_denied = matches!(&process.handles, Seen::Here(handles) if handles.denied);
         self.add("fd-link", Reason::Denied, usize::from(links_denied));
-        self.add("cmdline", Reason::Late, usize::from(process.info.late));
         for (signal, reason) in &process.info.unreadable {
             self.add(signal, *reason, 1);
         }

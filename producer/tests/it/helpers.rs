@@ -165,6 +165,9 @@ fn run_as_helper() {
             say("opened");
             let _ = wait();
         }
+        "starve" => {
+            say(&crate::descriptors::sweep_without_descriptors(address));
+        }
         "write" => {
             let mut file = std::fs::File::create(address).unwrap();
             say("open");

@@ -6,6 +6,7 @@
 mod cgroup;
 mod cgroup_trees;
 mod children;
+mod descriptors;
 mod container;
 mod faulty_bus;
 mod filesystems;

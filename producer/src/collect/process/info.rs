@@ -31,9 +31,9 @@ pub struct ProcessInfo {
     pub is_fault_helper: bool,
     /// Command line without secrets, if the settings ask for it.
     pub command: Option<String>,
-    /// Whether the arguments or the environment were not read in time, so that what depends on them
-    /// is missing.
-    pub late: bool,
+    /// Whether the arguments or the environment could not be read this time, so that what depends on
+    /// them is missing. The next sweep reads them again.
+    pub is_incomplete: bool,
     /// Unreadable facts, as signal and reason.
     pub unreadable: Vec<(&'static str, Reason)>,
 }
@@ -61,13 +61,17 @@ impl ProcessInfo {
         // The name of the script comes early; the rest can be megabytes.
         let keep = |text: &[u8]| summarize(&parse::process::parse_arguments(text)).to_bytes();
         let read = blocking_reader.read_file(directory, (*key, "cmdline"), MAX_ARGUMENT_BYTES, buffer, keep);
-        let unnamed = container.as_ref().is_some_and(|container| matches!(container.label, Seen::Late));
-        let late = unnamed || matches!(read, Seen::Late);
+        if let Err(reason @ (Reason::Late | Reason::Exhausted)) = read.measured() {
+            unreadable.push(("cmdline", reason));
+        }
+        let is_temporary = |reason: Reason| matches!(reason, Reason::Late | Reason::Exhausted);
+        let label = container.as_ref().and_then(|container| container.label.as_ref().measured().err());
+        let is_incomplete = label.into_iter().chain(unreadable.iter().map(|(_, reason)| *reason)).any(is_temporary);
         let ArgumentSummary { name, is_fault_helper, command } =
             read.here().and_then(ArgumentSummary::from_bytes).unwrap_or_else(|| summarize(&[]));
         let role = role::process_role(container.as_ref().map(Container::role), executable.as_deref(), &name);
         let comm = comm.clone();
-        ProcessInfo { comm, executable, groups, container, role, network, is_fault_helper, command, late, unreadable }
+        ProcessInfo { comm, executable, groups, container, role, network, is_fault_helper, command, is_incomplete, unreadable }
     }
 
     /// Returns whether the process is one of Local Detective, which is never shown. It is
