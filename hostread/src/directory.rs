@@ -141,6 +141,11 @@ impl Directory {
         })
     }
 
+    /// The tape that all reads go through.
+    pub fn tape(&self) -> &Tape {
+        &self.tape
+    }
+
     /// Opens the directory `name` in this one.
     pub fn open_dir(&self, name: &str) -> Seen<Directory> {
         open_directory(&self.tape, "open", &self.tape_name(name), || {

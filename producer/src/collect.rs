@@ -4,6 +4,7 @@
 pub mod cgroups;
 pub mod container;
 pub mod coverage;
+pub mod descriptor_budget;
 pub mod files;
 pub mod filesystems;
 pub mod measure;

@@ -24,6 +24,18 @@ pub struct SweepConfig {
     /// threads, to find those that wait. Threads beyond it are reported as not covered and are read
     /// first in the next sweep. At most `100`.
     pub deep_cpu_percent: u32,
+    /// Maximum CPU time, in percent of one core, for reading file descriptors. Processes that have
+    /// more descriptors than their fair share are read in part, those with up to 256 always
+    /// completely. At most `100`.
+    pub descriptor_cpu_percent: u32,
+    /// Maximum number of file descriptors that one sweep reads of all processes together.
+    pub max_descriptors: u64,
+    /// Maximum number of file descriptors that one sweep reads of one process. Those with the lowest
+    /// numbers are read, and those through which it waits for a lock.
+    pub max_process_descriptors: u64,
+    /// Maximum number of files in a snapshot, beside those that are waited for. Locked files come
+    /// first, then shared files and those on a full or frozen filesystem.
+    pub max_files: u64,
     /// Read the open files of all processes in every sweep. By default, the files of a process that
     /// has not run since the previous sweep, which cannot have changed, are read again only in one
     /// of 16 sweeps.
@@ -44,6 +56,10 @@ impl Default for SweepConfig {
             proc: PathBuf::from("/proc"),
             cgroup: PathBuf::from("/sys/fs/cgroup"),
             deep_cpu_percent: 3,
+            descriptor_cpu_percent: 5,
+            max_descriptors: 1 << 16,
+            max_process_descriptors: 1 << 14,
+            max_files: 4096,
             reread: false,
             arguments: false,
             queue_bytes: 64 << 20,
@@ -61,8 +77,12 @@ impl SweepConfig {
         if self.interval < Self::MIN_INTERVAL {
             problems.push(("interval", format!("must be at least 50ms, found {:?}", self.interval)));
         }
-        if self.deep_cpu_percent > 100 {
-            problems.push(("deep_cpu_percent", format!("must be at most 100, found {}", self.deep_cpu_percent)));
+        for (key, percent) in
+            [("deep_cpu_percent", self.deep_cpu_percent), ("descriptor_cpu_percent", self.descriptor_cpu_percent)]
+        {
+            if percent > 100 {
+                problems.push((key, format!("must be at most 100, found {percent}")));
+            }
         }
         for (key, path) in [("proc", &self.proc), ("cgroup", &self.cgroup)] {
             if !path.is_absolute() {
@@ -107,10 +127,11 @@ mod tests {
             interval: Duration::from_millis(1),
             proc: PathBuf::from("proc"),
             cgroup: PathBuf::from("cgroup"),
+            descriptor_cpu_percent: 101,
             ..SweepConfig::default()
         };
         let keys: Vec<&str> = sweep.problems().into_iter().map(|(key, _)| key).collect();
-        assert_eq!(keys, ["interval", "proc", "cgroup"]);
+        assert_eq!(keys, ["interval", "descriptor_cpu_percent", "proc", "cgroup"]);
         assert_eq!(SweepConfig::default().problems(), []);
     }
 

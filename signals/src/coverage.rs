@@ -104,6 +104,23 @@ pub const COVERAGE: &[CoverageItem] = &[
         remedies: &[(MissingReason::Denied, PTRACE)],
     },
     CoverageItem {
+        name: "descriptors",
+        things: "descriptors",
+        total: |snapshot, _| sum(snapshot, Fds),
+        loss: "their files, pipes and sockets are unknown",
+        remedies: &[(
+            MissingReason::Off,
+            "a larger `sweep.max_process_descriptors`, `sweep.max_descriptors` or `sweep.descriptor_cpu_percent`",
+        )],
+    },
+    CoverageItem {
+        name: "file",
+        things: "files",
+        total: |snapshot, missing| nodes(snapshot, &NodeKind::File) + missing,
+        loss: "files that no process waits for are left out",
+        remedies: &[(MissingReason::Off, "a larger `sweep.max_files`")],
+    },
+    CoverageItem {
         name: "syscall",
         things: "processes",
         total: processes,

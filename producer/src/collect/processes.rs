@@ -91,7 +91,8 @@ impl History {
         self.info_cache.begin_sweep(context.uptime_centis);
         let mut processes = Processes::default();
         let mut pids = context.root.pids()?;
-        files.begin_sweep(context.began);
+        let active = self.processes.values().filter(|process| !process.is_idle);
+        files.begin_sweep(context.began, active.filter_map(Process::descriptor_count));
         pids.sort_unstable();
         for pid in pids {
             let seen = match OpenProcess::open(context.root, pid, buffer) {

@@ -6,7 +6,7 @@ use std::{
     time::Instant,
 };
 
-use hostread::locks::LockList;
+use hostread::{Seen, locks::LockList, process::OpenProcess};
 
 use super::Sweeper;
 use crate::{
@@ -33,6 +33,22 @@ impl Sweeper {
             self.thread_scanner.scan(&self.root, processes, &listed.contended_inodes(), budget, &mut self.buffer);
         coverage.add("threads", Reason::Off, tasks.skipped.values().sum());
         tasks
+    }
+
+    /// Reads the descriptors through which tasks wait for a lock, of processes that have too many to
+    /// read them all.
+    pub(super) fn add_waited_descriptors(&mut self, processes: &mut [Process], tasks: &[Task]) {
+        for task in tasks {
+            let Some(fd) = task.syscall.lock_call().map(|call| call.fd) else { continue };
+            let Some(process) = processes.get_mut(task.process) else { continue };
+            let Seen::Here(handles) = &mut process.handles else { continue };
+            if handles.left_out() > 0
+                && handles.handle(fd).is_none()
+                && let Seen::Here(directory) = OpenProcess::reopen(&self.root, process.key, &mut self.buffer)
+            {
+                self.files.add_left_out(handles, &directory, fd, &mut self.buffer);
+            }
+        }
     }
 
     /// Lists sockets and joins them to connections. `wanted_peers` are the inodes of the sockets

@@ -11,6 +11,7 @@ mod container;
 mod faulty_bus;
 mod filesystems;
 mod fixture;
+mod flood;
 mod hanging;
 mod helpers;
 mod host;
