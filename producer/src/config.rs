@@ -111,7 +111,7 @@ impl Producer {
     /// empty `cohort` to the host: a cohort of its own.
     pub fn new(host: &str, cohort: &str, sweep: SweepConfig, own_paths: Vec<PathBuf>) -> Producer {
         let or = |given: &str, other: String| if given.is_empty() { other } else { given.to_owned() };
-        let host = or(host, rustix::system::uname().nodename().to_string_lossy().into_owned());
+        let host = or(host, schemas::text::escape(rustix::system::uname().nodename().to_bytes()));
         let cohort = or(cohort, host.clone());
         Producer { host, cohort, sweep, own_paths }
     }

@@ -13,6 +13,7 @@
 //! - [`raw`]: raw reads of a sweep, in files only
 //! - [`topic`]: topics and their retention
 //! - [`vocabulary`]: kinds, units, forms and reasons; unknown words are kept
+//! - [`text`]: text of a host in a form that is safe to show
 //! - [`codec`]: Avro single-object encoding
 //! - [`container`]: Avro object container files
 
@@ -24,6 +25,7 @@ mod number;
 pub mod observation;
 pub mod raw;
 pub mod release;
+pub mod text;
 pub mod time;
 pub mod topic;
 pub mod vocabulary;

@@ -2,6 +2,8 @@
 
 use std::{
     collections::{HashMap, HashSet},
+    ffi::OsStr,
+    os::unix::ffi::OsStrExt,
     path::{Path, PathBuf},
     time::Instant,
 };
@@ -24,7 +26,7 @@ pub struct FileKey {
 /// File that at least one process has open.
 #[derive(Clone, Debug)]
 pub struct File {
-    /// Path that one of the processes opened it by. A deleted file keeps its last path.
+    /// Path that one of the processes opened it by, as text. A deleted file keeps its last path.
     pub path: String,
     /// Whether it is a regular file and not a directory.
     pub regular: bool,
@@ -358,10 +360,11 @@ impl FileTable {
             return true;
         }
         let Some(link) = fds.read_link(name, buffer).here().filter(|link| is_shown(link)) else { return false };
-        let path = parse::text(link.strip_suffix(b" (deleted)").unwrap_or(link));
-        if self.own_paths.iter().any(|own| Path::new(&path).starts_with(own)) {
+        let path = link.strip_suffix(b" (deleted)").unwrap_or(link);
+        if self.own_paths.iter().any(|own| Path::new(OsStr::from_bytes(path)).starts_with(own)) {
             return false;
         }
+        let path = parse::text(path);
         let regular = FileType::from_raw_mode(target.mode) == FileType::RegularFile;
         let is_new = || match (self.last, self.began, target.created_at) {
             (Some(last), Some(began), Some(made_at)) => began.includes_creation(&last, made_at),

@@ -1,6 +1,7 @@
 //! Roles: the part of a node's identity that survives restarts.
 
 use hostread::parse::title::{Title, parse_title};
+use schemas::text::unescape;
 
 /// Replaces each run of digits and each random-looking word (eight or more hexadecimal digits,
 /// UUIDs) by `#`, and control characters by `?`.
@@ -66,8 +67,8 @@ pub fn process_role(container: Option<&str>, executable: Option<&str>, name: &st
 }
 
 /// Returns the name of a process without its executable: the kind of process if its title shows it,
-/// the base name of the script for an interpreter, and the name that the process gave itself, with
-/// digits folded. No other argument is used.
+/// the base name of the script for an interpreter, and the name that the process gave itself (its
+/// escaped `comm`), with digits folded. No other argument is used.
 pub fn name_of_process(executable: Option<&str>, comm: &str, arguments: &[&[u8]]) -> String {
     match parse_title(arguments) {
         Some(title) => titled_name(&title, comm, arguments),
@@ -78,7 +79,7 @@ pub fn name_of_process(executable: Option<&str>, comm: &str, arguments: &[&[u8]]
 fn titled_name(title: &Title, comm: &str, arguments: &[&[u8]]) -> String {
     // Programs that set a title often set their name to its first bytes, which may contain
     // anything.
-    let repeats = arguments.first().is_some_and(|text| !comm.is_empty() && text.starts_with(comm.as_bytes()));
+    let repeats = arguments.first().is_some_and(|text| !comm.is_empty() && text.starts_with(&unescape(comm)));
     let name =
         if repeats || Interpreter::from_name(comm).is_some() { title.program.to_owned() } else { fold_digits(comm) };
     format!("{name} {}", title.process_type)

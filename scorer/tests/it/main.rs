@@ -9,4 +9,5 @@ mod incident;
 mod model;
 mod serve;
 mod startup_api;
+mod unsafe_names;
 mod without_blame;
