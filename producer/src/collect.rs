@@ -9,6 +9,7 @@ pub mod files;
 pub mod filesystems;
 pub mod measure;
 pub mod new_processes;
+pub mod own_programs;
 pub mod process;
 pub mod process_arguments;
 pub mod process_cache;

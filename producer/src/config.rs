@@ -44,6 +44,10 @@ pub struct SweepConfig {
     /// parts that are or may be secrets. No list of words that precede a secret is complete: leave
     /// this off if snapshots reach people who may not see the command lines on the host.
     pub arguments: bool,
+    /// Paths of further executables of Local Detective, separated by `:`, for programs that are not
+    /// installed next to the producer, for instance in containers of their own. Processes that run
+    /// one of them for root or the producer's user are not in snapshots.
+    pub own_programs: String,
     /// Maximum bytes of snapshots that are queued while the bus is slow or unavailable. Beyond it,
     /// the oldest are dropped and counted. The newest is always kept.
     pub queue_bytes: u64,
@@ -62,6 +66,7 @@ impl Default for SweepConfig {
             max_files: 4096,
             reread: false,
             arguments: false,
+            own_programs: String::new(),
             queue_bytes: 64 << 20,
         }
     }
@@ -83,6 +88,10 @@ impl SweepConfig {
             if percent > 100 {
                 problems.push((key, format!("must be at most 100, found {percent}")));
             }
+        }
+        let relative = self.own_programs.split(':').find(|path| !path.is_empty() && !path.starts_with('/'));
+        if let Some(path) = relative {
+            problems.push(("own_programs", format!("must be absolute paths, found `{path}`")));
         }
         for (key, path) in [("proc", &self.proc), ("cgroup", &self.cgroup)] {
             if !path.is_absolute() {
@@ -128,10 +137,11 @@ mod tests {
             proc: PathBuf::from("proc"),
             cgroup: PathBuf::from("cgroup"),
             descriptor_cpu_percent: 101,
+            own_programs: "/usr/bin/a::bin/b".to_owned(),
             ..SweepConfig::default()
         };
         let keys: Vec<&str> = sweep.problems().into_iter().map(|(key, _)| key).collect();
-        assert_eq!(keys, ["interval", "descriptor_cpu_percent", "proc", "cgroup"]);
+        assert_eq!(keys, ["interval", "descriptor_cpu_percent", "own_programs", "proc", "cgroup"]);
         assert_eq!(SweepConfig::default().problems(), []);
     }
 

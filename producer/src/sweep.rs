@@ -16,6 +16,7 @@ use crate::{
         files::{FileTable, SweepTime},
         filesystems,
         measure::Reason,
+        own_programs::OwnPrograms,
         process_cache::ProcessInfoCache,
         processes, rates, system, tasks,
     },
@@ -86,8 +87,9 @@ impl Sweeper {
         let ticks_per_second = number("ticks-per-second", rustix::param::clock_ticks_per_second());
         let info_cache =
             ProcessInfoCache::new(ticks_per_second, container::LabelCache::new(host), producer.sweep.arguments);
+        let own_programs = OwnPrograms::new(&producer.sweep.own_programs, &root, &mut buffer);
         Ok(Sweeper {
-            processes: processes::History::new(info_cache, ticks_per_second),
+            processes: processes::History::new(info_cache, own_programs, ticks_per_second),
             files: FileTable::new(producer.own_paths.clone(), DescriptorBudget::new(&producer.sweep)),
             producer,
             vantage: Vantage::detect(&root, &mut buffer),

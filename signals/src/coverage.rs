@@ -48,6 +48,13 @@ pub const COVERAGE: &[CoverageItem] = &[
         ],
     },
     CoverageItem {
+        name: "own-process",
+        things: "processes of Local Detective",
+        total: |_, missing| missing,
+        loss: "they are not in the graph and can be neither suspects nor impact",
+        remedies: &[(MissingReason::Off, "none: they are left out on purpose")],
+    },
+    CoverageItem {
         name: "executable",
         things: "processes",
         total: processes,

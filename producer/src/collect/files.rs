@@ -23,6 +23,12 @@ pub struct FileKey {
     pub inode: u64,
 }
 
+impl From<&FileInfo> for FileKey {
+    fn from(file: &FileInfo) -> FileKey {
+        FileKey { device: file.device, inode: file.inode }
+    }
+}
+
 /// File that at least one process has open.
 #[derive(Clone, Debug)]
 pub struct File {
@@ -309,7 +315,7 @@ impl FileTable {
             target => target,
         };
         target.and_then(|target| {
-            let file = FileKey { device: target.device, inode: target.inode };
+            let file = FileKey::from(&target);
             match FileType::from_raw_mode(target.mode) {
                 FileType::Socket if self.is_socket(file, fds, name, buffer) => {
                     Seen::Here(Some(Handle::Socket(file.inode)))

@@ -165,6 +165,7 @@ fn run_as_helper() {
             say("opened");
             let _ = wait();
         }
+        "sweep-beside-own" => say(&crate::own_processes::sweep_beside_own(Path::new(address))),
         "starve" => {
             say(&crate::descriptors::sweep_without_descriptors(address));
         }
