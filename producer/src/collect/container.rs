@@ -22,7 +22,7 @@ const NAMESPACE: &str = "root/var/run/secrets/kubernetes.io/serviceaccount/names
 /// Container of a process.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Container {
-    /// Id assigned by the container manager. For LXC it is a name.
+    /// Id assigned by the container manager. For LXC and systemd-nspawn it is a name.
     pub id: String,
     /// Name of the container; `Here(None)` if no source has one.
     pub label: Seen<Option<Label>>,
@@ -86,7 +86,7 @@ impl LabelCache {
     ) -> Option<Container> {
         let mut groups = groups.iter().map(|membership| membership.path.as_str());
         let (group, id) = groups.find_map(|group| Some((group, path::find_container(group)?.id)))?;
-        let known = || label::from_lxc_path(group).or_else(|| self.labels.get(id).cloned());
+        let known = || label::from_path(group).or_else(|| self.labels.get(id).cloned());
         let label = match known() {
             Some(label) => Seen::Here(Some(label)),
             None => {

@@ -137,20 +137,38 @@ impl Interpreter {
     }
 
     /// Returns the base name of the script, or the module or main class; `None` if the program is
-    /// an argument itself.
+    /// an argument itself, or if an unknown option hides where the script is.
     fn script(self, arguments: &[&[u8]]) -> Option<String> {
         let mut arguments = arguments.iter().skip(1);
+        let mut may_be_value = false;
         while let Some(argument) = arguments.next() {
             let argument = std::str::from_utf8(argument).ok()?;
             match self.meaning(argument) {
                 Argument::Option => {}
                 Argument::OptionWithValue => drop(arguments.next()?),
+                Argument::UnknownOption => may_be_value = true,
                 Argument::NameFollows => return plain_name(std::str::from_utf8(arguments.next()?).ok()?),
+                Argument::Script if may_be_value && !self.is_script_file(argument) => {}
                 Argument::Script => return plain_name(argument),
                 Argument::Program => return None,
             }
         }
         None
+    }
+
+    /// Returns whether an argument has the suffix of a script of this interpreter. Only such an
+    /// argument is taken for the script if it may be the value of an option.
+    fn is_script_file(self, argument: &str) -> bool {
+        let suffixes: &[&str] = match self {
+            Interpreter::Python => &["py", "pyc", "pyz", "pyw"],
+            Interpreter::Perl => &["pl"],
+            Interpreter::Ruby => &["rb", "ru"],
+            Interpreter::Node => &["js", "mjs", "cjs", "ts", "mts", "cts"],
+            Interpreter::Shell => &["sh", "bash"],
+            Interpreter::Php => &["php", "phar"],
+            Interpreter::Java => &["java"],
+        };
+        base_name(argument).rsplit_once('.').is_some_and(|(_, suffix)| suffixes.contains(&suffix))
     }
 
     fn meaning(self, argument: &str) -> Argument {
@@ -191,18 +209,63 @@ impl Interpreter {
                 | "--add-opens"
                 | "--add-exports"
                 | "--add-reads"
+                | "--enable-native-access"
                 | "--upgrade-module-path"
                 | "--patch-module"
-                | "--limit-modules",
+                | "--limit-modules"
+                | "--source",
             ) => Argument::OptionWithValue,
-            _ => Argument::Option,
+            _ if self.has_no_value(argument) => Argument::Option,
+            _ => Argument::UnknownOption,
         }
+    }
+
+    /// Returns whether an option, which is none of those with a value, is known to have none, or
+    /// contains it.
+    fn has_no_value(self, option: &str) -> bool {
+        const LONG_FLAGS: [&str; 14] = [
+            "--enable-preview",
+            "--enable-source-maps",
+            "--expose-gc",
+            "--inspect",
+            "--inspect-brk",
+            "--login",
+            "--noprofile",
+            "--norc",
+            "--no-deprecation",
+            "--no-warnings",
+            "--posix",
+            "--trace-warnings",
+            "--watch",
+            "--yjit",
+        ];
+        let Some(long) = option.strip_prefix("--") else { return self.is_known_cluster(option) };
+        // Only options can follow `--`, of the script.
+        long.is_empty() || long.contains('=') || LONG_FLAGS.contains(&option)
+    }
+
+    /// Returns whether the first letter after a single dash is a known option. All of these have no
+    /// value, or one in the same argument.
+    fn is_known_cluster(self, option: &str) -> bool {
+        let letters = match self {
+            Interpreter::Python => "bBdEhiIOPqRsStuvVxWXJ3",
+            Interpreter::Perl => "0123456789acDfFghilmMnpsStTuUvVwWxXCI",
+            Interpreter::Ruby => "0123456789aCdFghiIKlnprsSTUvVwWxXy",
+            Interpreter::Node => "hivc",
+            Interpreter::Shell => "abefghiklmnprtuvxBCDEHPTo",
+            Interpreter::Php => "adnqCchilmsvwz",
+            // All others of Java contain their value: `-Xmx1g`, `-Dname=value`.
+            Interpreter::Java => return true,
+        };
+        option.chars().nth(1).is_some_and(|letter| letters.contains(letter))
     }
 }
 
 enum Argument {
     Option,
     OptionWithValue,
+    /// An option that may be followed by its value.
+    UnknownOption,
     NameFollows,
     Script,
     Program,
@@ -295,6 +358,28 @@ mod tests {
         check("/usr/bin/perl", "perl", &["perl", "-ne", "secret"], "/usr/bin/perl perl");
         check("/usr/bin/node", "node", &["node", "--eval", "secret"], "/usr/bin/node node");
         check("/usr/bin/node", "node", &["node", "--unknown", "a secret, surely"], "/usr/bin/node node");
+    }
+
+    #[test]
+    fn the_value_of_an_unknown_option_is_never_shown() {
+        for (program, arguments, name) in [
+            ("python3", &["--opt", "VALUE", "script.py"][..], "script.py"),
+            ("python3", &["--opt=VALUE", "script"], "script"),
+            ("python3", &["--opt", "VALUE"], "python#"),
+            ("python3", &["-u", "script", "VALUE"], "script"),
+            ("python3", &["-zopt", "VALUE"], "python#"),
+            ("node", &["--enable-source-maps", "--max-old-space-size=512", "server"], "server"),
+            ("node", &["--inspect-port", "VALUE", "/srv/app.mjs"], "app.mjs"),
+            ("node", &["--stack-size", "VALUE", "server"], "node"),
+            ("ruby", &["--encoding", "VALUE", "app.rb"], "app.rb"),
+            ("bash", &["--norc", "-e", "deploy"], "deploy"),
+            ("bash", &["--unknown", "VALUE"], "bash"),
+            ("java", &["-Xmx1g", "-Dkey=VALUE", "--enable-preview", "app.Main"], "app.Main"),
+            ("java", &["--unknown", "VALUE", "app.Main"], "java"),
+        ] {
+            let arguments: Vec<&str> = [program].into_iter().chain(arguments.iter().copied()).collect();
+            check(&format!("/usr/bin/{program}"), program, &arguments, &format!("/usr/bin/{program} {name}"));
+        }
     }
 
     #[test]
