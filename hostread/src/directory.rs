@@ -124,7 +124,8 @@ impl Directory {
     /// and another filesystem is mounted there by now.
     ///
     /// Only for local filesystems: a server that does not answer would hang the sweep.
-    pub fn filesystem_space(&self, name: &OsStr, device: Option<(u32, u32)>) -> Seen<FilesystemSpace> {
+    pub fn filesystem_space(&self, name: impl AsRef<OsStr>, device: Option<(u32, u32)>) -> Seen<FilesystemSpace> {
+        let name = name.as_ref();
         self.value("space", &path_text(name), |fd| {
             let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
             let file = rustix::fs::openat(fd, name, flags, Mode::empty())?;

@@ -25,7 +25,7 @@ pub struct SweepConfig {
     /// first in the next sweep. At most `100`.
     pub deep_cpu_percent: u32,
     /// Maximum CPU time, in percent of one core, for reading file descriptors. Processes that have
-    /// more descriptors than their fair share are read in part, those with up to 256 always
+    /// more descriptors than their fair share are read in part, those with up to 64 always
     /// completely. At most `100`.
     pub descriptor_cpu_percent: u32,
     /// Maximum number of file descriptors that one sweep reads of all processes together.

@@ -4,7 +4,7 @@
 //! them would be executed by a terminal or break a line, and invisible ones or those that change
 //! the direction of writing let one name look like another.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, fmt::Write};
 
 /// Converts bytes to text that can be shown. Each byte that is invalid in UTF-8 or part of a
 /// character that is unsafe to show becomes `\xNN`, and a backslash becomes `\\`.
@@ -79,7 +79,7 @@ fn is_unsafe(character: char) -> bool {
 
 fn push_bytes(text: &mut String, bytes: &[u8]) {
     for byte in bytes {
-        text.push_str(&format!("\\x{byte:02x}"));
+        let _ = write!(text, "\\x{byte:02x}");
     }
 }
 

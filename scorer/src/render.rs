@@ -106,11 +106,7 @@ fn write_suspect(text: &mut String, stage: &str, suspect: &Suspect, n_reasons: u
         clean(&suspect.role)
     );
     for reason in suspect.why.iter().take(n_reasons) {
-        let source = if reason.source.is_empty() {
-            String::new()
-        } else {
-            format!("  [{}]", clean(&reason.source))
-        };
+        let source = if reason.source.is_empty() { String::new() } else { format!("  [{}]", clean(&reason.source)) };
         // The source of raw evidence ends with its text.
         let has_text_in_source = reason.source.ends_with(&reason.text);
         match has_text_in_source {

@@ -70,7 +70,11 @@ fn container_id<'p>(before: &'p str, part: &'p str) -> Option<&'p str> {
     };
     let garden = || (is_grouped(name, &[8, 4, 4, 4, 4]) || (before == "garden" && is_uuid(name))).then_some(name);
     let build = || buildkit_id(before, name);
-    last.or_else(ecs_task).or_else(garden).or_else(build).or_else(|| lxc_name(before, name)).or_else(|| machine_name(before, part))
+    last.or_else(ecs_task)
+        .or_else(garden)
+        .or_else(build)
+        .or_else(|| lxc_name(before, name))
+        .or_else(|| machine_name(before, part))
 }
 
 /// Random id of a build step of BuildKit: `buildkit/<id>` or, with systemd, `<prefix>-<id>.scope`,
@@ -82,7 +86,8 @@ fn buildkit_id<'p>(before: &str, name: &'p str) -> Option<&'p str> {
             && id.bytes().all(|digit| digit.is_ascii_digit() || digit.is_ascii_lowercase())
             && id.bytes().any(|digit| digit.is_ascii_digit())
     };
-    let id = if before == "buildkit" { Some(name) } else { name.strip_prefix("docker-").or(name.strip_prefix("buildkit-")) };
+    let id =
+        if before == "buildkit" { Some(name) } else { name.strip_prefix("docker-").or(name.strip_prefix("buildkit-")) };
     id.filter(|id| is_random(id))
 }
 

@@ -1,10 +1,6 @@
 //! `/proc/PID/mountinfo`: the mounts in a mount namespace.
 
-use std::{
-    ffi::OsString,
-    os::unix::ffi::OsStringExt,
-    path::PathBuf,
-};
+use std::{ffi::OsString, os::unix::ffi::OsStringExt, path::PathBuf};
 
 use super::{lines, number, text};
 
@@ -112,7 +108,10 @@ mod tests {
     #[test]
     fn lines_with_and_without_optional_fields_are_parsed() {
         let plain = one("36 35 98:0 /mnt1 /mnt2 rw,noatime - ext3 /dev/root rw,errors=continue").unwrap();
-        assert_eq!((plain.id, plain.device, plain.root.clone(), plain.path.clone()), (36, (98, 0), "/mnt1".into(), "/mnt2".into()));
+        assert_eq!(
+            (plain.id, plain.device, plain.root.clone(), plain.path.clone()),
+            (36, (98, 0), "/mnt1".into(), "/mnt2".into())
+        );
         assert_eq!((plain.fs_type.as_str(), plain.is_writable, plain.is_filesystem_read_only()), ("ext3", true, false));
         let shared = one("36 35 0:21 / /mnt2 ro shared:7 master:1 - tmpfs tmpfs rw").unwrap();
         assert_eq!((shared.device, shared.fs_type.as_str(), shared.is_writable), ((0, 21), "tmpfs", false));

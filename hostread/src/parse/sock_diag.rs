@@ -122,7 +122,9 @@ fn unix_socket(response: &UnixResponse) -> UnixSocket {
     let is_listening = response.header.state == TCP_LISTEN;
     let name = response.name().map(|name| match name {
         UnixDiagName::Pathname(path) => text(path.as_os_str().as_bytes()),
-        UnixDiagName::Abstract(name) => format!("@{}", text(&name.iter().map(|byte| if *byte == 0 { b'@' } else { *byte }).collect::<Vec<u8>>())),
+        UnixDiagName::Abstract(name) => {
+            format!("@{}", text(&name.iter().map(|byte| if *byte == 0 { b'@' } else { *byte }).collect::<Vec<u8>>()))
+        }
     });
     UnixSocket {
         inode: u64::from(response.header.inode),

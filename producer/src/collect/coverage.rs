@@ -41,6 +41,9 @@ impl CoverageBuilder {
         self.add("descriptors", Reason::Off, left_out);
         let links_denied = matches!(&process.handles, Seen::Here(handles) if handles.denied);
         self.add("fd-link", Reason::Denied, usize::from(links_denied));
+        if let Some(reason) = process.info.unread_arguments {
+            self.add("cmdline", reason, 1);
+        }
         for (signal, reason) in &process.info.unreadable {
             self.add(signal, *reason, 1);
         }

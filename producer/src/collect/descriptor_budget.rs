@@ -6,7 +6,11 @@ use std::time::Duration;
 use crate::SweepConfig;
 
 /// Processes with at most this many descriptors are always read completely.
-const MIN_SHARE: usize = 256;
+const MIN_SHARE: usize = 64;
+
+/// The time is measured only for processes with more descriptors than this, because reading the
+/// clock costs as much as some descriptors.
+const MIN_MEASURED: usize = 256;
 
 /// Time to read one descriptor, until it is measured.
 const USUAL_COST: Duration = Duration::from_micros(4);
@@ -48,10 +52,9 @@ impl DescriptorBudget {
         self.share
     }
 
-    /// Returns whether the time to read that many descriptors is measured. Reading the clock costs
-    /// as much as some descriptors.
+    /// Returns whether the time to read that many descriptors is measured.
     pub fn is_measured(&self, count: usize) -> bool {
-        count > MIN_SHARE
+        count > MIN_MEASURED
     }
 
     /// Adds a measurement: it took `elapsed` to read `count` descriptors.

@@ -164,7 +164,8 @@ impl History {
         coverage: &mut CoverageBuilder,
         buffer: &mut Vec<u8>,
     ) -> thaw_waits::ThawWaits {
-        let root_device = self.mounts.local.values().find(|mount| mount.path == Path::new("/")).map(|mount| mount.device);
+        let root_device =
+            self.mounts.local.values().find(|mount| mount.path == Path::new("/")).map(|mount| mount.device);
         let inputs = thaw_waits::Inputs { root: inputs.root, processes: inputs.processes, open_files, root_device };
         let found = self.thaw_waits.find(&inputs, buffer);
         coverage.add("frozen-filesystem", Reason::Unsupported, found.unassigned);

@@ -190,8 +190,7 @@ fn choose_holders(
 ) -> Vec<Holder> {
     let claimants: BTreeSet<usize> = claims.iter().map(|claim| claim.descriptor.process).collect();
     // Without the rights to read `fdinfo`, the owner in the list is the best answer.
-    let named =
-        named.map(|(owner, _)| owner).filter(|named| claimants.is_empty() || claimants.contains(named));
+    let named = named.map(|(owner, _)| owner).filter(|named| claimants.is_empty() || claimants.contains(named));
     let age = |process: &usize| processes.get(*process).map(|process| process.key.start_time);
     let oldest = claimants.iter().copied().min_by_key(|process| (age(process), *process));
     let is_main = named.or(oldest);

@@ -114,10 +114,7 @@ impl History {
         add_listed_waits(inputs, &descriptors, listed, &mut blocked);
         let told = listed.lines.iter().filter(|(line, _)| line.is_waiting).count();
         let found = blocked.iter().filter(|blocked| blocked.number.is_some()).count();
-        let mut locks = FileLocks {
-            unknown_waits: told.saturating_sub(found),
-            ..FileLocks::default()
-        };
+        let mut locks = FileLocks { unknown_waits: told.saturating_sub(found), ..FileLocks::default() };
         let now = inputs.root.tape.monotonic_clock();
         let mut ongoing = HashMap::with_capacity(blocked.len());
         for blocked in blocked {

@@ -6,8 +6,8 @@
 mod cgroup;
 mod cgroup_trees;
 mod children;
-mod descriptors;
 mod container;
+mod descriptors;
 mod faulty_bus;
 mod filesystems;
 mod fixture;

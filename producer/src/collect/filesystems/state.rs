@@ -95,7 +95,10 @@ impl FilesystemState<'_> {
         if self.has_become_read_only() {
             let from_mount = || (mountinfo.to_owned(), self.mount.line.clone());
             evidence.push(
-                self.error_evidence.filter(|_| !self.mount.is_filesystem_read_only()).cloned().unwrap_or_else(from_mount),
+                self.error_evidence
+                    .filter(|_| !self.mount.is_filesystem_read_only())
+                    .cloned()
+                    .unwrap_or_else(from_mount),
             );
         }
         if let Seen::Here(space) = self.space

@@ -34,6 +34,8 @@ pub struct ProcessInfo {
     pub is_fault_helper: bool,
     /// Command line without secrets, if the settings ask for it.
     pub command: Option<String>,
+    /// Why the arguments could not be read this time, unless the process has exited or denies it.
+    pub unread_arguments: Option<Reason>,
     /// Whether the arguments or the environment could not be read this time, so that what depends on
     /// them is missing. The next sweep reads them again.
     pub is_incomplete: bool,
@@ -65,12 +67,11 @@ impl ProcessInfo {
         // The name of the script comes early; the rest can be megabytes.
         let keep = |text: &[u8]| summarize(&parse::process::parse_arguments(text)).to_bytes();
         let read = blocking_reader.read_file(directory, (*key, "cmdline"), MAX_ARGUMENT_BYTES, buffer, keep);
-        if let Err(reason @ (Reason::Late | Reason::Exhausted)) = read.measured() {
-            unreadable.push(("cmdline", reason));
-        }
-        let is_temporary = |reason: Reason| matches!(reason, Reason::Late | Reason::Exhausted);
+        let is_temporary = |reason: &Reason| matches!(reason, Reason::Late | Reason::Exhausted);
+        let unread_arguments = read.measured().err().filter(is_temporary);
         let label = container.as_ref().and_then(|container| container.label.as_ref().measured().err());
-        let is_incomplete = label.into_iter().chain(unreadable.iter().map(|(_, reason)| *reason)).any(is_temporary);
+        let is_incomplete =
+            unread_arguments.iter().chain(&label).chain(unreadable.iter().map(|(_, reason)| reason)).any(is_temporary);
         let ArgumentSummary { name, is_fault_helper, command } =
             read.here().and_then(ArgumentSummary::from_bytes).unwrap_or_else(|| summarize(&[]));
         let role = role::process_role(container.as_ref().map(Container::role), executable.as_deref(), &name);
@@ -84,6 +85,7 @@ impl ProcessInfo {
             network,
             is_fault_helper,
             command,
+            unread_arguments,
             is_incomplete,
             unreadable,
         }

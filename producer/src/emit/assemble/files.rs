@@ -72,13 +72,16 @@ fn candidates<'s>(facts: &SweepFacts<'s>, filesystems: &BTreeMap<(u32, u32), i32
         let Some(file) = facts.files.get(&key) else { continue };
         let device = facts.filesystems.full_or_frozen_device(&key);
         let abnormal_filesystem = device.and_then(|device| filesystems.get(&device)).copied();
-        let is_special = open_by.processes.len() > 1 || abnormal_filesystem.is_some();
-        let importance = match () {
-            () if waited_for.contains(&key) => Importance::WaitedFor,
-            () if locked.contains(&key) => Importance::Locked,
-            () if file.regular && is_special => Importance::SharedOrOnAbnormalFilesystem,
-            () if file.regular && open_by.is_written => Importance::Written,
-            () => continue,
+        let importance = if waited_for.contains(&key) {
+            Importance::WaitedFor
+        } else if locked.contains(&key) {
+            Importance::Locked
+        } else if file.regular && (open_by.processes.len() > 1 || abnormal_filesystem.is_some()) {
+            Importance::SharedOrOnAbnormalFilesystem
+        } else if file.regular && open_by.is_written {
+            Importance::Written
+        } else {
+            continue;
         };
         candidates.push(Candidate { key, file, open_by, abnormal_filesystem, importance });
     }
