@@ -58,7 +58,7 @@ impl NetworkNamespaces {
         for (namespace, pid) in others.iter().copied().take(MAX_NAMESPACES) {
             let may_enter = !self.is_entering_denied;
             let open = || if may_enter { open_in_namespace(root, *pid, *namespace) } else { Err(denied()) };
-            let open_net = || root.directory.open_dir(&format!("{pid}/net"));
+            let open_net = || root.directory.open_dir(format!("{pid}/net"));
             let (opened, listing) = self.list_one(*namespace, open, open_net, root, buffer);
             self.is_entering_denied |= opened == Seen::Denied;
             is_exhausted |= matches!(listing, Seen::Exhausted);
