@@ -54,7 +54,7 @@ enum Message {
 /// If a change cannot be undone.
 pub fn run() -> anyhow::Result<()> {
     ignore_signals([SignalKind::hangup(), SignalKind::interrupt(), SignalKind::terminate()])?;
-    // The name of the program that started it: the producer hides the detective's own processes.
+    // The name of the program that started it, for people who list processes.
     std::fs::write("/proc/self/comm", "detective").context("cannot set the process name of the guard")?;
     let mut out = io::stdout();
     let locks = match lock() {

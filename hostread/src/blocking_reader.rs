@@ -93,8 +93,8 @@ impl BlockingReader {
         if self.wait_budget.is_zero() || self.hanging.iter().any(|(hanging, _)| *hanging == file) {
             return Err(Errno::TIMEDOUT);
         }
-        // A lack of file descriptors or threads may be temporary, so it is reported as a timeout.
-        let directory = rustix::io::fcntl_dupfd_cloexec(directory, 0).map_err(|_| Errno::TIMEDOUT)?;
+        let directory = rustix::io::fcntl_dupfd_cloexec(directory, 0)?;
+        // A lack of threads may be temporary, so it is reported as a timeout.
         let reader = self.take_reader().ok_or(Errno::TIMEDOUT)?;
         let start = clock::monotonic();
         reader.requests.send(ReadRequest { directory, name: file.1, limit }).map_err(|_| Errno::IO)?;

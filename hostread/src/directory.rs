@@ -5,9 +5,13 @@ mod process_file;
 
 use std::{
     borrow::Cow,
+    ffi::OsStr,
     io,
     mem::MaybeUninit,
-    os::fd::{AsFd, BorrowedFd, OwnedFd},
+    os::{
+        fd::{AsFd, BorrowedFd, OwnedFd},
+        unix::ffi::OsStrExt,
+    },
     path::Path,
 };
 
@@ -40,7 +44,7 @@ pub struct Directory {
 impl Directory {
     /// Opens the directory at `path`.
     pub fn open(path: &Path, tape: &Tape) -> Seen<Directory> {
-        open_directory(tape, "open", &path.to_string_lossy(), || {
+        open_directory(tape, "open", &path_text(path.as_os_str()), || {
             rustix::fs::open(path, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
         })
     }
@@ -120,8 +124,9 @@ impl Directory {
     /// and another filesystem is mounted there by now.
     ///
     /// Only for local filesystems: a server that does not answer would hang the sweep.
-    pub fn filesystem_space(&self, name: &str, device: Option<(u32, u32)>) -> Seen<FilesystemSpace> {
-        self.value("space", name, |fd| {
+    pub fn filesystem_space(&self, name: impl AsRef<OsStr>, device: Option<(u32, u32)>) -> Seen<FilesystemSpace> {
+        let name = name.as_ref();
+        self.value("space", &path_text(name), |fd| {
             let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
             let file = rustix::fs::openat(fd, name, flags, Mode::empty())?;
             let stat = rustix::fs::statx(&file, "", AtFlags::EMPTY_PATH | AtFlags::STATX_DONT_SYNC, StatxFlags::TYPE)?;
@@ -141,9 +146,15 @@ impl Directory {
         })
     }
 
+    /// The tape that all reads go through.
+    pub fn tape(&self) -> &Tape {
+        &self.tape
+    }
+
     /// Opens the directory `name` in this one.
-    pub fn open_dir(&self, name: &str) -> Seen<Directory> {
-        open_directory(&self.tape, "open", &self.tape_name(name), || {
+    pub fn open_dir(&self, name: impl AsRef<OsStr>) -> Seen<Directory> {
+        let name = name.as_ref();
+        open_directory(&self.tape, "open", &self.tape_name(&path_text(name)), || {
             let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
             rustix::fs::openat(self.fd()?, name, flags, Mode::empty())
         })
@@ -226,6 +237,11 @@ impl Directory {
     }
 }
 
+/// A path as text that identifies it on the tape.
+fn path_text(path: &OsStr) -> String {
+    parse::text(path.as_bytes())
+}
+
 fn open_directory(
     tape: &Tape,
     operation: &str,
@@ -273,7 +289,7 @@ fn open_files_limit(pid: u32) -> Result<u64, Errno> {
     if result == 0 { Ok(limit.rlim_cur) } else { Err(last_error()) }
 }
 
-fn last_error() -> Errno {
+pub(crate) fn last_error() -> Errno {
     Errno::from_io_error(&io::Error::last_os_error()).unwrap_or(Errno::INVAL)
 }
 

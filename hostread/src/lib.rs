@@ -5,13 +5,15 @@
 //! why. Parsers accept any bytes and never panic. A file that belongs to another process's memory
 //! or filesystem is read by a [`BlockingReader`], which gives up after a while.
 //!
-//! **Never:** no rates, graphs or judgement. Nothing is written to the host.
+//! **Never:** no rates, graphs or judgement. Nothing is written to the host. A lack of descriptors
+//! or memory is never taken for a lack of support.
 //!
 //! Modules, in reading order:
 //!
 //! - [`seen`]: a value, or the reason why there is none
 //! - [`parse`]: pure functions, one file of the kernel each, with the types that they return
 //! - [`clock`], [`tape`]: reads clocks; records answers and plays them back
+//! - [`descriptors`]: the file descriptors that this process may open
 //! - [`directory`], [`proc_root`]: reads relative to an open directory, and below a `/proc` root
 //! - [`process`], [`blocking_reader`]: reads the files of one process
 //! - [`rights`], [`vantage`]: what this process may read, and which namespaces it reads from
@@ -23,6 +25,7 @@
 pub mod blocking_reader;
 pub mod cgroups;
 pub mod clock;
+pub mod descriptors;
 pub mod directory;
 pub mod error;
 pub mod locks;

@@ -9,20 +9,26 @@ use crate::{
 };
 
 /// The file locks of a host, and the tasks that wait for them.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct LockList {
     /// The lines of `/proc/locks`, each parsed and as text.
     pub lines: Vec<(LockLine, String)>,
-    /// Whether `/proc/locks` could be read.
-    pub is_readable: bool,
+    /// Whether `/proc/locks` could be read, or why not.
+    pub readable: Seen<()>,
 }
 
 impl LockList {
     /// Reads `/proc/locks`.
     pub fn read(root: &ProcRoot, buffer: &mut Vec<u8>) -> LockList {
-        let Seen::Here(text) = root.directory.read("locks", buffer) else { return LockList::default() };
+        let text = root.directory.read("locks", buffer);
+        let readable = match text.map(drop) {
+            // A kernel without file locks has no such file.
+            Seen::Gone => Seen::Unsupported,
+            readable => readable,
+        };
         let line = |line| Some((parse::locks::parse_lock_line(line)?, parse::text(line)));
-        LockList { lines: parse::lines(text).filter_map(line).collect(), is_readable: true }
+        let lines = parse::lines(text.here().unwrap_or_default()).filter_map(line).collect();
+        LockList { lines, readable }
     }
 
     /// Inode numbers of the files with locks that tasks wait for.

@@ -1,6 +1,6 @@
 //! The local filesystems among all mounts, and where each is mounted.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, path::Path};
 
 use crate::parse::mounts::Mount;
 
@@ -20,13 +20,13 @@ impl LocalMounts {
         let mounts: Vec<Mount> = mounts.collect();
         let devices = mounts.iter().map(|mount| (mount.id, mount.device)).collect();
         // The latest mount at a path hides the earlier ones.
-        let on_top: BTreeMap<&str, &Mount> = mounts.iter().map(|mount| (mount.path.as_str(), mount)).collect();
+        let on_top: BTreeMap<&Path, &Mount> = mounts.iter().map(|mount| (mount.path.as_path(), mount)).collect();
         let is_reachable =
             |mount: &Mount| !parent_paths(&mount.path).any(|path| on_top.get(path).is_some_and(|it| can_hang(it)));
         let mut local = BTreeMap::<(u32, u32), Mount>::new();
         for mount in on_top.values().filter(|mount| is_local(mount) && is_reachable(mount)) {
             let known = local.entry(mount.device).or_insert_with(|| (*mount).clone());
-            let rank = |mount: &Mount| (mount.root != "/", mount.path.len());
+            let rank = |mount: &Mount| (mount.root != Path::new("/"), mount.path.as_os_str().len());
             if rank(mount) < rank(known) {
                 known.clone_from(mount);
             }
@@ -79,21 +79,27 @@ fn can_hang(mount: &Mount) -> bool {
 }
 
 /// The paths of all parent directories except the root: if the root hangs, all paths do.
-fn parent_paths(path: &str) -> impl Iterator<Item = &str> {
-    path.match_indices('/').filter_map(|(at, _)| path.get(..at)).filter(|path| !path.is_empty())
+fn parent_paths(path: &Path) -> impl Iterator<Item = &Path> {
+    path.ancestors().skip(1).filter(|path| path.parent().is_some())
 }
 
 #[cfg(test)]
 mod tests {
+    use std::path::PathBuf;
+
     use super::*;
     use crate::parse;
 
-    fn local_paths(mountinfo: &str) -> Vec<String> {
+    fn local_paths(mountinfo: &str) -> Vec<PathBuf> {
         LocalMounts::from_mounts(parse::mounts::parse_mountinfo(mountinfo.as_bytes()))
             .local
             .into_values()
             .map(|mount| mount.path)
             .collect()
+    }
+
+    fn paths(paths: &[&str]) -> Vec<PathBuf> {
+        paths.iter().map(PathBuf::from).collect()
     }
 
     #[test]
@@ -109,7 +115,7 @@ mod tests {
             8 1 8:17 / /stick rw - fuseblk /dev/sdb1 rw\n\
             9 1 0:43 / /auto rw - autofs systemd-1 rw\n\
             10 1 0:44 / /pool rw - zfs pool rw\n";
-        assert_eq!(local_paths(mounts), ["/dev/shm", "/pool", "/"]);
+        assert_eq!(local_paths(mounts), paths(&["/dev/shm", "/pool", "/"]));
     }
 
     #[test]
@@ -119,7 +125,7 @@ mod tests {
             2 1 0:40 / /net rw - nfs4 server:/home rw\n\
             3 2 8:1 / /net/scratch rw - ext4 /dev/sda1 rw\n\
             4 1 8:2 / /network rw - ext4 /dev/sda2 rw\n";
-        assert_eq!(local_paths(mounts), ["/network"]);
+        assert_eq!(local_paths(mounts), paths(&["/network"]));
     }
 
     #[test]
@@ -131,7 +137,7 @@ mod tests {
             4 1 8:2 / /data rw - ext4 /dev/sda2 rw\n\
             5 1 8:3 / /mnt rw - ext4 /dev/sda3 rw\n\
             6 5 8:4 / /mnt rw - ext4 /dev/sda4 rw\n";
-        assert_eq!(local_paths(mounts), ["/", "/data", "/mnt"]);
+        assert_eq!(local_paths(mounts), paths(&["/", "/data", "/mnt"]));
     }
 
     #[test]

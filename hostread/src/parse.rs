@@ -71,8 +71,9 @@ pub fn value_of<'t>(text: &'t [u8], key: &[u8]) -> Option<&'t [u8]> {
     lines(text).find_map(|line| line.strip_prefix(key)).map(|value| value.trim_ascii())
 }
 
-/// Converts text of the kernel to UTF-8, and replaces invalid bytes.
+/// Converts text of the kernel to UTF-8 that can be shown: see [`escape`](schemas::text::escape).
+/// To use it as a path again, [`unescape`](schemas::text::unescape) it.
 #[inline]
 pub fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
+    schemas::text::escape(bytes)
 }

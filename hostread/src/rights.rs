@@ -2,9 +2,7 @@
 
 use std::path::Path;
 
-use procfs::process::MountInfo;
-
-use crate::parse::{self, hex, lines, number, value_of, words};
+use crate::parse::{self, hex, mounts::parse_mountinfo, number, value_of, words};
 
 /// A capability that lets a process see more of the host, or changes what is hidden from it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,14 +71,12 @@ pub struct Hidepid {
 impl Hidepid {
     /// Parses `mountinfo` and takes the options of the filesystem at `mount_point`.
     pub fn from_mountinfo(mountinfo: &[u8], mount_point: &Path) -> Hidepid {
-        let mounts = lines(mountinfo).filter_map(|line| MountInfo::from_line(&parse::text(line)).ok());
         // The latest mount at a path hides the earlier ones.
-        let Some(mount) = mounts.filter(|mount| mount.mount_point == mount_point).last() else {
+        let Some(mount) = parse_mountinfo(mountinfo).filter(|mount| mount.path == mount_point).last() else {
             return Hidepid::default();
         };
-        let option = |name: &str| mount.super_options.get(name).cloned().flatten();
-        let mode = option("hidepid").filter(|mode| mode != "off" && mode != "0");
-        Hidepid { mode, group: option("gid").and_then(|group| group.parse().ok()).unwrap_or(0) }
+        let mode = mount.super_option("hidepid").map(parse::text).filter(|mode| mode != "off" && mode != "0");
+        Hidepid { mode, group: mount.super_option("gid").and_then(number).unwrap_or(0) }
     }
 
     /// Whether processes may be missing from the listing for a process with these rights. With

@@ -17,6 +17,8 @@ pub enum Seen<T> {
     Unsupported,
     /// The read did not finish in time.
     Late,
+    /// This process or the host ran out of file descriptors or memory.
+    Exhausted,
 }
 
 impl<T> Seen<T> {
@@ -46,6 +48,7 @@ impl<T> Seen<T> {
             Seen::Denied => Seen::Denied,
             Seen::Unsupported => Seen::Unsupported,
             Seen::Late => Seen::Late,
+            Seen::Exhausted => Seen::Exhausted,
         }
     }
 
@@ -57,6 +60,7 @@ impl<T> Seen<T> {
             Seen::Denied => Seen::Denied,
             Seen::Unsupported => Seen::Unsupported,
             Seen::Late => Seen::Late,
+            Seen::Exhausted => Seen::Exhausted,
         }
     }
 }
@@ -75,6 +79,7 @@ impl<T> From<Result<T, Errno>> for Seen<T> {
             Err(Errno::NOENT | Errno::SRCH) => Seen::Gone,
             Err(Errno::ACCESS | Errno::PERM) => Seen::Denied,
             Err(Errno::TIMEDOUT) => Seen::Late,
+            Err(Errno::MFILE | Errno::NFILE | Errno::NOMEM) => Seen::Exhausted,
             Err(_) => Seen::Unsupported,
         }
     }
@@ -86,5 +91,18 @@ impl<T> From<io::Result<T>> for Seen<T> {
             Ok(value) => Seen::Here(value),
             Err(error) => Seen::from(Err::<T, _>(Errno::from_io_error(&error).unwrap_or(Errno::INVAL))),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lack_of_descriptors_or_memory_is_not_a_lack_of_support() {
+        for errno in [Errno::MFILE, Errno::NFILE, Errno::NOMEM] {
+            assert_eq!(Seen::from(Err::<(), _>(errno)), Seen::Exhausted, "{errno}");
+        }
+        assert_eq!(Seen::from(Err::<(), _>(Errno::INVAL)), Seen::Unsupported);
     }
 }

@@ -62,7 +62,7 @@ impl Vantage {
 
     /// Opens `PID/net`, which describes the host's network namespace.
     pub fn open_net(&self, root: &ProcRoot) -> Seen<Directory> {
-        root.directory.open_dir(&format!("{}/net", self.host_process))
+        root.directory.open_dir(format!("{}/net", self.host_process))
     }
 
     /// Path of the file that lists the host's mounts, relative to the root.
@@ -72,7 +72,7 @@ impl Vantage {
 
     /// Opens the host's root directory, which the paths of its mounts are relative to.
     pub fn open_root(&self, root: &ProcRoot) -> Seen<Directory> {
-        root.directory.open_dir(&format!("{}/root", self.mounts_process))
+        root.directory.open_dir(format!("{}/root", self.mounts_process))
     }
 }
 

@@ -24,6 +24,18 @@ pub struct SweepConfig {
     /// threads, to find those that wait. Threads beyond it are reported as not covered and are read
     /// first in the next sweep. At most `100`.
     pub deep_cpu_percent: u32,
+    /// Maximum CPU time, in percent of one core, for reading file descriptors. Processes that have
+    /// more descriptors than their fair share are read in part, those with up to 64 always
+    /// completely. At most `100`.
+    pub descriptor_cpu_percent: u32,
+    /// Maximum number of file descriptors that one sweep reads of all processes together.
+    pub max_descriptors: u64,
+    /// Maximum number of file descriptors that one sweep reads of one process. Those with the lowest
+    /// numbers are read, and those through which it waits for a lock.
+    pub max_process_descriptors: u64,
+    /// Maximum number of files in a snapshot, beside those that are waited for. Locked files come
+    /// first, then shared files and those on a full or frozen filesystem.
+    pub max_files: u64,
     /// Read the open files of all processes in every sweep. By default, the files of a process that
     /// has not run since the previous sweep, which cannot have changed, are read again only in one
     /// of 16 sweeps.
@@ -32,6 +44,10 @@ pub struct SweepConfig {
     /// parts that are or may be secrets. No list of words that precede a secret is complete: leave
     /// this off if snapshots reach people who may not see the command lines on the host.
     pub arguments: bool,
+    /// Paths of further executables of Local Detective, separated by `:`, for programs that are not
+    /// installed next to the producer, for instance in containers of their own. Processes that run
+    /// one of them for root or the producer's user are not in snapshots.
+    pub own_programs: String,
     /// Maximum bytes of snapshots that are queued while the bus is slow or unavailable. Beyond it,
     /// the oldest are dropped and counted. The newest is always kept.
     pub queue_bytes: u64,
@@ -44,8 +60,13 @@ impl Default for SweepConfig {
             proc: PathBuf::from("/proc"),
             cgroup: PathBuf::from("/sys/fs/cgroup"),
             deep_cpu_percent: 3,
+            descriptor_cpu_percent: 5,
+            max_descriptors: 1 << 16,
+            max_process_descriptors: 1 << 14,
+            max_files: 4096,
             reread: false,
             arguments: false,
+            own_programs: String::new(),
             queue_bytes: 64 << 20,
         }
     }
@@ -61,8 +82,16 @@ impl SweepConfig {
         if self.interval < Self::MIN_INTERVAL {
             problems.push(("interval", format!("must be at least 50ms, found {:?}", self.interval)));
         }
-        if self.deep_cpu_percent > 100 {
-            problems.push(("deep_cpu_percent", format!("must be at most 100, found {}", self.deep_cpu_percent)));
+        for (key, percent) in
+            [("deep_cpu_percent", self.deep_cpu_percent), ("descriptor_cpu_percent", self.descriptor_cpu_percent)]
+        {
+            if percent > 100 {
+                problems.push((key, format!("must be at most 100, found {percent}")));
+            }
+        }
+        let relative = self.own_programs.split(':').find(|path| !path.is_empty() && !path.starts_with('/'));
+        if let Some(path) = relative {
+            problems.push(("own_programs", format!("must be absolute paths, found `{path}`")));
         }
         for (key, path) in [("proc", &self.proc), ("cgroup", &self.cgroup)] {
             if !path.is_absolute() {
@@ -91,7 +120,7 @@ impl Producer {
     /// empty `cohort` to the host: a cohort of its own.
     pub fn new(host: &str, cohort: &str, sweep: SweepConfig, own_paths: Vec<PathBuf>) -> Producer {
         let or = |given: &str, other: String| if given.is_empty() { other } else { given.to_owned() };
-        let host = or(host, rustix::system::uname().nodename().to_string_lossy().into_owned());
+        let host = or(host, schemas::text::escape(rustix::system::uname().nodename().to_bytes()));
         let cohort = or(cohort, host.clone());
         Producer { host, cohort, sweep, own_paths }
     }
@@ -107,10 +136,12 @@ mod tests {
             interval: Duration::from_millis(1),
             proc: PathBuf::from("proc"),
             cgroup: PathBuf::from("cgroup"),
+            descriptor_cpu_percent: 101,
+            own_programs: "/usr/bin/a::bin/b".to_owned(),
             ..SweepConfig::default()
         };
         let keys: Vec<&str> = sweep.problems().into_iter().map(|(key, _)| key).collect();
-        assert_eq!(keys, ["interval", "proc", "cgroup"]);
+        assert_eq!(keys, ["interval", "descriptor_cpu_percent", "own_programs", "proc", "cgroup"]);
         assert_eq!(SweepConfig::default().problems(), []);
     }
 

@@ -21,6 +21,12 @@ pub enum ProducerError {
         /// Error of the runtime.
         source: tokio::task::JoinError,
     },
+    /// The thread that sweeps cannot be started.
+    #[error("cannot start the thread that sweeps")]
+    Thread {
+        /// Error of the system call.
+        source: std::io::Error,
+    },
     /// A snapshot cannot be encoded as a record.
     #[error("cannot encode the snapshot as a record")]
     Record(#[from] schemas::CodecError),
@@ -42,6 +48,7 @@ impl ProducerError {
             ProducerError::Host(error) => error.hint(),
             ProducerError::Settings { .. } => Some("correct `[sweep]` in the settings"),
             ProducerError::NoSettings { .. } => Some("play it with the version of Local Detective that recorded it"),
+            ProducerError::Thread { .. } => Some("raise the limit of processes and threads (`ulimit -u`, `TasksMax=`)"),
             ProducerError::Panicked { .. } | ProducerError::Record(_) => None,
             ProducerError::Bus(error) => error.hint(),
         }

@@ -1,9 +1,14 @@
 //! First entry of a recording of raw reads: the host, and the settings that the sweeps were made
 //! with.
 
-use std::path::PathBuf;
+use std::{
+    ffi::OsString,
+    os::unix::ffi::{OsStrExt, OsStringExt},
+    path::PathBuf,
+};
 
 use hostread::{Seen, Tape};
+use schemas::text;
 use serde::{Deserialize, Serialize};
 
 use crate::{Producer, ProducerError, SweepConfig};
@@ -18,6 +23,7 @@ struct Preamble {
     version: String,
     host: String,
     cohort: String,
+    // Escaped, because a path is bytes and JSON is text.
     own_paths: Vec<String>,
     sweep: SweepConfig,
 }
@@ -59,12 +65,16 @@ fn from_recording(bytes: &[u8], tape: &Tape) -> Result<Producer, ProducerError> 
 fn real_paths(paths: &[PathBuf]) -> Vec<String> {
     let absolute: Vec<PathBuf> = paths.iter().filter_map(|path| std::path::absolute(path).ok()).collect();
     let real = absolute.iter().filter_map(|path| path.canonicalize().ok());
-    real.chain(absolute.iter().cloned()).map(|path| path.to_string_lossy().into_owned()).collect()
+    real.chain(absolute.iter().cloned()).map(|path| text::escape(path.as_os_str().as_bytes())).collect()
+}
+
+fn from_text(path: &str) -> PathBuf {
+    PathBuf::from(OsString::from_vec(text::unescape(path)))
 }
 
 impl Preamble {
     fn into_producer(self) -> Producer {
         let Preamble { host, cohort, own_paths, sweep, .. } = self;
-        Producer { host, cohort, sweep, own_paths: own_paths.into_iter().map(PathBuf::from).collect() }
+        Producer { host, cohort, sweep, own_paths: own_paths.iter().map(|path| from_text(path)).collect() }
     }
 }

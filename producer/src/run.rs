@@ -1,8 +1,14 @@
 //! Sweeps at an interval until shutdown, and passes the snapshots to delivery.
 
-use std::{pin::pin, sync::Arc, time::Duration};
+use std::{
+    pin::pin,
+    sync::{Arc, mpsc as blocking},
+    thread,
+    time::Duration,
+};
 
 use bus::{Bus, Record};
+use hostread::descriptors;
 use service::OutageLog;
 use tokio::{
     sync::mpsc,
@@ -55,8 +61,7 @@ async fn sweep_at_interval(
     interval.set_missed_tick_behavior(MissedTickBehavior::Skip);
     let (requester, requests) = mpsc::channel(1);
     let (results, mut swept) = mpsc::channel(1);
-    // Run all sweeps on one thread, so that the allocator caches memory once and not per thread.
-    let sweeping = tokio::task::spawn_blocking(move || sweep_on_request(producer, requests, &results));
+    let sweeping = tokio::task::spawn_blocking(move || relay_requests(producer, requests, &results));
     let mut outage = OutageLog::new("sweep the host");
     while shutdown.run_until_cancelled(interval.tick()).await.is_some() {
         let reported_drops = outbox.take_unreported_drops();
@@ -79,17 +84,47 @@ async fn sweep_at_interval(
     sweeping.await.map_err(|source| ProducerError::Panicked { source })?
 }
 
-/// Sweeps once per request. A request is the number of dropped snapshots that the next snapshot
-/// reports.
-fn sweep_on_request(
+type Swept = Result<Record, ProducerError>;
+
+/// Passes requests to the thread that sweeps, and its results back. That thread cannot use channels
+/// of the runtime: to wake the runtime takes a descriptor that the thread does not have.
+fn relay_requests(
     producer: Producer,
     mut requests: mpsc::Receiver<i64>,
-    results: &mpsc::Sender<Result<Record, ProducerError>>,
+    results: &mpsc::Sender<Swept>,
 ) -> Result<(), ProducerError> {
-    let mut sweeper = Sweeper::new(producer)?;
+    let (requester, inner_requests) = blocking::channel();
+    let (inner_results, swept) = blocking::channel();
+    let sweep = move || sweep_on_request(producer, &inner_requests, &inner_results);
+    let started = thread::Builder::new().name("sweep".to_owned()).spawn(sweep);
+    let sweeping = started.map_err(|source| ProducerError::Thread { source })?;
     while let Some(reported_drops) = requests.blocking_recv() {
-        let swept = sweeper.sweep().and_then(|snapshot| Ok(record::with_drop_count(snapshot, reported_drops)?));
+        let _ = requester.send(reported_drops);
+        let Ok(swept) = swept.recv() else { break };
         let _ = results.blocking_send(swept);
+    }
+    drop(requester);
+    sweeping.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+}
+
+/// Sweeps once per request. A request is the number of dropped snapshots that the next snapshot
+/// reports. All sweeps run on one thread, so that the allocator caches memory once, and so that
+/// other parts of the program, such as an API with many clients, cannot use up its descriptors.
+fn sweep_on_request(
+    producer: Producer,
+    requests: &blocking::Receiver<i64>,
+    results: &blocking::Sender<Swept>,
+) -> Result<(), ProducerError> {
+    if let Err(error) = descriptors::raise_limit() {
+        tracing::warn!(%error, "limit of open files not raised");
+    }
+    if let Err(error) = descriptors::use_own_table() {
+        tracing::info!(%error, "sweeps share file descriptors with the rest of the program");
+    }
+    let mut sweeper = Sweeper::new(producer)?;
+    while let Ok(reported_drops) = requests.recv() {
+        let swept = sweeper.sweep().and_then(|snapshot| Ok(record::with_drop_count(snapshot, reported_drops)?));
+        let _ = results.send(swept);
     }
     Ok(())
 }

@@ -12,9 +12,11 @@ use crate::{
     collect::{
         cgroups, container,
         coverage::CoverageBuilder,
+        descriptor_budget::DescriptorBudget,
         files::{FileTable, SweepTime},
         filesystems,
         measure::Reason,
+        own_programs::OwnPrograms,
         process_cache::ProcessInfoCache,
         processes, rates, system, tasks,
     },
@@ -85,9 +87,10 @@ impl Sweeper {
         let ticks_per_second = number("ticks-per-second", rustix::param::clock_ticks_per_second());
         let info_cache =
             ProcessInfoCache::new(ticks_per_second, container::LabelCache::new(host), producer.sweep.arguments);
+        let own_programs = OwnPrograms::new(&producer.sweep.own_programs, &root, &mut buffer);
         Ok(Sweeper {
-            processes: processes::History::new(info_cache, ticks_per_second),
-            files: FileTable::new(producer.own_paths.clone()),
+            processes: processes::History::new(info_cache, own_programs, ticks_per_second),
+            files: FileTable::new(producer.own_paths.clone(), DescriptorBudget::new(&producer.sweep)),
             producer,
             vantage: Vantage::detect(&root, &mut buffer),
             boot_id,
@@ -137,11 +140,12 @@ impl Sweeper {
             sequence: self.sequence,
             reread: self.producer.sweep.reread,
         };
-        let found = self.processes.read(&context, &mut self.files, &mut coverage, &mut self.buffer)?;
-        let processes = found.shown.as_slice();
+        let mut found = self.processes.read(&context, &mut self.files, &mut coverage, &mut self.buffer)?;
         coverage.add("process-hidden", Reason::Denied, found.hidden_tasks(&self.root, &self.vantage, &mut self.buffer));
         let listed = LockList::read(&self.root, &mut self.buffer);
-        let tasks = self.tasks(processes, &listed, &mut coverage);
+        let tasks = self.tasks(&found.shown, &listed, &mut coverage);
+        self.add_waited_descriptors(&mut found.shown, &tasks.list);
+        let processes = found.shown.as_slice();
         let callers = stalls::callers(processes, &tasks.list);
         let network = self.network(&found, &stalls::sockets(&callers), &mut coverage);
         let ends = pipes::PipeEnds::new(processes);
@@ -168,7 +172,7 @@ impl Sweeper {
             .iter()
             .map(|process| rates::process_rates(process, self.ticks_per_second, counts_delays))
             .collect();
-        let builder = assemble(&SweepFacts {
+        let facts = SweepFacts {
             processes,
             rates: &rates,
             skipped_threads: &tasks.skipped,
@@ -184,7 +188,8 @@ impl Sweeper {
             groups: &groups,
             system: &system,
             page: self.page,
-        });
+        };
+        let builder = assemble(&facts, self.producer.sweep.max_files, &mut coverage);
         if !self.root.tape.is_playback() {
             coverage.warn_denied_once(&mut self.warned_signals);
         }

@@ -14,6 +14,7 @@
 //! - [`topic`]: topics and their retention
 //! - [`vocabulary`]: kinds, units, forms and reasons; unknown words are kept
 //! - [`check`]: checks of a record's identity and numbers before it takes effect
+//! - [`text`]: text of a host in a form that is safe to show
 //! - [`codec`]: Avro single-object encoding
 //! - [`container`]: Avro object container files
 
@@ -26,6 +27,7 @@ mod number;
 pub mod observation;
 pub mod raw;
 pub mod release;
+pub mod text;
 pub mod time;
 pub mod topic;
 pub mod vocabulary;

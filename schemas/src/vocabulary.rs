@@ -189,6 +189,8 @@ open_enum! {
         Unsupported = "unsupported",
         /// It did not arrive in time.
         Late = "late",
+        /// The producer or the host ran out of file descriptors or memory.
+        Exhausted = "exhausted",
         /// It is switched off, here or in the kernel, or left out on purpose.
         Off = "off",
         /// It takes two sweeps.

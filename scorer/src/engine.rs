@@ -120,6 +120,10 @@ impl Engine {
         let cohort = snapshot.cohort.clone();
         let Some(model) = self.cohort_or_new(&cohort).model.clone() else {
             let graph = HostGraph::new(snapshot).map_err(ScoreError::from)?;
+            if self.hosts.get_mut(&delivery.key).is_some_and(|host| host.check_coverage(graph.snapshot())) {
+                self.metrics.blind += 1;
+                return Ok(Outcome::default());
+            }
             let healthy = self.cohort_or_new(&cohort).admit(graph.snapshot(), &delivery.value, None);
             self.metrics.learned += u64::from(healthy.is_some());
             return Ok(Outcome { healthy, changes: Vec::new() });
@@ -128,6 +132,10 @@ impl Engine {
         self.metrics.scored += 1;
         let Some(host) = self.hosts.get_mut(&delivery.key) else { return Ok(Outcome::default()) };
         let (changes, is_alarming) = host.process(scored);
+        if host.is_blind {
+            self.metrics.blind += 1;
+            return Ok(Outcome::default());
+        }
         let is_quiet = !is_alarming && !host.tracker.has_open();
         // The host owns the scored graph now.
         let healthy = match (&host.newest, self.cohorts.get_mut(&cohort)) {

@@ -5,10 +5,11 @@ mod runs;
 use std::{collections::HashMap, time::Duration};
 
 use graph::Window;
-use schemas::{Coverage, Suspect, Timestamp};
+use schemas::{Coverage, GraphSnapshot, Suspect, Timestamp};
 
 use crate::{
     blame::{self, RootCauseCandidate},
+    coverage::CoverageWatch,
     incident::{Change, IncidentTracker},
     score::ScoredGraph,
     suspects,
@@ -28,6 +29,9 @@ pub struct Host {
     pub newest: Option<ScoredGraph>,
     /// Coverage of the newest snapshot.
     pub coverage: Vec<Coverage>,
+    /// Whether the newest snapshot is not judged, because its coverage has collapsed.
+    pub is_blind: bool,
+    coverage_watch: CoverageWatch,
     /// When its last snapshot was received, as time since the start of the scorer. `None`: since
     /// the last tick.
     pub last_seen: Option<Duration>,
@@ -61,6 +65,8 @@ impl Host {
             tracker,
             newest: None,
             coverage: Vec::new(),
+            is_blind: false,
+            coverage_watch: CoverageWatch::default(),
             last_seen: None,
             cohort: cohort.to_owned(),
             partition: None,
@@ -74,8 +80,14 @@ impl Host {
         self.last_seen.map_or(Duration::ZERO, |last_seen| uptime.saturating_sub(last_seen))
     }
 
+    /// Updates [`is_blind`](Host::is_blind) for a new snapshot, and returns it.
+    pub fn check_coverage(&mut self, snapshot: &GraphSnapshot) -> bool {
+        self.is_blind = self.coverage_watch.is_blind(snapshot);
+        self.is_blind
+    }
+
     /// Processes a scored graph: finds root causes, updates incidents and ranks suspects. Returns
-    /// the changes of incidents, and whether any node alarmed.
+    /// the changes of incidents, and whether any node alarmed. A blind snapshot changes nothing.
     pub fn process(&mut self, scored: ScoredGraph) -> (Vec<Change>, bool) {
         let candidates = blame::find_root_causes(&scored);
         self.process_with_candidates(scored, candidates)
@@ -87,6 +99,9 @@ impl Host {
         scored: ScoredGraph,
         candidates: Vec<RootCauseCandidate>,
     ) -> (Vec<Change>, bool) {
+        if self.check_coverage(scored.graph.snapshot()) {
+            return (Vec::new(), false);
+        }
         let (changes, alarm) = self.tracker.process_sweep(&scored, &candidates);
         let suspects = rank_suspects(&scored, &candidates);
         self.rankings.push(scored.graph.snapshot().ended_at, Ranking { alarm, suspects });

@@ -5,7 +5,8 @@
 //! transaction, so no event is lost or published twice. An invalid record goes to the dead letters
 //! with its bytes and the reason.
 //!
-//! **Never:** no training, no `/proc`. All knowledge of a host comes from its snapshots.
+//! **Never:** a snapshot that lacks much more than usual opens or resolves no incident and is never
+//! healthy. No training, no `/proc`. All knowledge of a host comes from its snapshots.
 //!
 //! In reading order:
 //! - [`config`]: the sections `[learn]`, `[alarm]` and `[api]` of the settings
@@ -13,6 +14,7 @@
 //! - [`score`]: the anomaly scores of one snapshot
 //! - [`blame`]: the inference from alarming nodes to root causes
 //! - [`suspects`], [`reasons`]: ranked suspects, and their reasons in words
+//! - [`coverage`]: which snapshots are not judged because their coverage collapsed
 //! - [`incident`]: when an incident opens, changes and ends
 //! - [`learning`]: which snapshots become healthy records
 //! - [`host`], [`engine`]: all state, and how each input changes it
@@ -25,6 +27,7 @@
 pub mod api;
 pub mod blame;
 pub mod config;
+pub mod coverage;
 pub mod engine;
 pub mod error;
 pub mod host;

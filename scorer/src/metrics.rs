@@ -27,6 +27,8 @@ pub struct Metrics {
     pub conflicting_hosts: usize,
     /// Records that were published as dead letters.
     pub dead_letters: u64,
+    /// Snapshots that were not judged because their coverage had collapsed.
+    pub blind: u64,
     /// Snapshots with at least one node above the threshold.
     pub alarming: u64,
     /// Model releases that were loaded.
@@ -61,6 +63,7 @@ impl Metrics {
             ("detective_snapshots_duplicate_total", "Snapshots skipped as duplicates.", self.duplicates),
             ("detective_snapshots_other_run_total", "Snapshots skipped while another run is active.", self.other_runs),
             ("detective_hosts_forgotten_total", "Hosts removed because they sent no snapshots.", self.hosts_forgotten),
+            ("detective_snapshots_blind_total", "Snapshots not judged for lack of coverage.", self.blind),
             ("detective_snapshots_alarming_total", "Snapshots with a node above the threshold.", self.alarming),
             ("detective_dead_letters_total", "Records published as dead letters.", self.dead_letters),
             ("detective_releases_loaded_total", "Model releases loaded.", self.releases_loaded),

@@ -3,7 +3,7 @@
 pub mod collective;
 
 use graph::Deviation;
-use schemas::{Evidence, Reason, Unit};
+use schemas::{Evidence, Reason, Unit, text::clean};
 use signals::Signal;
 
 use crate::{
@@ -103,8 +103,12 @@ fn format_bytes(value: f64) -> String {
     }
 }
 
-/// Summarizes a root cause and its impact in one sentence.
+/// Summarizes a root cause and its impact in one sentence, which is safe to show.
 pub fn summary(scored: &ScoredGraph, candidate: &RootCauseCandidate) -> String {
+    clean(&sentence(scored, candidate)).into_owned()
+}
+
+fn sentence(scored: &ScoredGraph, candidate: &RootCauseCandidate) -> String {
     let node = &scored.graph.nodes()[candidate.root];
     if !candidate.is_conclusive {
         let path = node.path.as_deref().unwrap_or(&node.name);

@@ -1,8 +1,9 @@
-//! Renders events as text for people.
+//! Renders events as text for people. Everything that came from a monitored host or the bus is
+//! cleaned, because escape sequences in it would be executed by the terminal.
 
 use std::fmt::Write;
 
-use schemas::{EventKind, RootCauseEvent, Suspect};
+use schemas::{EventKind, RootCauseEvent, Suspect, text::clean};
 
 /// Whether to use ANSI colours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,11 +38,11 @@ pub fn render_event(event: &RootCauseEvent, colour: Colour) -> String {
     let mut text = format!(
         "{}  {headline}  incident {} on {}  confidence {:.0} %\n",
         event.time,
-        event.incident,
-        replace_control_chars(&event.host),
+        clean(&event.incident),
+        clean(&event.host),
         event.confidence * 100.0
     );
-    let _ = writeln!(text, "  {}", colour.paint("1", &replace_control_chars(&event.summary)));
+    let _ = writeln!(text, "  {}", colour.paint("1", &clean(&event.summary)));
     if event.event != EventKind::Opened && event.event != EventKind::Updated {
         return text;
     }
@@ -63,18 +64,18 @@ pub fn render_event(event: &RootCauseEvent, colour: Colour) -> String {
 
 /// Renders an event with all suspects and reasons.
 pub fn render_explanation(event: &RootCauseEvent, colour: Colour) -> String {
-    let mut text = format!("{}\n", colour.paint("1", &replace_control_chars(&event.summary)));
+    let mut text = format!("{}\n", colour.paint("1", &clean(&event.summary)));
     let _ = writeln!(
         text,
         "incident {} on {}: {} at {}",
-        event.incident,
-        replace_control_chars(&event.host),
+        clean(&event.incident),
+        clean(&event.host),
         event.event,
         event.time
     );
     let _ = writeln!(text, "confidence {:.0} %", event.confidence * 100.0);
     if let Some(previous) = &event.previous {
-        let _ = writeln!(text, "recurrence of incident {previous}");
+        let _ = writeln!(text, "recurrence of incident {}", clean(previous));
     }
     match &event.initiating {
         Some(suspect) => write_suspect(&mut text, "initiating", suspect, usize::MAX),
@@ -95,42 +96,22 @@ fn write_suspect(text: &mut String, stage: &str, suspect: &Suspect, n_reasons: u
         .path
         .as_ref()
         .or(suspect.endpoint.as_ref())
-        .map(|location| format!("  {}", replace_control_chars(location)))
+        .map(|location| format!("  {}", clean(location)))
         .unwrap_or_default();
     let _ = writeln!(
         text,
         "  {stage:<14} {} {}{pid}{location}  ({})",
-        suspect.kind,
-        replace_control_chars(&suspect.name),
-        replace_control_chars(&suspect.role)
+        clean(suspect.kind.as_str()),
+        clean(&suspect.name),
+        clean(&suspect.role)
     );
     for reason in suspect.why.iter().take(n_reasons) {
-        let source = if reason.source.is_empty() {
-            String::new()
-        } else {
-            format!("  [{}]", replace_control_chars(&reason.source))
-        };
+        let source = if reason.source.is_empty() { String::new() } else { format!("  [{}]", clean(&reason.source)) };
         // The source of raw evidence ends with its text.
         let has_text_in_source = reason.source.ends_with(&reason.text);
         match has_text_in_source {
-            true => _ = writeln!(text, "                 {}", replace_control_chars(&reason.source)),
-            false => _ = writeln!(text, "                 {}{source}", replace_control_chars(&reason.text)),
+            true => _ = writeln!(text, "                 {}", clean(&reason.source)),
+            false => _ = writeln!(text, "                 {}{source}", clean(&reason.text)),
         }
     }
-}
-
-/// Replaces control characters: names come from the monitored host, and escape sequences in them
-/// would be executed by the terminal.
-fn replace_control_chars(text: &str) -> String {
-    text.chars()
-        .map(|c| {
-            if c == '\t' {
-                ' '
-            } else if c.is_control() {
-                '\u{fffd}'
-            } else {
-                c
-            }
-        })
-        .collect()
 }

@@ -1,7 +1,7 @@
 //! Nodes as suspects, ranked and with reasons.
 
 use graph::anomaly::can_be_suspect;
-use schemas::{Reason, Stage, Suspect};
+use schemas::{Reason, Stage, Suspect, text::clean};
 
 use crate::{
     blame::{DOES_NOT_READ, HOLDS_LOCK, RootCauseCandidate},
@@ -72,7 +72,8 @@ impl<'a> Causes<'a> {
     }
 }
 
-/// Converts a ranked node to a suspect of rank `rank`, with its reasons.
+/// Converts a ranked node to a suspect of rank `rank`, with its reasons. Names and paths are
+/// cleaned: a snapshot may come from any program.
 pub fn to_suspect(
     scored: &ScoredGraph,
     candidates: &[RootCauseCandidate],
@@ -85,13 +86,13 @@ pub fn to_suspect(
     let locked_path = locked_file.and_then(|file| scored.graph.nodes()[file].path.clone());
     Suspect {
         rank: i32::try_from(rank).unwrap_or(i32::MAX),
-        kind: node.kind.clone(),
-        name: node.name.clone(),
-        role: node.role.clone(),
+        kind: clean(node.kind.as_str()).as_ref().into(),
+        name: clean(&node.name).into_owned(),
+        role: clean(&node.role).into_owned(),
         pid: node.pid,
         start_time: node.start_time,
-        path: locked_path.or_else(|| node.path.clone()),
-        endpoint: node.endpoint.clone(),
+        path: locked_path.or_else(|| node.path.clone()).map(|path| clean(&path).into_owned()),
+        endpoint: node.endpoint.as_deref().map(|endpoint| clean(endpoint).into_owned()),
         score: f64::from(ranked.score),
         stage: ranked.stage,
         why: reasons(scored, candidate, ranked.node),
@@ -140,5 +141,10 @@ fn reasons(scored: &ScoredGraph, candidate: Option<&RootCauseCandidate>, node: u
     let index = i32::try_from(node).unwrap_or(-1);
     let evidence = scored.graph.snapshot().evidence.iter().filter(|evidence| evidence.nodes.contains(&index));
     reasons.extend(evidence.take(MAX_EVIDENCE).map(reasons::evidence_reason));
+    for reason in &mut reasons {
+        for text in [&mut reason.text, &mut reason.source, &mut reason.unit] {
+            *text = clean(text).into_owned();
+        }
+    }
     reasons
 }

@@ -22,6 +22,7 @@ pub struct CoverageItem {
 const ALL_RIGHTS: &str = "CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH, or root";
 const PTRACE: &str = "CAP_SYS_PTRACE, or root";
 const HIDEPID: &str = "CAP_SYS_PTRACE, the group of the mount's `gid=`, or `mount -o remount,hidepid=off /proc`";
+const MORE_DESCRIPTORS: &str = "more file descriptors (`ulimit -n`, `LimitNOFILE=`, `fs.file-max`) or memory";
 const EXITED: &str = "none: they exited while they were read";
 const UNRESPONSIVE: &str = "none: reading their memory does not return; it is retried";
 const PROCESS_1: &str = "a `proc` that shows process 1";
@@ -45,6 +46,13 @@ pub const COVERAGE: &[CoverageItem] = &[
             (MissingReason::Gone, EXITED),
             (MissingReason::Unsupported, "a kernel whose `/proc/PID/stat` has the known form"),
         ],
+    },
+    CoverageItem {
+        name: "own-process",
+        things: "processes of Local Detective",
+        total: |_, missing| missing,
+        loss: "they are not in the graph and can be neither suspects nor impact",
+        remedies: &[(MissingReason::Off, "none: they are left out on purpose")],
     },
     CoverageItem {
         name: "executable",
@@ -101,6 +109,23 @@ pub const COVERAGE: &[CoverageItem] = &[
         total: |snapshot, _| values(snapshot, Fds),
         loss: "their files, locks, pipes and sockets are unknown",
         remedies: &[(MissingReason::Denied, PTRACE)],
+    },
+    CoverageItem {
+        name: "descriptors",
+        things: "descriptors",
+        total: |snapshot, _| sum(snapshot, Fds),
+        loss: "their files, pipes and sockets are unknown",
+        remedies: &[(
+            MissingReason::Off,
+            "a larger `sweep.max_process_descriptors`, `sweep.max_descriptors` or `sweep.descriptor_cpu_percent`",
+        )],
+    },
+    CoverageItem {
+        name: "file",
+        things: "files",
+        total: |snapshot, missing| nodes(snapshot, &NodeKind::File) + missing,
+        loss: "files that no process waits for are left out",
+        remedies: &[(MissingReason::Off, "a larger `sweep.max_files`")],
     },
     CoverageItem {
         name: "syscall",
@@ -297,6 +322,9 @@ impl CoverageItem {
 
     /// What would provide it.
     pub fn remedy(&self, reason: &MissingReason) -> Option<&'static str> {
+        if *reason == MissingReason::Exhausted {
+            return Some(MORE_DESCRIPTORS);
+        }
         self.remedies.iter().find(|(known, _)| known == reason).map(|(_, remedy)| *remedy)
     }
 

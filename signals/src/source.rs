@@ -32,7 +32,8 @@ pub(crate) const STATM: Source = source("/proc/PID/statm", &["process-hidden", "
 pub(crate) const SCHEDSTAT: Source = source("/proc/PID/schedstat", &["process-hidden", "process", "run-delay"]);
 pub(crate) const IO: Source = source("/proc/PID/io", &["process-hidden", "process", "io"]);
 pub(crate) const FD: Source = source("/proc/PID/fd", &["process-hidden", "process", "fd"]);
-pub(crate) const FD_LINKS: Source = source("/proc/PID/fd", &["process-hidden", "process", "fd", "fd-link"]);
+pub(crate) const FD_LINKS: Source =
+    source("/proc/PID/fd", &["process-hidden", "process", "fd", "fd-link", "descriptors"]);
 pub(crate) const LIMITS: Source = source("/proc/PID/limits", &["process-hidden", "process", "fd", "limits"]);
 pub(crate) const SYSCALL: Source =
     source("/proc/PID/syscall", &["process-hidden", "process", "fd", "fd-link", "syscall", "threads"]);

@@ -128,6 +128,7 @@ mod tests {
             process                3 of 4 processes
                                      1 gone: they are not in the graph and can be neither suspects nor impact
                                      remedy: none: they exited while they were read
+            own-process            no processes of Local Detective now
             executable             all 3 processes
             cmdline                all 3 processes
             environ                all 3 processes in containers
@@ -139,6 +140,8 @@ mod tests {
                                        sockets are unknown
                                      remedy: CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH, or root
             fd-link                all 1 processes whose descriptors are counted
+            descriptors            all 1 descriptors
+            file                   no files now
             syscall                all 3 processes
             io                     2 of 3 processes
                                      1 late: none of them can be named as the one that reads or writes too much

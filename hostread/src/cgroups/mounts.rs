@@ -2,16 +2,16 @@
 
 use std::{
     collections::BTreeMap,
+    ffi::OsStr,
+    os::unix::ffi::OsStrExt,
     path::{Path, PathBuf},
 };
-
-use procfs::{FromRead, process::MountInfos};
 
 use super::{
     hierarchy::{Hierarchies, Hierarchy},
     usage::OpenCgroup,
 };
-use crate::{directory::Directory, proc_root::ProcRoot, seen::Seen};
+use crate::{directory::Directory, parse, proc_root::ProcRoot, seen::Seen};
 
 /// The mounted hierarchies of control groups.
 #[derive(Default)]
@@ -25,7 +25,7 @@ pub struct CgroupMounts {
 struct Mount {
     directory: Directory,
     path: PathBuf,
-    // The path of the mounted group, relative to this process's cgroup namespace.
+    // The path of the mounted group as text, relative to this process's cgroup namespace.
     group: String,
 }
 
@@ -70,12 +70,12 @@ impl CgroupMounts {
         self.mounts.contains_key(&hierarchy)
     }
 
-    /// Opens the directories of the group at `path` in those of `hierarchies` that are mounted. A
+    /// Opens the directories of the group at `path`, a text from [`parse::text`], in those of `hierarchies` that are mounted. A
     /// directory is `Denied` if the group is not below the mounted one.
     pub fn open(&self, path: &str, hierarchies: Hierarchies) -> OpenCgroup {
         let wanted = self.mounts.iter().filter(|(hierarchy, _)| hierarchies.contains(**hierarchy));
         let open = |mount: &Mount| match relative_path(&mount.group, path) {
-            Some(name) => mount.directory.open_dir(name),
+            Some(name) => mount.directory.open_dir(OsStr::from_bytes(&schemas::text::unescape(name))),
             None => Seen::Denied,
         };
         OpenCgroup::new(wanted.map(|(hierarchy, mount)| (*hierarchy, open(mount))).collect())
@@ -130,11 +130,10 @@ fn has_file(directory: &Directory, name: &str) -> bool {
 /// The group that each mount shows. In a container it is not the root of the hierarchy, or it is
 /// above the container's cgroup namespace.
 fn mounted_groups(root: &ProcRoot, buffer: &mut Vec<u8>) -> BTreeMap<PathBuf, String> {
-    let mounts = root.directory.read("self/mountinfo", buffer).here();
-    let mounts = mounts.and_then(|text| MountInfos::from_read(text).ok()).map(|mounts| mounts.0).unwrap_or_default();
-    let is_cgroup = |fs_type: &str| matches!(fs_type, "cgroup" | "cgroup2");
-    let mounts = mounts.into_iter().filter(|mount| is_cgroup(&mount.fs_type));
-    mounts.map(|mount| (mount.mount_point, mount.root)).collect()
+    let text = root.directory.read("self/mountinfo", buffer).here().unwrap_or_default();
+    let mounts = parse::mounts::parse_mountinfo(text);
+    let mounts = mounts.filter(|mount| matches!(mount.fs_type.as_str(), "cgroup" | "cgroup2"));
+    mounts.map(|mount| (mount.path, parse::text(mount.root.as_os_str().as_bytes()))).collect()
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use crate::parse::{self, cgroup};
 /// A control group that a process is in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProcessCgroup {
-    /// Path of the group, the same in all of `hierarchies`.
+    /// Path of the group as text (see [`parse::text`]), the same in all of `hierarchies`.
     pub path: String,
     /// The hierarchies in which the process is in a group of that path.
     pub hierarchies: Hierarchies,

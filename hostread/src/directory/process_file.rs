@@ -40,8 +40,9 @@ fn read_below_root(dir: BorrowedFd<'_>, below: &str, limit: usize, buffer: &mut 
     if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile || !(1..=MAX_LENGTH).contains(&stat.st_size) {
         return Err(Errno::NXIO);
     }
-    // Through the descriptor, so that it is the file that was examined.
-    let path = format!("/proc/self/fd/{}", examined.as_fd().as_raw_fd());
+    // Through the descriptor, so that it is the file that was examined. Of this thread, because a
+    // thread can have a descriptor table of its own.
+    let path = format!("/proc/thread-self/fd/{}", examined.as_fd().as_raw_fd());
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
     let file = rustix::fs::openat(CWD, path, flags, Mode::empty())?;
     read_to_limit(&file, limit, buffer)

@@ -26,11 +26,15 @@ pub fn find_container(path: &str) -> Option<ContainerPath<'_>> {
     found
 }
 
-/// Name of the innermost container, if that is one of LXC, whose ids are names.
-pub fn find_lxc_name(path: &str) -> Option<&str> {
+/// Name of the innermost container, if its id is a name that an operator chose: for LXC and
+/// systemd-nspawn.
+pub fn find_container_name(path: &str) -> Option<String> {
     let inside = find_container(path)?;
     let parts = path.split('/').zip(path.split('/').skip(1));
-    parts.filter_map(|(before, part)| lxc_name(before, part)).last().filter(|name| *name == inside.id)
+    let names = parts.filter_map(|(before, part)| lxc_name(before, part).or_else(|| machine_name(before, part)));
+    let name = names.last().filter(|name| *name == inside.id)?;
+    // systemd escapes dashes in names of units. The path is escaped text itself.
+    Some(name.replace("\\\\x2d", "-"))
 }
 
 /// UID of the Kubernetes pod that a group is in, with dashes.
@@ -51,7 +55,7 @@ pub fn unit_name(path: &str) -> Option<&str> {
 }
 
 /// Id of the container whose own group a part of a path is. `before` is the part before it.
-fn container_id<'p>(before: &str, part: &'p str) -> Option<&'p str> {
+fn container_id<'p>(before: &'p str, part: &'p str) -> Option<&'p str> {
     let name = part.strip_suffix(".scope").unwrap_or(part);
     // The monitor process of a container is beside it, not in it.
     if name.contains("conmon-") || name.starts_with("lxc.monitor") {
@@ -65,7 +69,39 @@ fn container_id<'p>(before: &str, part: &'p str) -> Option<&'p str> {
         (is_hex(task, 32) && super::number(number.as_bytes()).is_some()).then_some(name)
     };
     let garden = || (is_grouped(name, &[8, 4, 4, 4, 4]) || (before == "garden" && is_uuid(name))).then_some(name);
-    last.or_else(ecs_task).or_else(garden).or_else(|| lxc_name(before, name))
+    let build = || buildkit_id(before, name);
+    last.or_else(ecs_task)
+        .or_else(garden)
+        .or_else(build)
+        .or_else(|| lxc_name(before, name))
+        .or_else(|| machine_name(before, part))
+}
+
+/// Random id of a build step of BuildKit: `buildkit/<id>` or, with systemd, `<prefix>-<id>.scope`,
+/// where the prefix is usually `docker` or `buildkit`.
+fn buildkit_id<'p>(before: &str, name: &'p str) -> Option<&'p str> {
+    const LENGTH: usize = 25;
+    let is_random = |id: &str| {
+        id.len() == LENGTH
+            && id.bytes().all(|digit| digit.is_ascii_digit() || digit.is_ascii_lowercase())
+            && id.bytes().any(|digit| digit.is_ascii_digit())
+    };
+    let id =
+        if before == "buildkit" { Some(name) } else { name.strip_prefix("docker-").or(name.strip_prefix("buildkit-")) };
+    id.filter(|id| is_random(id))
+}
+
+/// Name of a container of systemd-nspawn, in the paths `systemd-nspawn@<name>.service/payload` and
+/// `machine-<name>.scope`, with or without `payload`. The supervisor of a container is beside it,
+/// and a virtual machine has no processes of the host in it.
+fn machine_name<'p>(before: &'p str, part: &'p str) -> Option<&'p str> {
+    let of_scope = |part: &'p str| part.strip_prefix("machine-")?.strip_suffix(".scope");
+    let of_service = |part: &'p str| part.strip_prefix("systemd-nspawn@")?.strip_suffix(".service");
+    let name = match part {
+        "payload" => of_service(before).or_else(|| of_scope(before)),
+        _ => of_scope(part),
+    };
+    name.filter(|name| !name.is_empty() && !name.starts_with("qemu"))
 }
 
 fn lxc_name<'p>(before: &str, part: &'p str) -> Option<&'p str> {
@@ -159,8 +195,40 @@ mod tests {
         ] {
             assert_eq!(find_container(&path).map(|inside| inside.id), Some(id), "{path}");
         }
-        assert_eq!((find_lxc_name("/lxc.payload.web-1/a"), find_lxc_name("/lxc/101/ns")), (Some("web-1"), Some("101")));
-        assert_eq!(find_lxc_name(&format!("/lxc/101/docker/{}", id())), None);
+        let name = |path| find_container_name(path);
+        assert_eq!((name("/lxc.payload.web-1/a"), name("/lxc/101/ns")), (Some("web-1".into()), Some("101".into())));
+        assert_eq!(find_container_name(&format!("/lxc/101/docker/{}", id())), None);
+    }
+
+    #[test]
+    fn build_steps_and_containers_of_systemd_are_found() {
+        const STEP: &str = "ox0yl8pyrfdgjb3j6ez6xlsmb";
+        for (path, expected) in [
+            (format!("/docker/buildkit/{STEP}"), Some((STEP, ""))),
+            (format!("/buildkit/{STEP}"), Some((STEP, ""))),
+            (format!("/docker/{}/buildkit/{STEP}", id()), Some((STEP, ""))),
+            (format!("/system.slice/docker-{STEP}.scope"), Some((STEP, ""))),
+            ("/system.slice/docker-registry.scope".to_owned(), None),
+            ("/docker/buildkit".to_owned(), None),
+            (
+                "/machine.slice/systemd-nspawn@web.service/payload/system.slice/nginx.service".to_owned(),
+                Some(("web", "/system.slice/nginx.service")),
+            ),
+            ("/machine.slice/systemd-nspawn@web.service/supervisor".to_owned(), None),
+            ("/machine.slice/systemd-nspawn@web.service".to_owned(), None),
+            ("/machine.slice/machine-web.scope/payload/init.scope".to_owned(), Some(("web", "/init.scope"))),
+            (
+                "/machine.slice/machine-web.scope/system.slice/nginx.service".to_owned(),
+                Some(("web", "/system.slice/nginx.service")),
+            ),
+            ("/machine.slice/machine-qemu\\\\x2d1\\\\x2dvm.scope/libvirt/emulator".to_owned(), None),
+        ] {
+            let found = find_container(&path).map(|inside| (inside.id, inside.below));
+            assert_eq!(found, expected, "{path}");
+        }
+        let unit = "/machine.slice/systemd-nspawn@my\\\\x2dweb.service/payload/init.scope";
+        assert_eq!(find_container_name(unit).as_deref(), Some("my-web"));
+        assert_eq!(find_container_name(&format!("/buildkit/{STEP}")), None);
     }
 
     #[test]
@@ -213,8 +281,8 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_path_is_accepted(path in "[a-f0-9./:é_-]{0,90}|(/(lxc|garden|pod|docker-|\\.\\.)?[0-9a-f-]{0,66}(\\.scope)?){0,4}") {
-            let _ = (find_container(&path), find_lxc_name(&path), find_pod_uid(&path), pod_uid(&path), unit_name(&path));
+        fn any_path_is_accepted(path in "[a-f0-9./:é_-]{0,90}|(/(lxc|garden|buildkit|payload|machine-|pod|docker-|\\.\\.)?[0-9a-f-]{0,66}(\\.scope)?){0,4}") {
+            let _ = (find_container(&path), find_container_name(&path), find_pod_uid(&path), pod_uid(&path), unit_name(&path));
         }
     }
 }

@@ -1,6 +1,6 @@
 //! `/proc/PID/mountinfo`: the mounts in a mount namespace.
 
-use procfs::process::MountInfo;
+use std::{ffi::OsString, os::unix::ffi::OsStringExt, path::PathBuf};
 
 use super::{lines, number, text};
 
@@ -12,19 +12,36 @@ pub struct Mount {
     /// Major and minor number of the device. Major 0: no block device.
     pub device: (u32, u32),
     /// The directory of the filesystem that is mounted. `/`: all of it.
-    pub root: String,
+    pub root: PathBuf,
     /// Mount point, relative to the root of the process.
-    pub path: String,
+    pub path: PathBuf,
     /// Type of the filesystem, such as `ext4`.
     pub fs_type: String,
     /// Whether this mount allows writing (`rw`).
     pub is_writable: bool,
-    /// Whether the filesystem itself is read-only for all mounts: by choice, or after an error.
-    pub is_filesystem_read_only: bool,
-    /// Whether the filesystem stops writing after an error (`errors=remount-ro`).
-    pub remounts_on_error: bool,
-    /// The line of `mountinfo`, for evidence.
+    /// The line of `mountinfo` as text, for evidence.
     pub line: String,
+    // Options of the filesystem, the same for all its mounts.
+    super_options: Vec<u8>,
+}
+
+impl Mount {
+    /// Whether the filesystem itself is read-only for all mounts: by choice, or after an error.
+    pub fn is_filesystem_read_only(&self) -> bool {
+        // ext4 shows `emergency_ro` or `shutdown` after an error since Linux 6.15. Before, it showed
+        // `ro`, or nothing (6.12 to 6.14).
+        options(&self.super_options).any(|option| matches!(option, b"ro" | b"emergency_ro" | b"shutdown"))
+    }
+
+    /// Whether the filesystem stops writing after an error (`errors=remount-ro`).
+    pub fn remounts_on_error(&self) -> bool {
+        self.super_option("errors") == Some(b"remount-ro")
+    }
+
+    /// The value of an option of the filesystem.
+    pub fn super_option(&self, name: &str) -> Option<&[u8]> {
+        options(&self.super_options).find_map(|option| option.strip_prefix(name.as_bytes())?.strip_prefix(b"="))
+    }
 }
 
 /// Parses all mounts, in the kernel's order: a mount over another one comes after it.
@@ -32,45 +49,54 @@ pub fn parse_mountinfo(mountinfo: &[u8]) -> impl Iterator<Item = Mount> {
     lines(mountinfo).filter_map(mount)
 }
 
+/// Parses a line such as `36 35 98:0 /mnt1 /mnt2 rw,noatime shared:1 - ext3 /dev/root rw`. The paths
+/// are bytes.
 fn mount(line: &[u8]) -> Option<Mount> {
-    // ext4 shows `emergency_ro` or `shutdown` after an error since Linux 6.15. Before, it showed
-    // `ro`, or nothing (6.12 to 6.14).
-    const READ_ONLY_OPTIONS: [&str; 3] = ["ro", "emergency_ro", "shutdown"];
-    let line = text(line);
-    let info = MountInfo::from_line(&line).ok()?;
-    let (major, minor) = info.majmin.split_once(':')?;
-    let number = |digits: &str| u32::try_from(number(digits.as_bytes())?).ok();
-    Some(Mount {
-        id: u64::try_from(info.mnt_id).ok()?,
-        device: (number(major)?, number(minor)?),
-        root: unescape(&info.root),
-        path: unescape(info.mount_point.to_str()?),
-        fs_type: info.fs_type,
-        is_writable: info.mount_options.contains_key("rw"),
-        remounts_on_error: info.super_options.get("errors").is_some_and(|what| what.as_deref() == Some("remount-ro")),
-        is_filesystem_read_only: READ_ONLY_OPTIONS.iter().any(|option| info.super_options.contains_key(*option)),
-        line,
-    })
+    // The kernel writes spaces in fields as `\040`.
+    let mut fields = line.split(|byte| *byte == b' ');
+    let id = number(fields.next()?)?;
+    number(fields.next()?)?;
+    let device = device(fields.next()?)?;
+    let root = unescape(fields.next()?);
+    let path = unescape(fields.next()?);
+    let is_writable = options(fields.next()?).any(|option| option == b"rw");
+    // Optional fields end with a dash.
+    fields.find(|field| *field == b"-")?;
+    let fs_type = text(fields.next()?);
+    let super_options = fields.nth(1)?.to_vec();
+    Some(Mount { id, device, root, path, fs_type, is_writable, line: text(line), super_options })
+}
+
+fn device(field: &[u8]) -> Option<(u32, u32)> {
+    let mut numbers = field.splitn(2, |byte| *byte == b':').map(|digits| u32::try_from(number(digits)?).ok());
+    Some((numbers.next()??, numbers.next()??))
+}
+
+fn options(list: &[u8]) -> impl Iterator<Item = &[u8]> {
+    list.split(|byte| *byte == b',')
 }
 
 /// Decodes spaces, tabs, line ends and backslashes, which the kernel writes as a backslash and
 /// three octal digits.
-fn unescape(field: &str) -> String {
-    let mut parts = field.split('\\');
-    let mut whole = parts.next().unwrap_or_default().to_owned();
-    for part in parts {
-        let escaped = part.get(..3).and_then(|digits| u8::from_str_radix(digits, 8).ok()).filter(u8::is_ascii);
-        match escaped {
-            Some(byte) => whole.push(char::from(byte)),
-            None => whole.push('\\'),
-        }
-        whole.push_str(if escaped.is_some() { part.get(3..).unwrap_or_default() } else { part });
+fn unescape(field: &[u8]) -> PathBuf {
+    let mut whole = Vec::with_capacity(field.len());
+    let mut rest = field;
+    while let Some((first, after)) = rest.split_first() {
+        let escaped = after.first_chunk::<3>().filter(|_| *first == b'\\').and_then(octal_byte);
+        whole.push(escaped.unwrap_or(*first));
+        rest = if escaped.is_some() { after.get(3..).unwrap_or_default() } else { after };
     }
-    whole
+    PathBuf::from(OsString::from_vec(whole))
+}
+
+fn octal_byte(digits: &[u8; 3]) -> Option<u8> {
+    u8::from_str_radix(std::str::from_utf8(digits).ok()?, 8).ok()
 }
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::ffi::OsStrExt;
+
     use proptest::prelude::*;
 
     use super::*;
@@ -82,8 +108,11 @@ mod tests {
     #[test]
     fn lines_with_and_without_optional_fields_are_parsed() {
         let plain = one("36 35 98:0 /mnt1 /mnt2 rw,noatime - ext3 /dev/root rw,errors=continue").unwrap();
-        assert_eq!((plain.id, plain.device, plain.root.as_str(), plain.path.as_str()), (36, (98, 0), "/mnt1", "/mnt2"));
-        assert_eq!((plain.fs_type.as_str(), plain.is_writable, plain.is_filesystem_read_only), ("ext3", true, false));
+        assert_eq!(
+            (plain.id, plain.device, plain.root.clone(), plain.path.clone()),
+            (36, (98, 0), "/mnt1".into(), "/mnt2".into())
+        );
+        assert_eq!((plain.fs_type.as_str(), plain.is_writable, plain.is_filesystem_read_only()), ("ext3", true, false));
         let shared = one("36 35 0:21 / /mnt2 ro shared:7 master:1 - tmpfs tmpfs rw").unwrap();
         assert_eq!((shared.device, shared.fs_type.as_str(), shared.is_writable), ((0, 21), "tmpfs", false));
     }
@@ -92,23 +121,31 @@ mod tests {
     fn a_filesystem_can_be_read_only_although_its_mount_is_not() {
         for options in ["ro,errors=remount-ro", "rw,emergency_ro", "rw,shutdown"] {
             let mount = one(&format!("36 35 98:0 / /data rw - ext4 /dev/sda {options}")).unwrap();
-            assert_eq!((mount.is_writable, mount.is_filesystem_read_only), (true, true), "{options}");
+            assert_eq!((mount.is_writable, mount.is_filesystem_read_only()), (true, true), "{options}");
         }
         let healthy = one("36 35 98:0 / /data rw - ext4 /dev/sda rw,errors=remount-ro").unwrap();
-        assert_eq!((healthy.is_filesystem_read_only, healthy.remounts_on_error), (false, true));
-        assert!(!one("36 35 98:0 / /data rw - ext4 /dev/sda rw,errors=continue").unwrap().remounts_on_error);
+        assert_eq!((healthy.is_filesystem_read_only(), healthy.remounts_on_error()), (false, true));
+        assert!(!one("36 35 98:0 / /data rw - ext4 /dev/sda rw,errors=continue").unwrap().remounts_on_error());
     }
 
     #[test]
     fn malformed_lines_are_skipped() {
         let text = b"nonsense\n36 x 98:0 / /a rw - ext4 /dev/sda rw\n\xff\n36 35 98:0 / /b rw - ext4 /dev/sda rw\n";
-        let paths: Vec<String> = parse_mountinfo(text).map(|mount| mount.path).collect();
-        assert_eq!(paths, ["/b"]);
+        let paths: Vec<PathBuf> = parse_mountinfo(text).map(|mount| mount.path).collect();
+        assert_eq!(paths, [PathBuf::from("/b")]);
     }
 
     #[test]
     fn only_escape_sequences_are_decoded() {
-        assert_eq!(unescape("/a\\040b\\134c\\x\\9"), "/a b\\c\\x\\9");
+        assert_eq!(unescape(b"/a\\040b\\134c\\x\\9"), PathBuf::from("/a b\\c\\x\\9"));
+    }
+
+    #[test]
+    fn a_mount_point_can_have_any_bytes() {
+        let mount = parse_mountinfo(b"36 35 0:9 / /da\\040ta\xc3\x28 rw - tmpfs tmpfs rw,size=24m\n").next().unwrap();
+        assert_eq!(mount.path.as_os_str().as_bytes(), b"/da ta\xc3\x28");
+        assert_eq!(mount.line, "36 35 0:9 / /da\\\\040ta\\xc3( rw - tmpfs tmpfs rw,size=24m");
+        assert_eq!((mount.super_option("size"), mount.super_option("siz")), (Some(&b"24m"[..]), None));
     }
 
     proptest! {
@@ -132,8 +169,8 @@ mod tests {
             let word = if writable { "rw" } else { "ro" };
             let mount = one(&format!("7 1 {major}:{minor} / {escaped} {word},relatime shared:3 - {kind} /dev/x {word}\n"));
             let mount = mount.unwrap();
-            prop_assert_eq!((mount.device, &mount.path, &mount.fs_type), (device, &path, &kind));
-            prop_assert_eq!((mount.is_writable, mount.is_filesystem_read_only), (writable, !writable));
+            prop_assert_eq!((mount.device, &mount.path, &mount.fs_type), (device, &PathBuf::from(path), &kind));
+            prop_assert_eq!((mount.is_writable, mount.is_filesystem_read_only()), (writable, !writable));
         }
     }
 }

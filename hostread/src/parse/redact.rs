@@ -29,6 +29,7 @@ pub fn redact_command_line(arguments: &[&[u8]]) -> String {
             break;
         }
     }
+    let mut line = schemas::text::clean(&line).into_owned();
     line.truncate(line.floor_char_boundary(MAX_LENGTH));
     line
 }
@@ -53,7 +54,7 @@ struct Redactor {
 
 impl Redactor {
     fn redact_argument(&mut self, argument: &[u8]) -> String {
-        let text = super::text(argument).replace(char::is_control, " ");
+        let text = String::from_utf8_lossy(argument).replace(char::is_control, " ");
         match std::mem::take(&mut self.expected) {
             Expected::Secret(times) if options::is_connector(&text) => {
                 self.expected = Expected::Secret(times);

@@ -1,6 +1,6 @@
 //! Datagrams of `sock_diag`, the netlink protocol that lists sockets.
 
-use std::{io, net::SocketAddr};
+use std::{io, net::SocketAddr, os::unix::ffi::OsStrExt};
 
 use netlink_packet_core::{NetlinkMessage, NetlinkPayload};
 use netlink_packet_sock_diag::{
@@ -121,8 +121,10 @@ fn unix_socket(response: &UnixResponse) -> UnixSocket {
     });
     let is_listening = response.header.state == TCP_LISTEN;
     let name = response.name().map(|name| match name {
-        UnixDiagName::Pathname(path) => path.to_string_lossy().into_owned(),
-        UnixDiagName::Abstract(name) => format!("@{}", text(name).replace('\0', "@")),
+        UnixDiagName::Pathname(path) => text(path.as_os_str().as_bytes()),
+        UnixDiagName::Abstract(name) => {
+            format!("@{}", text(&name.iter().map(|byte| if *byte == 0 { b'@' } else { *byte }).collect::<Vec<u8>>()))
+        }
     });
     UnixSocket {
         inode: u64::from(response.header.inode),

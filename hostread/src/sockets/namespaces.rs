@@ -33,6 +33,8 @@ pub struct NamespaceListings {
     pub host_namespace: Seen<()>,
     /// Number of namespaces that were left out because there are too many.
     pub n_left_out: usize,
+    /// Whether a namespace could not be listed because descriptors or memory ran out.
+    pub is_exhausted: bool,
 }
 
 impl NetworkNamespaces {
@@ -51,18 +53,21 @@ impl NetworkNamespaces {
         let open = || if vantage.is_own_network_namespace { SockDiag::open() } else { Err(denied()) };
         let (_, listing) = self.list_one(host, open, || vantage.open_net(root), root, buffer);
         let host_namespace = listing.map(|listing| drop(listings.insert(host, listing)));
+        let mut is_exhausted = host_namespace == Seen::Exhausted;
         let others: Vec<_> = others.iter().filter(|(namespace, _)| **namespace != host).collect();
         for (namespace, pid) in others.iter().copied().take(MAX_NAMESPACES) {
             let may_enter = !self.is_entering_denied;
             let open = || if may_enter { open_in_namespace(root, *pid, *namespace) } else { Err(denied()) };
-            let open_net = || root.directory.open_dir(&format!("{pid}/net"));
+            let open_net = || root.directory.open_dir(format!("{pid}/net"));
             let (opened, listing) = self.list_one(*namespace, open, open_net, root, buffer);
             self.is_entering_denied |= opened == Seen::Denied;
+            is_exhausted |= matches!(listing, Seen::Exhausted);
             if let Seen::Here(listing) = listing {
                 listings.insert(*namespace, listing);
             }
         }
-        NamespaceListings { listings, host_namespace, n_left_out: others.len().saturating_sub(MAX_NAMESPACES) }
+        let n_left_out = others.len().saturating_sub(MAX_NAMESPACES);
+        NamespaceListings { listings, host_namespace, n_left_out, is_exhausted }
     }
 
     /// Lists one namespace. Also returns whether a connection exists or could be opened with
@@ -84,6 +89,9 @@ impl NetworkNamespaces {
                 (opened, connection)
             }
         };
+        if opened == Seen::Exhausted {
+            return (opened, Seen::Exhausted);
+        }
         let listing = list_sockets(&mut connection, open_net, &root.tape, buffer);
         if matches!(&listing, Seen::Here(listing) if !listing.is_fallback) {
             self.connections.insert(namespace, connection);

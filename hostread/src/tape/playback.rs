@@ -107,6 +107,7 @@ fn seen_from(word: &str) -> Seen<()> {
         "gone" => Seen::Gone,
         "denied" => Seen::Denied,
         "late" => Seen::Late,
+        "exhausted" => Seen::Exhausted,
         _ => Seen::Unsupported,
     }
 }

@@ -61,5 +61,6 @@ fn word_for<T>(seen: &Seen<T>) -> &'static str {
         Seen::Denied => "denied",
         Seen::Unsupported => "unsupported",
         Seen::Late => "late",
+        Seen::Exhausted => "exhausted",
     }
 }

@@ -22,7 +22,7 @@ const NAMESPACE: &str = "root/var/run/secrets/kubernetes.io/serviceaccount/names
 /// Container of a process.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Container {
-    /// Id assigned by the container manager. For LXC it is a name.
+    /// Id assigned by the container manager. For LXC and systemd-nspawn it is a name.
     pub id: String,
     /// Name of the container; `Here(None)` if no source has one.
     pub label: Seen<Option<Label>>,
@@ -43,8 +43,8 @@ impl Container {
     }
 }
 
-/// Returns the Kubernetes namespace of a pod, if it has the file; `Late` if the read does not
-/// return in time.
+/// Returns the Kubernetes namespace of a pod, if it has the file; `Late` or `Exhausted` if it could not be
+/// read this time.
 fn namespace(
     process: ProcessKey,
     directory: &Directory,
@@ -55,6 +55,7 @@ fn namespace(
     let keep = |text: &[u8]| environ::parse_name(text).unwrap_or_default().as_bytes().to_vec();
     match blocking_reader.read_file(directory, (process, NAMESPACE), MAX_BYTES, buffer, keep) {
         Seen::Late => Seen::Late,
+        Seen::Exhausted => Seen::Exhausted,
         answer => Seen::Here(answer.here().and_then(environ::parse_name).map(str::to_owned)),
     }
 }
@@ -85,7 +86,7 @@ impl LabelCache {
     ) -> Option<Container> {
         let mut groups = groups.iter().map(|membership| membership.path.as_str());
         let (group, id) = groups.find_map(|group| Some((group, path::find_container(group)?.id)))?;
-        let known = || label::from_lxc_path(group).or_else(|| self.labels.get(id).cloned());
+        let known = || label::from_path(group).or_else(|| self.labels.get(id).cloned());
         let label = match known() {
             Some(label) => Seen::Here(Some(label)),
             None => {

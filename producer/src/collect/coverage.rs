@@ -8,6 +8,7 @@ use schemas::Coverage;
 use hostread::Seen;
 
 use crate::collect::{
+    files::Handles,
     measure::{IntoMeasured, Reason},
     process::Process,
 };
@@ -36,9 +37,13 @@ impl CoverageBuilder {
         if let Some(container) = &process.info.container {
             self.add_seen("environ", &container.label);
         }
+        let left_out = process.handles.as_ref().here().map_or(0, Handles::left_out);
+        self.add("descriptors", Reason::Off, left_out);
         let links_denied = matches!(&process.handles, Seen::Here(handles) if handles.denied);
         self.add("fd-link", Reason::Denied, usize::from(links_denied));
-        self.add("cmdline", Reason::Late, usize::from(process.info.late));
+        if let Some(reason) = process.info.unread_arguments {
+            self.add("cmdline", reason, 1);
+        }
         for (signal, reason) in &process.info.unreadable {
             self.add(signal, *reason, 1);
         }

@@ -2,6 +2,8 @@
 
 use std::{
     collections::{HashMap, HashSet},
+    ffi::OsStr,
+    os::unix::ffi::OsStrExt,
     path::{Path, PathBuf},
     time::Instant,
 };
@@ -9,6 +11,8 @@ use std::{
 use hostread::{Directory, Seen, directory::FileInfo, parse};
 use rustix::fs::{FileType, Mode};
 use schemas::Timestamp;
+
+use crate::collect::descriptor_budget::DescriptorBudget;
 
 /// Device numbers and inode of a file, as `stat` reports them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -19,10 +23,16 @@ pub struct FileKey {
     pub inode: u64,
 }
 
+impl From<&FileInfo> for FileKey {
+    fn from(file: &FileInfo) -> FileKey {
+        FileKey { device: file.device, inode: file.inode }
+    }
+}
+
 /// File that at least one process has open.
 #[derive(Clone, Debug)]
 pub struct File {
-    /// Path that one of the processes opened it by. A deleted file keeps its last path.
+    /// Path that one of the processes opened it by, as text. A deleted file keeps its last path.
     pub path: String,
     /// Whether it is a regular file and not a directory.
     pub regular: bool,
@@ -71,7 +81,9 @@ pub enum Handle {
 /// Open files of a process.
 #[derive(Clone, Debug, Default)]
 pub struct Handles {
-    /// Numbers of all descriptors, as far as known.
+    /// Number of all descriptors.
+    pub total: usize,
+    /// Numbers of the descriptors that were read, or of all if `denied`.
     pub numbers: Vec<u32>,
     /// Descriptors whose target is a file, pipe or socket, with their numbers.
     pub open: Vec<(u32, Handle)>,
@@ -80,6 +92,11 @@ pub struct Handles {
 }
 
 impl Handles {
+    /// Returns the number of descriptors that were not read because the process has too many.
+    pub fn left_out(&self) -> usize {
+        if self.denied { 0 } else { self.total.saturating_sub(self.numbers.len()) }
+    }
+
     /// Returns the inodes of all sockets.
     pub fn sockets(&self) -> impl Iterator<Item = u64> {
         self.open.iter().filter_map(|(_, handle)| match handle {
@@ -132,9 +149,10 @@ impl SweepTime {
 }
 
 /// All files that a sweep found open, kept between sweeps.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct FileTable {
     own_paths: Vec<PathBuf>,
+    budget: DescriptorBudget,
     files: HashMap<FileKey, File>,
     // Device of all sockets that are not bound to a path; `None` until the first is seen.
     sockets: Option<(u32, u32)>,
@@ -146,12 +164,14 @@ pub struct FileTable {
 
 impl FileTable {
     /// Returns an empty table that excludes files at or below `own_paths`.
-    pub fn new(own_paths: Vec<PathBuf>) -> FileTable {
-        FileTable { own_paths, ..FileTable::default() }
+    pub fn new(own_paths: Vec<PathBuf>, budget: DescriptorBudget) -> FileTable {
+        FileTable { own_paths, budget, files: HashMap::new(), sockets: None, sweep: 0, last: None, began: None }
     }
 
-    /// Begins a sweep: removes files that the previous sweep did not see.
-    pub fn begin_sweep(&mut self, at: SweepTime) {
+    /// Begins a sweep: removes files that the previous sweep did not see. `counts` are the numbers
+    /// of descriptors of the processes that the sweep will read, as far as known.
+    pub fn begin_sweep(&mut self, at: SweepTime, counts: impl Iterator<Item = usize>) {
+        self.budget.begin_sweep(counts);
         let last = self.sweep;
         self.files.retain(|_, file| file.seen_sweep == last);
         self.files.values_mut().for_each(|file| file.allocated_before = Some(file.allocated));
@@ -173,28 +193,72 @@ impl FileTable {
         self.files.get(file)
     }
 
-    /// Reads the open files of a process. `earlier` are the descriptor numbers of the previous
-    /// sweep, if any.
+    /// Reads the open files of a process, up to its share of the budget. `earlier` are the
+    /// descriptor numbers of the previous sweep, if any.
     pub fn handles(&mut self, process: &Directory, earlier: &[u32], buffer: &mut Vec<u8>) -> Seen<Handles> {
         process.open_dir("fd").and_then(|fds| {
-            let mut handles = Handles::default();
             let expected = fds.size().here().and_then(|size| usize::try_from(size).ok()).unwrap_or(0);
-            self.guess(&mut handles, &fds, expected, earlier, buffer);
-            if expected > 0 && handles.numbers.len() == expected {
-                return Seen::Here(handles);
+            let is_measured = self.budget.is_measured(expected);
+            let began = is_measured.then(|| fds.tape().thread_cpu_time());
+            let handles = match expected > self.budget.share() {
+                true => Seen::Here(self.lowest_handles(&fds, expected, buffer)),
+                false => self.all_handles(&fds, expected, earlier, buffer),
+            };
+            if let (Some(began), Seen::Here(handles)) = (began, &handles) {
+                let elapsed = fds.tape().thread_cpu_time().saturating_sub(began);
+                self.budget.add_measurement(handles.numbers.len(), elapsed);
             }
-            fds.numeric_names().map(|numbers| {
-                let guessed: HashSet<u32> = handles.numbers.iter().copied().collect();
-                for fd in numbers.iter().copied().filter(|fd| !guessed.contains(fd)) {
-                    if handles.denied {
-                        break;
-                    }
-                    // A descriptor may be closed in the meantime.
-                    self.add(&mut handles, &fds, fd, buffer);
-                }
-                Handles { numbers, ..handles }
-            })
+            handles
         })
+    }
+
+    /// Reads all descriptors. `expected` is their number, 0 if unknown; then the share of the budget
+    /// limits it.
+    fn all_handles(
+        &mut self,
+        fds: &Directory,
+        expected: usize,
+        earlier: &[u32],
+        buffer: &mut Vec<u8>,
+    ) -> Seen<Handles> {
+        let mut handles = Handles { total: expected, ..Handles::default() };
+        self.guess(&mut handles, fds, expected, earlier, buffer);
+        if expected > 0 && handles.numbers.len() == expected {
+            return Seen::Here(handles);
+        }
+        fds.numeric_names().map(|mut numbers| {
+            handles.total = numbers.len();
+            numbers.truncate(self.budget.share());
+            let guessed: HashSet<u32> = handles.numbers.iter().copied().collect();
+            for fd in numbers.iter().copied().filter(|fd| !guessed.contains(fd)) {
+                if handles.denied {
+                    break;
+                }
+                // A descriptor may be closed in the meantime.
+                self.add(&mut handles, fds, fd, buffer);
+            }
+            Handles { numbers, ..handles }
+        })
+    }
+
+    /// Reads the lowest descriptors, up to the share of the budget. To list all is too expensive, so
+    /// unused numbers are skipped.
+    fn lowest_handles(&mut self, fds: &Directory, total: usize, buffer: &mut Vec<u8>) -> Handles {
+        let share = self.budget.share();
+        let mut handles = Handles { total, ..Handles::default() };
+        for fd in 0..u32::try_from(share.saturating_mul(2)).unwrap_or(u32::MAX) {
+            if handles.denied || handles.numbers.len() >= share {
+                break;
+            }
+            self.add(&mut handles, fds, fd, buffer);
+        }
+        handles
+    }
+
+    /// Adds a descriptor that was left out to the handles of a process, if it can be read.
+    pub fn add_left_out(&mut self, handles: &mut Handles, process: &Directory, fd: u32, buffer: &mut Vec<u8>) {
+        let handle = process.open_dir("fd").and_then(|fds| self.handle(&fds, fd, buffer));
+        handles.open.extend(handle.here().flatten().map(|handle| (fd, handle)));
     }
 
     /// Reads the `earlier` descriptors, or without them the lowest `expected` numbers. Usually
@@ -251,7 +315,7 @@ impl FileTable {
             target => target,
         };
         target.and_then(|target| {
-            let file = FileKey { device: target.device, inode: target.inode };
+            let file = FileKey::from(&target);
             match FileType::from_raw_mode(target.mode) {
                 FileType::Socket if self.is_socket(file, fds, name, buffer) => {
                     Seen::Here(Some(Handle::Socket(file.inode)))
@@ -302,10 +366,11 @@ impl FileTable {
             return true;
         }
         let Some(link) = fds.read_link(name, buffer).here().filter(|link| is_shown(link)) else { return false };
-        let path = parse::text(link.strip_suffix(b" (deleted)").unwrap_or(link));
-        if self.own_paths.iter().any(|own| Path::new(&path).starts_with(own)) {
+        let path = link.strip_suffix(b" (deleted)").unwrap_or(link);
+        if self.own_paths.iter().any(|own| Path::new(OsStr::from_bytes(path)).starts_with(own)) {
             return false;
         }
+        let path = parse::text(path);
         let regular = FileType::from_raw_mode(target.mode) == FileType::RegularFile;
         let is_new = || match (self.last, self.began, target.created_at) {
             (Some(last), Some(began), Some(made_at)) => began.includes_creation(&last, made_at),

@@ -15,6 +15,8 @@ mod thaw_waits;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    ffi::OsStr,
+    path::Path,
     time::Instant,
 };
 
@@ -42,7 +44,7 @@ pub use thaw_waits::ThawWait;
 pub struct Filesystem {
     /// Major and minor number of the device.
     pub device: (u32, u32),
-    /// Mount point.
+    /// Mount point, as text.
     pub path: String,
     /// Measured values.
     pub figures: Vec<(Signal, Measured)>,
@@ -141,7 +143,7 @@ impl History {
                 FilesystemState { mount, space, was_writable, error_evidence: error_evidence.as_ref(), thaw_waits };
             if let Seen::Here(space) = space {
                 // The list of mounts is cached and may be older than the answer of `statvfs`.
-                let is_new = space.is_read_only && mount.is_writable && !mount.is_filesystem_read_only;
+                let is_new = space.is_read_only && mount.is_writable && !mount.is_filesystem_read_only();
                 self.sweeps_until_reread = if is_new { 0 } else { self.sweeps_until_reread };
                 self.writable.extend((!space.is_read_only).then_some(*device));
             }
@@ -162,7 +164,8 @@ impl History {
         coverage: &mut CoverageBuilder,
         buffer: &mut Vec<u8>,
     ) -> thaw_waits::ThawWaits {
-        let root_device = self.mounts.local.values().find(|mount| mount.path == "/").map(|mount| mount.device);
+        let root_device =
+            self.mounts.local.values().find(|mount| mount.path == Path::new("/")).map(|mount| mount.device);
         let inputs = thaw_waits::Inputs { root: inputs.root, processes: inputs.processes, open_files, root_device };
         let found = self.thaw_waits.find(&inputs, buffer);
         coverage.add("frozen-filesystem", Reason::Unsupported, found.unassigned);
@@ -219,7 +222,8 @@ fn relevant_mounts<'m>(
 }
 
 fn space(top: &Seen<Directory>, mount: &Mount) -> Seen<FilesystemSpace> {
-    let below = mount.path.trim_start_matches('/');
-    let below = if below.is_empty() { "." } else { below };
+    // Relative to the root directory. An empty path does not name a directory.
+    let below = mount.path.strip_prefix("/").unwrap_or(&mount.path).as_os_str();
+    let below = if below.is_empty() { OsStr::new(".") } else { below };
     top.as_ref().and_then(|top| top.filesystem_space(below, mounts::mount_point_device(mount)))
 }

@@ -13,6 +13,8 @@ pub enum Reason {
     Unsupported,
     /// It did not come in time.
     Late,
+    /// This program or the host ran out of file descriptors or memory.
+    Exhausted,
     /// It is switched off, here or in the kernel, or left out on purpose.
     Off,
     /// It takes two sweeps.
@@ -27,6 +29,7 @@ impl Reason {
             Reason::Gone => "gone",
             Reason::Unsupported => "unsupported",
             Reason::Late => "late",
+            Reason::Exhausted => "exhausted",
             Reason::Off => "off",
             Reason::FirstSweep => "first-sweep",
         }
@@ -51,6 +54,7 @@ impl<T> IntoMeasured<T> for Seen<T> {
             Seen::Denied => Err(Reason::Denied),
             Seen::Unsupported => Err(Reason::Unsupported),
             Seen::Late => Err(Reason::Late),
+            Seen::Exhausted => Err(Reason::Exhausted),
         }
     }
 }

@@ -178,6 +178,16 @@ impl Process {
         now.here().zip(before.here()).is_none_or(|(now, before)| now > before)
     }
 
+    /// Returns the number of its descriptors, if readable.
+    pub fn descriptor_count(&self) -> Option<usize> {
+        self.handles.as_ref().here().map(|handles| handles.total)
+    }
+
+    /// Returns whether some of its descriptors were not read because it has too many.
+    pub fn has_left_out_descriptors(&self) -> bool {
+        self.handles.as_ref().here().is_some_and(|handles| handles.left_out() > 0)
+    }
+
     /// Returns whether its open files or its system call are unreadable.
     pub fn is_opaque(&self) -> bool {
         let handles_denied = match &self.handles {

@@ -39,7 +39,8 @@ impl ArgumentSummary {
 
     /// Parses the output of [`to_bytes`](Self::to_bytes).
     pub fn from_bytes(bytes: &[u8]) -> Option<ArgumentSummary> {
-        let mut parts = bytes.splitn(3, |byte| *byte == 0).map(parse::text);
+        let text = |part| String::from_utf8_lossy(part).into_owned();
+        let mut parts = bytes.splitn(3, |byte| *byte == 0).map(text);
         let name = parts.next()?;
         let fault = parts.next()?;
         let command = parts.next();

@@ -71,7 +71,7 @@ impl ProcessInfoCache {
                     ProcessInfo::read(opened, &mut self.blocking_reader, &self.containers, self.keeps_command, buffer);
                 self.containers.remember(info.container.as_ref());
                 let is_same = |known: &ProcessInfo| known.executable == info.executable && known.groups == info.groups;
-                let before = known.filter(|known| info.late && is_same(&known.info));
+                let before = known.filter(|known| info.is_incomplete && is_same(&known.info));
                 // Prefer the cached identity to one without arguments.
                 before.cloned().unwrap_or_else(|| Entry { info: Arc::new(info), age, was_seen_again: false })
             }
@@ -113,7 +113,7 @@ impl Entry {
     fn is_settled(&self, age: u64) -> bool {
         const SETTLED_AGE_CENTIS: u64 = 15_00;
         const FIRST_REREAD_AGE_CENTIS: u64 = 2_00;
-        !self.info.late
+        !self.info.is_incomplete
             && (self.age >= SETTLED_AGE_CENTIS || age < self.age.saturating_mul(4).max(FIRST_REREAD_AGE_CENTIS))
     }
 }
@@ -122,8 +122,8 @@ impl Entry {
 mod tests {
     use super::*;
 
-    fn settled(age_then: u64, age_now: u64, late: bool) -> bool {
-        let info = Arc::new(ProcessInfo { late, ..ProcessInfo::default() });
+    fn settled(age_then: u64, age_now: u64, is_incomplete: bool) -> bool {
+        let info = Arc::new(ProcessInfo { is_incomplete, ..ProcessInfo::default() });
         Entry { info, age: age_then, was_seen_again: false }.is_settled(age_now)
     }
 

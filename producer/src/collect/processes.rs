@@ -14,8 +14,9 @@ use hostread::{HostReadError, ProcRoot, ProcessKey, Seen, Vantage, parse, proces
 use crate::collect::{
     coverage::CoverageBuilder,
     files::{FileTable, SweepTime},
-    measure::Measured,
+    measure::{Measured, Reason},
     new_processes::NewProcesses,
+    own_programs::OwnPrograms,
     process::{self, Process, Reread, Since},
     process_cache::ProcessInfoCache,
 };
@@ -27,6 +28,8 @@ pub struct Processes {
     pub shown: Vec<Process>,
     /// Processes that have just started.
     pub new_processes: NewProcesses,
+    /// Number of Local Detective's own processes.
+    pub n_own: usize,
     /// Inodes of the sockets of Local Detective's own processes.
     pub own_sockets: HashSet<u64>,
     // Time since the previous sweep.
@@ -53,6 +56,7 @@ pub struct SweepContext<'s> {
 pub struct History {
     /// Identities.
     pub info_cache: ProcessInfoCache,
+    own_programs: OwnPrograms,
     ticks_per_second: f64,
     // Processes of the previous sweep.
     processes: HashMap<ProcessKey, Process>,
@@ -73,8 +77,8 @@ const INFO_REREAD_SWEEPS: u64 = 64;
 
 impl History {
     /// Returns an empty history.
-    pub fn new(info_cache: ProcessInfoCache, ticks_per_second: f64) -> History {
-        History { info_cache, ticks_per_second, processes: HashMap::new(), last: None }
+    pub fn new(info_cache: ProcessInfoCache, own_programs: OwnPrograms, ticks_per_second: f64) -> History {
+        History { info_cache, own_programs, ticks_per_second, processes: HashMap::new(), last: None }
     }
 
     /// Reads all processes except kernel threads and Local Detective's own.
@@ -89,9 +93,11 @@ impl History {
         buffer: &mut Vec<u8>,
     ) -> Result<Processes, HostReadError> {
         self.info_cache.begin_sweep(context.uptime_centis);
+        self.own_programs.begin_sweep(context.root, buffer);
         let mut processes = Processes::default();
         let mut pids = context.root.pids()?;
-        files.begin_sweep(context.began);
+        let active = self.processes.values().filter(|process| !process.is_idle);
+        files.begin_sweep(context.began, active.filter_map(Process::descriptor_count));
         pids.sort_unstable();
         for pid in pids {
             let seen = match OpenProcess::open(context.root, pid, buffer) {
@@ -99,7 +105,8 @@ impl History {
                     let before = self.processes.remove(&opened.key).ok_or_else(|| self.since(&opened.key));
                     let reread = context.reread(pid);
                     let info = self.info_cache.get(&opened, reread, buffer);
-                    if context.vantage.own_pid == Some(pid) || info.is_own_program() {
+                    if context.vantage.own_pid == Some(pid) || self.own_programs.contains(&opened, &info, buffer) {
+                        processes.n_own += 1;
                         processes.own_sockets.extend(files.sockets(&opened.directory, buffer));
                         continue;
                     }
@@ -114,6 +121,7 @@ impl History {
                 processes.shown.push(process);
             }
         }
+        coverage.add("own-process", Reason::Off, processes.n_own);
         processes.elapsed = self.last.as_ref().map(|last| context.began.monotonic.duration_since(last.at));
         processes.new_processes =
             NewProcesses::extract(&mut processes.shown, context.uptime_centis, self.ticks_per_second);

@@ -1,6 +1,11 @@
 //! Roles: the part of a node's identity that survives restarts.
 
+mod interpreter;
+
 use hostread::parse::title::{Title, parse_title};
+use schemas::text::unescape;
+
+use interpreter::Interpreter;
 
 /// Replaces each run of digits and each random-looking word (eight or more hexadecimal digits,
 /// UUIDs) by `#`, and control characters by `?`.
@@ -66,8 +71,8 @@ pub fn process_role(container: Option<&str>, executable: Option<&str>, name: &st
 }
 
 /// Returns the name of a process without its executable: the kind of process if its title shows it,
-/// the base name of the script for an interpreter, and the name that the process gave itself, with
-/// digits folded. No other argument is used.
+/// the base name of the script for an interpreter, and the name that the process gave itself (its
+/// escaped `comm`), with digits folded. No other argument is used.
 pub fn name_of_process(executable: Option<&str>, comm: &str, arguments: &[&[u8]]) -> String {
     match parse_title(arguments) {
         Some(title) => titled_name(&title, comm, arguments),
@@ -78,7 +83,7 @@ pub fn name_of_process(executable: Option<&str>, comm: &str, arguments: &[&[u8]]
 fn titled_name(title: &Title, comm: &str, arguments: &[&[u8]]) -> String {
     // Programs that set a title often set their name to its first bytes, which may contain
     // anything.
-    let repeats = arguments.first().is_some_and(|text| !comm.is_empty() && text.starts_with(comm.as_bytes()));
+    let repeats = arguments.first().is_some_and(|text| !comm.is_empty() && text.starts_with(&unescape(comm)));
     let name =
         if repeats || Interpreter::from_name(comm).is_some() { title.program.to_owned() } else { fold_digits(comm) };
     format!("{name} {}", title.process_type)
@@ -106,117 +111,6 @@ pub fn base_name(path: &str) -> &str {
 fn is_alias(program: &str, comm: &str) -> bool {
     program.starts_with(comm)
         || Interpreter::from_name(program).is_some_and(|interpreter| Interpreter::from_name(comm) == Some(interpreter))
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Interpreter {
-    Python,
-    Perl,
-    Ruby,
-    Node,
-    Shell,
-    Php,
-    Java,
-}
-
-impl Interpreter {
-    fn from_name(program: &str) -> Option<Interpreter> {
-        let name =
-            program.trim_end_matches(|character: char| character.is_ascii_digit() || matches!(character, '.' | '-'));
-        Some(match name {
-            "python" | "pypy" => Interpreter::Python,
-            "perl" => Interpreter::Perl,
-            "ruby" => Interpreter::Ruby,
-            "node" | "nodejs" => Interpreter::Node,
-            "sh" | "bash" | "dash" | "zsh" | "ksh" | "ash" => Interpreter::Shell,
-            "php" | "php-cgi" => Interpreter::Php,
-            "java" => Interpreter::Java,
-            _ => return None,
-        })
-    }
-
-    /// Returns the base name of the script, or the module or main class; `None` if the program is
-    /// an argument itself.
-    fn script(self, arguments: &[&[u8]]) -> Option<String> {
-        let mut arguments = arguments.iter().skip(1);
-        while let Some(argument) = arguments.next() {
-            let argument = std::str::from_utf8(argument).ok()?;
-            match self.meaning(argument) {
-                Argument::Option => {}
-                Argument::OptionWithValue => drop(arguments.next()?),
-                Argument::NameFollows => return plain_name(std::str::from_utf8(arguments.next()?).ok()?),
-                Argument::Script => return plain_name(argument),
-                Argument::Program => return None,
-            }
-        }
-        None
-    }
-
-    fn meaning(self, argument: &str) -> Argument {
-        let is_option = argument.starts_with('-') || (self == Interpreter::Shell && argument.starts_with('+'));
-        if !is_option {
-            return Argument::Script;
-        }
-        if argument == "-" {
-            return Argument::Program;
-        }
-        let cluster = argument.strip_prefix('-').filter(|rest| !rest.starts_with('-'));
-        let ends_in = |letters: &[char]| cluster.is_some_and(|letters_given| letters_given.ends_with(letters));
-        match (self, argument) {
-            (Interpreter::Python, "-m") => Argument::NameFollows,
-            (Interpreter::Python, _) if ends_in(&['c']) => Argument::Program,
-            (Interpreter::Python, "-W" | "-X" | "--check-hash-based-pycs") => Argument::OptionWithValue,
-            (Interpreter::Shell, _) if cluster.is_some_and(|letters| letters.contains('c')) => Argument::Program,
-            (Interpreter::Shell, "-s") => Argument::Program,
-            (Interpreter::Shell, "-o" | "+o" | "-O" | "+O" | "--rcfile" | "--init-file") => Argument::OptionWithValue,
-            (Interpreter::Perl | Interpreter::Ruby, _) if ends_in(&['e', 'E']) => Argument::Program,
-            (Interpreter::Perl | Interpreter::Ruby, "-I" | "-r" | "-C" | "-x") => Argument::OptionWithValue,
-            (Interpreter::Node, "-e" | "--eval" | "-p" | "--print" | "-pe") => Argument::Program,
-            (Interpreter::Node, "-r" | "--require" | "--import" | "--loader" | "-C" | "--env-file" | "--title") => {
-                Argument::OptionWithValue
-            }
-            (Interpreter::Php, "-r" | "-R" | "-B" | "-E") => Argument::Program,
-            (Interpreter::Php, "-f") => Argument::NameFollows,
-            (Interpreter::Php, "-d" | "-c" | "-z" | "-S" | "-t") => Argument::OptionWithValue,
-            (Interpreter::Java, "-jar" | "-m" | "--module") => Argument::NameFollows,
-            (
-                Interpreter::Java,
-                "-cp"
-                | "-classpath"
-                | "--class-path"
-                | "-p"
-                | "--module-path"
-                | "--add-modules"
-                | "--add-opens"
-                | "--add-exports"
-                | "--add-reads"
-                | "--upgrade-module-path"
-                | "--patch-module"
-                | "--limit-modules",
-            ) => Argument::OptionWithValue,
-            _ => Argument::Option,
-        }
-    }
-}
-
-enum Argument {
-    Option,
-    OptionWithValue,
-    NameFollows,
-    Script,
-    Program,
-}
-
-/// Returns the base name if it looks like a name. Anything else may be a secret that is the value
-/// of an unknown option.
-fn plain_name(argument: &str) -> Option<String> {
-    let name = base_name(argument);
-    let is_plain =
-        |character: char| character.is_ascii_alphanumeric() || matches!(character, '.' | '_' | '-' | '+' | '@');
-    // A bare number is a descriptor (`/dev/fd/63`).
-    let is_name = name.chars().any(|character| character.is_ascii_alphabetic());
-    let fits = is_name && name.len() <= 64 && name.chars().all(is_plain);
-    fits.then(|| name.to_owned())
 }
 
 /// Returns the role of a file: its path with digits folded.
@@ -294,6 +188,28 @@ mod tests {
         check("/usr/bin/perl", "perl", &["perl", "-ne", "secret"], "/usr/bin/perl perl");
         check("/usr/bin/node", "node", &["node", "--eval", "secret"], "/usr/bin/node node");
         check("/usr/bin/node", "node", &["node", "--unknown", "a secret, surely"], "/usr/bin/node node");
+    }
+
+    #[test]
+    fn the_value_of_an_unknown_option_is_never_shown() {
+        for (program, arguments, name) in [
+            ("python3", &["--opt", "VALUE", "script.py"][..], "script.py"),
+            ("python3", &["--opt=VALUE", "script"], "script"),
+            ("python3", &["--opt", "VALUE"], "python#"),
+            ("python3", &["-u", "script", "VALUE"], "script"),
+            ("python3", &["-zopt", "VALUE"], "python#"),
+            ("node", &["--enable-source-maps", "--max-old-space-size=512", "server"], "server"),
+            ("node", &["--inspect-port", "VALUE", "/srv/app.mjs"], "app.mjs"),
+            ("node", &["--stack-size", "VALUE", "server"], "node"),
+            ("ruby", &["--encoding", "VALUE", "app.rb"], "app.rb"),
+            ("bash", &["--norc", "-euo", "pipefail", "deploy"], "deploy"),
+            ("bash", &["--unknown", "VALUE"], "bash"),
+            ("java", &["-Xmx1g", "-Dkey=VALUE", "--enable-preview", "app.Main"], "app.Main"),
+            ("java", &["--unknown", "VALUE", "app.Main"], "java"),
+        ] {
+            let arguments: Vec<&str> = [program].into_iter().chain(arguments.iter().copied()).collect();
+            check(&format!("/usr/bin/{program}"), program, &arguments, &format!("/usr/bin/{program} {name}"));
+        }
     }
 
     #[test]

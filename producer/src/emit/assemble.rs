@@ -2,12 +2,12 @@
 
 mod cgroup_names;
 mod cgroups;
+mod files;
 mod filesystems;
 mod processes;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use hostread::Seen;
 use schemas::{EdgeKind, Node, NodeKind};
 use signals::Signal;
 
@@ -15,11 +15,11 @@ use crate::{
     collect::{
         self,
         cgroups::Groups,
+        coverage::CoverageBuilder,
         files::{FileKey, FileTable},
         measure::{Measured, Reason},
         process::Process,
         rates::Rates,
-        role,
         system::Resource,
     },
     emit::builder::{Builder, Relation},
@@ -70,16 +70,17 @@ pub struct SweepFacts<'s> {
     pub page: f64,
 }
 
-/// Assembles the snapshot.
-pub fn assemble(facts: &SweepFacts<'_>) -> Builder {
+/// Assembles the snapshot, with at most about `max_files` files.
+pub fn assemble(facts: &SweepFacts<'_>, max_files: u64, coverage: &mut CoverageBuilder) -> Builder {
     let mut builder = Builder::default();
     add_system(&mut builder, facts.system);
     let groups = cgroups::add(&mut builder, facts.groups);
     let processes = processes::add(&mut builder, facts);
     add_families(&mut builder, facts.processes, &processes, &groups);
     let filesystems = filesystems::add(&mut builder, facts.filesystems, &processes);
-    let files = add_files(&mut builder, facts, &processes, &filesystems);
-    add_locks(&mut builder, facts.locks, &processes, &files);
+    let files = files::add(&mut builder, facts, &processes, &filesystems, max_files);
+    coverage.add("file", Reason::Off, files.left_out);
+    add_locks(&mut builder, facts.locks, &processes, &files.nodes);
     add_stalls(&mut builder, facts.stalls, &processes);
     for futex in facts.contended_futexes.iter().filter(|futex| futex.waited >= futexes::MIN_WAIT) {
         builder.evidence(&futex.source, &futex.text, processes.get(futex.process).copied());
@@ -128,62 +129,6 @@ fn add_families(builder: &mut Builder, processes: &[Process], nodes: &[i32], gro
         builder.put(Signal::Children, node, Ok(f64::from(children)));
         builder.put(Signal::Zombies, node, Ok(f64::from(zombies)));
     }
-}
-
-/// Adds a node for each file that is written, shared, locked, waited for, or on a full or frozen
-/// filesystem, and links it to the processes that have it open.
-fn add_files(
-    builder: &mut Builder,
-    facts: &SweepFacts<'_>,
-    nodes: &[i32],
-    filesystems: &BTreeMap<(u32, u32), i32>,
-) -> BTreeMap<FileKey, i32> {
-    let mut descriptors = BTreeMap::<FileKey, (BTreeSet<usize>, bool)>::new();
-    for (at, process) in facts.processes.iter().enumerate() {
-        let Seen::Here(handles) = &process.handles else { continue };
-        for (_, file, writes) in handles.files() {
-            let (by, written) = descriptors.entry(file).or_default();
-            by.insert(at);
-            *written |= writes;
-        }
-    }
-    let mut locked: BTreeSet<FileKey> = facts.locks.held.iter().map(|held| held.file).collect();
-    locked.extend(facts.locks.waits.iter().map(|wait| wait.file));
-    let mut added = BTreeMap::new();
-    for (key, (by, written)) in &descriptors {
-        let Some(file) = facts.files.get(key) else { continue };
-        let abnormal_filesystem =
-            facts.filesystems.full_or_frozen_device(key).and_then(|device| filesystems.get(&device));
-        let shown =
-            locked.contains(key) || (file.regular && (*written || by.len() > 1 || abnormal_filesystem.is_some()));
-        if !shown {
-            continue;
-        }
-        let (major, minor) = key.device;
-        let node = builder.node(Node {
-            id: format!("f:{major}:{minor}:{}", key.inode),
-            kind: NodeKind::File,
-            role: role::file_role(&file.path),
-            name: file.path.clone(),
-            path: Some(file.path.clone()),
-            ..Node::default()
-        });
-        builder.put(Signal::OpenBy, node, Ok(by.len() as f64));
-        let waits = || facts.locks.waits.iter().filter(|wait| wait.file == *key);
-        let longest = waits().map(|wait| wait.blocked.as_secs_f64() * 1000.0).reduce(f64::max);
-        let count = longest.map(|_| waits().count() as f64);
-        let may_hide = facts.locks.may_hide_waits;
-        builder.put(Signal::LockWaiters, node, unless_hidden(count, may_hide));
-        builder.put(Signal::LockWaitMs, node, unless_hidden(longest, may_hide));
-        for process in by.iter().filter_map(|at| nodes.get(*at)) {
-            builder.edge(*process, node, EdgeKind::Opens, Relation::OBSERVED);
-        }
-        if let Some(filesystem) = abnormal_filesystem {
-            builder.edge(node, *filesystem, EdgeKind::MemberOf, Relation::OBSERVED);
-        }
-        added.insert(*key, node);
-    }
-    added
 }
 
 fn add_locks(builder: &mut Builder, locks: &FileLocks, nodes: &[i32], files: &BTreeMap<FileKey, i32>) {

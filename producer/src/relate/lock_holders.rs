@@ -125,7 +125,7 @@ pub fn holders(
         .filter_map(|lock| {
             let claims = found.remove(&lock).unwrap_or_default();
             let named = named_owner(processes, descriptors, &lock);
-            let file = claims.first().map(|claim| claim.descriptor.file).or(named.map(|descriptor| descriptor.file))?;
+            let file = claims.first().map(|claim| claim.descriptor.file).or(named.map(|(_, file)| file))?;
             let holders = choose_holders(processes, &lock, &claims, named);
             let lines = numbers.remove(&lock).unwrap_or_default();
             let mains: Vec<usize> =
@@ -163,26 +163,34 @@ fn descriptor_locks(
         .collect()
 }
 
-/// The process that the lock names, if it is alive and has the file open.
-fn named_owner(processes: &[Process], descriptors: &OpenDescriptors, lock: &Lock) -> Option<OpenDescriptor> {
+/// The process that the lock names, if it is alive and has the file open, and the file.
+///
+/// A process with too many descriptors to read them all is trusted to have the file open. The file
+/// is then that of another process with the same inode, for instance of a waiter.
+fn named_owner(processes: &[Process], descriptors: &OpenDescriptors, lock: &Lock) -> Option<(usize, FileKey)> {
     let pid = u32::try_from(lock.pid).ok().filter(|pid| *pid > 0)?;
-    let is_named =
-        |descriptor: &&OpenDescriptor| processes.get(descriptor.process).is_some_and(|process| process.key.pid == pid);
-    let mut named = descriptors.with_inode(lock.inode).iter().filter(is_named).peekable();
-    let first = named.peek().copied().copied();
-    named.find(|descriptor| descriptor.file.device == lock.device).copied().or(first)
+    // Processes are sorted by pid.
+    let owner = processes.binary_search_by_key(&pid, |process| process.key.pid).ok()?;
+    let open = descriptors.with_inode(lock.inode);
+    let find = |is_candidate: &dyn Fn(&OpenDescriptor) -> bool| {
+        let mut files = open.iter().filter(|descriptor| is_candidate(descriptor)).map(|descriptor| descriptor.file);
+        let first = files.next()?;
+        Some(std::iter::once(first).chain(files).find(|file| file.device == lock.device).unwrap_or(first))
+    };
+    let may_be_left_out = processes.get(owner).is_some_and(Process::has_left_out_descriptors);
+    let file = find(&|descriptor| descriptor.process == owner).or_else(|| find(&|_| may_be_left_out))?;
+    Some((owner, file))
 }
 
 fn choose_holders(
     processes: &[Process],
     lock: &Lock,
     claims: &[DescriptorLock],
-    named: Option<OpenDescriptor>,
+    named: Option<(usize, FileKey)>,
 ) -> Vec<Holder> {
     let claimants: BTreeSet<usize> = claims.iter().map(|claim| claim.descriptor.process).collect();
     // Without the rights to read `fdinfo`, the owner in the list is the best answer.
-    let named =
-        named.map(|descriptor| descriptor.process).filter(|named| claimants.is_empty() || claimants.contains(named));
+    let named = named.map(|(owner, _)| owner).filter(|named| claimants.is_empty() || claimants.contains(named));
     let age = |process: &usize| processes.get(*process).map(|process| process.key.start_time);
     let oldest = claimants.iter().copied().min_by_key(|process| (age(process), *process));
     let is_main = named.or(oldest);

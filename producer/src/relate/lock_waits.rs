@@ -7,7 +7,7 @@ use std::{
 };
 
 use hostread::{
-    ProcRoot, ProcessKey,
+    ProcRoot, ProcessKey, Seen,
     locks::LockList,
     parse::syscall::{LockCall, LockFamily},
     process,
@@ -51,8 +51,6 @@ pub struct FileLocks {
     pub waits: Vec<LockWait>,
     /// Raw lines that prove the waits.
     pub evidence: BTreeSet<LockEvidence>,
-    /// Whether `/proc/locks` was readable.
-    pub is_list_readable: bool,
     /// Waits that `/proc/locks` lists without an identifiable waiter.
     pub unknown_waits: usize,
     /// Whether `waits` may be incomplete because a process's system calls are unreadable.
@@ -116,11 +114,7 @@ impl History {
         add_listed_waits(inputs, &descriptors, listed, &mut blocked);
         let told = listed.lines.iter().filter(|(line, _)| line.is_waiting).count();
         let found = blocked.iter().filter(|blocked| blocked.number.is_some()).count();
-        let mut locks = FileLocks {
-            is_list_readable: listed.is_readable,
-            unknown_waits: told.saturating_sub(found),
-            ..FileLocks::default()
-        };
+        let mut locks = FileLocks { unknown_waits: told.saturating_sub(found), ..FileLocks::default() };
         let now = inputs.root.tape.monotonic_clock();
         let mut ongoing = HashMap::with_capacity(blocked.len());
         for blocked in blocked {
@@ -146,7 +140,7 @@ impl History {
 
 impl FileLocks {
     fn set_hidden_flags(&mut self, inputs: &LockInputs<'_>, listed: &LockList) {
-        let is_whole_list = listed.is_readable && !inputs.list_hides && self.unknown_waits == 0;
+        let is_whole_list = listed.readable == Seen::Here(()) && !inputs.list_hides && self.unknown_waits == 0;
         let any_closed = inputs.processes.iter().any(Process::is_opaque);
         self.may_hide_waits = any_closed && !is_whole_list;
         let any_unknown = self.waits.iter().any(|wait| wait.holders.is_empty());

@@ -6,7 +6,7 @@ use std::{
     time::Instant,
 };
 
-use hostread::locks::LockList;
+use hostread::{Seen, locks::LockList, process::OpenProcess};
 
 use super::Sweeper;
 use crate::{
@@ -35,6 +35,22 @@ impl Sweeper {
         tasks
     }
 
+    /// Reads the descriptors through which tasks wait for a lock, of processes that have too many to
+    /// read them all.
+    pub(super) fn add_waited_descriptors(&mut self, processes: &mut [Process], tasks: &[Task]) {
+        for task in tasks {
+            let Some(fd) = task.syscall.lock_call().map(|call| call.fd) else { continue };
+            let Some(process) = processes.get_mut(task.process) else { continue };
+            let Seen::Here(handles) = &mut process.handles else { continue };
+            if handles.left_out() > 0
+                && handles.handle(fd).is_none()
+                && let Seen::Here(directory) = OpenProcess::reopen(&self.root, process.key, &mut self.buffer)
+            {
+                self.files.add_left_out(handles, &directory, fd, &mut self.buffer);
+            }
+        }
+    }
+
     /// Lists sockets and joins them to connections. `wanted_peers` are the inodes of the sockets
     /// whose other end is needed.
     pub(super) fn network(
@@ -52,13 +68,15 @@ impl Sweeper {
         let listings = self.namespaces.list(&self.vantage, &pid_by_namespace, &self.root, &mut self.buffer);
         coverage.add("network-namespaces", Reason::Off, listings.n_left_out);
         coverage.add_seen("sockets-net", &listings.host_namespace);
+        let exhausted_or = |reason| if listings.is_exhausted { Reason::Exhausted } else { reason };
         let listings = listings.listings;
-        let mut refused = listings.values().filter(|listing| listing.is_fallback).count();
-        refused += usize::from(!listings.contains_key(&self.vantage.network_namespace));
-        coverage.add("sockets-listing", Reason::Unsupported, refused);
+        let fallbacks = listings.values().filter(|listing| listing.is_fallback).count();
+        coverage.add("sockets-listing", Reason::Unsupported, fallbacks);
+        let is_host_unlisted = !listings.contains_key(&self.vantage.network_namespace);
+        coverage.add("sockets-listing", exhausted_or(Reason::Unsupported), usize::from(is_host_unlisted));
         let namespaces = processes.shown.iter().filter_map(|process| process.info.network);
         let unlisted = namespaces.filter(|namespace| !listings.contains_key(namespace)).count();
-        coverage.add("sockets-elsewhere", Reason::Denied, unlisted);
+        coverage.add("sockets-elsewhere", exhausted_or(Reason::Denied), unlisted);
         let network = self.connections.join(&connections::SocketInputs {
             root: &self.root,
             processes: &processes.shown,
@@ -131,9 +149,7 @@ impl Sweeper {
             },
             &mut self.buffer,
         );
-        if !locks.is_list_readable {
-            coverage.add("locks", Reason::Unsupported, 1);
-        }
+        coverage.add_seen("locks", &listed.readable);
         let unknown = locks.waits.iter().filter(|wait| wait.holders.is_empty()).count();
         let denied_or_gone = |hidden: bool| if hidden { Reason::Denied } else { Reason::Gone };
         coverage.add("lock-holder", denied_or_gone(locks.may_hide_holders), unknown);

@@ -1,10 +1,13 @@
 //! Filesystems that can't be written to, and the processes that are affected.
 
+use std::{ffi::OsStr, fs::File, os::unix::ffi::OsStrExt, process::Command};
+
 use rustix::{
     fs::{Mode, OFlags},
     io::Errno,
+    mount::{MountFlags, UnmountFlags},
 };
-use schemas::GraphSnapshot;
+use schemas::{GraphSnapshot, text::escape};
 
 use crate::{children::*, helpers::start_helper, mounts::Mounted};
 
@@ -54,6 +57,26 @@ fn a_full_filesystem_shows_who_writes_to_it_and_every_file_on_it() {
         assert!(edge(&after, file, "member-of", at).is_some(), "{name}");
     }
     assert!(has_evidence(&after, &mounted.path(), "0 of 1024 blocks of 4096 bytes available", at));
+}
+
+#[test]
+#[ignore = "needs root"]
+fn a_mount_point_can_have_any_bytes() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().canonicalize().unwrap().join(OsStr::from_bytes(b"da ta\\040x\t#\n\xc3\x28"));
+    std::fs::create_dir(&path).unwrap();
+    rustix::mount::mount("none", &path, "tmpfs", MountFlags::empty(), Some(c"size=4M")).unwrap();
+    let log = File::create(path.join("log")).unwrap();
+    let writer = ChildGuard(Command::new("sleep").arg("600").stdout(log).spawn().unwrap());
+    let shown = escape(path.as_os_str().as_bytes());
+    let snapshot = sweeper().sweep();
+    drop(writer);
+    rustix::mount::unmount(&path, UnmountFlags::DETACH).unwrap();
+    let snapshot = snapshot.unwrap();
+    let filesystem = node_with_path(&snapshot, &shown).unwrap();
+    assert!(node(&snapshot, filesystem).id.starts_with("m:"));
+    assert_eq!(value(&snapshot, "space_used_pct", filesystem), Some(0.0));
+    assert!(shown.ends_with("/da ta\\\\040x\\x09#\\x0a\\xc3("), "{shown}");
 }
 
 #[test]

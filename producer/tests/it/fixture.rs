@@ -45,8 +45,8 @@ fn a_process_name_can_contain_anything() {
     write(root.path(), "17/statm", b"100 50 20 1 0 2 0\n");
     let snapshot = sweeper_of(&root).sweep().unwrap();
     let at = process(&snapshot, 17).unwrap();
-    assert_eq!(node(&snapshot, at).name, ") R 1 (\n\u{fffd} x");
-    assert_eq!(node(&snapshot, at).role, "- ) R # (?\u{fffd} x");
+    assert_eq!(node(&snapshot, at).name, ") R 1 (\\x0a\\xff x");
+    assert_eq!(node(&snapshot, at).role, "- ) R # (\\x#a\\xff x");
     assert_eq!(node(&snapshot, at).id, "p:17:1234");
     assert_eq!(missing(&snapshot, "read_bytes", at), Some("unsupported"));
     assert_eq!(missing(&snapshot, "cpu_pct", at), Some("first-sweep"));

@@ -165,6 +165,22 @@ fn run_as_helper() {
             say("opened");
             let _ = wait();
         }
+        "sweep-beside-own" => say(&crate::own_processes::sweep_beside_own(Path::new(address))),
+        "starve" => {
+            say(&crate::descriptors::sweep_without_descriptors(address));
+        }
+        "lock-one-of-many" | "wait-for-one-of-many" => {
+            let _ = hostread::descriptors::raise_limit();
+            let (files, path) = crate::flood::open_many(Path::new(address));
+            let file = std::fs::File::options().write(true).open(&path).unwrap();
+            if role == "wait-for-one-of-many" {
+                say("waiting");
+            }
+            fcntl_lock(&file, FlockOperation::LockExclusive).unwrap();
+            say("locked");
+            let _ = wait();
+            drop(files);
+        }
         "write" => {
             let mut file = std::fs::File::create(address).unwrap();
             say("open");

@@ -55,6 +55,16 @@ fn the_first_snapshots_are_learned_and_carry_the_learning_progress() {
 }
 
 #[test]
+fn a_snapshot_whose_coverage_has_collapsed_is_not_learned_from() {
+    let mut engine = engine();
+    let coverage = vec![schemas::Coverage { signal: "process".into(), reason: "exhausted".into(), count: 8 }];
+    assert_eq!(handle(&mut engine, &snapshot(0)).len(), 1);
+    assert!(handle(&mut engine, &GraphSnapshot { coverage, ..snapshot(1) }).is_empty());
+    assert_eq!((engine.metrics.blind, engine.metrics.dead_letters), (1, 0));
+    assert_eq!(handle(&mut engine, &snapshot(2)).len(), 1);
+}
+
+#[test]
 fn a_duplicate_snapshot_is_skipped() {
     let mut engine = engine();
     assert_eq!(handle(&mut engine, &snapshot(0)).len(), 1);

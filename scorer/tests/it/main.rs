@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, missing_docs)]
 
 mod blame;
+mod blind;
 mod engine;
 mod fixture;
 mod identity;
@@ -11,4 +12,5 @@ mod model;
 mod serve;
 mod startup_api;
 mod state;
+mod unsafe_names;
 mod without_blame;

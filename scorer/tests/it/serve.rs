@@ -43,7 +43,7 @@ fn snapshot(sequence: i64) -> Record {
         run: "r".into(),
         sequence,
         nodes,
-        coverage: vec![Coverage { signal: "fd".into(), reason: "denied".into(), count: sequence }],
+        coverage: vec![Coverage { signal: "pipes".into(), reason: "off".into(), count: sequence }],
         ..GraphSnapshot::default()
     };
     Record::new(Topic::Snapshots, "h", encode(&snapshot).unwrap(), Timestamp(0))
@@ -77,7 +77,7 @@ async fn a_scorer_without_a_model_reports_its_learning_progress() {
     let (status, metrics) = get(address, "/metrics").await;
     assert_eq!(status, 200);
     assert!(metrics.contains("detective_snapshots_learned_total 7\n"), "{metrics}");
-    let missing = "detective_coverage_missing{host=\"h\",signal=\"fd\",reason=\"denied\"} 6\n";
+    let missing = "detective_coverage_missing{host=\"h\",signal=\"pipes\",reason=\"off\"} 6\n";
     assert!(metrics.contains(missing), "{metrics}");
     assert_eq!(get(address, "/api/incidents").await, (200, r#"{"incidents":[]}"#.to_owned()));
     assert_eq!(get(address, "/api/suspects?window=12s&host=other").await.0, 404);

@@ -34,9 +34,9 @@ pub fn from_environment(names: &ContainerNames<'_>, id: &str, host: &str) -> Opt
     if_meaningful(label)
 }
 
-/// Returns the name of an LXC container, from the path of its control group.
-pub fn from_lxc_path(group: &str) -> Option<Label> {
-    path::find_lxc_name(group).map(plain_label).and_then(if_meaningful)
+/// Returns the name of a container of LXC or systemd-nspawn, from the path of its control group.
+pub fn from_path(group: &str) -> Option<Label> {
+    path::find_container_name(group).as_deref().map(plain_label).and_then(if_meaningful)
 }
 
 fn plain_label(name: &str) -> Label {
@@ -132,8 +132,10 @@ mod tests {
     }
 
     #[test]
-    fn a_container_of_lxc_has_its_name() {
-        assert_eq!(from_lxc_path("/lxc.payload.web-1/init.scope").map(|label| label.role).as_deref(), Some("web-#"));
-        assert_eq!((from_lxc_path("/lxc/101/ns"), from_lxc_path(&format!("/docker/{ID}"))), (None, None));
+    fn a_container_of_lxc_or_systemd_has_its_name() {
+        assert_eq!(from_path("/lxc.payload.web-1/init.scope").map(|label| label.role).as_deref(), Some("web-#"));
+        let nspawn = "/machine.slice/systemd-nspawn@web\\\\x2d1.service/payload/init.scope";
+        assert_eq!(from_path(nspawn), Some(Label { role: "web-#".into(), name: "web-1".into() }));
+        assert_eq!((from_path("/lxc/101/ns"), from_path(&format!("/docker/{ID}"))), (None, None));
     }
 }

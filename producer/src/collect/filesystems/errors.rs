@@ -29,7 +29,7 @@ impl History {
     /// Reads the error count of a filesystem, if its mount options say that it stops on errors.
     /// `top` is the directory that paths are relative to.
     pub fn read(&mut self, top: &Directory, mount: &Mount, buffer: &mut Vec<u8>) {
-        if !mount.remounts_on_error {
+        if !mount.remounts_on_error() {
             return;
         }
         let known = self.counted.get(&mount.device).map(|counted| counted.file.clone());

@@ -1,8 +1,12 @@
 //! State of one filesystem: full, read-only, frozen.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, os::unix::ffi::OsStrExt};
 
-use hostread::{Seen, directory::FilesystemSpace, parse::mounts::Mount};
+use hostread::{
+    Seen,
+    directory::FilesystemSpace,
+    parse::{self, mounts::Mount},
+};
 use signals::Signal;
 
 use super::Filesystem;
@@ -34,13 +38,17 @@ impl FilesystemState<'_> {
     pub fn filesystem(&self, writers: Vec<usize>, fillers: BTreeMap<usize, f64>, mountinfo: &str) -> Filesystem {
         Filesystem {
             device: self.mount.device,
-            path: self.mount.path.clone(),
+            path: self.path_text(),
             figures: self.figures(),
             is_full_or_frozen: self.is_full_or_frozen(),
             writers,
             fillers,
             evidence: self.evidence(mountinfo),
         }
+    }
+
+    fn path_text(&self) -> String {
+        parse::text(self.mount.path.as_os_str().as_bytes())
     }
 
     /// Returns whether to show it even if no process writes to it.
@@ -87,7 +95,10 @@ impl FilesystemState<'_> {
         if self.has_become_read_only() {
             let from_mount = || (mountinfo.to_owned(), self.mount.line.clone());
             evidence.push(
-                self.error_evidence.filter(|_| !self.mount.is_filesystem_read_only).cloned().unwrap_or_else(from_mount),
+                self.error_evidence
+                    .filter(|_| !self.mount.is_filesystem_read_only())
+                    .cloned()
+                    .unwrap_or_else(from_mount),
             );
         }
         if let Seen::Here(space) = self.space
@@ -104,7 +115,7 @@ impl FilesystemState<'_> {
             let text = format!(
                 "{available} of {blocks} blocks of {block} bytes available, {inodes_free} of {inodes} inodes free"
             );
-            evidence.push((format!("statvfs {}", self.mount.path), text));
+            evidence.push((format!("statvfs {}", self.path_text()), text));
         }
         evidence
     }
@@ -114,7 +125,7 @@ impl FilesystemState<'_> {
     }
 
     fn is_read_only(&self) -> bool {
-        self.mount.is_filesystem_read_only
+        self.mount.is_filesystem_read_only()
             || self.error_evidence.is_some()
             || matches!(self.space, Seen::Here(space) if space.is_read_only)
     }
@@ -145,8 +156,6 @@ fn percent(part: f64, whole: f64) -> Measured {
 
 #[cfg(test)]
 mod tests {
-    use hostread::parse;
-
     use super::*;
 
     fn mount(kind: &str, mount: &str, filesystem: &str) -> Mount {

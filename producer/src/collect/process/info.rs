@@ -4,6 +4,7 @@ use hostread::{BlockingReader, Seen, cgroups::ProcessCgroups, parse, process::Op
 
 use crate::collect::{
     container::{self, Container},
+    files::FileKey,
     measure::{IntoMeasured, Reason},
     process_arguments::ArgumentSummary,
     role,
@@ -17,8 +18,10 @@ pub const MAX_ARGUMENT_BYTES: usize = 16 << 10;
 pub struct ProcessInfo {
     /// Name that the process gave itself.
     pub comm: String,
-    /// Path of the executable.
+    /// Path of the executable, as text.
     pub executable: Option<String>,
+    /// The file of the executable. `None` if it cannot be read.
+    pub executable_file: Option<FileKey>,
     /// Control groups.
     pub groups: ProcessCgroups,
     /// Container of the process.
@@ -31,9 +34,11 @@ pub struct ProcessInfo {
     pub is_fault_helper: bool,
     /// Command line without secrets, if the settings ask for it.
     pub command: Option<String>,
-    /// Whether the arguments or the environment were not read in time, so that what depends on them
-    /// is missing.
-    pub late: bool,
+    /// Why the arguments could not be read this time, unless the process has exited or denies it.
+    pub unread_arguments: Option<Reason>,
+    /// Whether the arguments or the environment could not be read this time, so that what depends on
+    /// them is missing. The next sweep reads them again.
+    pub is_incomplete: bool,
     /// Unreadable facts, as signal and reason.
     pub unreadable: Vec<(&'static str, Reason)>,
 }
@@ -52,6 +57,7 @@ impl ProcessInfo {
         let executable =
             value_or_note("executable", directory.read_link("exe", buffer), &mut unreadable).map(parse::text);
         let executable = executable.map(|path| path.strip_suffix(" (deleted)").unwrap_or(&path).to_owned());
+        let executable_file = directory.target_info("exe").here().map(|file| FileKey::from(&file));
         let groups = groups(process, buffer);
         let container = containers.container(&groups, *key, directory, blocking_reader, buffer);
         let network = value_or_note("network-namespace", directory.read_link("ns/net", buffer), &mut unreadable);
@@ -61,23 +67,28 @@ impl ProcessInfo {
         // The name of the script comes early; the rest can be megabytes.
         let keep = |text: &[u8]| summarize(&parse::process::parse_arguments(text)).to_bytes();
         let read = blocking_reader.read_file(directory, (*key, "cmdline"), MAX_ARGUMENT_BYTES, buffer, keep);
-        let unnamed = container.as_ref().is_some_and(|container| matches!(container.label, Seen::Late));
-        let late = unnamed || matches!(read, Seen::Late);
+        let is_temporary = |reason: &Reason| matches!(reason, Reason::Late | Reason::Exhausted);
+        let unread_arguments = read.measured().err().filter(is_temporary);
+        let label = container.as_ref().and_then(|container| container.label.as_ref().measured().err());
+        let is_incomplete =
+            unread_arguments.iter().chain(&label).chain(unreadable.iter().map(|(_, reason)| reason)).any(is_temporary);
         let ArgumentSummary { name, is_fault_helper, command } =
             read.here().and_then(ArgumentSummary::from_bytes).unwrap_or_else(|| summarize(&[]));
         let role = role::process_role(container.as_ref().map(Container::role), executable.as_deref(), &name);
-        let comm = comm.clone();
-        ProcessInfo { comm, executable, groups, container, role, network, is_fault_helper, command, late, unreadable }
-    }
-
-    /// Returns whether the process is one of Local Detective, which is never shown. It is
-    /// recognized by its name and by the name of its executable, which are the same in a container.
-    pub fn is_own_program(&self) -> bool {
-        // The kernel truncates names to 15 bytes.
-        const PROGRAMS: [&str; 4] = ["detective", "detective-producer", "detective-scorer", "detective-trainer"];
-        let named = |program: &&str| program.get(..15).unwrap_or(program) == self.comm;
-        let runs = |program: &str| self.executable.as_deref().is_none_or(|path| role::base_name(path) == program);
-        !self.is_fault_helper && PROGRAMS.iter().filter(|program| named(program)).any(|program| runs(program))
+        ProcessInfo {
+            comm: comm.clone(),
+            executable,
+            executable_file,
+            groups,
+            container,
+            role,
+            network,
+            is_fault_helper,
+            command,
+            unread_arguments,
+            is_incomplete,
+            unreadable,
+        }
     }
 }
 
@@ -104,28 +115,4 @@ fn value_or_note<'b>(
         Err(reason) => unreadable.push((signal, reason)),
     }
     None
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn info(comm: &str, executable: Option<&str>) -> ProcessInfo {
-        let executable = executable.map(str::to_owned);
-        let comm = comm.to_owned();
-        ProcessInfo { comm, executable, ..ProcessInfo::default() }
-    }
-
-    #[test]
-    fn only_local_detectives_programs_are_hidden() {
-        let own = |comm, executable| info(comm, executable).is_own_program();
-        assert!(own("detective", Some("/opt/detective")));
-        assert!(own("detective-produ", Some("/opt/detective-producer")));
-        assert!(own("detective-produ", None));
-        assert!(!own("detective", Some("/usr/bin/python3")));
-        assert!(!own("detective-agency", Some("/opt/detective-agency")));
-        assert!(!own("anything", None));
-        let fault = ProcessInfo { is_fault_helper: true, ..info("detective", Some("/opt/detective")) };
-        assert!(!fault.is_own_program());
-    }
 }

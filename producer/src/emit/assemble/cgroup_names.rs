@@ -80,6 +80,21 @@ mod tests {
     }
 
     #[test]
+    fn a_build_step_has_the_role_of_all_build_steps() {
+        for step in ["ox0yl8pyrfdgjb3j6ez6xlsmb", "k3v9d0a1q7w8e2r5t4y6u1i0p"] {
+            check(&format!("/docker/buildkit/{step}"), None, "[container]", &step[..12]);
+        }
+    }
+
+    #[test]
+    fn a_unit_in_a_container_of_systemd_is_not_the_unit_of_the_host() {
+        let unit = "/machine.slice/systemd-nspawn@web.service/payload/system.slice/nginx.service";
+        check(unit, Some(("web", "web")), "[web]/system.slice/nginx.service", "web/system.slice/nginx.service");
+        let scope = "/machine.slice/machine-web.scope/system.slice/nginx.service";
+        check(scope, Some(("web", "web")), "[web]/system.slice/nginx.service", "web/system.slice/nginx.service");
+    }
+
+    #[test]
     fn a_pod_is_its_owner() {
         let slice = format!("/kubepods.slice/kubepods-pod{}.slice", UID.replace('-', "_"));
         check(&slice, Some(("pay/api", "pay/api-0")), "[pay/api] pod", "pod pay/api-0");

@@ -97,8 +97,11 @@ fn put_rates(builder: &mut Builder, node: i32, rates: &Rates, page: f64) {
 }
 
 fn put_figures(builder: &mut Builder, node: i32, process: &Process, page: f64) {
-    let sockets = readable_handles(process).map(|handles| handles.sockets().count() as f64);
-    let fds = process.handles.as_ref().map(|handles| handles.numbers.len() as f64).measured();
+    let sockets = readable_handles(process).and_then(|handles| match handles.left_out() {
+        0 => Ok(handles.sockets().count() as f64),
+        _ => Err(Reason::Off),
+    });
+    let fds = process.handles.as_ref().map(|handles| handles.total as f64).measured();
     let figures: [(Signal, Measured); 6] = [
         (Signal::MemoryRss, process.memory.measured().map(|memory| memory.resident as f64 * page)),
         (Signal::Threads, Ok(process.threads as f64)),
