@@ -30,8 +30,8 @@ pub struct SweepConfig {
     pub descriptor_cpu_percent: u32,
     /// Maximum number of file descriptors that one sweep reads of all processes together.
     pub max_descriptors: u64,
-    /// Maximum number of file descriptors that one sweep reads of one process. Those with the lowest
-    /// numbers are read, and those through which it waits for a lock.
+    /// Maximum number of file descriptors that one sweep reads of one process. Those with the
+    /// lowest numbers are read, and those through which it waits for a lock.
     pub max_process_descriptors: u64,
     /// Maximum number of files in a snapshot, beside those that are waited for. Locked files come
     /// first, then shared files and those on a full or frozen filesystem.

@@ -25,7 +25,8 @@ pub fn escape(bytes: &[u8]) -> String {
     escaped
 }
 
-/// Returns the bytes that [`escape`] converted. A backslash that begins no escape stands for itself.
+/// Returns the bytes that [`escape`] converted. A backslash that begins no escape stands for
+/// itself.
 pub fn unescape(text: &str) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();

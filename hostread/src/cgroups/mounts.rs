@@ -70,8 +70,9 @@ impl CgroupMounts {
         self.mounts.contains_key(&hierarchy)
     }
 
-    /// Opens the directories of the group at `path`, a text from [`parse::text`], in those of `hierarchies` that are mounted. A
-    /// directory is `Denied` if the group is not below the mounted one.
+    /// Opens the directories of the group at `path`, a text from [`parse::text`], in those of
+    /// `hierarchies` that are mounted. A directory is `Denied` if the group is not below the
+    /// mounted one.
     pub fn open(&self, path: &str, hierarchies: Hierarchies) -> OpenCgroup {
         let wanted = self.mounts.iter().filter(|(hierarchy, _)| hierarchies.contains(**hierarchy));
         let open = |mount: &Mount| match relative_path(&mount.group, path) {

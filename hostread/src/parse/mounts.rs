@@ -28,8 +28,8 @@ pub struct Mount {
 impl Mount {
     /// Whether the filesystem itself is read-only for all mounts: by choice, or after an error.
     pub fn is_filesystem_read_only(&self) -> bool {
-        // ext4 shows `emergency_ro` or `shutdown` after an error since Linux 6.15. Before, it showed
-        // `ro`, or nothing (6.12 to 6.14).
+        // ext4 shows `emergency_ro` or `shutdown` after an error since Linux 6.15. Before, it
+        // showed `ro`, or nothing (6.12 to 6.14).
         options(&self.super_options).any(|option| matches!(option, b"ro" | b"emergency_ro" | b"shutdown"))
     }
 
@@ -49,8 +49,8 @@ pub fn parse_mountinfo(mountinfo: &[u8]) -> impl Iterator<Item = Mount> {
     lines(mountinfo).filter_map(mount)
 }
 
-/// Parses a line such as `36 35 98:0 /mnt1 /mnt2 rw,noatime shared:1 - ext3 /dev/root rw`. The paths
-/// are bytes.
+/// Parses a line such as `36 35 98:0 /mnt1 /mnt2 rw,noatime shared:1 - ext3 /dev/root rw`. The
+/// paths are bytes.
 fn mount(line: &[u8]) -> Option<Mount> {
     // The kernel writes spaces in fields as `\040`.
     let mut fields = line.split(|byte| *byte == b' ');

@@ -75,13 +75,14 @@ fn memory_scheduling_io_and_limits_are_parsed_as_by_procfs() {
             assert!(matches!(theirs, procfs::process::LimitValue::Value(theirs) if ours == Some(theirs)));
         }
         if let (Some(text), Ok(theirs)) = (read(pid, "cmdline"), process.cmdline()) {
-            let ours: Vec<String> = parse::process::parse_arguments(&text).into_iter().map(parse::text).collect();
+            let ours = parse::process::parse_arguments(&text).into_iter();
+            let ours = ours.map(|argument| String::from_utf8_lossy(argument).into_owned());
             // The process may have executed another program between the two reads.
             if read(pid, "cmdline").as_ref() != Some(&text) {
                 return;
             }
             let theirs: Vec<String> = theirs.into_iter().filter(|argument| !argument.is_empty()).collect();
-            assert_eq!(ours.into_iter().filter(|argument| !argument.is_empty()).collect::<Vec<_>>(), theirs);
+            assert_eq!(ours.filter(|argument| !argument.is_empty()).collect::<Vec<_>>(), theirs);
         }
     });
 }

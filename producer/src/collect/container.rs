@@ -43,8 +43,8 @@ impl Container {
     }
 }
 
-/// Returns the Kubernetes namespace of a pod, if it has the file; `Late` or `Exhausted` if it could not be
-/// read this time.
+/// Returns the Kubernetes namespace of a pod, if it has the file; `Late` or `Exhausted` if it could
+/// not be read this time.
 fn namespace(
     process: ProcessKey,
     directory: &Directory,

@@ -1,5 +1,7 @@
 //! Open files of processes. Each file is read once per sweep, identified by device and inode.
 
+mod handles;
+
 use std::{
     collections::{HashMap, HashSet},
     ffi::OsStr,
@@ -14,20 +16,7 @@ use schemas::Timestamp;
 
 use crate::collect::descriptor_budget::DescriptorBudget;
 
-/// Device numbers and inode of a file, as `stat` reports them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct FileKey {
-    /// Major and minor number of the device.
-    pub device: (u32, u32),
-    /// Inode number on the device.
-    pub inode: u64,
-}
-
-impl From<&FileInfo> for FileKey {
-    fn from(file: &FileInfo) -> FileKey {
-        FileKey { device: file.device, inode: file.inode }
-    }
-}
+pub use handles::{FileKey, Handle, Handles};
 
 /// File that at least one process has open.
 #[derive(Clone, Debug)]
@@ -52,78 +41,6 @@ impl File {
     /// Returns the growth of allocated storage since the previous sweep in bytes; 0 if unknown.
     pub fn grown(&self) -> u64 {
         self.allocated_before.map_or(0, |before| self.allocated.saturating_sub(before))
-    }
-}
-
-/// Target of a file descriptor, if another process can be at its other end or share it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Handle {
-    /// A file or directory.
-    File {
-        /// Identity of the file.
-        file: FileKey,
-        /// Whether it is open for writing.
-        writes: bool,
-    },
-    /// One or both ends of a pipe or named pipe.
-    Pipe {
-        /// Inode of the pipe. A named pipe has the device of its filesystem.
-        pipe: FileKey,
-        /// Whether it is open for reading.
-        reads: bool,
-        /// Whether it is open for writing.
-        writes: bool,
-    },
-    /// Inode of a socket.
-    Socket(u64),
-}
-
-/// Open files of a process.
-#[derive(Clone, Debug, Default)]
-pub struct Handles {
-    /// Number of all descriptors.
-    pub total: usize,
-    /// Numbers of the descriptors that were read, or of all if `denied`.
-    pub numbers: Vec<u32>,
-    /// Descriptors whose target is a file, pipe or socket, with their numbers.
-    pub open: Vec<(u32, Handle)>,
-    /// Whether the numbers are readable but the targets are not.
-    pub denied: bool,
-}
-
-impl Handles {
-    /// Returns the number of descriptors that were not read because the process has too many.
-    pub fn left_out(&self) -> usize {
-        if self.denied { 0 } else { self.total.saturating_sub(self.numbers.len()) }
-    }
-
-    /// Returns the inodes of all sockets.
-    pub fn sockets(&self) -> impl Iterator<Item = u64> {
-        self.open.iter().filter_map(|(_, handle)| match handle {
-            Handle::Socket(inode) => Some(*inode),
-            _ => None,
-        })
-    }
-
-    /// Returns all files: descriptor number, identity, and whether it is open for writing.
-    pub fn files(&self) -> impl Iterator<Item = (u32, FileKey, bool)> {
-        self.open.iter().filter_map(|(fd, handle)| match handle {
-            Handle::File { file, writes } => Some((*fd, *file, *writes)),
-            _ => None,
-        })
-    }
-
-    /// Returns the target of descriptor `fd`.
-    pub fn handle(&self, fd: u32) -> Option<Handle> {
-        self.open.iter().find_map(|(number, handle)| (*number == fd).then_some(*handle))
-    }
-
-    /// Returns the file that descriptor `fd` refers to.
-    pub fn file(&self, fd: u32) -> Option<FileKey> {
-        match self.handle(fd)? {
-            Handle::File { file, .. } => Some(file),
-            _ => None,
-        }
     }
 }
 
@@ -212,8 +129,8 @@ impl FileTable {
         })
     }
 
-    /// Reads all descriptors. `expected` is their number, 0 if unknown; then the share of the budget
-    /// limits it.
+    /// Reads all descriptors. `expected` is their number, 0 if unknown; then the share of the
+    /// budget limits it.
     fn all_handles(
         &mut self,
         fds: &Directory,
@@ -241,8 +158,8 @@ impl FileTable {
         })
     }
 
-    /// Reads the lowest descriptors, up to the share of the budget. To list all is too expensive, so
-    /// unused numbers are skipped.
+    /// Reads the lowest descriptors, up to the share of the budget. To list all is too expensive,
+    /// so unused numbers are skipped.
     fn lowest_handles(&mut self, fds: &Directory, total: usize, buffer: &mut Vec<u8>) -> Handles {
         let share = self.budget.share();
         let mut handles = Handles { total, ..Handles::default() };

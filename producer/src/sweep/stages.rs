@@ -35,8 +35,8 @@ impl Sweeper {
         tasks
     }
 
-    /// Reads the descriptors through which tasks wait for a lock, of processes that have too many to
-    /// read them all.
+    /// Reads the descriptors through which tasks wait for a lock, of processes that have too many
+    /// to read them all.
     pub(super) fn add_waited_descriptors(&mut self, processes: &mut [Process], tasks: &[Task]) {
         for task in tasks {
             let Some(fd) = task.syscall.lock_call().map(|call| call.fd) else { continue };

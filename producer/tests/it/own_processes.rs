@@ -1,5 +1,5 @@
-//! Local Detective's own processes are excluded from snapshots; fault helpers and programs that only
-//! have the same names are not.
+//! Local Detective's own processes are excluded from snapshots; fault helpers and programs that
+//! only have the same names are not.
 
 use std::{os::unix::process::CommandExt, path::Path, process::Command};
 

@@ -36,8 +36,8 @@ pub struct ProcessInfo {
     pub command: Option<String>,
     /// Why the arguments could not be read this time, unless the process has exited or denies it.
     pub unread_arguments: Option<Reason>,
-    /// Whether the arguments or the environment could not be read this time, so that what depends on
-    /// them is missing. The next sweep reads them again.
+    /// Whether the arguments or the environment could not be read this time, so that what depends
+    /// on them is missing. The next sweep reads them again.
     pub is_incomplete: bool,
     /// Unreadable facts, as signal and reason.
     pub unreadable: Vec<(&'static str, Reason)>,
