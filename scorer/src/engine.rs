@@ -12,6 +12,7 @@ use schemas::{
 
 use crate::{
     config::ScorerConfig,
+    freshness::Freshness,
     host::Host,
     incident::{Change, IncidentTracker},
     learning::Cohort,
@@ -34,6 +35,8 @@ pub struct Engine {
     pub incidents: BTreeMap<String, Incident>,
     /// Counters for `/metrics`.
     pub metrics: Metrics,
+    /// When snapshots were last received, scored and published.
+    pub freshness: Freshness,
     /// Generation of new cohorts after a requested relearn.
     relearn_generation: Option<i64>,
 }
@@ -50,6 +53,7 @@ impl Engine {
             hosts: BTreeMap::new(),
             incidents: BTreeMap::new(),
             metrics: Metrics::default(),
+            freshness: Freshness::default(),
             relearn_generation,
         };
         engine.reset_hosts(incidents);
@@ -90,23 +94,31 @@ impl Engine {
         Ok(())
     }
 
-    /// Processes a delivered snapshot and returns the records to publish. An invalid snapshot
-    /// becomes a dead letter.
-    ///
-    /// # Errors
-    /// If a record cannot be encoded.
-    pub fn handle_snapshot(&mut self, delivery: &Delivery, now: Timestamp) -> Result<Vec<Record>, CodecError> {
+    /// Processes a delivered snapshot and returns the records to publish. A snapshot that is
+    /// invalid, or whose results cannot be encoded, becomes a dead letter.
+    pub fn handle_snapshot(&mut self, delivery: &Delivery, now: Timestamp) -> Vec<Record> {
+        self.freshness.received_at = Some(now);
         let outcome = schemas::decode::<GraphSnapshot>(&delivery.value)
             .map_err(|error| error.to_string())
             .and_then(|snapshot| self.process(snapshot, delivery, now).map_err(|error| format!("{error:#}")));
-        match outcome {
+        let (mut records, problem) = match outcome {
             Ok(outcome) => outcome.into_records(Some(delivery.partition)),
-            Err(reason) => {
-                self.metrics.dead_letters += 1;
-                tracing::warn!(key = delivery.key, reason, "invalid snapshot moved to the dead letters");
-                Ok(vec![delivery.to_dead_letter(&reason)])
-            }
+            Err(reason) => (Vec::new(), Some(reason)),
+        };
+        if let Some(reason) = problem {
+            self.metrics.dead_letters += 1;
+            tracing::warn!(key = delivery.key, reason, "snapshot moved to the dead letters");
+            records.push(delivery.to_dead_letter(&reason));
         }
+        records
+    }
+
+    /// The first stage without progress in the time of `api.ready_sweeps`: see
+    /// [`Freshness::late_stage`].
+    pub fn late_stage(&self, now: Timestamp) -> Option<&'static str> {
+        let intervals = self.hosts.values().filter_map(|host| host.newest.as_ref());
+        let longest = intervals.map(|newest| newest.graph.snapshot().interval_ms).max();
+        self.freshness.late_stage(now, self.config.api.ready_sweeps, longest.unwrap_or(0))
     }
 
     /// Learns or scores a snapshot.
@@ -130,6 +142,7 @@ impl Engine {
         };
         let scored = score::score_snapshot(&model, snapshot)?;
         self.metrics.scored += 1;
+        self.freshness.scored_at = Some(now);
         let host = self.host(&host_id, &cohort);
         let (changes, is_alarming) = host.process(scored);
         let is_quiet = !is_alarming && !host.tracker.has_open();
@@ -145,19 +158,21 @@ impl Engine {
     }
 
     /// Marks the incidents of hosts as stale that have sent no snapshot for `alarm.stale_after`.
-    ///
-    /// # Errors
-    /// If a record cannot be encoded.
-    pub fn mark_stale_hosts(&mut self, now: Timestamp) -> Result<Vec<Record>, CodecError> {
+    /// Returns the records to publish.
+    pub fn mark_stale_hosts(&mut self, now: Timestamp) -> Vec<Record> {
         let stale_after_ms = i64::try_from(self.config.alarm.stale_after.as_millis()).unwrap_or(i64::MAX);
         let silent = self.hosts.values_mut().filter(|host| now.millis_since(host.last_seen_at) > stale_after_ms);
         let stale: Vec<_> = silent.map(|host| (host.partition, host.tracker.mark_stale(now))).collect();
         let mut records = Vec::new();
         for (partition, changes) in stale {
             self.record_changes(&changes);
-            records.extend(Outcome { healthy: None, changes }.into_records(partition)?);
+            let (encoded, problem) = Outcome { healthy: None, changes }.into_records(partition);
+            records.extend(encoded);
+            if let Some(reason) = problem {
+                tracing::error!(reason, "event cannot be encoded");
+            }
         }
-        Ok(records)
+        records
     }
 
     /// Starts an operator baseline until `until` for the cohort of one host, or for all cohorts.
@@ -214,15 +229,22 @@ struct Outcome {
 }
 
 impl Outcome {
-    fn into_records(self, partition: Option<i32>) -> Result<Vec<Record>, CodecError> {
+    /// The records that can be encoded, and why others cannot.
+    fn into_records(self, partition: Option<i32>) -> (Vec<Record>, Option<String>) {
+        let healthy = self.healthy.map(|healthy| {
+            to_record(Topic::Healthy, healthy.host.clone(), partition, healthy.time, &healthy)
+                .map(|record| vec![record])
+        });
+        let changes = self.changes.iter().map(|change| change_records(change, partition).map(Vec::from));
         let mut records = Vec::new();
-        if let Some(healthy) = self.healthy {
-            records.push(to_record(Topic::Healthy, healthy.host.clone(), partition, healthy.time, &healthy)?);
+        let mut problem = None;
+        for encoded in healthy.into_iter().chain(changes) {
+            match encoded {
+                Ok(encoded) => records.extend(encoded),
+                Err(error) => problem = Some(error.to_string()),
+            }
         }
-        for change in &self.changes {
-            records.extend(change_records(change, partition)?);
-        }
-        Ok(records)
+        (records, problem)
     }
 }
 

@@ -6,6 +6,8 @@ mod engine;
 mod fixture;
 mod incident;
 mod model;
+mod rejected;
 mod serve;
 mod startup_api;
+mod stopped_bus;
 mod without_blame;
