@@ -46,9 +46,15 @@ pub trait Subscription: Send {
     /// partition; at least one record.
     ///
     /// Moves only the position of this subscription; [`Bus::publish`] moves the group's. Records
-    /// that retention deletes before they are read are skipped. A call that is dropped before it
-    /// returns has read nothing.
+    /// that retention deletes before they are read are skipped and counted. A call that is dropped
+    /// before it returns has read nothing.
     async fn next(&mut self, max: usize) -> Result<Vec<Delivery>, BusError>;
+
+    /// Counts the records that retention deleted before this subscription read them.
+    ///
+    /// Kafka deletes whole segments, in which the ends of transactions take offsets too: there the
+    /// count is an upper bound, and a single missing record is not counted.
+    fn lost_count(&self) -> u64;
 
     /// Counts the rebalances of the group.
     ///

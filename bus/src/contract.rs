@@ -3,9 +3,11 @@
 //! [`contract_tests!`](crate::contract_tests) makes a test of each function.
 #![allow(clippy::unwrap_used, reason = "these are tests")]
 
+mod dead_letters;
 mod publishing;
 mod reading;
 
+pub use dead_letters::*;
 pub use publishing::*;
 pub use reading::*;
 
@@ -40,6 +42,9 @@ macro_rules! contract_tests {
             a_chosen_partition_is_kept
             an_unknown_partition_is_named_and_nothing_is_published
             a_record_that_is_too_large_is_named_and_nothing_is_published
+            rejected_records_become_dead_letters_and_the_others_are_published
+            the_dead_letter_of_a_record_just_below_the_limit_is_truncated
+            a_dead_letter_keeps_its_reason_however_long_key_and_headers_are
             positions_move_with_records_or_alone
             a_large_batch_is_published_completely
             concurrent_publishers_lose_no_record

@@ -78,7 +78,7 @@ impl Bus for EmbeddedBus {
     async fn subscribe(&self, group: &str, topics: &[Topic]) -> Result<Box<dyn Subscription>, BusError> {
         let group = group.to_owned();
         let wanted = topics.to_vec();
-        let next = self.store.query(move |connection| fetch::positions(connection, &group, &wanted)).await?;
+        let next = self.store.query(move |connection| fetch::start_offsets(connection, &group, &wanted)).await?;
         Ok(Box::new(EmbeddedSubscription::new(Arc::clone(&self.store), topics.to_vec(), next)))
     }
 

@@ -1,9 +1,13 @@
-//! Errors, and hints what to do.
+//! Errors, their classes, and hints what to do.
+
+mod class;
 
 use std::{io, path::PathBuf, time::Duration};
 
 use schemas::Topic;
 use thiserror::Error;
+
+pub use class::ErrorClass;
 
 /// Why an operation of the bus failed.
 #[derive(Debug, Error)]
@@ -82,6 +86,8 @@ pub enum BusError {
     /// The record is larger than `bus.max_record_bytes`.
     #[error("expected at most {limit} bytes in the record of key `{key}` for `{topic}`, found {found}")]
     RecordTooLarge {
+        /// Index of the record in its publication.
+        index: usize,
         /// The topic of the record.
         topic: Topic,
         /// The key of the record.
@@ -96,6 +102,8 @@ pub enum BusError {
         "the brokers rejected the record of key `{key}` for `{topic}`: its {found} bytes are too many, even compressed"
     )]
     RejectedBySize {
+        /// Index of the record in its publication.
+        index: usize,
         /// The topic of the record.
         topic: Topic,
         /// The key of the record.
@@ -103,9 +111,23 @@ pub enum BusError {
         /// Its size in bytes, before compression.
         found: usize,
     },
+    /// The brokers reject the record for another reason than its size.
+    #[error("the brokers rejected the record of key `{key}` for `{topic}`: {reason}")]
+    RejectedByBroker {
+        /// Index of the record in its publication.
+        index: usize,
+        /// The topic of the record.
+        topic: Topic,
+        /// The key of the record.
+        key: String,
+        /// The message of the library.
+        reason: String,
+    },
     /// The topic does not have the partition.
     #[error("expected a partition of `{topic}` from 0 to {}, found {found}", partitions.saturating_sub(1))]
     UnknownPartition {
+        /// Index of the record in its publication.
+        index: usize,
         /// The topic.
         topic: Topic,
         /// The requested partition.
@@ -231,7 +253,9 @@ impl BusError {
             BusError::SchemaVersion { .. } => {
                 "run the release that created the file, or set `bus.path` to another data directory"
             }
-            BusError::Corrupt { .. } => "move the file away: a new bus is created and the model is trained again",
+            BusError::Corrupt { .. } | BusError::InvalidHeaders { .. } => {
+                "move the file away: a new bus is created and the model is trained again"
+            }
             BusError::Locked { .. } => "look for a suspended process that has the file open",
             BusError::RecordTooLarge { .. } => "raise `bus.max_record_bytes`, or publish smaller records",
             BusError::RejectedBySize { .. } => "raise the topic's `max.message.bytes`, or publish smaller records",
@@ -249,30 +273,12 @@ impl BusError {
             BusError::TopicSetting { .. } => {
                 "run `detective topics check`, and correct it with `detective topics apply`"
             }
-            BusError::InvalidHeaders { .. }
+            BusError::RejectedByBroker { .. }
             | BusError::Storage { .. }
             | BusError::Thread { .. }
             | BusError::Stopped
             | BusError::Superseded { .. }
             | BusError::Kafka { .. } => return None,
         })
-    }
-
-    /// Whether the record is too large, so that every attempt to publish it fails.
-    pub fn is_too_large(&self) -> bool {
-        matches!(self, BusError::RecordTooLarge { .. } | BusError::RejectedBySize { .. })
-    }
-
-    /// Whether a later attempt can succeed without a change on this side.
-    pub fn is_transient(&self) -> bool {
-        match self {
-            BusError::Unreachable { .. }
-            | BusError::TopicsMissing { .. }
-            | BusError::TopicSetting { .. }
-            | BusError::DiskFull { .. }
-            | BusError::Locked { .. } => true,
-            BusError::Kafka { is_transient, .. } => *is_transient,
-            _ => false,
-        }
     }
 }

@@ -8,7 +8,7 @@
 //! - `client`: the configuration of the clients
 //! - `connection`: the state that they share
 //! - `broker_status`: whether the brokers respond
-//! - `publish`: writes records and positions
+//! - `publish`: writes records and positions; `transaction`: several together
 //! - `subscription`: reads as a member of a group
 //! - `reader`: reads without a group
 //! - `ends`: finds the ends of a topic
@@ -28,6 +28,7 @@ mod topic_admin;
 mod topic_layout;
 mod topic_settings;
 pub(crate) mod topics;
+mod transaction;
 
 use std::{
     collections::BTreeMap,
@@ -110,6 +111,12 @@ impl Shared {
 impl Bus for KafkaBus {
     async fn publish(&self, records: Vec<Record>, positions: Option<Positions>) -> Result<(), BusError> {
         let positions = positions.filter(|positions| !positions.next.is_empty());
+        if self.shared.publisher.has_unknown_partition(&records) {
+            // Partitions may have been added.
+            let shared = Arc::clone(&self.shared);
+            let refresh = tokio::task::spawn_blocking(move || shared.publisher.refresh_partitions());
+            refresh.await.map_err(|_| BusError::Stopped)??;
+        }
         let routed = self.shared.publisher.route(records)?;
         match (&routed[..], &positions) {
             ([], None) => Ok(()),

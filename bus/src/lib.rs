@@ -9,7 +9,8 @@
 //! - [`record`]: records, and the positions of consumer groups
 //! - [`api`]: the traits [`Bus`] and [`Subscription`], and reading a topic without a group
 //! - [`config`]: the settings `[bus]`
-//! - [`error`]: errors, and hints what to do
+//! - [`error`]: errors, their classes, and hints what to do
+//! - [`dead_letter`]: keeps records that cannot be processed or published
 //! - [`embedded`]: the bus in an SQLite file
 //! - [`topics`]: checks and creates the topics of a Kafka cluster
 //! - `kafka` (feature `kafka`): the bus on Apache Kafka
@@ -21,18 +22,21 @@ pub mod api;
 pub mod config;
 #[cfg(feature = "contract")]
 pub mod contract;
+pub mod dead_letter;
 pub mod embedded;
 pub mod error;
 #[cfg(feature = "kafka")]
 pub mod kafka;
+mod losses;
 pub mod record;
 mod topic_difference;
 pub mod topics;
 
 pub use api::{Bus, Cursor, Page, Subscription, for_each};
 pub use config::{BusConfig, BusKind, KafkaConfig, RetentionConfig};
+pub use dead_letter::{Replacement, replace_rejected};
 pub use embedded::EmbeddedBus;
-pub use error::BusError;
+pub use error::{BusError, ErrorClass};
 #[cfg(feature = "kafka")]
 pub use kafka::KafkaBus;
 pub use record::{CloudEvent, Delivery, Positions, Record, partition_for_key};

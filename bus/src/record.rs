@@ -57,17 +57,18 @@ impl Record {
         self
     }
 
-    /// Checks the size limit in bytes and returns the partition, out of `partitions`.
-    pub(crate) fn check(&self, limit: u64, partitions: u16) -> Result<i32, BusError> {
+    /// Checks the size limit in bytes and returns the partition, out of `partitions`. Errors carry
+    /// `index`, that of the record in its publication.
+    pub(crate) fn check(&self, index: usize, limit: u64, partitions: u16) -> Result<i32, BusError> {
         let topic = self.topic;
         let found = self.size();
         if u64::try_from(found).is_ok_and(|found| found > limit) {
-            return Err(BusError::RecordTooLarge { topic, key: self.key.clone(), found, limit });
+            return Err(BusError::RecordTooLarge { index, topic, key: self.key.clone(), found, limit });
         }
         match self.partition {
             None => Ok(partition_for_key(&self.key, partitions)),
             Some(partition) if (0..i32::from(partitions)).contains(&partition) => Ok(partition),
-            Some(found) => Err(BusError::UnknownPartition { topic, found, partitions }),
+            Some(found) => Err(BusError::UnknownPartition { index, topic, found, partitions }),
         }
     }
 
@@ -118,15 +119,6 @@ impl Delivery {
     /// The value of the first header with this name.
     pub fn header(&self, name: &str) -> Option<&[u8]> {
         self.headers.iter().find(|(candidate, _)| candidate == name).map(|(_, value)| value.as_slice())
-    }
-
-    /// Makes a record for the dead-letter topic: the same bytes and headers, with headers that name
-    /// the origin (`from`: topic/partition/offset) and the reason (`why`).
-    pub fn to_dead_letter(&self, reason: &str) -> Record {
-        let from = format!("{}/{}/{}", self.topic, self.partition, self.offset);
-        let mut letter = Record::new(Topic::DeadLetter, self.key.clone(), self.value.clone(), self.time);
-        letter.headers.clone_from(&self.headers);
-        letter.with_header("from", from).with_header("why", reason)
     }
 
     /// Whether the record deletes its key in a compacted topic.

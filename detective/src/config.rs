@@ -45,6 +45,7 @@ impl Settings for Config {
         problems.add_section("training", self.training.problems());
         problems.add_section("learn", self.learn.problems());
         problems.add_section("alarm", self.alarm.problems());
+        problems.add_section("api", self.api.problems());
     }
 }
 

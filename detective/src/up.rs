@@ -7,7 +7,7 @@ use clap::Args;
 use producer::ProducerError;
 use scorer::{ScorerError, printer::Printer, printing_bus::PrintingBus};
 use service::Hint;
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 use trainer::{Progress, TrainerError};
 
@@ -18,6 +18,9 @@ use crate::{
 
 /// Tasks that have not ended this long after a shutdown end with the process.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// How a task ended.
+type Ended = anyhow::Result<()>;
 
 /// Flags of `up`.
 #[derive(Debug, Args)]
@@ -78,10 +81,7 @@ pub async fn run(mut config: Config, args: &UpArgs) -> anyhow::Result<()> {
     );
     let printing: Arc<dyn Bus> = Arc::new(PrintingBus::new(Arc::clone(&bus), Printer::new(args.json)));
     let mut tasks = spawn_tasks(&config, &bus, &printing, &shutdown);
-    let outcome = wait_for_end(&mut tasks, &shutdown).await;
-    shutdown.cancel();
-    let rest = async { while tasks.join_next().await.is_some() {} };
-    let _ = tokio::time::timeout(SHUTDOWN_TIMEOUT, rest).await;
+    let outcome = run_until_end(&mut tasks, &shutdown).await;
     // Prints the events that were published last.
     printing.close().await;
     outcome
@@ -92,7 +92,7 @@ fn spawn_tasks(
     bus: &Arc<dyn Bus>,
     printing: &Arc<dyn Bus>,
     shutdown: &CancellationToken,
-) -> JoinSet<anyhow::Result<()>> {
+) -> JoinSet<Ended> {
     let mut tasks = JoinSet::new();
     let scorer = scorer::run(config.scorer(), Arc::clone(printing), shutdown.clone());
     tasks.spawn(async move { scorer.await.hint_from(|error: &ScorerError| error.hint().map(str::to_owned)) });
@@ -107,13 +107,24 @@ fn spawn_tasks(
     tasks
 }
 
-/// Waits for the shutdown, or for the first task that ends by itself.
-async fn wait_for_end(tasks: &mut JoinSet<anyhow::Result<()>>, shutdown: &CancellationToken) -> anyhow::Result<()> {
-    tokio::select! {
+/// Waits for the shutdown or for the first task that ends by itself, and then for all tasks.
+/// Returns the first error.
+async fn run_until_end(tasks: &mut JoinSet<Ended>, shutdown: &CancellationToken) -> Ended {
+    let mut outcome = tokio::select! {
+        biased;
+        Some(ended) = tasks.join_next() => to_outcome(ended),
         () = shutdown.cancelled() => Ok(()),
-        Some(ended) = tasks.join_next() => match ended {
-            Ok(outcome) => outcome,
-            Err(panic) => Err(anyhow::Error::from(panic).context("producer, trainer or scorer panicked")),
-        },
-    }
+    };
+    shutdown.cancel();
+    let rest = async {
+        while let Some(ended) = tasks.join_next().await {
+            outcome = std::mem::replace(&mut outcome, Ok(())).and(to_outcome(ended));
+        }
+    };
+    let _ = tokio::time::timeout(SHUTDOWN_TIMEOUT, rest).await;
+    outcome
+}
+
+fn to_outcome(ended: Result<Ended, JoinError>) -> Ended {
+    ended.unwrap_or_else(|panic| Err(anyhow::Error::from(panic).context("producer, trainer or scorer panicked")))
 }

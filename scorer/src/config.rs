@@ -78,11 +78,14 @@ pub struct ApiConfig {
     /// authenticating proxy before it.
     #[schemars(with = "String")]
     pub listen: SocketAddr,
+    /// `/readyz` returns 503 if no snapshot was received, scored or published in the time of this
+    /// many sweeps, or in 10 seconds if that is longer.
+    pub ready_sweeps: u32,
 }
 
 impl Default for ApiConfig {
     fn default() -> Self {
-        ApiConfig { listen: SocketAddr::from(([127, 0, 0, 1], 7117)) }
+        ApiConfig { listen: SocketAddr::from(([127, 0, 0, 1], 7117)), ready_sweeps: 15 }
     }
 }
 
@@ -146,5 +149,16 @@ impl AlarmConfig {
             problems.push(("forget_host_after", message));
         }
         problems
+    }
+}
+
+impl ApiConfig {
+    /// Returns each value that is out of range: its key below `api`, and a message with the
+    /// expected range and the value found.
+    pub fn problems(&self) -> Vec<(&'static str, String)> {
+        match self.ready_sweeps {
+            0 => vec![("ready_sweeps", "expected at least 1, found 0".to_owned())],
+            _ => Vec::new(),
+        }
     }
 }

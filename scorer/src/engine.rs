@@ -13,10 +13,11 @@ use std::{
 
 use bus::{Delivery, Record};
 use graph::HostGraph;
-use schemas::{CodecError, GraphSnapshot, Incident, Timestamp};
+use schemas::{GraphSnapshot, Incident, Timestamp};
 
 use crate::{
     config::ScorerConfig,
+    freshness::Freshness,
     host::{Host, SnapshotPosition},
     incident::{Change, IncidentTracker},
     learning::Cohort,
@@ -39,6 +40,8 @@ pub struct Engine {
     pub incidents: IncidentStore,
     /// Counters for `/metrics`.
     pub metrics: Metrics,
+    /// When snapshots were last received, scored and published.
+    pub freshness: Freshness,
     /// Generation of new cohorts after a requested relearn.
     relearn_generation: Option<i64>,
     /// Whether records of earlier runs are restored.
@@ -59,6 +62,7 @@ impl Engine {
             hosts: BTreeMap::new(),
             incidents: incidents.into_iter().collect(),
             metrics: Metrics::default(),
+            freshness: Freshness::default(),
             relearn_generation,
             is_restoring: true,
             own_partitions: BTreeSet::new(),
@@ -73,25 +77,32 @@ impl Engine {
         self.incidents = incidents;
     }
 
-    /// Processes a delivered snapshot and returns the records to publish. An invalid snapshot
-    /// becomes a dead letter.
-    ///
-    /// # Errors
-    /// If a record cannot be encoded.
-    pub fn handle_snapshot(&mut self, delivery: &Delivery) -> Result<Vec<Record>, CodecError> {
-        match self.process(delivery) {
+    /// Processes a delivered snapshot and returns the records to publish. A snapshot that is
+    /// invalid, or whose results cannot be encoded, becomes a dead letter.
+    pub fn handle_snapshot(&mut self, delivery: &Delivery, now: Timestamp) -> Vec<Record> {
+        self.freshness.received_at = Some(now);
+        let (mut records, problem) = match self.process(delivery, now) {
             Ok(outcome) => outcome.into_records(Some(delivery.partition)),
-            Err(error) => {
-                let reason = error.to_string();
-                self.metrics.dead_letters += 1;
-                tracing::warn!(key = delivery.key, reason, "invalid snapshot moved to the dead letters");
-                Ok(vec![delivery.to_dead_letter(&reason)])
-            }
+            Err(error) => (Vec::new(), Some(error.to_string())),
+        };
+        if let Some(reason) = problem {
+            self.metrics.dead_letters += 1;
+            tracing::warn!(key = delivery.key, reason, "snapshot moved to the dead letters");
+            records.push(delivery.to_dead_letter(&reason));
         }
+        records
+    }
+
+    /// The first stage without progress in the time of `api.ready_sweeps`: see
+    /// [`Freshness::late_stage`].
+    pub fn late_stage(&self, now: Timestamp) -> Option<&'static str> {
+        let intervals = self.hosts.values().filter_map(|host| host.newest.as_ref());
+        let longest = intervals.map(|newest| newest.graph.snapshot().interval_ms).max();
+        self.freshness.late_stage(now, self.config.api.ready_sweeps, longest.unwrap_or(0))
     }
 
     /// Checks a snapshot, and learns or scores it.
-    fn process(&mut self, delivery: &Delivery) -> Result<Outcome, RejectedRecord> {
+    fn process(&mut self, delivery: &Delivery, now: Timestamp) -> Result<Outcome, RejectedRecord> {
         let snapshot: GraphSnapshot = schemas::decode(&delivery.value)?;
         snapshot.check(&delivery.key)?;
         self.own_partitions.insert(delivery.partition);
@@ -113,10 +124,15 @@ impl Engine {
             }
         }
         host.coverage.clone_from(&snapshot.coverage);
-        self.learn_or_score(snapshot, delivery)
+        self.learn_or_score(snapshot, delivery, now)
     }
 
-    fn learn_or_score(&mut self, snapshot: GraphSnapshot, delivery: &Delivery) -> Result<Outcome, RejectedRecord> {
+    fn learn_or_score(
+        &mut self,
+        snapshot: GraphSnapshot,
+        delivery: &Delivery,
+        now: Timestamp,
+    ) -> Result<Outcome, RejectedRecord> {
         let cohort = snapshot.cohort.clone();
         let Some(model) = self.cohort_or_new(&cohort).model.clone() else {
             let graph = HostGraph::new(snapshot).map_err(ScoreError::from)?;
@@ -130,6 +146,7 @@ impl Engine {
         };
         let scored = score::score_snapshot(&model, snapshot)?;
         self.metrics.scored += 1;
+        self.freshness.scored_at = Some(now);
         let Some(host) = self.hosts.get_mut(&delivery.key) else { return Ok(Outcome::default()) };
         let (changes, is_alarming) = host.process(scored);
         if host.is_blind {
@@ -150,11 +167,8 @@ impl Engine {
     /// Marks the incidents of hosts as stale that have sent no snapshot for `alarm.stale_after`,
     /// removes the state of hosts and incidents that are too old, and returns the records to
     /// publish. `uptime` is the time since the start of the scorer.
-    ///
-    /// # Errors
-    /// If a record cannot be encoded.
-    pub fn handle_tick(&mut self, now: Timestamp, uptime: Duration) -> Result<Vec<Record>, CodecError> {
-        let mut records = self.mark_stale_hosts(now, uptime)?;
+    pub fn handle_tick(&mut self, now: Timestamp, uptime: Duration) -> Vec<Record> {
+        let mut records = self.mark_stale_hosts(now, uptime);
         let forget_after = self.config.alarm.forget_host_after;
         let n_hosts = self.hosts.len();
         self.hosts.retain(|_, host| host.silence(uptime) <= forget_after);
@@ -165,10 +179,10 @@ impl Engine {
                 && !self.hosts.contains_key(&incident.host)
         };
         records.extend(self.incidents.expire(now, self.config.alarm.keep_resolved, is_abandoned));
-        Ok(records)
+        records
     }
 
-    fn mark_stale_hosts(&mut self, now: Timestamp, uptime: Duration) -> Result<Vec<Record>, CodecError> {
+    fn mark_stale_hosts(&mut self, now: Timestamp, uptime: Duration) -> Vec<Record> {
         let stale_after = self.config.alarm.stale_after;
         let mut records = Vec::new();
         let mut stale = Vec::new();
@@ -180,9 +194,13 @@ impl Engine {
         }
         for (partition, changes) in stale {
             self.record_changes(&changes, partition);
-            records.extend(Outcome { healthy: None, changes }.into_records(partition)?);
+            let (encoded, problem) = Outcome { healthy: None, changes }.into_records(partition);
+            records.extend(encoded);
+            if let Some(reason) = problem {
+                tracing::error!(reason, "event cannot be encoded");
+            }
         }
-        Ok(records)
+        records
     }
 
     /// Starts an operator baseline until `until` for the cohort of one host, or for all cohorts.

@@ -7,12 +7,9 @@ use thiserror::Error;
 /// Why the scorer ended.
 #[derive(Debug, Error)]
 pub enum ScorerError {
-    /// The bus failed at the start.
+    /// The bus failed at the start, or for good.
     #[error(transparent)]
     Bus(#[from] bus::BusError),
-    /// A record of the scorer cannot be encoded.
-    #[error(transparent)]
-    Codec(#[from] schemas::CodecError),
     /// The HTTP API cannot listen on its address.
     #[error("cannot listen on `{address}`")]
     Listen {
@@ -35,7 +32,6 @@ impl ScorerError {
             ScorerError::Listen { .. } => {
                 Some("use an address of this machine with `--listen IP:PORT` or `api.listen`")
             }
-            ScorerError::Codec(_) => None,
         }
     }
 }

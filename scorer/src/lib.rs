@@ -2,8 +2,8 @@
 //!
 //! **Promises:** a model release is checked before it is used; an invalid release leaves the
 //! current model in use. The events of a snapshot and its position are published in one
-//! transaction, so no event is lost or published twice. An invalid record goes to the dead letters
-//! with its bytes and the reason.
+//! transaction, so no event is lost or published twice. A record that is invalid, or that the bus
+//! rejects, goes to the dead letters with its bytes and the reason; it never stops the scorer.
 //!
 //! **Never:** a snapshot that lacks much more than usual opens or resolves no incident and is never
 //! healthy. No training, no `/proc`. All knowledge of a host comes from its snapshots.
@@ -20,6 +20,7 @@
 //! - [`host`], [`engine`]: all state, and how each input changes it
 //! - [`run`]: the loop and its operations on the bus; `releases`: models published meanwhile
 //! - [`query`], [`api`]: queries to the loop, over HTTP; [`metrics`]: counters for Prometheus
+//! - [`freshness`]: whether snapshots are received, scored and published
 //! - [`startup_api`]: the HTTP API until the bus is open
 //! - [`render`], [`printer`], [`printing_bus`]: events as text on standard output
 //! - [`settings`]: the settings of `detective-scorer`
@@ -30,6 +31,7 @@ pub mod config;
 pub mod coverage;
 pub mod engine;
 pub mod error;
+pub mod freshness;
 pub mod host;
 pub mod incident;
 pub mod learning;

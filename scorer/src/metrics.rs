@@ -2,6 +2,7 @@
 
 use std::{borrow::Cow, collections::BTreeMap, fmt::Write};
 
+use bus::Replacement;
 use schemas::{Coverage, EventKind};
 
 /// Largest number of signals with series of their own for one host. The names of signals come from
@@ -25,10 +26,16 @@ pub struct Metrics {
     pub hosts_forgotten: u64,
     /// Hosts with two active producers.
     pub conflicting_hosts: usize,
-    /// Records that were published as dead letters.
-    pub dead_letters: u64,
     /// Snapshots that were not judged because their coverage had collapsed.
     pub blind: u64,
+    /// Snapshots that retention deleted before they were read.
+    pub lost: u64,
+    /// Records that were published as dead letters.
+    pub dead_letters: u64,
+    /// Records that the bus rejected; they became dead letters.
+    pub records_rejected: u64,
+    /// Dead letters that the bus rejected, even the shortest form.
+    pub dead_letters_lost: u64,
     /// Snapshots with at least one node above the threshold.
     pub alarming: u64,
     /// Model releases that were loaded.
@@ -43,6 +50,18 @@ pub struct Metrics {
 const EVENTS: [EventKind; 4] = [EventKind::Opened, EventKind::Updated, EventKind::Resolved, EventKind::Stale];
 
 impl Metrics {
+    /// Counts a record that the bus rejected.
+    pub fn count_replacement(&mut self, replacement: Replacement) {
+        match replacement {
+            Replacement::DeadLetter => {
+                self.records_rejected += 1;
+                self.dead_letters += 1;
+            }
+            Replacement::ShorterDeadLetter => {}
+            Replacement::Removed => self.dead_letters_lost += 1,
+        }
+    }
+
     /// Counts an incident event.
     pub fn count_event(&mut self, event: EventKind) {
         if let Some(index) = EVENTS.iter().position(|known| *known == event) {
@@ -65,7 +84,10 @@ impl Metrics {
             ("detective_hosts_forgotten_total", "Hosts removed because they sent no snapshots.", self.hosts_forgotten),
             ("detective_snapshots_blind_total", "Snapshots not judged for lack of coverage.", self.blind),
             ("detective_snapshots_alarming_total", "Snapshots with a node above the threshold.", self.alarming),
+            ("detective_snapshots_lost_total", "Snapshots deleted before they were read.", self.lost),
             ("detective_dead_letters_total", "Records published as dead letters.", self.dead_letters),
+            ("detective_records_rejected_total", "Records that the bus rejected.", self.records_rejected),
+            ("detective_dead_letters_lost_total", "Dead letters that the bus rejected.", self.dead_letters_lost),
             ("detective_releases_loaded_total", "Model releases loaded.", self.releases_loaded),
             ("detective_releases_rejected_total", "Model releases rejected.", self.releases_rejected),
             ("detective_publish_failures_total", "Failed attempts to publish.", self.publish_failures),

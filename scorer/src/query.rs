@@ -46,7 +46,7 @@ pub struct SuspectsResponse {
 /// State and learning progress of a scorer.
 #[derive(Debug, Serialize)]
 pub struct Readiness {
-    /// Whether a model is loaded and snapshots are scored.
+    /// Whether a model is loaded and no stage is late.
     pub ready: bool,
     /// `waiting` (for the first snapshot), `learning`, `training` or `scoring`.
     pub state: &'static str,
@@ -54,6 +54,10 @@ pub struct Readiness {
     pub learned: i64,
     /// Snapshots that this cohort learns from before its first model.
     pub wanted: i64,
+    /// While `scoring`: the first stage without progress in the time of `api.ready_sweeps`, one of
+    /// `receive`, `score` and `publish`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub late: Option<&'static str>,
 }
 
 impl Query {
@@ -61,7 +65,7 @@ impl Query {
     pub fn run_before_start(self) {
         match self {
             Query::Ready { reply } => {
-                drop(reply.send(Readiness { ready: false, state: "waiting", learned: 0, wanted: 0 }));
+                drop(reply.send(Readiness { ready: false, state: "waiting", late: None, learned: 0, wanted: 0 }));
             }
             Query::Metrics { reply } => drop(reply.send(Metrics::default().render(0, std::iter::empty()))),
             _ => {}
@@ -74,14 +78,16 @@ impl Query {
             Query::Suspects { host, window, reply } => drop(reply.send(suspects(engine, host, window))),
             Query::Incidents { host, reply } => drop(reply.send(incidents(engine, host))),
             Query::Graph { host, reply } => drop(reply.send(graph(engine, host))),
-            Query::Ready { reply } => drop(reply.send(readiness(engine))),
+            Query::Ready { reply } => drop(reply.send(readiness(engine, now))),
             Query::Metrics { reply } => {
                 let open =
                     engine.incidents.values().filter(|incident| incident.state != IncidentState::Resolved).count();
                 engine.metrics.conflicting_hosts =
                     engine.hosts.values().filter(|host| host.runs.is_conflicting()).count();
                 let coverage = engine.hosts.iter().map(|(id, host)| (id.as_str(), host.coverage.as_slice()));
-                let _ = reply.send(engine.metrics.render(open, coverage));
+                let mut text = engine.metrics.render(open, coverage);
+                engine.freshness.render(&mut text);
+                let _ = reply.send(text);
             }
             Query::Baseline { host, duration, reply } => {
                 let until = Timestamp(now.0.saturating_add(i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)));
@@ -151,7 +157,7 @@ fn graph(engine: &Engine, host: Option<String>) -> Option<Value> {
     }))
 }
 
-fn readiness(engine: &Engine) -> Readiness {
+fn readiness(engine: &Engine, now: Timestamp) -> Readiness {
     let cohorts = || engine.cohorts.values();
     let is_scoring = !engine.hosts.is_empty()
         && cohorts().any(|cohort| cohort.model.is_some())
@@ -164,5 +170,6 @@ fn readiness(engine: &Engine) -> Readiness {
         (false, learned) if learned < wanted => "learning",
         (false, _) => "training",
     };
-    Readiness { ready: is_scoring, state, learned, wanted }
+    let late = if is_scoring { engine.late_stage(now) } else { None };
+    Readiness { ready: is_scoring && late.is_none(), state, learned, wanted, late }
 }

@@ -4,8 +4,8 @@ mod operation;
 
 use std::{sync::Arc, time::Duration};
 
-use bus::{Bus, BusError, Delivery, Positions, Record, Subscription};
-use schemas::{CodecError, HealthySnapshot, Timestamp, Topic};
+use bus::{Bus, BusError, Delivery, ErrorClass, Positions, Record, Subscription};
+use schemas::{HealthySnapshot, Timestamp, Topic};
 use service::Retry;
 use tokio::{
     net::TcpListener,
@@ -32,19 +32,22 @@ const API_SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(1);
 /// Scores snapshots and serves the HTTP API until `shutdown`.
 ///
 /// # Errors
-/// If the API cannot listen on its address, or the bus cannot be read at the start.
+/// If the API cannot listen on its address, the bus cannot be read at the start, or an error of the
+/// bus is fatal.
 pub async fn run(config: ScorerConfig, bus: Arc<dyn Bus>, shutdown: CancellationToken) -> Result<(), ScorerError> {
     let address = config.api.listen;
     let listener = TcpListener::bind(address).await.map_err(|source| ScorerError::Listen { address, source })?;
     let (sender, mut queries) = mpsc::channel(QUERY_QUEUE_LENGTH);
-    let server = tokio::spawn(serve_api(listener, sender, shutdown.clone()));
+    // Ends the API only: an error of the scorer must not look like a shutdown to its caller.
+    let stop_api = shutdown.child_token();
+    let server = tokio::spawn(serve_api(listener, sender, stop_api.clone()));
     let started = start(config, bus, &mut queries, &shutdown).await;
     let outcome = match started {
         Some(Ok(mut scorer)) => scorer.run(queries, &shutdown).await,
         Some(Err(error)) => Err(error),
         None => Ok(()),
     };
-    shutdown.cancel();
+    stop_api.cancel();
     let _ = server.await;
     outcome
 }
@@ -84,7 +87,7 @@ struct ScorerLoop {
     started: Instant,
     bus: Arc<dyn Bus>,
     snapshots: Box<dyn Subscription>,
-    releases: mpsc::Receiver<Delivery>,
+    releases: mpsc::Receiver<Result<Delivery, BusError>>,
     /// Epoch of the partition assignment that the engine's state belongs to. `None`: the state is
     /// outdated, and incidents must be read again before the next batch.
     epoch: Option<u64>,
@@ -143,16 +146,18 @@ impl ScorerLoop {
             tokio::select! {
                 () = shutdown.cancelled() => return Ok(()),
                 Some(query) = queries.recv() => query.run(&mut self.engine, Timestamp::now()),
-                Some(delivery) = self.releases.recv() => {
-                    self.dead_letters.extend(self.engine.handle_release(&delivery, Timestamp::now()));
+                Some(release) = self.releases.recv() => {
+                    self.dead_letters.extend(self.engine.handle_release(&release?, Timestamp::now()));
                 }
                 outcome = operation::finished(&mut self.operation) => self.handle_outcome(outcome)?,
-                _ = tick.tick(), if is_idle => self.handle_tick()?,
+                _ = tick.tick(), if is_idle => self.handle_tick(),
                 batch = self.snapshots.next(BATCH), if is_idle => match batch {
                     Ok(batch) => {
                         self.read_retry.succeeded();
-                        self.handle_batch(batch)?;
+                        self.engine.metrics.lost = self.snapshots.lost_count();
+                        self.handle_batch(batch);
                     }
+                    Err(error) if error.class() == ErrorClass::Fatal => return Err(error.into()),
                     Err(error) => {
                         self.read_retry.failed(&error, error.hint());
                         self.operation = Some(operation::wait(&self.read_retry));
@@ -162,35 +167,32 @@ impl ScorerLoop {
         }
     }
 
-    fn handle_batch(&mut self, batch: Vec<Delivery>) -> Result<(), CodecError> {
+    fn handle_batch(&mut self, batch: Vec<Delivery>) {
         let epoch = Some(self.snapshots.rebalance_count());
         if self.epoch != epoch {
             // Other scorers may have had these hosts since, so the topic has the state of their
             // incidents.
             self.epoch = epoch;
             self.positions = None;
-            self.reload_incidents(batch, Retry::new("read incidents"));
-            return Ok(());
+            return self.reload_incidents(batch, Retry::new("read incidents"));
         }
         let mut records = std::mem::take(&mut self.dead_letters);
         for delivery in &batch {
-            records.extend(self.engine.handle_snapshot(delivery)?);
+            records.extend(self.engine.handle_snapshot(delivery, Timestamp::now()));
         }
         self.positions = Some(Positions::after(GROUP, &batch));
         self.publish(records);
-        Ok(())
     }
 
-    fn handle_tick(&mut self) -> Result<(), CodecError> {
+    fn handle_tick(&mut self) {
         if self.epoch.is_none() {
-            return Ok(());
+            return;
         }
         let mut records = std::mem::take(&mut self.dead_letters);
-        records.extend(self.engine.handle_tick(Timestamp::now(), self.started.elapsed())?);
+        records.extend(self.engine.handle_tick(Timestamp::now(), self.started.elapsed()));
         if !records.is_empty() {
             self.publish(records);
         }
-        Ok(())
     }
 
     /// Publishes records together with the positions. The bus rejects the positions of a superseded
@@ -210,28 +212,46 @@ impl ScorerLoop {
 
     /// Continues after an operation. A failed operation is retried before any other, so that no
     /// record is lost or reordered.
-    fn handle_outcome(&mut self, outcome: Outcome) -> Result<(), CodecError> {
+    fn handle_outcome(&mut self, outcome: Outcome) -> Result<(), BusError> {
         match outcome {
             Outcome::Waited => {}
-            Outcome::Published(Ok(()), mut publication) => publication.retry.succeeded(),
-            Outcome::Published(Err(error @ BusError::Superseded { .. }), _) => {
+            Outcome::Published(Ok(()), mut publication) => {
+                publication.retry.succeeded();
+                self.engine.freshness.published_at = Some(Timestamp::now());
+            }
+            Outcome::Published(Err(error), publication) => self.handle_publish_error(error, publication)?,
+            Outcome::IncidentsRead(Ok(incidents), batch, mut retry) => {
+                retry.succeeded();
+                self.engine.reset_hosts(incidents);
+                self.handle_batch(batch);
+            }
+            Outcome::IncidentsRead(Err(error), ..) if error.class() == ErrorClass::Fatal => return Err(error),
+            Outcome::IncidentsRead(Err(error), batch, mut retry) => {
+                retry.failed(&error, error.hint());
+                self.reload_incidents(batch, retry);
+            }
+        }
+        Ok(())
+    }
+
+    /// Continues after a failed publication: without the record that the bus rejects, without the
+    /// state of hosts that other scorers have now, or again after a delay.
+    fn handle_publish_error(&mut self, error: BusError, mut publication: Publication) -> Result<(), BusError> {
+        match error.class() {
+            ErrorClass::Superseded => {
                 tracing::info!(%error, "partitions reassigned; host state discarded");
                 self.engine.hosts.clear();
                 self.epoch = None;
             }
-            Outcome::Published(Err(error), mut publication) => {
+            ErrorClass::Transient => {
                 self.engine.metrics.publish_failures += 1;
                 publication.retry.failed(&error, error.hint());
                 self.start_publication(publication);
             }
-            Outcome::IncidentsRead(Ok(incidents), batch, mut retry) => {
-                retry.succeeded();
-                self.engine.reset_hosts(incidents);
-                self.handle_batch(batch)?;
-            }
-            Outcome::IncidentsRead(Err(error), batch, mut retry) => {
-                retry.failed(&error, error.hint());
-                self.reload_incidents(batch, retry);
+            ErrorClass::Rejected | ErrorClass::Fatal => {
+                let replacement = bus::replace_rejected(&mut publication.records, &error).ok_or(error)?;
+                self.engine.metrics.count_replacement(replacement);
+                self.start_publication(publication);
             }
         }
         Ok(())

@@ -28,6 +28,7 @@ impl Settings for Config {
         problems.add_section("bus", self.bus.problems());
         problems.add_section("learn", self.learn.problems());
         problems.add_section("alarm", self.alarm.problems());
+        problems.add_section("api", self.api.problems());
     }
 }
 

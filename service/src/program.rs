@@ -119,6 +119,8 @@ async fn with_shutdown_timeout(
         tokio::time::sleep(SHUTDOWN_TIMEOUT).await;
     };
     tokio::select! {
+        // A result at the last moment counts.
+        biased;
         outcome = main => outcome,
         () = timeout => {
             tracing::warn!("shutdown timed out; unfinished work is abandoned");

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use bus::{Bus, BusError, CloudEvent, Delivery, Positions, Record};
+use bus::{Bus, BusError, CloudEvent, Delivery, ErrorClass, Positions, Record};
 use schemas::{GraphSnapshot, HealthySnapshot, ModelRelease, Timestamp, Topic};
 use service::{Backoff, Retry, report::chain};
 use tokio::{sync::Mutex, time::Instant};
@@ -114,7 +114,7 @@ impl Trainer {
     async fn handle_batch(&mut self, batch: Result<Vec<Delivery>, BusError>) -> Result<(), TrainerError> {
         let batch = match batch {
             Ok(batch) => batch,
-            Err(error) if is_fatal(&error) => return Err(error.into()),
+            Err(error) if error.class() == ErrorClass::Fatal => return Err(error.into()),
             Err(error) => {
                 self.reading.failed(&error, error.hint());
                 self.shutdown.run_until_cancelled(self.reading.wait()).await;
@@ -122,7 +122,7 @@ impl Trainer {
             }
         };
         self.reading.succeeded();
-        let positions = Positions::after(GROUP, &batch);
+        let positions = Some(Positions::after(GROUP, &batch));
         let mut dead_letters = Vec::new();
         for delivery in batch {
             match decode_healthy(&delivery, Timestamp::now()) {
@@ -134,14 +134,10 @@ impl Trainer {
                 }
             }
         }
-        match self.publish(dead_letters, Some(positions.clone())).await {
-            // The bus accepted the record itself; with the reason added, it exceeds the size limit.
-            Err(TrainerError::Bus(error)) if error.is_too_large() => {
-                warn!(error = %chain(&error), "invalid records dropped; too large for the dead letters");
-                self.publish(Vec::new(), Some(positions)).await
-            }
-            outcome => outcome,
+        while let Err(error) = self.publish(dead_letters.clone(), positions.clone()).await {
+            bus::replace_rejected(&mut dead_letters, &error).ok_or(error)?;
         }
+        Ok(())
     }
 
     fn record_healthy(&mut self, record: &HealthySnapshot) {
@@ -164,7 +160,7 @@ impl Trainer {
                 self.write_onnx(&release);
             }
             Err(TrainerError::Interrupted) => {}
-            Err(TrainerError::Bus(error)) if is_fatal(&error) => return Err(error.into()),
+            Err(TrainerError::Bus(error)) if error.class() == ErrorClass::Fatal => return Err(error.into()),
             Err(error) => {
                 warn!(cohort, error = %chain(&error), hint = error.hint(), "training failed");
                 self.cohorts.record_failure(cohort, Instant::now());
@@ -189,15 +185,19 @@ impl Trainer {
     }
 
     /// Publishes records and positions. Retries transient errors until `shutdown`.
-    async fn publish(&self, records: Vec<Record>, positions: Option<Positions>) -> Result<(), TrainerError> {
+    async fn publish(&self, records: Vec<Record>, positions: Option<Positions>) -> Result<(), BusError> {
         let mut retry = retry("publish records");
         while let Err(error) = self.bus.publish(records.clone(), positions.clone()).await {
-            if is_fatal(&error) || error.is_too_large() {
-                return Err(error.into());
-            }
-            retry.failed(&error, error.hint());
-            if self.shutdown.run_until_cancelled(retry.wait()).await.is_none() {
-                return Ok(());
+            match error.class() {
+                // Another trainer reads the records now, or this one reads them again.
+                ErrorClass::Superseded => return Ok(()),
+                ErrorClass::Transient => {
+                    retry.failed(&error, error.hint());
+                    if self.shutdown.run_until_cancelled(retry.wait()).await.is_none() {
+                        return Ok(());
+                    }
+                }
+                ErrorClass::Rejected | ErrorClass::Fatal => return Err(error),
             }
         }
         retry.succeeded();
@@ -207,11 +207,6 @@ impl Trainer {
 
 fn retry(operation: &'static str) -> Retry<BusError> {
     Retry::with_backoff(operation, Backoff::new(RETRY_DELAY, RETRY_DELAY))
-}
-
-/// Whether a retry cannot succeed.
-fn is_fatal(error: &BusError) -> bool {
-    matches!(error, BusError::Stopped | BusError::Thread { .. } | BusError::UnknownPartition { .. })
 }
 
 /// Decodes a healthy record, and checks that it is of its host and holds a valid graph of it.

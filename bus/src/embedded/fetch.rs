@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use rusqlite::{Connection, Row, Transaction, params};
+use rusqlite::{Connection, Row, Rows, Transaction, params};
 use schemas::{Timestamp, Topic};
 
 use super::{failure::Failure, headers};
@@ -125,10 +125,25 @@ fn delivery_and_headers(log: &Log, row: &Row<'_>) -> rusqlite::Result<(Delivery,
     Ok((delivery, row.get(3)?))
 }
 
+/// Returns where a group begins to read: at its positions, and at the oldest record of the
+/// partitions that have none.
+pub fn start_offsets(connection: &Connection, group: &str, topics: &[Topic]) -> Result<NextOffsets, Failure> {
+    let mut select = connection.prepare_cached(
+        "SELECT topic, partition, coalesce((SELECT min(offset) FROM records WHERE log = logs.id), next) FROM logs",
+    )?;
+    let mut next = read_offsets(select.query([])?, topics)?;
+    next.extend(positions(connection, group, topics)?);
+    Ok(next)
+}
+
 /// Returns the positions of a group in the topics.
-pub fn positions(connection: &Connection, group: &str, topics: &[Topic]) -> Result<NextOffsets, Failure> {
+fn positions(connection: &Connection, group: &str, topics: &[Topic]) -> Result<NextOffsets, Failure> {
     let mut select = connection.prepare_cached("SELECT topic, partition, next FROM positions WHERE reader = ?1")?;
-    let mut rows = select.query([group])?;
+    Ok(read_offsets(select.query([group])?, topics)?)
+}
+
+/// Reads rows of topic, partition and offset. Skips other topics.
+fn read_offsets(mut rows: Rows<'_>, topics: &[Topic]) -> rusqlite::Result<NextOffsets> {
     let mut next = NextOffsets::new();
     while let Some(row) = rows.next()? {
         let name: String = row.get(0)?;

@@ -29,13 +29,14 @@ struct Log {
 
 /// Checks the records against the limits and chooses their partitions. Does no I/O.
 pub fn prepare(config: &BusConfig, records: Vec<Record>) -> Result<Vec<PreparedRecord>, BusError> {
-    records.into_iter().map(|record| prepare_one(config, record)).collect()
+    records.into_iter().enumerate().map(|(index, record)| prepare_one(config, index, record)).collect()
 }
 
-fn prepare_one(config: &BusConfig, record: Record) -> Result<PreparedRecord, BusError> {
-    let partition = record.check(config.max_record_bytes, config.partitions.max(1))?;
+fn prepare_one(config: &BusConfig, index: usize, record: Record) -> Result<PreparedRecord, BusError> {
+    let partition = record.check(index, config.max_record_bytes, config.partitions.max(1))?;
     let found = record.size();
     let headers = headers::encode(&record.headers).ok_or_else(|| BusError::RecordTooLarge {
+        index,
         topic: record.topic,
         key: record.key.clone(),
         found,

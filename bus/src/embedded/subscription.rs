@@ -10,19 +10,20 @@ use super::{
     fetch::{self, NextOffsets},
     store::Store,
 };
-use crate::{BusError, Delivery, Subscription};
+use crate::{BusError, Delivery, Subscription, losses::Losses};
 
 /// Reads topics from the positions of a group on.
 pub struct EmbeddedSubscription {
     store: Arc<Store>,
     topics: Vec<Topic>,
     next: NextOffsets,
+    losses: Losses,
 }
 
 impl EmbeddedSubscription {
     /// A subscription that reads from `next` on.
     pub fn new(store: Arc<Store>, topics: Vec<Topic>, next: NextOffsets) -> Self {
-        EmbeddedSubscription { store, topics, next }
+        EmbeddedSubscription { store, topics, next, losses: Losses::default() }
     }
 }
 
@@ -32,9 +33,16 @@ impl Subscription for EmbeddedSubscription {
         let deliveries = wait_for_records(&self.store, &self.topics, &self.next, max, None).await?;
         // No await from here on, so a call that is dropped does not move the offsets.
         for delivery in &deliveries {
-            self.next.insert((delivery.topic, delivery.partition), delivery.offset.saturating_add(1));
+            // A partition that was created after the subscription begins at offset 0.
+            let next = self.next.entry((delivery.topic, delivery.partition)).or_insert(0);
+            self.losses.add_gap(delivery.topic, *next, delivery.offset);
+            *next = delivery.offset.saturating_add(1);
         }
         Ok(deliveries)
+    }
+
+    fn lost_count(&self) -> u64 {
+        self.losses.count()
     }
 }
 

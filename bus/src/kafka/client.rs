@@ -1,6 +1,14 @@
 //! The configuration of the Kafka clients.
 
-use std::{fs, path::Path, sync::Arc, time::Duration};
+use std::{
+    fs,
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+    time::Duration,
+};
 
 use rdkafka::{
     ClientConfig, ClientContext,
@@ -19,9 +27,13 @@ use crate::{
 pub const METADATA_TIMEOUT: Duration = Duration::from_secs(5);
 /// Timeout of other requests.
 pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
+/// Timeout of one attempt of a step of a transaction, and of queueing a single record.
+pub const STEP_TIMEOUT: Duration = Duration::from_secs(5);
 /// Timeout of a transaction. The broker aborts the open transaction of a dead process after it, and
 /// readers continue.
-const TRANSACTION_TIMEOUT_MS: u64 = 10_000;
+pub const TRANSACTION_TIMEOUT: Duration = Duration::from_secs(10);
+/// How often a client reads the partitions of topics again.
+const METADATA_REFRESH_MS: u32 = 10_000;
 /// Size limit of the records that a consumer fetches ahead.
 const PREFETCH_KB: u32 = 4096;
 
@@ -35,7 +47,7 @@ pub fn base_config(config: &KafkaConfig) -> Result<ClientConfig, BusError> {
         .set("log.connection.close", "false")
         .set("reconnect.backoff.max.ms", "5000")
         .set("socket.keepalive.enable", "true")
-        .set("topic.metadata.refresh.interval.ms", "60000")
+        .set("topic.metadata.refresh.interval.ms", METADATA_REFRESH_MS.to_string())
         .set_log_level(RDKafkaLogLevel::Info);
     set_security(&mut client, config)?;
     Ok(client)
@@ -95,13 +107,16 @@ pub fn producer_config(base: &ClientConfig, config: &BusConfig) -> ClientConfig 
     client
 }
 
-/// The settings of a transactional producer, with a unique transactional id.
-pub fn transactional_config(base: &ClientConfig, config: &BusConfig) -> ClientConfig {
+/// The settings of a transactional producer.
+pub fn transactional_config(base: &ClientConfig, config: &BusConfig, transactional_id: &str) -> ClientConfig {
     let mut client = producer_config(base, config);
+    let timeout = TRANSACTION_TIMEOUT.as_millis().to_string();
     client
-        .set("transactional.id", format!("local-detective-{}", uuid::Uuid::new_v4()))
-        .set("transaction.timeout.ms", TRANSACTION_TIMEOUT_MS.to_string())
-        .set("message.timeout.ms", TRANSACTION_TIMEOUT_MS.to_string());
+        .set("transactional.id", transactional_id)
+        .set("transaction.timeout.ms", &timeout)
+        .set("message.timeout.ms", &timeout)
+        // For `StatusContext::connection_failures`.
+        .set("log.connection.close", "true");
     client
 }
 
@@ -134,8 +149,7 @@ pub fn create<C: FromClientConfigAndContext<StatusContext>>(
     config: &ClientConfig,
     brokers: &Arc<BrokerStatus>,
 ) -> Result<C, BusError> {
-    let context = StatusContext { brokers: Arc::clone(brokers) };
-    config.create_with_context(context).map_err(|error| invalid_client(&error))
+    config.create_with_context(StatusContext::new(brokers)).map_err(|error| invalid_client(&error))
 }
 
 /// The error that the library rejects the settings of a client.
@@ -148,10 +162,23 @@ pub fn invalid_client(error: &KafkaError) -> BusError {
 pub struct StatusContext {
     /// The status of the brokers that the client connects to.
     pub brokers: Arc<BrokerStatus>,
+    /// Counts the connections that failed. A closed connection counts only if
+    /// `log.connection.close` is set.
+    pub connection_failures: Arc<AtomicU64>,
+}
+
+impl StatusContext {
+    /// A context that reports to `brokers`.
+    pub fn new(brokers: &Arc<BrokerStatus>) -> StatusContext {
+        StatusContext { brokers: Arc::clone(brokers), connection_failures: Arc::default() }
+    }
 }
 
 impl ClientContext for StatusContext {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        if facility == "FAIL" {
+            self.connection_failures.fetch_add(1, Relaxed);
+        }
         log(level, facility, message);
     }
 

@@ -27,8 +27,8 @@ pub struct Connection {
     pub base_config: ClientConfig,
     /// Whether the brokers respond.
     pub brokers: Arc<BrokerStatus>,
-    /// The number of partitions of each topic when the bus was opened.
-    partitions: BTreeMap<Topic, u16>,
+    /// The number of partitions of each topic when they were last counted.
+    partitions: Mutex<BTreeMap<Topic, u16>>,
     /// The membership of this process in each group that it reads as.
     memberships: Mutex<HashMap<String, Arc<ConsumerGroupMetadata>>>,
     /// The threads in which dropped subscriptions leave their groups.
@@ -47,15 +47,21 @@ impl Connection {
             config,
             base_config,
             brokers,
-            partitions,
+            partitions: Mutex::new(partitions),
             memberships: Mutex::default(),
             leaving: Mutex::default(),
         }
     }
 
-    /// The number of partitions of a topic.
+    /// The number of partitions of a topic when they were last counted.
     pub fn partitions(&self, topic: Topic) -> u16 {
-        self.partitions.get(&topic).copied().unwrap_or(1)
+        let partitions = self.partitions.lock().unwrap_or_else(PoisonError::into_inner);
+        partitions.get(&topic).copied().unwrap_or(1)
+    }
+
+    /// Stores a newer count of the partitions.
+    pub fn set_partitions(&self, partitions: BTreeMap<Topic, u16>) {
+        *self.partitions.lock().unwrap_or_else(PoisonError::into_inner) = partitions;
     }
 
     /// The name of a topic on this cluster.

@@ -9,12 +9,12 @@ use std::{
 use rdkafka::{
     Offset, TopicPartitionList,
     consumer::{BaseConsumer, Consumer},
-    error::KafkaError,
+    error::{KafkaError, RDKafkaErrorCode},
 };
 
 use super::{
     broker_status::BrokerStatus,
-    client::{self, REQUEST_TIMEOUT, StatusContext},
+    client::{self, METADATA_TIMEOUT, REQUEST_TIMEOUT, StatusContext},
     connection::Connection,
     failure,
 };
@@ -58,11 +58,11 @@ impl EndClients {
     ///
     /// Kafka acknowledges a commit before all partitions show it, so the committed ends alone could
     /// miss a record that was published a moment ago.
-    pub async fn find_ends(&self, topic: &str, partitions: u16) -> Result<PartitionOffsets, BusError> {
-        let written = self.query(&self.uncommitted, topic, partitions).await?;
+    pub async fn find_ends(&self, topic: &str) -> Result<PartitionOffsets, BusError> {
+        let written = self.query(&self.uncommitted, topic).await?;
         let deadline = Instant::now() + MAX_OPEN_TRANSACTION;
         loop {
-            let committed = self.query(&self.committed, topic, partitions).await?;
+            let committed = self.query(&self.committed, topic).await?;
             // A transaction that is open for longer belongs to a dead process and will be aborted.
             if has_reached(&committed, &written) || Instant::now() > deadline {
                 self.brokers.responded();
@@ -78,13 +78,12 @@ impl EndClients {
         &self,
         client: &Arc<BaseConsumer<StatusContext>>,
         topic: &str,
-        partitions: u16,
     ) -> Result<PartitionOffsets, BusError> {
         let deadline = Instant::now() + REQUEST_TIMEOUT;
         loop {
             let client = Arc::clone(client);
             let topic = topic.to_owned();
-            let query = tokio::task::spawn_blocking(move || query_blocking(&client, &topic, partitions));
+            let query = tokio::task::spawn_blocking(move || query_blocking(&client, &topic));
             match query.await.map_err(|_| BusError::Stopped)? {
                 Ok(ends) => return Ok(ends),
                 Err(error) if failure::is_recoverable(&error) && Instant::now() < deadline => {
@@ -96,14 +95,16 @@ impl EndClients {
     }
 }
 
-fn query_blocking(
-    client: &BaseConsumer<StatusContext>,
-    topic: &str,
-    partitions: u16,
-) -> Result<PartitionOffsets, KafkaError> {
-    let mut newest = TopicPartitionList::with_capacity(usize::from(partitions));
-    for partition in 0..i32::from(partitions) {
-        newest.add_partition_offset(topic, partition, Offset::End)?;
+fn query_blocking(client: &BaseConsumer<StatusContext>, topic: &str) -> Result<PartitionOffsets, KafkaError> {
+    // Partitions can be added at any time.
+    let metadata = client.fetch_metadata(Some(topic), METADATA_TIMEOUT)?;
+    let partitions = metadata.topics().iter().flat_map(|topic| topic.partitions());
+    let mut newest = TopicPartitionList::new();
+    for partition in partitions {
+        newest.add_partition_offset(topic, partition.id(), Offset::End)?;
+    }
+    if newest.count() == 0 {
+        return Err(KafkaError::MetadataFetch(RDKafkaErrorCode::UnknownTopicOrPartition));
     }
     let mut ends = PartitionOffsets::new();
     for element in client.offsets_for_times(newest, REQUEST_TIMEOUT)?.elements() {

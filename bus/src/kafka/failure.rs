@@ -39,7 +39,6 @@ fn is_permanent(code: Code) -> bool {
             | Code::UnsupportedVersion
             | Code::SecurityDisabled
             | Code::PolicyViolation
-            | Code::InvalidTimestamp
             | Code::InvalidConfig
             | Code::Authentication
             | Code::SSL

@@ -28,7 +28,6 @@ pub struct Reader {
     topic: Topic,
     /// The name of the topic on this cluster.
     topic_name: String,
-    partitions: u16,
     brokers: Arc<BrokerStatus>,
     consumer: StreamConsumer<StatusContext>,
     end_clients: EndClients,
@@ -55,7 +54,6 @@ impl Reader {
         Ok(Reader {
             topic,
             topic_name: connection.topic_name(topic),
-            partitions: connection.partitions(topic),
             brokers: Arc::clone(&connection.brokers),
             consumer: connection.create_client(&config)?,
             end_clients,
@@ -65,7 +63,7 @@ impl Reader {
 
     /// The offset after the last committed record of each partition.
     pub async fn ends(&self) -> Result<PartitionOffsets, BusError> {
-        self.end_clients.find_ends(&self.topic_name, self.partitions).await
+        self.end_clients.find_ends(&self.topic_name).await
     }
 
     /// Reads at most `max` records at the cursor. Waits up to `wait` for the first one.
@@ -73,7 +71,10 @@ impl Reader {
         let wait_until = Instant::now().checked_add(wait);
         let ends = self.ends().await?;
         // Taken during the read: if the call is dropped, the offsets of the consumer are unknown.
-        let assignment = self.assignment.take().filter(|assignment| assignment.next == from.next);
+        let assignment = self
+            .assignment
+            .take()
+            .filter(|assignment| assignment.next == from.next && assignment.ends.keys().eq(ends.keys()));
         if wait.is_zero() && has_reached(&from.next, &ends) {
             // Stops the consumer from fetching ahead.
             self.consumer.unassign().map_err(|error| self.bus_error(&error))?;
@@ -147,11 +148,11 @@ impl Reader {
     }
 
     fn assign(&self, next: PartitionOffsets, ends: &PartitionOffsets) -> Result<Assignment, BusError> {
-        let mut partitions = TopicPartitionList::with_capacity(usize::from(self.partitions));
-        for partition in 0..i32::from(self.partitions) {
-            let offset = next.get(&partition).map_or(Offset::Beginning, |next| Offset::Offset(*next));
+        let mut partitions = TopicPartitionList::with_capacity(ends.len());
+        for partition in ends.keys() {
+            let offset = next.get(partition).map_or(Offset::Beginning, |next| Offset::Offset(*next));
             partitions
-                .add_partition_offset(&self.topic_name, partition, offset)
+                .add_partition_offset(&self.topic_name, *partition, offset)
                 .map_err(|error| self.bus_error(&error))?;
         }
         self.consumer.assign(&partitions).map_err(|error| self.bus_error(&error))?;

@@ -1,14 +1,18 @@
 //! Reads as a member of a group.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering::Relaxed},
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+    time::Duration,
 };
 
 use async_trait::async_trait;
 use futures_util::FutureExt;
 use rdkafka::{
-    ClientContext, Message,
+    ClientContext, Message, Offset, TopicPartitionList,
     config::RDKafkaLogLevel,
     consumer::{BaseConsumer, Consumer, ConsumerContext, Rebalance, StreamConsumer},
     error::{KafkaError, RDKafkaErrorCode},
@@ -21,10 +25,12 @@ use super::{
     connection::Connection,
     failure,
 };
-use crate::{BusError, Delivery, Subscription};
+use crate::{BusError, Delivery, Subscription, losses::Losses};
 
 /// The most that one batch contains, unless a single record is larger.
 pub const MAX_BYTES: usize = 4 << 20;
+/// Timeout of the requests by which lost records are counted.
+const POSITIONS_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// A member of a group.
 pub struct KafkaSubscription {
@@ -33,12 +39,34 @@ pub struct KafkaSubscription {
     topics: Vec<Topic>,
     /// `None` only while the subscription is dropped.
     consumer: Option<Arc<StreamConsumer<MemberContext>>>,
+    losses: Losses,
 }
 
-/// Counts the rebalances of the group.
+/// Counts the rebalances of the group, and notes where reading begins.
 pub struct MemberContext {
     status: StatusContext,
     rebalances: AtomicU64,
+    /// The next offset of each assigned partition, as far as it is known.
+    next: Mutex<HashMap<(String, i32), i64>>,
+}
+
+impl MemberContext {
+    fn next(&self) -> MutexGuard<'_, HashMap<(String, i32), i64>> {
+        self.next.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes the positions of the group. If they cannot be read, losses before the first record of
+    /// a partition are not counted.
+    fn note_positions(&self, consumer: &BaseConsumer<Self>, assigned: &TopicPartitionList) {
+        let committed = consumer.committed_offsets(assigned.clone(), POSITIONS_TIMEOUT);
+        let mut next = self.next();
+        next.clear();
+        for element in committed.iter().flat_map(|committed| committed.elements()) {
+            if let Offset::Offset(offset) = element.offset() {
+                next.insert((element.topic().to_owned(), element.partition()), offset);
+            }
+        }
+    }
 }
 
 impl ClientContext for MemberContext {
@@ -52,11 +80,14 @@ impl ClientContext for MemberContext {
 }
 
 impl ConsumerContext for MemberContext {
-    fn post_rebalance(&self, _: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
+    fn post_rebalance(&self, consumer: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
         // The eager protocol revokes all partitions before it assigns them, so both count.
         self.rebalances.fetch_add(1, Relaxed);
         match rebalance {
-            Rebalance::Assign(assigned) => tracing::info!(partitions = assigned.count(), "partitions assigned"),
+            Rebalance::Assign(assigned) => {
+                tracing::info!(partitions = assigned.count(), "partitions assigned");
+                self.note_positions(consumer, assigned);
+            }
             Rebalance::Revoke(revoked) => tracing::debug!(partitions = revoked.count(), "partitions revoked"),
             Rebalance::Error(error) => tracing::warn!(%error, "rebalance failed"),
         }
@@ -66,16 +97,21 @@ impl ConsumerContext for MemberContext {
 impl KafkaSubscription {
     /// Joins the group.
     pub fn join(connection: Arc<Connection>, group: &str, topics: &[Topic]) -> Result<KafkaSubscription, BusError> {
-        let status = StatusContext { brokers: Arc::clone(&connection.brokers) };
-        let context = MemberContext { status, rebalances: AtomicU64::new(0) };
+        let status = StatusContext::new(&connection.brokers);
+        let context = MemberContext { status, rebalances: AtomicU64::new(0), next: Mutex::default() };
         let config = client::member_config(&connection.base_config, &connection.config.kafka, group);
         let consumer: StreamConsumer<MemberContext> =
             config.create_with_context(context).map_err(|error| client::invalid_client(&error))?;
         let names: Vec<String> = topics.iter().map(|topic| connection.topic_name(*topic)).collect();
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         consumer.subscribe(&names).map_err(|error| failure::bus_error("subscribe", &error, &connection.brokers))?;
-        let consumer = Some(Arc::new(consumer));
-        Ok(KafkaSubscription { connection, group: group.to_owned(), topics: topics.to_vec(), consumer })
+        Ok(KafkaSubscription {
+            connection,
+            group: group.to_owned(),
+            topics: topics.to_vec(),
+            consumer: Some(Arc::new(consumer)),
+            losses: Losses::default(),
+        })
     }
 
     async fn wait_for_record(&self, consumer: &StreamConsumer<MemberContext>) -> Result<Delivery, BusError> {
@@ -115,6 +151,20 @@ impl KafkaSubscription {
         Ok(deliveries)
     }
 
+    /// Counts the records that retention deleted between the last records and these. Requests the
+    /// oldest offset if several are missing: the ends of transactions take single ones.
+    fn count_losses(&mut self, consumer: &StreamConsumer<MemberContext>, deliveries: &[Delivery]) {
+        for Delivery { topic, partition, offset, .. } in deliveries {
+            let name = self.connection.topic_name(*topic);
+            let expected = consumer.context().next().insert((name.clone(), *partition), offset.saturating_add(1));
+            if let Some(expected) = expected.filter(|expected| offset.saturating_sub(*expected) > 1)
+                && let Ok((oldest, _)) = consumer.fetch_watermarks(&name, *partition, POSITIONS_TIMEOUT)
+            {
+                self.losses.add_gap(*topic, expected, oldest.min(*offset));
+            }
+        }
+    }
+
     fn to_delivery(&self, message: &BorrowedMessage<'_>) -> Result<Delivery, BusError> {
         let name = message.topic();
         let topic = self.connection.config.kafka.topic_with_name(name);
@@ -138,12 +188,13 @@ impl KafkaSubscription {
 #[async_trait]
 impl Subscription for KafkaSubscription {
     async fn next(&mut self, max: usize) -> Result<Vec<Delivery>, BusError> {
-        let Some(consumer) = &self.consumer else { return Err(BusError::Stopped) };
+        let Some(consumer) = self.consumer.clone() else { return Err(BusError::Stopped) };
         loop {
-            let first = self.wait_for_record(consumer).await?;
+            let first = self.wait_for_record(&consumer).await?;
             // No await from here on, so a call that is dropped loses no record.
-            let deliveries = self.add_buffered(consumer, first, max)?;
+            let deliveries = self.add_buffered(&consumer, first, max)?;
             if !deliveries.is_empty() {
+                self.count_losses(&consumer, &deliveries);
                 self.connection.brokers.responded();
                 if let Some(membership) = consumer.group_metadata() {
                     self.connection.store_membership(&self.group, membership);
@@ -151,6 +202,10 @@ impl Subscription for KafkaSubscription {
                 return Ok(deliveries);
             }
         }
+    }
+
+    fn lost_count(&self) -> u64 {
+        self.losses.count()
     }
 
     fn rebalance_count(&self) -> u64 {

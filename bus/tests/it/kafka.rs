@@ -1,5 +1,8 @@
 //! The bus on a real Apache Kafka: the contract, and properties of its own.
 
+mod proxy;
+mod transactions;
+
 use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
@@ -7,6 +10,11 @@ use bus::{
     Bus, BusConfig, BusError, BusKind, KafkaBus, KafkaConfig, Positions, Record, Subscription,
     contract::{Fixture, MAX_RECORD_BYTES, PARTITIONS},
     topics,
+};
+use rdkafka::{
+    ClientConfig, Offset, TopicPartitionList,
+    admin::{AdminClient, AdminOptions},
+    client::DefaultClientContext,
 };
 use schemas::{Timestamp, Topic};
 
@@ -60,6 +68,16 @@ mod contract {
 
 fn record(topic: Topic, value: &str) -> Record {
     Record::new(topic, "host", value.as_bytes().to_vec(), Timestamp(1_700_000_000_000))
+}
+
+/// Bytes that cannot be compressed.
+fn noise(size: usize) -> Vec<u8> {
+    let mut state = 1u64;
+    let mut next = || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        (state >> 33) as u8
+    };
+    (0..size).map(|_| next()).collect()
 }
 
 async fn with_timeout<T>(future: impl Future<Output = T>) -> T {
@@ -155,14 +173,8 @@ async fn a_record_too_large_for_the_broker_is_rejected_and_later_records_are_pub
     let mut cluster = Cluster::with_topics().await;
     cluster.config.max_record_bytes = 8 << 20;
     let bus = cluster.bus().await;
-    // Incompressible, and larger than the broker's limit of 1 MB.
-    let mut state = 1u64;
-    let mut noise = || {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-        (state >> 33) as u8
-    };
-    let value: Vec<u8> = (0..2 << 20).map(|_| noise()).collect();
-    let large = Record::new(Topic::Models, "cohort", value, Timestamp(1));
+    // Larger than the broker's limit of 1 MB.
+    let large = Record::new(Topic::Models, "cohort", noise(2 << 20), Timestamp(1));
     let error = with_timeout(bus.publish(vec![large.clone()], None)).await.unwrap_err();
     assert!(matches!(error, BusError::RejectedBySize { topic: Topic::Models, .. }), "{error}");
     let error = with_timeout(bus.publish(vec![record(Topic::Alerts, "a"), large], None)).await.unwrap_err();
@@ -174,6 +186,87 @@ async fn a_record_too_large_for_the_broker_is_rejected_and_later_records_are_pub
     let mut alerts = Vec::new();
     bus::for_each(&bus, Topic::Alerts, |delivery| alerts.push(delivery.value)).await.unwrap();
     assert_eq!(alerts, [b"b", b"c"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs Kafka"]
+async fn a_dead_letter_that_is_too_large_for_the_broker_is_shortened() {
+    let mut cluster = Cluster::with_topics().await;
+    cluster.config.max_record_bytes = 8 << 20;
+    let bus = cluster.bus().await;
+    let letter = Record::new(Topic::DeadLetter, "host", noise(3 << 20), Timestamp(1));
+    let mut batch = vec![record(Topic::Alerts, "a"), letter, record(Topic::Alerts, "b")];
+    while let Err(error) = with_timeout(bus.publish(batch.clone(), None)).await {
+        assert!(bus::replace_rejected(&mut batch, &error).is_some(), "{error}");
+    }
+    let mut found = Vec::new();
+    for topic in [Topic::Alerts, Topic::DeadLetter] {
+        bus::for_each(&bus, topic, |delivery| found.push(delivery.value)).await.unwrap();
+    }
+    assert_eq!(found[..2], [b"a", b"b"]);
+    assert_eq!(found[2], noise(3 << 20)[..3 << 18]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs Kafka"]
+async fn partitions_that_are_added_meanwhile_are_written_and_read() {
+    let mut cluster = Cluster::with_topics().await;
+    let bus = cluster.bus().await;
+    bus.publish(vec![record(Topic::Incidents, "before")], None).await.unwrap();
+    let end = bus.end(Topic::Incidents).await.unwrap();
+    cluster.config.kafka.partitions = PARTITIONS + 1;
+    topics::apply(&cluster.config).await.unwrap();
+    let added = i32::from(PARTITIONS);
+    for batch in [vec!["single"], vec!["two", "at once"]] {
+        let records: Vec<Record> =
+            batch.iter().map(|value| record(Topic::Incidents, value).with_partition(added)).collect();
+        let publish = async {
+            while let Err(error) = bus.publish(records.clone(), None).await {
+                // Until the client has read the new metadata.
+                assert!(error.is_transient(), "{error}");
+            }
+        };
+        with_timeout(publish).await;
+    }
+    let mut found = Vec::new();
+    let mut cursor = end;
+    while found.len() < 3 {
+        let page = with_timeout(bus.read(&cursor, 9, Duration::MAX)).await.unwrap();
+        found.extend(page.deliveries.into_iter().map(|delivery| String::from_utf8(delivery.value).unwrap()));
+        cursor = page.next;
+    }
+    assert_eq!(found, ["single", "two", "at once"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs Kafka"]
+async fn deleted_records_are_lost_for_a_group_that_had_not_read_them() {
+    let cluster = Cluster::with_topics().await;
+    let bus = cluster.bus().await;
+    for n in 0..6 {
+        bus.publish(vec![record(Topic::Snapshots, &n.to_string()).with_partition(1)], None).await.unwrap();
+    }
+    let mut reader = bus.subscribe("scorer", &[Topic::Snapshots]).await.unwrap();
+    let read = with_timeout(reader.next(1)).await.unwrap();
+    bus.publish(Vec::new(), Some(Positions::after("scorer", &read))).await.unwrap();
+    drop(reader);
+    with_timeout(bus.close()).await;
+    delete_snapshots(&cluster.config.kafka, 1, 4).await;
+    for (group, lost) in [("scorer", 3), ("another", 0)] {
+        let mut subscription = bus.subscribe(group, &[Topic::Snapshots]).await.unwrap();
+        assert_eq!(next_values(&mut *subscription, 2).await, ["4", "5"]);
+        assert_eq!(subscription.lost_count(), lost, "{group}");
+    }
+}
+
+/// Deletes the snapshots of a partition before `offset`, as retention does.
+async fn delete_snapshots(config: &KafkaConfig, partition: i32, offset: i64) {
+    let client: AdminClient<DefaultClientContext> =
+        ClientConfig::new().set("bootstrap.servers", &config.brokers).create().unwrap();
+    let mut before = TopicPartitionList::new();
+    let topic = format!("{}{}", config.prefix, Topic::Snapshots);
+    before.add_partition_offset(&topic, partition, Offset::Offset(offset)).unwrap();
+    client.delete_records(&before, &AdminOptions::new()).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -126,8 +126,29 @@ async fn a_reader_that_fell_behind_continues_at_the_oldest_record() {
     test_bus.publish(Topic::Snapshots, "host", vec![4]).await;
     assert_eq!(test_bus.read_all_after_trim(Topic::Snapshots).await.len(), 1);
     assert_eq!(subscription.next(9).await.unwrap()[0].value, [4]);
+    assert_eq!(subscription.lost_count(), 3);
     let page = test_bus.bus.read(&cursor, 9, Duration::ZERO).await.unwrap();
     assert_eq!(page.deliveries[0].value, [4]);
+}
+
+#[tokio::test]
+async fn deleted_records_are_lost_for_a_group_that_had_not_read_them() {
+    let test_bus = TestBus::new(|config| config.retention.snapshots = hours(1)).await;
+    let mut subscribed_first = test_bus.bus.subscribe("first", &[Topic::Snapshots]).await.unwrap();
+    test_bus.publish(Topic::Snapshots, "host", vec![0]).await;
+    let mut reader = test_bus.bus.subscribe("scorer", &[Topic::Snapshots]).await.unwrap();
+    let read = reader.next(1).await.unwrap();
+    test_bus.bus.publish(Vec::new(), Some(bus::Positions::after("scorer", &read))).await.unwrap();
+    test_bus.publish(Topic::Snapshots, "host", vec![1]).await;
+    test_bus.advance(hours(2));
+    test_bus.publish(Topic::Snapshots, "host", vec![2]).await;
+    assert_eq!(test_bus.read_all_after_trim(Topic::Snapshots).await.len(), 1);
+    let mut restarted = test_bus.bus.subscribe("scorer", &[Topic::Snapshots]).await.unwrap();
+    let mut subscribed_last = test_bus.bus.subscribe("last", &[Topic::Snapshots]).await.unwrap();
+    for (subscription, lost) in [(&mut subscribed_first, 2), (&mut restarted, 1), (&mut subscribed_last, 0)] {
+        assert_eq!(subscription.next(9).await.unwrap()[0].value, [2]);
+        assert_eq!(subscription.lost_count(), lost);
+    }
 }
 
 #[tokio::test]

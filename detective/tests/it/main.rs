@@ -8,6 +8,7 @@ mod doctor;
 mod downstream;
 mod evaluate;
 mod events;
+mod fatal;
 mod fault;
 mod kafka;
 mod model_parity;

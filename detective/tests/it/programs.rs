@@ -155,7 +155,11 @@ fn three_programs_on_one_data_directory_find_the_holder_of_a_lock_and_end_on_sig
     let events = Events::read_from(scorer.0.stdout.take().unwrap());
     events.next(|event| event.event == EventKind::Opened && has_root_cause(event, holder.pid()));
 
-    let [mut trainer, mut producer] = others;
+    let [mut trainer, mut first_producer] = others;
+    first_producer.terminate();
+    wait_for(address, "/readyz", |status, body| status == 503 && body.contains("\"late\":\"receive\""));
+    let mut producer = start("detective-producer", &[]);
+    wait_for(address, "/readyz", |status, _| status == 200);
     for (name, script) in [("scorer", &mut scorer), ("trainer", &mut trainer), ("producer", &mut producer)] {
         let (code, took) = script.terminate();
         assert_eq!(code, Some(0), "{name}");

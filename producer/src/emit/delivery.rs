@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use bus::{Bus, BusError};
+use bus::{Bus, BusError, ErrorClass};
 use service::{Backoff, OutageLog, report::chain};
 use tokio_util::sync::CancellationToken;
 
@@ -15,7 +15,7 @@ const MAX_DELAY: Duration = Duration::from_secs(10);
 /// retries all others; after `shutdown` without long pauses.
 ///
 /// # Errors
-/// If the bus has stopped for good.
+/// The first fatal error of the bus.
 pub async fn deliver(outbox: &Outbox, bus: &dyn Bus, shutdown: &CancellationToken) -> Result<(), BusError> {
     let mut backoff = Backoff::new(MIN_DELAY, MAX_DELAY);
     let mut log = DeliveryLog::new();
@@ -26,17 +26,18 @@ pub async fn deliver(outbox: &Outbox, bus: &dyn Bus, shutdown: &CancellationToke
                 backoff.reset();
                 log.delivered(outbox);
             }
-            Err(BusError::Stopped) => return Err(BusError::Stopped),
-            // The record itself is at fault: the bus may accept others, but never this one.
-            Err(error) if error.is_too_large() => {
-                outbox.give_up(&snapshot);
-                log.rejected(&error);
-            }
-            Err(error) => {
-                outbox.put_back(snapshot);
-                log.outage.failed(&error, error.hint());
-                wait(backoff.next_delay(), shutdown).await;
-            }
+            Err(error) => match error.class() {
+                ErrorClass::Fatal => return Err(error),
+                ErrorClass::Rejected => {
+                    outbox.give_up(&snapshot);
+                    log.rejected(&error);
+                }
+                ErrorClass::Transient | ErrorClass::Superseded => {
+                    outbox.put_back(snapshot);
+                    log.outage.failed(&error, error.hint());
+                    wait(backoff.next_delay(), shutdown).await;
+                }
+            },
         }
     }
     Ok(())

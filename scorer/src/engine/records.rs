@@ -13,19 +13,23 @@ pub(super) struct Outcome {
 }
 
 impl Outcome {
-    /// The records to publish, all in the partition of the snapshot.
-    ///
-    /// # Errors
-    /// If a record cannot be encoded.
-    pub(super) fn into_records(self, partition: Option<i32>) -> Result<Vec<Record>, CodecError> {
+    /// The records that can be encoded, all in the partition of the snapshot, and why others
+    /// cannot.
+    pub(super) fn into_records(self, partition: Option<i32>) -> (Vec<Record>, Option<String>) {
+        let healthy = self.healthy.map(|healthy| {
+            to_record(Topic::Healthy, healthy.host.clone(), partition, healthy.time, &healthy)
+                .map(|record| vec![record])
+        });
+        let changes = self.changes.iter().map(|change| change_records(change, partition).map(Vec::from));
         let mut records = Vec::new();
-        if let Some(healthy) = self.healthy {
-            records.push(to_record(Topic::Healthy, healthy.host.clone(), partition, healthy.time, &healthy)?);
+        let mut problem = None;
+        for encoded in healthy.into_iter().chain(changes) {
+            match encoded {
+                Ok(encoded) => records.extend(encoded),
+                Err(error) => problem = Some(error.to_string()),
+            }
         }
-        for change in &self.changes {
-            records.extend(change_records(change, partition)?);
-        }
-        Ok(records)
+        (records, problem)
     }
 }
 

@@ -38,7 +38,7 @@ pub fn delivery_of(key: &str, value: Vec<u8>) -> Delivery {
 }
 
 fn handle(engine: &mut Engine, snapshot: &GraphSnapshot) -> Vec<Record> {
-    engine.handle_snapshot(&delivery(encode(snapshot).unwrap())).unwrap()
+    engine.handle_snapshot(&delivery(encode(snapshot).unwrap()), Timestamp(0))
 }
 
 #[test]
@@ -84,7 +84,7 @@ fn a_restart_continues_the_learning_phase() {
 
 fn check_dead_letter(value: Vec<u8>, reason: &str) {
     let mut engine = engine();
-    let records = engine.handle_snapshot(&delivery(value.clone())).unwrap();
+    let records = engine.handle_snapshot(&delivery(value.clone()), Timestamp(0));
     let [letter] = records.as_slice() else { panic!("expected one record, found {records:?}") };
     assert_eq!((letter.topic, letter.key.as_str()), (Topic::DeadLetter, "h"));
     assert_eq!(letter.value, value, "the bytes are unchanged");
@@ -120,4 +120,18 @@ fn an_invalid_snapshot_becomes_a_dead_letter_with_its_bytes_and_the_reason() {
     let dangling_edge =
         GraphSnapshot { edges: vec![schemas::Edge { source: 0, target: 5, ..Default::default() }], ..snapshot(0) };
     check_dead_letter(encode(&dangling_edge).unwrap(), "points to node 5");
+}
+
+#[test]
+fn a_snapshot_whose_healthy_record_is_too_large_becomes_a_dead_letter() {
+    let mut snapshot = snapshot(0);
+    let empty = encode(&snapshot).unwrap().len();
+    snapshot.nodes[0].name = "x".repeat(schemas::codec::MAX_RECORD_BYTES - empty - 3);
+    let value = encode(&snapshot).unwrap();
+    let mut engine = engine();
+    let records = engine.handle_snapshot(&delivery(value), Timestamp(0));
+    let [letter] = records.as_slice() else { panic!("expected one record, found {}", records.len()) };
+    let why = letter.headers.iter().find(|(name, _)| name == "why").map(|(_, why)| String::from_utf8_lossy(why));
+    assert!(why.as_deref().unwrap_or_default().starts_with("HealthySnapshot of "), "{why:?}");
+    assert_eq!(engine.metrics.dead_letters, 1);
 }

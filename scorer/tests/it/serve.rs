@@ -33,7 +33,7 @@ pub async fn open(folder: &tempfile::TempDir) -> Arc<dyn Bus> {
     bus::open(&BusConfig { path: folder.path().to_owned(), ..BusConfig::default() }).await.unwrap()
 }
 
-fn snapshot(sequence: i64) -> Record {
+pub fn snapshot(sequence: i64) -> Record {
     let node =
         |id: &str| Node { id: id.into(), kind: "process".into(), role: id.into(), name: id.into(), ..Node::default() };
     let nodes = vec![node("a"), node("b")];
@@ -54,7 +54,7 @@ async fn a_scorer_without_a_model_reports_its_learning_progress() {
     let folder = tempfile::tempdir().unwrap();
     let bus = open(&folder).await;
     let address = free_address();
-    let config = ScorerConfig { api: ApiConfig { listen: address }, ..ScorerConfig::default() };
+    let config = ScorerConfig { api: ApiConfig { listen: address, ..ApiConfig::default() }, ..ScorerConfig::default() };
     let shutdown = CancellationToken::new();
     let running = tokio::spawn(scorer::run(config, Arc::clone(&bus), shutdown.clone()));
     bus.publish((0..7).map(snapshot).collect(), None).await.unwrap();
@@ -94,7 +94,7 @@ async fn a_used_port_is_an_error_with_a_hint() {
     let folder = tempfile::tempdir().unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
-    let config = ScorerConfig { api: ApiConfig { listen: address }, ..ScorerConfig::default() };
+    let config = ScorerConfig { api: ApiConfig { listen: address, ..ApiConfig::default() }, ..ScorerConfig::default() };
     let error = scorer::run(config, open(&folder).await, CancellationToken::new()).await.unwrap_err();
     assert!(matches!(&error, ScorerError::Listen { address: named, .. } if *named == address));
     assert!(error.hint().unwrap().contains("--listen"));

@@ -54,8 +54,8 @@ fn a_resolved_incident_is_deleted_after_a_week() {
         incident(3, IncidentState::Open, Timestamp(0)),
         incident(4, IncidentState::Stale, Timestamp(0)),
     ]);
-    assert_eq!(tombstones(&engine.handle_tick(NOW, Duration::ZERO).unwrap()), ["1"]);
-    assert_eq!(engine.handle_tick(NOW, Duration::ZERO).unwrap(), []);
+    assert_eq!(tombstones(&engine.handle_tick(NOW, Duration::ZERO)), ["1"]);
+    assert_eq!(engine.handle_tick(NOW, Duration::ZERO), []);
     assert_eq!(engine.incidents.values().count(), 3);
 }
 
@@ -67,11 +67,11 @@ fn a_stale_incident_is_deleted_if_its_host_is_gone_and_this_scorer_has_its_parti
     let mut incidents = scorer::engine::IncidentStore::default();
     incidents.read(&stored);
     engine.reset_hosts(incidents);
-    assert_eq!(engine.handle_tick(NOW, Duration::ZERO).unwrap(), [], "another scorer may have the host");
-    engine.handle_snapshot(&delivery_of("h", encode(&snapshot(0)).unwrap())).unwrap();
-    assert_eq!(engine.handle_tick(NOW, Duration::ZERO).unwrap(), [], "the host has returned");
+    assert_eq!(engine.handle_tick(NOW, Duration::ZERO), [], "another scorer may have the host");
+    engine.handle_snapshot(&delivery_of("h", encode(&snapshot(0)).unwrap()), schemas::Timestamp(0));
+    assert_eq!(engine.handle_tick(NOW, Duration::ZERO), [], "the host has returned");
     let hours = |n: u64| Duration::from_secs(n * 3600);
-    let records = engine.handle_tick(NOW, hours(2)).unwrap();
+    let records = engine.handle_tick(NOW, hours(2));
     assert_eq!(tombstones(&records), ["1"]);
     assert_eq!(records[0].partition, Some(0));
 }
@@ -82,7 +82,7 @@ fn only_the_newest_resolved_incidents_are_kept() {
     let mut engine = engine((0..5000).map(|n| incident(n, IncidentState::Resolved, at(n))));
     let mut deleted = BTreeSet::new();
     loop {
-        let records = engine.handle_tick(NOW, Duration::ZERO).unwrap();
+        let records = engine.handle_tick(NOW, Duration::ZERO);
         assert!(records.len() <= 500, "{}", records.len());
         if records.is_empty() {
             break;
@@ -98,16 +98,16 @@ fn only_the_newest_resolved_incidents_are_kept() {
 fn a_silent_host_is_forgotten_and_starts_again_when_it_returns() {
     let mut engine = engine([]);
     let snapshot = |sequence| delivery_of("h", encode(&snapshot(sequence)).unwrap());
-    engine.handle_snapshot(&snapshot(0)).unwrap();
+    engine.handle_snapshot(&snapshot(0), schemas::Timestamp(0));
     let hour = Duration::from_secs(3600);
-    engine.handle_tick(NOW, hour).unwrap();
+    engine.handle_tick(NOW, hour);
     // The clock of the machine is set: only the time since the start counts.
-    engine.handle_tick(Timestamp(0), 2 * hour).unwrap();
-    engine.handle_tick(Timestamp(i64::MAX), 2 * hour).unwrap();
+    engine.handle_tick(Timestamp(0), 2 * hour);
+    engine.handle_tick(Timestamp(i64::MAX), 2 * hour);
     assert_eq!(engine.hosts.len(), 1);
-    engine.handle_tick(NOW, 2 * hour + Duration::from_secs(1)).unwrap();
+    engine.handle_tick(NOW, 2 * hour + Duration::from_secs(1));
     assert_eq!((engine.hosts.len(), engine.metrics.hosts_forgotten), (0, 1));
-    assert_eq!(engine.handle_snapshot(&snapshot(1)).unwrap().len(), 1);
+    assert_eq!(engine.handle_snapshot(&snapshot(1), schemas::Timestamp(0)).len(), 1);
     assert_eq!(engine.hosts.len(), 1);
 }
 
@@ -117,7 +117,7 @@ fn hosts_over_the_limit_are_rejected_and_the_others_are_kept() {
     let mut engine = Engine::new(ScorerConfig { alarm, ..ScorerConfig::default() }, [], NOW);
     let mut topics = |host: &str, sequence| {
         let snapshot = schemas::GraphSnapshot { host: host.into(), ..snapshot(sequence) };
-        let records = engine.handle_snapshot(&delivery_of(host, encode(&snapshot).unwrap())).unwrap();
+        let records = engine.handle_snapshot(&delivery_of(host, encode(&snapshot).unwrap()), schemas::Timestamp(0));
         records.iter().map(|record| record.topic).collect::<Vec<_>>()
     };
     assert_eq!(topics("a", 0), [Topic::Healthy]);
@@ -162,7 +162,7 @@ async fn the_api_is_alive_while_the_healthy_topic_is_read() {
     let gated = Topic::Healthy;
     let bus = Arc::new(GatedBus { bus: open(&folder).await, gated, gate: Notify::new() });
     let address = free_address();
-    let config = ScorerConfig { api: ApiConfig { listen: address }, ..ScorerConfig::default() };
+    let config = ScorerConfig { api: ApiConfig { listen: address, ..ApiConfig::default() }, ..ScorerConfig::default() };
     let shutdown = CancellationToken::new();
     let running = tokio::spawn(scorer::run(config, Arc::clone(&bus) as Arc<dyn Bus>, shutdown.clone()));
     while std::net::TcpStream::connect(address).is_err() {
@@ -191,7 +191,8 @@ async fn a_scorer_deletes_old_incidents_from_their_topic() {
         Record::new(Topic::Incidents, incident.incident, value, incident.updated_at).with_partition(0)
     };
     bus.publish((0..700).map(old).chain([recent]).map(to_record).collect(), None).await.unwrap();
-    let config = ScorerConfig { api: ApiConfig { listen: free_address() }, ..ScorerConfig::default() };
+    let config =
+        ScorerConfig { api: ApiConfig { listen: free_address(), ..ApiConfig::default() }, ..ScorerConfig::default() };
     let shutdown = CancellationToken::new();
     let running = tokio::spawn(scorer::run(config, Arc::clone(&bus), shutdown.clone()));
     let remaining = async {
