@@ -7,8 +7,8 @@
 //! each change before the change is made. If the guard itself is killed, the injecting process
 //! executes the steps.
 //!
-//! **Never:** it touches nothing but what it created itself and the components of the workload. Of a
-//! workload that runs as `nobody`, root trusts nothing. It prints nothing.
+//! **Never:** it touches nothing but what it created itself and the components of the workload. As
+//! root, it trusts nothing of a workload that runs as `nobody`. It prints nothing.
 //!
 //! A fault's processes are the program that links this crate, started again: the program must run
 //! [`helper_main::run`] on `fault helper --parent PID JSON` and [`guard::run`] on `guard`.
@@ -48,6 +48,7 @@ pub mod process;
 pub mod process_identity;
 pub mod requirement;
 pub mod safety;
+mod search_path;
 pub mod trusted_folder;
 pub mod undo;
 pub mod user;

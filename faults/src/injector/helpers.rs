@@ -28,7 +28,7 @@ impl Injector {
         self.start_as(self.user, helper)
     }
 
-    /// Like [`Injector::start`], as another user. Such a helper must not touch the workload's files.
+    /// Like [`Injector::start`], as another user, for a helper without files of the workload.
     ///
     /// # Errors
     /// If it cannot be started, or exits.

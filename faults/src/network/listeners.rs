@@ -53,7 +53,7 @@ mod tests {
     #[ignore = "needs root"]
     fn the_socket_of_another_user_is_refused() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let error = check_owner(listener.local_addr().unwrap().port(), User::Nobody).unwrap_err().to_string();
+        let error = check_owner(listener.local_addr().unwrap().port(), User::Unprivileged).unwrap_err().to_string();
         assert!(error.starts_with("a process of the user 0 listens"), "{error}");
     }
 }

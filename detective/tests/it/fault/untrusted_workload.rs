@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use crate::processes::detective;
 
-const NOBODY: u32 = 65534;
+const UNPRIVILEGED: u32 = 65534;
 
 /// A workload of `nobody` with a process that looks like a supervisor, killed when dropped.
 struct Workload {
@@ -28,10 +28,10 @@ impl Workload {
         fs::set_permissions(parent.path(), Permissions::from_mode(0o755)).unwrap();
         let folder = parent.path().join("workload");
         fs::create_dir(&folder).unwrap();
-        chown(&folder, Some(NOBODY), Some(NOBODY)).unwrap();
+        chown(&folder, Some(UNPRIVILEGED), Some(UNPRIVILEGED)).unwrap();
         let mut command = Command::new("sh");
         command.args(["-c", "sleep 600; true", "/supervisor.py"]).arg(&folder);
-        let supervisor = command.uid(NOBODY).gid(NOBODY).process_group(0).spawn().unwrap();
+        let supervisor = command.uid(UNPRIVILEGED).gid(UNPRIVILEGED).process_group(0).spawn().unwrap();
         Workload { parent, supervisor }
     }
 
@@ -54,7 +54,7 @@ impl Workload {
         *state.pointer_mut(pointer).unwrap() = value;
         let file = folder.join("workload.json");
         fs::write(&file, state.to_string()).unwrap();
-        chown(&file, Some(NOBODY), Some(NOBODY)).unwrap();
+        chown(&file, Some(UNPRIVILEGED), Some(UNPRIVILEGED)).unwrap();
     }
 
     /// A `psql` that writes its user and its input to a file beside it, and where that file is.
@@ -100,7 +100,7 @@ fn a_table_that_is_no_identifier_is_not_sent_to_psql() {
 
 #[test]
 #[ignore = "needs root"]
-fn psql_runs_as_nobody_without_the_environment_of_root() {
+fn psql_runs_as_the_owner_of_the_workload_without_the_environment_of_root() {
     let workload = Workload::start();
     let log = workload.install_psql();
     workload.write_state("/postgres/table", json!("stock"));
@@ -138,12 +138,14 @@ fn a_process_of_root_is_no_component() {
 
 #[test]
 #[ignore = "needs root"]
-fn a_file_that_a_fault_creates_for_the_workload_belongs_to_nobody() {
+fn a_file_that_a_fault_creates_for_the_workload_belongs_to_its_owner() {
     let workload = Workload::start();
     let log = workload.folder().join("log");
     fs::create_dir(&log).unwrap();
     fs::write(log.join("audit.log"), "").unwrap();
-    [&log, &log.join("audit.log")].into_iter().for_each(|path| chown(path, Some(NOBODY), Some(NOBODY)).unwrap());
+    [&log, &log.join("audit.log")]
+        .into_iter()
+        .for_each(|path| chown(path, Some(UNPRIVILEGED), Some(UNPRIVILEGED)).unwrap());
     workload.write_state("/disk_users", json!([]));
     let output = workload.inject("lock-chain");
     let truth: Value = serde_json::from_slice(&output.stdout).unwrap();
