@@ -2,7 +2,7 @@
 
 mod operation;
 
-use std::{sync::Arc, time::Duration};
+use std::{io, path::Path, sync::Arc, time::Duration};
 
 use bus::{Bus, BusError, Delivery, Positions, Record, Subscription};
 use schemas::{CodecError, HealthySnapshot, ModelRelease, Timestamp, Topic};
@@ -10,11 +10,18 @@ use service::Retry;
 use tokio::{
     net::TcpListener,
     sync::mpsc,
-    time::{MissedTickBehavior, interval, sleep},
+    time::{MissedTickBehavior, interval},
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::{api, config::ScorerConfig, engine::Engine, error::ScorerError, query::Query, releases};
+use crate::{
+    api::{self, access::Access, server, token::Token},
+    config::ScorerConfig,
+    engine::Engine,
+    error::ScorerError,
+    query::Query,
+    releases,
+};
 use operation::{Operation, Outcome, Publication};
 
 /// Consumer group of all scorers.
@@ -37,7 +44,10 @@ pub async fn run(config: ScorerConfig, bus: Arc<dyn Bus>, shutdown: Cancellation
     let address = config.api.listen;
     let listener = TcpListener::bind(address).await.map_err(|source| ScorerError::Listen { address, source })?;
     let (sender, queries) = mpsc::channel(QUERY_QUEUE_LENGTH);
-    let server = tokio::spawn(serve_api(listener, sender, shutdown.clone()));
+    let access = Access::new(config.api.clone(), load_token(&config.api.token_file));
+    let routes = api::router(sender, access);
+    let max_connections = config.api.max_connections;
+    let server = tokio::spawn(server::serve(listener, routes, max_connections, shutdown.clone(), API_SHUTDOWN_TIMEOUT));
     let outcome = match ScorerLoop::start(config, bus).await {
         Ok(mut scorer) => scorer.run(queries, &shutdown).await,
         Err(error) => Err(error),
@@ -47,16 +57,14 @@ pub async fn run(config: ScorerConfig, bus: Arc<dyn Bus>, shutdown: Cancellation
     outcome
 }
 
-async fn serve_api(listener: TcpListener, queries: api::QuerySender, shutdown: CancellationToken) {
-    let cancelled = shutdown.clone().cancelled_owned();
-    tokio::select! {
-        result = axum::serve(listener, api::router(queries)).with_graceful_shutdown(cancelled) => {
-            if let Err(error) = result {
-                tracing::error!(%error, "HTTP API failed");
-            }
-        }
-        () = async { shutdown.cancelled().await; sleep(API_SHUTDOWN_TIMEOUT).await } => {}
-    }
+/// The token of the API. Without one, the API answers only requests that need none: a scorer on a
+/// read-only filesystem is of use without it.
+fn load_token(path: &Path) -> Option<Token> {
+    let token = Token::read_or_create(path);
+    let log = |error: &io::Error| {
+        tracing::warn!(path = %path.display(), %error, "no API token; requests that need it are refused");
+    };
+    token.inspect_err(log).ok()
 }
 
 struct ScorerLoop {
@@ -69,8 +77,8 @@ struct ScorerLoop {
     epoch: Option<u64>,
     /// Positions after the last batch.
     positions: Option<Positions>,
-    /// Rejected releases to publish with the next batch.
-    dead_letters: Vec<Record>,
+    /// Rejected releases and operator actions to publish with the next batch.
+    pending: Vec<Record>,
     read_retry: Retry<BusError>,
     /// The running operation on the bus. Until it ends, no further batch is read, but queries are
     /// answered.
@@ -98,7 +106,7 @@ impl ScorerLoop {
             epoch: Some(snapshots.rebalance_count()),
             snapshots,
             positions: None,
-            dead_letters: Vec::new(),
+            pending: Vec::new(),
             read_retry: Retry::new("read snapshots"),
             operation: None,
         };
@@ -117,7 +125,7 @@ impl ScorerLoop {
             let is_idle = self.operation.is_none();
             tokio::select! {
                 () = shutdown.cancelled() => return Ok(()),
-                Some(query) = queries.recv() => query.run(&mut self.engine, Timestamp::now()),
+                Some(query) = queries.recv() => self.pending.extend(query.run(&mut self.engine, Timestamp::now())),
                 Some(delivery) = self.releases.recv() => self.load_release(&delivery),
                 outcome = operation::finished(&mut self.operation) => self.handle_outcome(outcome)?,
                 _ = tick.tick(), if is_idle => self.handle_tick()?,
@@ -145,7 +153,7 @@ impl ScorerLoop {
             self.reload_incidents(batch, Retry::new("read incidents"));
             return Ok(());
         }
-        let mut records = std::mem::take(&mut self.dead_letters);
+        let mut records = std::mem::take(&mut self.pending);
         for delivery in &batch {
             records.extend(self.engine.handle_snapshot(delivery, Timestamp::now())?);
         }
@@ -158,7 +166,7 @@ impl ScorerLoop {
         if self.epoch.is_none() {
             return Ok(());
         }
-        let mut records = std::mem::take(&mut self.dead_letters);
+        let mut records = std::mem::take(&mut self.pending);
         records.extend(self.engine.mark_stale_hosts(Timestamp::now())?);
         if !records.is_empty() {
             self.publish(records);
@@ -220,7 +228,7 @@ impl ScorerLoop {
         if let Err(reason) = loaded {
             tracing::warn!(cohort = delivery.key, reason, "model release rejected; current model stays in use");
             self.engine.metrics.releases_rejected += 1;
-            self.dead_letters.push(delivery.to_dead_letter(&reason));
+            self.pending.push(delivery.to_dead_letter(&reason));
         }
     }
 }

@@ -28,12 +28,14 @@ impl Settings for Config {
         problems.add_section("bus", self.bus.problems());
         problems.add_section("learn", self.learn.problems());
         problems.add_section("alarm", self.alarm.problems());
+        problems.add_section("api", self.api.problems());
     }
 }
 
 impl Config {
     /// The settings for [`crate::run`].
     pub fn scorer(&self, relearn: bool) -> ScorerConfig {
-        ScorerConfig { learn: self.learn.clone(), alarm: self.alarm.clone(), api: self.api.clone(), relearn }
+        let api = self.api.with_data_directory(&self.bus.path);
+        ScorerConfig { learn: self.learn.clone(), alarm: self.alarm.clone(), api, relearn }
     }
 }
