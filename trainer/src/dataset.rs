@@ -1,14 +1,14 @@
 //! Selection of training data: samples snapshots over time, removes invalid ones and outliers, and
 //! splits the rest into a training and a calibration set.
 
-use graph::{HostGraph, Profile, Recipe};
+use graph::{HostGraph, MIN_SNAPSHOTS, Profile, Recipe};
 use schemas::{ColumnLimit, GraphSnapshot, Timestamp};
 use signals::{Class, Signal};
 
 use crate::{TrainerError, outliers, sampler::Sampler};
 
-/// Smallest number of valid snapshots that a model is trained on.
-pub const MIN_SNAPSHOTS: usize = 10;
+/// Smallest limit of a sample: it may hold half as many snapshots.
+pub const MIN_SAMPLE_LIMIT: usize = 2 * MIN_SNAPSHOTS;
 /// One snapshot in this many, the latest ones, is held out from fitting for calibration.
 const CALIBRATION_DIVISOR: usize = 4;
 const PRESSURE_QUANTILE: f64 = 0.99;
@@ -21,7 +21,7 @@ pub fn decode(encoded: Vec<Vec<u8>>, max_nodes: usize) -> Vec<GraphSnapshot> {
     let decode_one = |bytes: &Vec<u8>| schemas::decode::<GraphSnapshot>(bytes).ok();
     // Hosts change slowly, so the size of the newest snapshot is an estimate for the others.
     let n_nodes = encoded.last().and_then(decode_one).map_or(1, |newest| newest.nodes.len().max(1));
-    let mut sampler = Sampler::new((max_nodes / n_nodes).max(MIN_SNAPSHOTS));
+    let mut sampler = Sampler::new((max_nodes / n_nodes).max(MIN_SAMPLE_LIMIT));
     encoded.into_iter().for_each(|bytes| sampler.push(bytes));
     let drop_unused = |snapshot| GraphSnapshot { evidence: Vec::new(), coverage: Vec::new(), ..snapshot };
     sampler.finish().iter().filter_map(decode_one).map(drop_unused).collect()
