@@ -5,7 +5,7 @@ mod kafka;
 use std::{path::PathBuf, time::Duration};
 
 use schemars::JsonSchema;
-use schemas::{Topic, topic::Retention};
+use schemas::{Topic, codec::MAX_RECORD_BYTES, topic::Retention};
 use serde::{Deserialize, Serialize};
 
 pub use kafka::{KafkaConfig, Mechanism, Security};
@@ -28,7 +28,8 @@ pub struct BusConfig {
     /// Size limit of each topic of the embedded bus, in bytes: beyond it, the oldest records are
     /// deleted. Compacted topics have no limit.
     pub max_bytes_per_topic: u64,
-    /// Size limit of a record, in bytes, with its key and headers. Larger records are rejected.
+    /// Size limit of a record, in bytes, with its key and headers. Larger records are rejected. At
+    /// most 33554432.
     pub max_record_bytes: u64,
     /// Timeout for the embedded bus while another process writes to it.
     #[serde(with = "humantime_serde")]
@@ -47,7 +48,7 @@ impl Default for BusConfig {
             path: PathBuf::from("detective-data"),
             partitions: 1,
             max_bytes_per_topic: 64 << 20,
-            max_record_bytes: schemas::codec::MAX_RECORD_BYTES as u64,
+            max_record_bytes: MAX_RECORD_BYTES as u64,
             lock_timeout: Duration::from_secs(10),
             retention: RetentionConfig::default(),
             kafka: KafkaConfig::default(),
@@ -69,10 +70,10 @@ impl BusConfig {
         if self.max_record_bytes == 0 {
             problems.push(("max_record_bytes", "must be at least 1, found 0".to_owned()));
         }
-        // SQLite rejects blobs of more than a billion bytes, and readers hold a record in memory.
-        if self.max_record_bytes > 512 << 20 {
-            problems
-                .push(("max_record_bytes", format!("must be at most {}, found {}", 512 << 20, self.max_record_bytes)));
+        if self.max_record_bytes > MAX_RECORD_BYTES as u64 {
+            // Readers reject larger records.
+            let problem = format!("must be at most {MAX_RECORD_BYTES}, found {}", self.max_record_bytes);
+            problems.push(("max_record_bytes", problem));
         }
         if self.max_bytes_per_topic < self.max_record_bytes {
             let limit = self.max_bytes_per_topic;
@@ -115,6 +116,10 @@ pub struct RetentionConfig {
     #[serde(with = "humantime_serde")]
     #[schemars(with = "String", extend("format" = "duration"))]
     pub alerts: Duration,
+    /// Retention of operator actions.
+    #[serde(with = "humantime_serde")]
+    #[schemars(with = "String", extend("format" = "duration"))]
+    pub actions: Duration,
     /// Retention of dead letters.
     #[serde(with = "humantime_serde")]
     #[schemars(with = "String", extend("format" = "duration"))]
@@ -131,6 +136,7 @@ impl Default for RetentionConfig {
             snapshots: default(Topic::Snapshots),
             healthy: default(Topic::Healthy),
             alerts: default(Topic::Alerts),
+            actions: default(Topic::Actions),
             dead_letter: default(Topic::DeadLetter),
         }
     }
@@ -143,6 +149,7 @@ impl RetentionConfig {
             Topic::Snapshots => Retention::Delete(self.snapshots),
             Topic::Healthy => Retention::Delete(self.healthy),
             Topic::Alerts => Retention::Delete(self.alerts),
+            Topic::Actions => Retention::Delete(self.actions),
             Topic::DeadLetter => Retention::Delete(self.dead_letter),
             Topic::Models | Topic::Incidents => topic.retention(),
         }

@@ -8,6 +8,7 @@
 //!
 //! - `store`: the open database
 //! - `schema`: opens the file and creates its tables
+//! - `permissions`: keeps other users away from the file
 //! - `publish`: writes records and positions
 //! - `fetch`: reads records and positions
 //! - `headers`: encodes headers as bytes
@@ -19,6 +20,7 @@
 mod failure;
 mod fetch;
 mod headers;
+mod permissions;
 mod publish;
 mod retention;
 mod schema;
@@ -53,7 +55,7 @@ impl EmbeddedBus {
     /// Opens the bus in `config.path`, and creates it if it does not exist.
     ///
     /// # Errors
-    /// If the file is not writable, or not a bus.
+    /// If the file is not writable, not a bus, or other users can replace it.
     pub async fn open(config: &BusConfig) -> Result<Self, BusError> {
         Self::open_with_clock(config, Arc::new(Timestamp::now)).await
     }

@@ -21,6 +21,14 @@ pub enum BusError {
         /// The cause.
         source: io::Error,
     },
+    /// Other users could read or replace the data.
+    #[error("`{}` {problem}", path.display())]
+    Untrusted {
+        /// The data directory, or a file in it.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: &'static str,
+    },
     /// The database file is not writable.
     #[error("cannot write to `{}`", path.display())]
     NotWritable {
@@ -245,6 +253,9 @@ impl BusError {
     pub fn hint(&self) -> Option<&'static str> {
         Some(match self {
             BusError::DataDirectory { .. } => "set `bus.path` to a directory that this user can create and write",
+            BusError::Untrusted { .. } => {
+                "run this as the owner of the data, or set `bus.path` to a directory that other users cannot write to"
+            }
             BusError::NotWritable { .. } => "make the data directory writable, or set `bus.path` to another one",
             BusError::DiskFull { .. } => "free some space, or lower `bus.max_bytes_per_topic` and `bus.retention`",
             BusError::NotADatabase { .. } | BusError::ForeignDatabase { .. } => {

@@ -1,9 +1,11 @@
 //! `detective baseline`: declares the host healthy for a while.
 
-use std::time::Duration;
+use std::{path::Path, time::Duration};
 
 use anyhow::Context;
 use clap::Args;
+use rustix::process::getuid;
+use scorer::api::token::Token;
 use serde_json::{Value, json};
 use service::Hint;
 
@@ -21,6 +23,9 @@ pub struct BaselineArgs {
     /// Only the cohort of this host.
     #[arg(long)]
     pub host: Option<String>,
+    /// Learn during incidents too, when something fails or waits because of one.
+    #[arg(long)]
+    pub include_incidents: bool,
     /// Address of the HTTP API of the running detective [default: 127.0.0.1:7117].
     #[arg(long, value_name = "IP:PORT")]
     pub listen: Option<String>,
@@ -36,19 +41,49 @@ impl BaselineArgs {
 /// Requests from the running detective that it learns from the next snapshots.
 ///
 /// # Errors
-/// If no detective runs at the address, or it refuses.
+/// If no detective runs at the address, its token cannot be read, or it refuses.
 pub async fn run(config: Config, args: &BaselineArgs) -> anyhow::Result<()> {
     let url = format!("http://{}/api/baseline", config.api.listen);
-    let body = json!({"for": humantime::format_duration(args.duration).to_string(), "host": args.host});
-    let answer = tokio::task::spawn_blocking(move || post(&url, &body)).await??;
-    print(&format!("learning from all snapshots until {}\n", answer["until"].as_str().unwrap_or("then")))
+    let body = json!({
+        "for": humantime::format_duration(args.duration).to_string(),
+        "host": args.host,
+        "include_incidents": args.include_incidents,
+        "by": operator(),
+    });
+    let token = read_token(&config.scorer().api.token_file)?;
+    let answer = tokio::task::spawn_blocking(move || post(&url, &token, &body)).await??;
+    print(&describe(&answer))
 }
 
-fn post(url: &str, body: &Value) -> anyhow::Result<Value> {
+fn read_token(path: &Path) -> anyhow::Result<Token> {
+    Token::read(path)
+        .with_context(|| format!("cannot read the token `{}`", path.display()))
+        .hint("start one with `detective up`, run this as the same user, and name its directory with `--data DIR`")
+}
+
+/// Name of the user, for the record of the baseline.
+fn operator() -> String {
+    let name = ["SUDO_USER", "USER", "LOGNAME"].into_iter().find_map(|variable| std::env::var(variable).ok());
+    format!("{} (uid {})", name.unwrap_or_default(), getuid().as_raw())
+}
+
+fn describe(answer: &Value) -> String {
+    let until = answer["until"].as_str().unwrap_or("then");
+    match answer["excluded_incidents"].as_u64() {
+        Some(excluded) if excluded > 0 => format!(
+            "learning until {until}, except during incidents, of which {excluded} are open: `--include-incidents` \
+             learns during them too\n"
+        ),
+        _ => format!("learning from all snapshots until {until}\n"),
+    }
+}
+
+fn post(url: &str, token: &Token, body: &Value) -> anyhow::Result<Value> {
     let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
     let mut response = agent
         .post(url)
         .header("content-type", "application/json")
+        .header("authorization", format!("Bearer {}", token.as_str()))
         .send(body.to_string().as_bytes())
         .with_context(|| format!("no detective answers at {url}"))
         .hint("start one with `detective up`, or name its address with `--listen IP:PORT`")?;

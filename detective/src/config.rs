@@ -46,6 +46,13 @@ impl Settings for Config {
         problems.add_section("learn", self.learn.problems());
         problems.add_section("alarm", self.alarm.problems());
         problems.add_section("api", self.api.problems());
+        let interval = self.sweep.interval;
+        let stale_after = self.alarm.stale_after;
+        if stale_after <= interval {
+            // Every incident would be stale before the next sweep.
+            let problem = format!("expected more than `sweep.interval`, which is {interval:?}, found {stale_after:?}");
+            problems.add("alarm.stale_after", problem);
+        }
     }
 }
 
@@ -65,7 +72,7 @@ impl Config {
         ScorerConfig {
             learn: self.learn.clone(),
             alarm: self.alarm.clone(),
-            api: self.api.clone(),
+            api: self.api.with_data_directory(&self.bus.path),
             relearn: self.relearn,
         }
     }

@@ -1,6 +1,6 @@
 //! A lock of the data directory: one `detective up` at a time uses it.
 
-use std::{fs::File, path::Path, time::Duration};
+use std::{fs::File, os::unix::fs::OpenOptionsExt, path::Path, time::Duration};
 
 use anyhow::Context;
 use rustix::fs::{FlockOperation, flock};
@@ -22,7 +22,7 @@ impl DataLock {
     /// If another process holds the lock, or the directory is not writable.
     pub async fn acquire(directory: &Path) -> anyhow::Result<DataLock> {
         let path = directory.join("up.lock");
-        let file = File::options().create(true).truncate(false).write(true).open(&path);
+        let file = File::options().create(true).truncate(false).write(true).mode(0o600).open(&path);
         let file = file.with_context(|| format!("cannot write `{}`", path.display()))?;
         let acquired = async {
             while flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {

@@ -10,7 +10,7 @@ use anyhow::Context;
 use clap::{Args, Subcommand, builder::PossibleValuesParser};
 use faults::{
     Injection, Progress, catalogue, fault::Fault, ground_truth_record::GroundTruthRecord, helper::Helper, helper_main,
-    listing, requirement::Requirement, workload::Workload,
+    injection::MAX_DURATION, listing, requirement::Requirement, workload::Workload,
 };
 use service::Hint;
 
@@ -91,9 +91,8 @@ fn parse_helper(text: &str) -> serde_json::Result<Helper> {
 }
 
 fn at_most_ten_minutes(text: &str) -> Result<Duration, String> {
-    const MAX: Duration = Duration::from_secs(600);
     let time = humantime::parse_duration(text).map_err(|error| error.to_string())?;
-    if time > MAX { Err(format!("must be at most 10m, found {text}")) } else { Ok(time) }
+    if time > MAX_DURATION { Err(format!("must be at most 10m, found {text}")) } else { Ok(time) }
 }
 
 /// Runs `fault`.

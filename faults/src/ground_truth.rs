@@ -1,6 +1,6 @@
 //! The ground truth of a fault: its root cause and the affected nodes.
 
-use std::path::Path;
+use std::{net::SocketAddr, path::Path};
 
 use serde::{Deserialize, Serialize};
 
@@ -46,8 +46,9 @@ impl Suspect {
     }
 
     /// An endpoint, whichever process listens on it.
-    pub fn endpoint(address: &str) -> Suspect {
-        Suspect { endpoint: Some(address.to_owned()), ..Suspect::new("endpoint", address.to_owned()) }
+    pub fn endpoint(address: SocketAddr) -> Suspect {
+        let address = address.to_string();
+        Suspect { endpoint: Some(address.clone()), ..Suspect::new("endpoint", address) }
     }
 
     /// A control group directly below the root, given by its folder. Its name is its path in the

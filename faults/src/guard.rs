@@ -1,23 +1,26 @@
 //! The guard: a process that undoes a fault when the injecting process exits for any reason.
 //!
-//! The guard reads each undo step from a pipe before the change is made. Helpers, and tools that
-//! make a change, hold that pipe too. It ends when the last of them is gone, and only then does the
-//! guard execute the steps: so no process can repeat a change that was undone. The guard ignores
-//! Ctrl-C and the end of the login session, and the producer does not report it, because it is no
-//! part of the fault.
+//! The guard reads each undo step from a socket before the change is made. Helpers, and tools that
+//! make a change, hold a pipe to the guard. It ends when the last of them is gone, and only then
+//! does the guard execute the steps: so no process can repeat a change that was undone. No helper
+//! has the socket, so none can add a step. The guard ignores Ctrl-C and the end of the login
+//! session, and the producer does not report it, because it is no part of the fault.
 
 use std::{
     io::{self, BufRead, BufReader, ErrorKind, PipeWriter, Write},
+    net::Shutdown,
     os::{
+        fd::{AsFd, OwnedFd},
         linux::net::SocketAddrExt,
         unix::{
             fs::MetadataExt,
-            net::{SocketAddr, UnixListener},
+            net::{SocketAddr, UnixListener, UnixStream},
             process::CommandExt,
         },
     },
     path::Path,
-    process::{Child, ChildStdout, Command, Stdio},
+    process::{Child, Command, Stdio},
+    sync::mpsc::channel,
     time::Duration,
 };
 
@@ -48,7 +51,12 @@ enum Message {
     Deadline(ProcessIdentity, u64),
 }
 
-/// Runs the guard until the pipe on standard input ends. Must be called within a tokio runtime.
+/// Longer than helpers take to exit, and tools to finish. A process that has no right to the pipe
+/// could keep it open.
+const HOLDERS_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Runs the guard until the socket on standard output and the pipe on standard input end. Must be
+/// called within a tokio runtime.
 ///
 /// # Errors
 /// If a change cannot be undone.
@@ -61,10 +69,11 @@ pub fn run() -> anyhow::Result<()> {
         Ok(locks) => locks,
         Err(error) => return Ok(writeln!(out, "{error:#}")?),
     };
-    // If no process reads this, the pipe on standard input has ended too.
+    // If no process reads this, the socket has ended too.
     let _ = writeln!(out, "{READY}");
+    let messages = UnixStream::from(out.as_fd().try_clone_to_owned().context("cannot read undo steps")?);
     let mut steps = Vec::new();
-    for line in io::stdin().lock().lines() {
+    for line in BufReader::new(messages).lines() {
         // The change that belongs to an incomplete line was never made.
         match line.ok().and_then(|line| serde_json::from_str(&line).ok()) {
             Some(Message::Add(step)) => steps.push(step),
@@ -73,20 +82,34 @@ pub fn run() -> anyhow::Result<()> {
             None => break,
         }
     }
+    wait_for_holders();
     let undone = apply_all(&steps);
     drop(locks);
     undone
 }
 
+/// Waits until the last process that holds the pipe is gone. What it wrote is ignored.
+fn wait_for_holders() {
+    let (sender, ended) = channel();
+    std::thread::spawn(move || {
+        let _ = io::copy(&mut io::stdin().lock(), &mut io::sink());
+        // Fails if the time is over.
+        let _ = sender.send(());
+    });
+    if ended.recv_timeout(HOLDERS_TIMEOUT).is_err() {
+        tracing::warn!("a fault helper or tool does not exit; undoing the fault now");
+    }
+}
+
 /// Keeps signals from ending this process. At the end of a login session all its processes get one,
-/// and the pipe ends soon after.
+/// and the socket ends soon after.
 fn ignore_signals(signals: impl IntoIterator<Item = SignalKind>) -> anyhow::Result<()> {
     // A tokio handler stays installed after its stream is dropped.
     let installed = signals.into_iter().try_for_each(|kind| signal(kind).map(drop));
     installed.context("cannot handle the signals that would end the guard")
 }
 
-/// Kills the injecting process after a while. Its helpers die with it, and so the pipe ends.
+/// Kills the injecting process after a while. Its helpers die with it, and so socket and pipe end.
 fn kill_after(process: ProcessIdentity, time: Duration) {
     std::thread::spawn(move || {
         pause(time);
@@ -119,7 +142,8 @@ fn lock_folder(what: &str, folder: &Path) -> anyhow::Result<UnixListener> {
 /// A handle of the guard process.
 pub struct Guard {
     process: Child,
-    pipe: Option<PipeWriter>,
+    /// Where messages go, and the pipe that helpers hold. `None`: the fault is being undone.
+    channel: Option<(UnixStream, PipeWriter)>,
     steps: Vec<UndoStep>,
 }
 
@@ -129,17 +153,18 @@ impl Guard {
     ///
     /// # Errors
     /// If it cannot be started, or another fault is running.
-    pub fn start(time: Duration) -> anyhow::Result<(Guard, BufReader<ChildStdout>)> {
+    pub fn start(time: Duration) -> anyhow::Result<(Guard, BufReader<UnixStream>)> {
         let (reader, pipe) = io::pipe().context("cannot create a pipe")?;
+        let (socket, guard_socket) = UnixStream::pair().context("cannot create a socket")?;
         // This path refers to the running program even if its file was replaced meanwhile. A
         // process group of its own keeps Ctrl-C away.
         let mut command = Command::new("/proc/self/exe");
-        let command = command.arg("guard").process_group(0).stdin(reader).stdout(Stdio::piped());
-        let mut process = command.spawn().context("cannot start the guard of the fault")?;
+        let command = command.arg("guard").process_group(0).stdin(reader).stdout(OwnedFd::from(guard_socket));
+        let process = command.spawn().context("cannot start the guard of the fault")?;
         let mut line = String::new();
-        let mut output = BufReader::new(process.stdout.take().context("the guard has no standard output")?);
+        let mut output = BufReader::new(socket.try_clone().context("cannot duplicate the guard's socket")?);
+        let mut guard = Guard { process, channel: Some((socket, pipe)), steps: Vec::new() };
         output.read_line(&mut line).context("cannot read from the guard of the fault")?;
-        let mut guard = Guard { process, pipe: Some(pipe), steps: Vec::new() };
         match line.trim_end() {
             READY => {
                 guard.send(&Message::Deadline(ProcessIdentity::read(std::process::id())?, time.as_secs()))?;
@@ -173,8 +198,8 @@ impl Guard {
     fn send(&mut self, message: &Message) -> anyhow::Result<()> {
         let mut line = serde_json::to_vec(message)?;
         line.push(b'\n');
-        let pipe = self.pipe.as_mut().context("the fault is being undone")?;
-        pipe.write_all(&line).context("the guard of the fault is gone")
+        let (socket, _) = self.channel.as_mut().context("the fault is being undone")?;
+        socket.write_all(&line).context("the guard of the fault is gone")
     }
 
     /// A copy of the pipe's writing end. The guard executes no step while any process has one.
@@ -182,7 +207,7 @@ impl Guard {
     /// # Errors
     /// If there are too many open files.
     pub fn hold_pipe(&self) -> anyhow::Result<Stdio> {
-        let pipe = self.pipe.as_ref().context("the fault is being undone")?;
+        let (_, pipe) = self.channel.as_ref().context("the fault is being undone")?;
         Ok(pipe.try_clone().context("cannot duplicate the guard's pipe")?.into())
     }
 
@@ -196,9 +221,9 @@ impl Guard {
     /// # Errors
     /// If a change cannot be undone.
     pub fn undo(&mut self) -> anyhow::Result<()> {
-        if self.pipe.take().is_none() {
-            return Ok(());
-        }
+        let Some((socket, _)) = self.channel.take() else { return Ok(()) };
+        // Closing the descriptor is not enough: the thread that reads from the guard has a copy.
+        let _ = socket.shutdown(Shutdown::Write);
         let undone = self.process.wait().is_ok_and(|status| status.success());
         if undone { Ok(()) } else { apply_all(&self.steps) }
     }

@@ -4,6 +4,7 @@
 use std::{
     fs::{File, OpenOptions},
     io::Write,
+    net::SocketAddr,
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
     time::Duration,
@@ -66,7 +67,7 @@ pub enum Helper {
     /// Uses all memory of the control group with this folder.
     Importer(PathBuf),
     /// Opens connections to an address and holds them.
-    Crawler(String),
+    Crawler(SocketAddr),
     /// Starts commands as fast as possible.
     CronRunner,
     /// Leaks a resource.

@@ -34,7 +34,7 @@ pub fn run(helper: &Helper, parent: i32) -> anyhow::Result<()> {
         Helper::Backup(file) => disk::write_and_sync(file),
         Helper::Thumbnailer(file) => disk::fill(file),
         Helper::Importer(file) => memory::exhaust_cgroup(file),
-        Helper::Crawler(address) => network::hold_connections(address),
+        Helper::Crawler(address) => network::hold_connections(*address),
         Helper::CronRunner => process::run_scripts(),
         Helper::SessionServer(leak) => process::leak(*leak),
         Helper::Program(words) => exec(words),

@@ -14,6 +14,9 @@ use super::{
     workload::Workload,
 };
 
+/// Longest duration of a fault, and longest time before it begins.
+pub const MAX_DURATION: Duration = Duration::from_secs(600);
+
 /// A fault to inject, and its timing.
 #[derive(Clone, Debug)]
 pub struct Injection {

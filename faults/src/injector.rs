@@ -8,7 +8,7 @@ use std::{
     fmt,
     path::PathBuf,
     process::Child,
-    sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel},
+    sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel},
     time::{Duration, Instant},
 };
 
@@ -20,6 +20,7 @@ use service::Hint;
 use super::{
     guard::Guard,
     process_identity::{self, ProcessIdentity},
+    user::User,
     workload::{ActiveBug, Workload},
 };
 
@@ -66,6 +67,9 @@ type Repeated = Box<dyn FnMut(&mut Injector) -> anyhow::Result<()>>;
 pub struct Injector {
     /// The workload, if one was running at the start.
     pub workload: Option<Workload>,
+    /// The user that runs the workload; the current one if the fault does not use the workload's
+    /// files. Helpers run as that user, and files are created with its permissions.
+    user: User,
     after: Duration,
     duration: Duration,
     path: Option<PathBuf>,
@@ -75,7 +79,7 @@ pub struct Injector {
     orphans: Vec<ProcessIdentity>,
     repeated: Option<Repeated>,
     begun: Option<Timestamp>,
-    sender: Sender<Event>,
+    sender: SyncSender<Event>,
     events: Receiver<Event>,
     guard: Guard,
 }
@@ -94,11 +98,15 @@ impl Injector {
         path: Option<PathBuf>,
         workload: Option<Workload>,
     ) -> anyhow::Result<Injector> {
-        let (sender, events) = channel();
+        /// A helper that prints faster than its lines are read waits.
+        const QUEUE_LENGTH: usize = 64;
+        let (sender, events) = sync_channel(QUEUE_LENGTH);
+        let user = workload.as_ref().filter(|_| path.is_none()).map_or(User::Current, |workload| workload.user);
         let (guard, guard_output) = Guard::start(after + duration + GUARD_MARGIN)?;
         forward_lines(guard.pid(), guard_output, sender.clone());
         Ok(Injector {
             workload,
+            user,
             after,
             duration,
             path,
@@ -115,16 +123,18 @@ impl Injector {
     }
 
     /// The channel for events from other threads.
-    pub fn sender(&self) -> Sender<Event> {
+    pub fn sender(&self) -> SyncSender<Event> {
         self.sender.clone()
     }
 
     /// The workload as it is now. Components may have restarted since the injector was created.
     ///
     /// # Errors
-    /// If none runs.
+    /// If none runs, or another user has started it since.
     pub fn current_workload(&self) -> anyhow::Result<Workload> {
-        Workload::find()?.context("the workload has stopped")
+        let workload = Workload::find()?.context("the workload has stopped")?;
+        anyhow::ensure!(workload.user == self.user, "another user has started the workload again");
+        Ok(workload)
     }
 
     /// Whether the fault uses a file of the workload: one runs, and `--path` names no other file.

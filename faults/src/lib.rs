@@ -7,8 +7,8 @@
 //! each change before the change is made. If the guard itself is killed, the injecting process
 //! executes the steps.
 //!
-//! **Never:** it touches nothing but what it created itself and the components of the workload. It
-//! prints nothing.
+//! **Never:** it touches nothing but what it created itself and the components of the workload. As
+//! root, it trusts nothing of a workload that runs as `nobody`. It prints nothing.
 //!
 //! A fault's processes are the program that links this crate, started again: the program must run
 //! [`helper_main::run`] on `fault helper --parent PID JSON` and [`guard::run`] on `guard`.
@@ -19,6 +19,7 @@
 //! - [`injector`]: what a fault starts and changes; [`helper`]: the processes that take part in it;
 //!   [`helper_main`]: their main function
 //! - [`guard`], [`undo`]: how a fault is undone
+//! - [`user`], [`trusted_folder`]: whose permissions an action has, and whose files are used
 //! - [`requirement`], [`safety`]: whether a fault can be injected here, and whether it may be
 //! - [`workload`], [`cgroup`], [`process_identity`]: the current workload, control groups and
 //!   processes
@@ -47,7 +48,10 @@ pub mod process;
 pub mod process_identity;
 pub mod requirement;
 pub mod safety;
+mod search_path;
+pub mod trusted_folder;
 pub mod undo;
+pub mod user;
 pub mod workload;
 
 pub use injection::{Injection, Progress, inject};

@@ -1,6 +1,6 @@
 //! Faults of locks that are held for too long.
 
-use std::{path::PathBuf, process::Stdio};
+use std::path::PathBuf;
 
 use anyhow::Context;
 
@@ -11,6 +11,7 @@ use super::{
     injector::Injector,
     requirement::Requirement,
     safety::ResourceUse,
+    workload::Postgres,
 };
 
 mod holders;
@@ -85,9 +86,7 @@ pub const FAULTS: [Fault; 6] = [
         requirements: &[Requirement::Postgres, Requirement::Tool("psql")],
         uses: ResourceUse { memory_mb: 16, disk_mb: 0 },
         accepts_path: false,
-        inject: |injector| {
-            idle_in_transaction(injector, |table| format!("DO $$ BEGIN PERFORM 1 FROM {table} FOR UPDATE; END $$"))
-        },
+        inject: |injector| idle_in_transaction(injector, "SELECT 1 FROM :\"table\" FOR UPDATE \\g /dev/null"),
     },
     Fault {
         name: "table-lock",
@@ -100,9 +99,7 @@ pub const FAULTS: [Fault; 6] = [
         requirements: &[Requirement::Postgres, Requirement::Tool("psql")],
         uses: ResourceUse { memory_mb: 16, disk_mb: 0 },
         accepts_path: false,
-        inject: |injector| {
-            idle_in_transaction(injector, |table| format!("LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE"))
-        },
+        inject: |injector| idle_in_transaction(injector, "LOCK TABLE :\"table\" IN ACCESS EXCLUSIVE MODE;"),
     },
 ];
 
@@ -173,20 +170,30 @@ fn posix_lock(injector: &mut Injector) -> anyhow::Result<GroundTruth> {
 }
 
 /// Executes a statement in a transaction and leaves it open, as a person at a `psql` prompt might.
-fn idle_in_transaction(injector: &mut Injector, statement: fn(&str) -> String) -> anyhow::Result<GroundTruth> {
+/// `psql` quotes the variable `table` in it.
+fn idle_in_transaction(injector: &mut Injector, statement: &str) -> anyhow::Result<GroundTruth> {
     injector.wait_before_fault()?;
     let workload = injector.current_workload()?;
     let database = workload.postgres.as_ref().context("the workload has no PostgreSQL")?;
-    let (host, port) = database.endpoint.rsplit_once(':').context("the database's endpoint has no port")?;
-    let words = ["psql", "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-h", host, "-p", port];
-    let words = words.into_iter().chain(["-U", &database.user, "-d", &database.name]);
-    let psql = Helper::Program(words.map(str::to_owned).collect());
-    let client = injector.start_with_stdin(&psql, Stdio::piped())?;
-    let statement = statement(&database.table);
-    injector.write_stdin(client, &format!("BEGIN;\n{statement};\nSELECT pg_backend_pid();\n"))?;
+    let client = injector.start_with_pipe(&Helper::Program(psql(database)))?;
+    injector.write_stdin(client, &format!("BEGIN;\n{statement}\nSELECT pg_backend_pid();\n"))?;
     let backend = injector.read_line(client)?;
     let backend =
         backend.parse().with_context(|| format!("expected a process id of the database, found `{backend}`"))?;
     let root_cause = vec![Suspect::process(client), Suspect::process(backend)];
     Ok(GroundTruth { root_cause, affected: workload.suspects(&["worker"]) })
+}
+
+/// The command line of a client of the database.
+fn psql(database: &Postgres) -> Vec<String> {
+    let Postgres { endpoint, name, user, table } = database;
+    let words = ["psql", "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-v"].map(str::to_owned);
+    let values = [
+        format!("table={table}"),
+        format!("--host={}", endpoint.ip()),
+        format!("--port={}", endpoint.port()),
+        format!("--username={user}"),
+        format!("--dbname={name}"),
+    ];
+    words.into_iter().chain(values).collect()
 }

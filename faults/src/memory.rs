@@ -13,7 +13,7 @@ use super::{
     requirement::Requirement,
     safety::ResourceUse,
     undo,
-    workload::Workload,
+    user::User,
 };
 
 /// The faults of this family.
@@ -92,7 +92,8 @@ fn hog(injector: &mut Injector) -> anyhow::Result<GroundTruth> {
     let group = injector.create_cgroup(&controller, &settings)?;
     disable_swap(&group, controller.is_unified(), LIMIT_BYTES)?;
     injector.move_to_cgroup(&controller, &group, worker.pid)?;
-    let importer = injector.start(&Helper::Importer(group.clone()))?;
+    // It must be able to join the group.
+    let importer = injector.start_as(User::Current, &Helper::Importer(group.clone()))?;
     let root_cause = vec![Suspect::process(importer), Suspect::cgroup(&group)];
     Ok(GroundTruth { root_cause, affected: worker.suspects() })
 }
@@ -124,9 +125,8 @@ fn confine_and_leak(
     name: &str,
     leaking: &mut Option<u32>,
 ) -> anyhow::Result<()> {
-    let workload = Workload::find()?;
-    let mut components = workload.iter().flat_map(|workload| &workload.components);
-    let worker = components.find(|component| component.name == name);
+    let workload = injector.current_workload()?;
+    let worker = workload.components.iter().find(|component| component.name == name);
     // There is none until the supervisor has restarted it.
     let Some(worker) = worker.filter(|worker| *leaking != Some(worker.pid)) else { return Ok(()) };
     // A worker that does not listen yet gets the bug a second later.

@@ -17,6 +17,8 @@ use super::{
     safety::ResourceUse,
 };
 
+mod listeners;
+
 /// The faults of this family.
 pub const FAULTS: [Fault; 7] = [
     Fault {
@@ -117,9 +119,10 @@ fn drop_packets(injector: &mut Injector) -> anyhow::Result<GroundTruth> {
     injector.wait_before_fault()?;
     let workload = injector.current_workload()?;
     let database = workload.pick("database")?;
-    let endpoint = database.endpoint.as_deref().context("the database has no endpoint")?;
-    let (host, port) = endpoint.rsplit_once(':').context("the database's endpoint has no port")?;
-    let packets = ["INPUT", "-i", "lo", "-p", "tcp", "-d", host, "--dport", port];
+    let endpoint = database.endpoint.context("the database has no endpoint")?;
+    listeners::check_owner(endpoint.port(), workload.user)?;
+    let [host, port] = [endpoint.ip().to_string(), endpoint.port().to_string()];
+    let packets = ["INPUT", "-i", "lo", "-p", "tcp", "-d", &host, "--dport", &port];
     let action = ["-m", "statistic", "--mode", "random", "--probability", PROBABILITY, "-j", "DROP"];
     injector.add_firewall_rule(packets.into_iter().chain(action).map(str::to_owned).collect())?;
     let root_cause = vec![Suspect::endpoint(endpoint)];
@@ -129,7 +132,7 @@ fn drop_packets(injector: &mut Injector) -> anyhow::Result<GroundTruth> {
 fn flood(injector: &mut Injector) -> anyhow::Result<GroundTruth> {
     injector.wait_before_fault()?;
     let workload = injector.current_workload()?;
-    let endpoint = workload.pick("front")?.endpoint.clone().context("the front has no endpoint")?;
+    let endpoint = workload.pick("front")?.endpoint.context("the front has no endpoint")?;
     let crawler = injector.start(&Helper::Crawler(endpoint))?;
     Ok(GroundTruth { root_cause: vec![Suspect::process(crawler)], affected: workload.suspects(&["front"]) })
 }
@@ -138,17 +141,16 @@ fn flood(injector: &mut Injector) -> anyhow::Result<GroundTruth> {
 /// that the server closes.
 ///
 /// # Errors
-/// If the address is invalid, or the injecting process is gone.
-pub fn hold_connections(address: &str) -> anyhow::Result<()> {
+/// If the injecting process is gone.
+pub fn hold_connections(address: SocketAddr) -> anyhow::Result<()> {
     const MAX_CONNECTIONS: usize = 900;
     const PAUSE: Duration = Duration::from_millis(50);
-    let address: SocketAddr = address.parse().with_context(|| format!("expected IP:PORT, found `{address}`"))?;
     let mut connections: Vec<TcpStream> = Vec::new();
     let mut is_ready = false;
     loop {
         connections.retain_mut(is_open);
         while connections.len() < MAX_CONNECTIONS
-            && let Some(connection) = send_incomplete_request(&address)
+            && let Some(connection) = send_incomplete_request(address)
         {
             connections.push(connection);
         }
@@ -160,9 +162,9 @@ pub fn hold_connections(address: &str) -> anyhow::Result<()> {
     }
 }
 
-fn send_incomplete_request(address: &SocketAddr) -> Option<TcpStream> {
+fn send_incomplete_request(address: SocketAddr) -> Option<TcpStream> {
     const TIMEOUT: Duration = Duration::from_millis(200);
-    let mut connection = TcpStream::connect_timeout(address, TIMEOUT).ok()?;
+    let mut connection = TcpStream::connect_timeout(&address, TIMEOUT).ok()?;
     connection.set_nonblocking(true).ok()?;
     // Servers close connections without any data first.
     connection.write_all(b"GET /stock HTTP/1.1\r\nHost: shop\r\n").ok()?;

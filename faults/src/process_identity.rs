@@ -5,9 +5,11 @@ use std::path::Path;
 use anyhow::Context;
 use rustix::{
     io::Errno,
-    process::{Pid, Signal, kill_process},
+    process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal},
 };
 use serde::{Deserialize, Serialize};
+
+use super::user::User;
 
 /// One process, and no later one that gets its pid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,16 +40,33 @@ impl ProcessIdentity {
         Stat::read(self.pid).is_none_or(|stat| stat.start_time != self.start_time || matches!(stat.state, 'T' | 'Z'))
     }
 
+    /// Whether all user ids of the process are those of this user: it is no setuid program.
+    pub fn runs_as(self, user: User) -> bool {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid)).unwrap_or_default();
+        let uids = status.lines().find_map(|line| line.strip_prefix("Uid:"));
+        let expected = user.uid().to_string();
+        uids.is_some_and(|uids| uids.split_ascii_whitespace().all(|uid| uid == expected)) && self.is_alive()
+    }
+
     /// Sends a signal; does nothing if the process is gone.
     ///
     /// # Errors
     /// If that is not permitted.
     pub fn signal(self, signal: Signal) -> anyhow::Result<()> {
-        let pid = i32::try_from(self.pid).ok().and_then(Pid::from_raw);
-        let Some(pid) = pid.filter(|_| self.is_alive()) else { return Ok(()) };
-        let sent = kill_process(pid, signal).or_else(|error| if error == Errno::SRCH { Ok(()) } else { Err(error) });
-        sent.with_context(|| format!("cannot signal process {}", self.pid))
+        self.send(signal).or_else(ignore_gone).with_context(|| format!("cannot signal process {}", self.pid))
     }
+
+    /// Sends a signal to the process and not to a later one with its pid: the descriptor is opened
+    /// before the start time is compared.
+    fn send(self, signal: Signal) -> Result<(), Errno> {
+        let pid = i32::try_from(self.pid).ok().and_then(Pid::from_raw).ok_or(Errno::SRCH)?;
+        let process = pidfd_open(pid, PidfdFlags::empty())?;
+        if self.is_alive() { pidfd_send_signal(&process, signal) } else { Ok(()) }
+    }
+}
+
+fn ignore_gone(error: Errno) -> Result<(), Errno> {
+    if error == Errno::SRCH { Ok(()) } else { Err(error) }
 }
 
 /// The name of a process (its comm); empty if it is gone.

@@ -1,16 +1,11 @@
 //! What a fault requires of its host.
 
-use std::{
-    ffi::OsString,
-    fmt,
-    os::unix::fs::MetadataExt,
-    path::{Path, PathBuf},
-};
+use std::{fmt, os::unix::fs::MetadataExt, path::Path};
 
 use rustix::process::geteuid;
 use service::Hint;
 
-use super::{cgroup::Controller, workload::Workload};
+use super::{cgroup::Controller, search_path::search_path, workload::Workload};
 
 /// Something that a fault cannot do without.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,20 +94,13 @@ fn is_in_path(tool: &str) -> bool {
     std::env::split_paths(&search_path()).any(|folder| folder.join(tool).is_file())
 }
 
-/// The search path for programs: `PATH`, and the folders where Debian installs tools for root.
-pub fn search_path() -> OsString {
-    let path = std::env::var_os("PATH").unwrap_or_else(|| "/usr/bin:/bin".into());
-    let folders = std::env::split_paths(&path).chain(["/usr/sbin", "/sbin"].map(PathBuf::from));
-    std::env::join_paths(folders).unwrap_or(path)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn tools_for_root_are_found() {
-        let folders: Vec<PathBuf> = std::env::split_paths(&search_path()).collect();
+        let folders: Vec<std::path::PathBuf> = std::env::split_paths(&search_path()).collect();
         assert!(folders.ends_with(&["/usr/sbin".into(), "/sbin".into()]), "{folders:?}");
         assert!(is_in_path("sh") && !is_in_path("no-such-tool"));
     }

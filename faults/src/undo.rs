@@ -13,7 +13,7 @@ use anyhow::Context;
 use rustix::process::Signal;
 use serde::{Deserialize, Serialize};
 
-use super::process_identity::ProcessIdentity;
+use super::{process_identity::ProcessIdentity, user::User};
 
 mod cgroups;
 mod firewall;
@@ -30,11 +30,18 @@ pub enum UndoStep {
     /// Continues a stopped process.
     Continue(ProcessIdentity),
     /// Removes a file.
-    RemoveFile(PathBuf),
+    RemoveFile {
+        /// Path of the file.
+        file: PathBuf,
+        /// Who created it.
+        user: User,
+    },
     /// Removes a file if it is still the one that the fault created.
     RemoveInode {
         /// Path of the file.
         file: PathBuf,
+        /// Who created it.
+        user: User,
         /// Device of the created file.
         device: u64,
         /// Inode of the created file.
@@ -72,10 +79,10 @@ impl UndoStep {
     pub fn apply(&self) -> anyhow::Result<()> {
         match self {
             UndoStep::Continue(process) => process.signal(Signal::CONT),
-            UndoStep::RemoveFile(file) => {
-                ignore_missing(std::fs::remove_file(file)).with_context(|| cannot_remove(file))
+            UndoStep::RemoveFile { file, user } => user.run(|| remove_file(file))?,
+            UndoStep::RemoveInode { file, user, device, inode } => {
+                user.run(|| remove_inode(file, (*device, *inode)))?
             }
-            UndoStep::RemoveInode { file, device, inode } => remove_inode(file, (*device, *inode)),
             UndoStep::RemoveFolder(folder) => {
                 ignore_missing(std::fs::remove_dir(folder)).with_context(|| cannot_remove(folder))
             }
@@ -107,10 +114,13 @@ fn cannot_remove(path: &Path) -> String {
     format!("cannot remove `{}`", path.display())
 }
 
+fn remove_file(file: &Path) -> anyhow::Result<()> {
+    ignore_missing(std::fs::remove_file(file)).with_context(|| cannot_remove(file))
+}
+
 fn remove_inode(file: &Path, created: (u64, u64)) -> anyhow::Result<()> {
     let is_same = file.symlink_metadata().is_ok_and(|found| (found.dev(), found.ino()) == created);
-    let removed = if is_same { ignore_missing(std::fs::remove_file(file)) } else { Ok(()) };
-    removed.with_context(|| cannot_remove(file))
+    if is_same { remove_file(file) } else { Ok(()) }
 }
 
 fn ignore_missing(removed: io::Result<()>) -> io::Result<()> {
@@ -128,7 +138,7 @@ mod tests {
         let file = inner.join("file");
         std::fs::create_dir(&inner).unwrap();
         std::fs::write(&file, "").unwrap();
-        let steps = [UndoStep::RemoveFolder(inner.clone()), UndoStep::RemoveFile(file)];
+        let steps = [UndoStep::RemoveFolder(inner.clone()), UndoStep::RemoveFile { file, user: User::Current }];
         apply_all(&steps).unwrap();
         assert!(!inner.exists());
         apply_all(&steps).unwrap();
@@ -141,7 +151,7 @@ mod tests {
         let file = folder.path().join("file");
         std::fs::create_dir_all(full.join("other")).unwrap();
         std::fs::write(&file, "").unwrap();
-        let steps = [UndoStep::RemoveFile(file.clone()), UndoStep::RemoveFolder(full)];
+        let steps = [UndoStep::RemoveFile { file: file.clone(), user: User::Current }, UndoStep::RemoveFolder(full)];
         let error = apply_all(&steps).unwrap_err();
         assert!(error.to_string().contains("/full`"), "{error}");
         assert!(!file.exists());

@@ -1,7 +1,8 @@
 //! The running workload: its components, its files, and how to switch on its bugs.
 
 use std::{
-    os::unix::{ffi::OsStrExt, fs::MetadataExt},
+    net::SocketAddr,
+    os::unix::ffi::OsStrExt,
     path::{Path, PathBuf},
 };
 
@@ -10,13 +11,18 @@ use rustix::process::geteuid;
 use serde::Deserialize;
 use service::Hint;
 
-use super::{ground_truth::Suspect, process_identity};
+use super::{
+    ground_truth::Suspect,
+    process_identity::{self, ProcessIdentity},
+    user::User,
+};
 
 mod control;
 mod state_file;
+mod validation;
 
 pub use control::{ActiveBug, start_bug};
-use state_file::{STATE_FILE, belongs_to_other_user, read_state};
+use state_file::{STATE_FILE, StateFile, belongs_to_other_user, read_state};
 
 /// Environment variable that names the workload's folder.
 pub const FOLDER_VARIABLE: &str = "DETECTIVE_WORKLOAD";
@@ -24,8 +30,12 @@ pub const FOLDER_VARIABLE: &str = "DETECTIVE_WORKLOAD";
 /// The content of a workload's state file, as far as faults use it.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Workload {
-    /// Folder of the workload.
+    /// Folder of the workload, with all links resolved: the one in which the state file is.
+    #[serde(skip)]
     pub folder: PathBuf,
+    /// The user that runs the workload, and owns its folder.
+    #[serde(skip)]
+    pub user: User,
     /// Pid of the supervisor.
     pub pid: u32,
     /// Running components.
@@ -52,9 +62,9 @@ pub struct Component {
     pub role: String,
     /// Process id.
     pub pid: u32,
-    /// Address it listens on, `ip:port`.
+    /// Address it listens on.
     #[serde(default)]
-    pub endpoint: Option<String>,
+    pub endpoint: Option<SocketAddr>,
     /// Path of its control socket.
     #[serde(default)]
     pub control: Option<PathBuf>,
@@ -89,8 +99,8 @@ pub struct Spool {
 /// How clients connect to PostgreSQL.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Postgres {
-    /// Address, `ip:port`.
-    pub endpoint: String,
+    /// Address.
+    pub endpoint: SocketAddr,
     /// Name of the database.
     pub name: String,
     /// Role with the workload's permissions.
@@ -102,12 +112,13 @@ pub struct Postgres {
 impl Component {
     /// The process as a suspect.
     pub fn suspect(&self) -> Suspect {
-        Suspect { endpoint: self.endpoint.clone(), ..Suspect::process(self.pid) }
+        let endpoint = self.endpoint.map(|endpoint| endpoint.to_string());
+        Suspect { endpoint, ..Suspect::process(self.pid) }
     }
 
     /// The process and the endpoint as suspects. Either is a correct answer.
     pub fn suspects(&self) -> Vec<Suspect> {
-        [self.suspect()].into_iter().chain(self.endpoint.as_deref().map(Suspect::endpoint)).collect()
+        [self.suspect()].into_iter().chain(self.endpoint.map(Suspect::endpoint)).collect()
     }
 }
 
@@ -131,31 +142,38 @@ impl Workload {
     /// # Errors
     /// If its state file cannot be read, or belongs to another user.
     pub fn find_in(folder: &Path) -> anyhow::Result<Option<Workload>> {
-        let Some((text, owner)) = read_state(folder)? else { return Ok(None) };
+        let Some(StateFile { text, folder, user }) = read_state(folder)? else { return Ok(None) };
         let invalid = || format!("`{}` is not a valid state file", folder.join(STATE_FILE).display());
         let mut workload: Workload = serde_json::from_str(&text).with_context(invalid)?;
+        workload.folder.clone_from(&folder);
+        workload.user = user;
+        validation::check(&workload).with_context(invalid)?;
         workload.retain_own_components();
         // A workload that was killed leaves its state file behind.
-        Ok(Some(workload).filter(|workload| workload.is_supervised_by(owner)))
+        Ok(Some(workload).filter(Workload::is_supervised))
     }
 
     /// Whether the process with the supervisor's pid is a supervisor of this folder and user.
-    fn is_supervised_by(&self, owner: u32) -> bool {
-        let process = PathBuf::from(format!("/proc/{}", self.pid));
-        let command_line = std::fs::read(process.join("cmdline")).unwrap_or_default();
+    fn is_supervised(&self) -> bool {
+        let command_line = std::fs::read(format!("/proc/{}/cmdline", self.pid)).unwrap_or_default();
         let mut words = command_line.split(|byte| *byte == 0);
         let folder = self.folder.as_os_str().as_bytes();
         let is_supervisor = words.any(|word| word.ends_with(b"/supervisor.py")) && words.any(|word| word == folder);
-        is_supervisor && process.metadata().is_ok_and(|metadata| metadata.uid() == owner)
+        is_supervisor && self.owns(self.pid)
     }
 
     /// Keeps the supervisor and its children: the file could name any process, or a pid that was
     /// reused since.
     fn retain_own_components(&mut self) {
         let supervisor = self.pid;
-        self.components.retain(|component| {
-            component.pid == supervisor || process_identity::parent(component.pid) == Some(supervisor)
-        });
+        let is_own = |pid: u32| pid == supervisor || process_identity::parent(pid) == Some(supervisor);
+        let components = std::mem::take(&mut self.components).into_iter();
+        self.components = components.filter(|component| is_own(component.pid) && self.owns(component.pid)).collect();
+    }
+
+    /// Whether a process runs as the user of the workload.
+    fn owns(&self, pid: u32) -> bool {
+        ProcessIdentity::read(pid).is_ok_and(|process| process.runs_as(self.user))
     }
 
     /// All components with a role.
@@ -243,7 +261,7 @@ mod tests {
 
     fn workload(pid: u32, components: serde_json::Value) -> Workload {
         serde_json::from_value(serde_json::json!({
-            "folder": "/workload", "pid": pid, "components": components, "disk_users": [],
+            "pid": pid, "components": components, "disk_users": [],
             "log": {"path": "", "users": []}, "ledger": {"path": "", "users": []},
             "spool": {"path": "", "users": [], "is_mounted": false},
         }))

@@ -37,3 +37,6 @@ pub use encoded::Encoded;
 pub use host_graph::{GraphError, HostGraph};
 pub use recipe::{Profile, RECIPE_VERSION, Recipe};
 pub use window::Window;
+
+/// Smallest number of snapshots that a model is trained on, and that a scorer learns from.
+pub const MIN_SNAPSHOTS: usize = 10;

@@ -9,7 +9,7 @@ use sha2::Digest;
 use thiserror::Error;
 
 use crate::{
-    GraphSnapshot, HealthySnapshot, Incident, ModelRelease, RawRead, RootCauseEvent,
+    GraphSnapshot, HealthySnapshot, Incident, ModelRelease, OperatorAction, RawRead, RootCauseEvent,
     number::{push_long, read_number},
 };
 
@@ -274,6 +274,7 @@ records! {
     ModelRelease: "../model_release.avsc";
     RootCauseEvent: "../root_cause_event.avsc";
     Incident: "../incident.avsc";
+    OperatorAction: "../operator_action.avsc";
     RawRead: "../raw_read.avsc";
 }
 

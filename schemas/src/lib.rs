@@ -10,6 +10,7 @@
 //! - [`healthy`]: snapshots to train on
 //! - [`release`]: model releases
 //! - [`alert`]: suspects, events and incidents
+//! - [`action`]: what operators change
 //! - [`raw`]: raw reads of a sweep, in files only
 //! - [`topic`]: topics and their retention
 //! - [`vocabulary`]: kinds, units, forms and reasons; unknown words are kept
@@ -18,6 +19,7 @@
 //! - [`codec`]: Avro single-object encoding
 //! - [`container`]: Avro object container files
 
+pub mod action;
 pub mod alert;
 pub mod check;
 pub mod codec;
@@ -32,6 +34,7 @@ pub mod time;
 pub mod topic;
 pub mod vocabulary;
 
+pub use action::{ActionKind, OperatorAction};
 pub use alert::{EventKind, Incident, IncidentState, Reason, RootCauseEvent, Stage, Suspect};
 pub use check::InvalidRecord;
 pub use codec::{CodecError, decode, encode};

@@ -15,6 +15,8 @@ pub enum Topic {
     Alerts,
     /// `Incident` by incident id.
     Incidents,
+    /// `OperatorAction` by host id; without a key for all hosts.
+    Actions,
     /// Records that could not be processed, keyed by their own keys.
     DeadLetter,
 }
@@ -32,8 +34,15 @@ const HOUR: Duration = Duration::from_secs(3600);
 
 impl Topic {
     /// All topics.
-    pub const ALL: [Topic; 6] =
-        [Topic::Snapshots, Topic::Healthy, Topic::Models, Topic::Alerts, Topic::Incidents, Topic::DeadLetter];
+    pub const ALL: [Topic; 7] = [
+        Topic::Snapshots,
+        Topic::Healthy,
+        Topic::Models,
+        Topic::Alerts,
+        Topic::Incidents,
+        Topic::Actions,
+        Topic::DeadLetter,
+    ];
 
     /// Name on the bus.
     pub const fn name(self) -> &'static str {
@@ -43,6 +52,7 @@ impl Topic {
             Topic::Models => "detective.models",
             Topic::Alerts => "detective.alerts",
             Topic::Incidents => "detective.incidents",
+            Topic::Actions => "detective.actions",
             Topic::DeadLetter => "detective.dead-letter",
         }
     }
@@ -57,7 +67,7 @@ impl Topic {
         match self {
             Topic::Snapshots => Retention::Delete(Duration::from_secs(4 * HOUR.as_secs())),
             Topic::Healthy | Topic::DeadLetter => Retention::Delete(Duration::from_secs(7 * 24 * HOUR.as_secs())),
-            Topic::Alerts => Retention::Delete(Duration::from_secs(30 * 24 * HOUR.as_secs())),
+            Topic::Alerts | Topic::Actions => Retention::Delete(Duration::from_secs(30 * 24 * HOUR.as_secs())),
             Topic::Models | Topic::Incidents => Retention::Compact,
         }
     }

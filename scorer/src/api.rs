@@ -1,11 +1,21 @@
 //! The HTTP API. Each request is a query to the scorer's loop.
+//!
+//! - [`server`]: connections, and their limits
+//! - [`access`], [`token`]: who may send which request
+//! - `error`: the response to a request that fails
+
+pub mod access;
+mod error;
+pub mod server;
+pub mod token;
 
 use std::time::Duration;
 
 use axum::{
-    Json, Router,
+    Extension, Json, Router,
     extract::{Query as Parameters, State},
     http::{StatusCode, header},
+    middleware::from_fn_with_state,
     response::{IntoResponse, Response},
     routing::{get, post},
 };
@@ -13,7 +23,10 @@ use serde::Deserialize;
 use serde_json::json;
 use tokio::sync::{mpsc, oneshot};
 
-use crate::query::Query;
+use crate::query::{BaselineRequest, Query};
+use access::Access;
+use error::error_response;
+use server::Peer;
 
 /// Sends queries to the scorer's loop.
 pub type QuerySender = mpsc::Sender<Query>;
@@ -21,12 +34,16 @@ pub type QuerySender = mpsc::Sender<Query>;
 /// Longest duration of an operator baseline.
 const MAX_BASELINE: Duration = Duration::from_secs(7 * 24 * 3600);
 
+/// Longest name of an operator, in bytes.
+const MAX_NAME_BYTES: usize = 200;
+
 /// Time limit for the response of the scorer's loop.
 const QUERY_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The routes of the API.
-pub fn router(queries: QuerySender) -> Router {
-    Router::new()
+/// The routes of the API, for requests that follow the rules. Must be called within a tokio
+/// runtime.
+pub fn router(queries: QuerySender, access: Access) -> Router {
+    let routes = Router::new()
         .route("/api/suspects", get(suspects))
         .route("/api/incidents", get(incidents))
         .route("/api/graph", get(graph))
@@ -34,7 +51,8 @@ pub fn router(queries: QuerySender) -> Router {
         .route("/metrics", get(metrics))
         .route("/livez", get(livez))
         .route("/readyz", get(readyz))
-        .with_state(queries)
+        .with_state(queries);
+    server::limit_requests(routes).layer(from_fn_with_state(access, access::check))
 }
 
 #[derive(Deserialize)]
@@ -61,6 +79,10 @@ struct BaselineBody {
     #[serde(rename = "for", with = "humantime_serde")]
     duration: Duration,
     host: Option<String>,
+    #[serde(default)]
+    include_incidents: bool,
+    #[serde(default)]
+    by: String,
 }
 
 async fn suspects(
@@ -102,9 +124,10 @@ async fn graph(
 /// Declares hosts healthy for the requested time.
 async fn start_baseline(
     State(queries): State<QuerySender>,
+    Extension(Peer(peer)): Extension<Peer>,
     body: Result<Json<BaselineBody>, axum::extract::rejection::JsonRejection>,
 ) -> Response {
-    let Json(BaselineBody { duration, host }) = match body {
+    let Json(BaselineBody { duration, host, include_incidents, by }) = match body {
         Ok(body) => body,
         Err(rejection) => {
             return error_response(
@@ -119,8 +142,15 @@ async fn start_baseline(
             "`for`: expected a duration above 0s and at most 7days".to_owned(),
         );
     }
-    match send_query(&queries, |reply| Query::Baseline { host, duration, reply }).await {
-        Ok(until) => Json(json!({"until": until})).into_response(),
+    if by.len() > MAX_NAME_BYTES || by.contains(char::is_control) {
+        return error_response(
+            StatusCode::BAD_REQUEST,
+            format!("`by`: expected at most {MAX_NAME_BYTES} bytes of text"),
+        );
+    }
+    let request = BaselineRequest { host, duration, include_incidents, by, client: peer.to_string() };
+    match send_query(&queries, |reply| Query::Baseline { request, reply }).await {
+        Ok(started) => Json(started).into_response(),
         Err(response) => response,
     }
 }
@@ -165,8 +195,4 @@ async fn send_query<T>(
         Ok(Some(response)) => Ok(response),
         _ => Err(error_response(StatusCode::SERVICE_UNAVAILABLE, "the scorer does not respond".to_owned())),
     }
-}
-
-fn error_response(status: StatusCode, error: String) -> Response {
-    (status, Json(json!({"error": error}))).into_response()
 }

@@ -1,15 +1,20 @@
 //! The settings of the scorer: sections `[learn]`, `[alarm]` and `[api]`.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
+use graph::MIN_SNAPSHOTS;
 use serde::{Deserialize, Serialize};
 
 /// `[learn]`: which snapshots models are trained on.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct LearnConfig {
-    /// Number of snapshots that a cohort learns from before its first model. They are assumed to be
-    /// healthy; the trainer removes outliers.
+    /// Number of snapshots that a cohort learns from before its first model, at least 10. They are
+    /// assumed to be healthy; the trainer removes outliers.
     pub snapshots: u32,
     /// After the learning phase, one in this many quiet snapshots is kept for later training.
     pub keep_one_in: u32,
@@ -36,7 +41,8 @@ pub struct AlarmConfig {
     /// those with the same symptom share one incident, and all that are still over the limit share
     /// another.
     pub max_opened_per_minute: u32,
-    /// Marks the incidents of a host as stale when it has sent no snapshot for this long.
+    /// Marks the incidents of a host as stale when it has sent no snapshot for this long. More than
+    /// `sweep.interval`.
     #[serde(with = "humantime_serde")]
     #[schemars(with = "String", extend("format" = "duration"))]
     pub stale_after: Duration,
@@ -74,19 +80,49 @@ impl Default for AlarmConfig {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct ApiConfig {
-    /// Address to listen on. The API has no authentication: keep it on loopback, or put an
-    /// authenticating proxy before it.
+    /// Address to listen on. The API has no encryption: keep it on loopback, or put a proxy before
+    /// it.
     #[schemars(with = "String")]
     pub listen: SocketAddr,
     /// `/readyz` returns 503 if no snapshot was received, scored or published in the time of this
     /// many sweeps, or in 10 seconds if that is longer.
     pub ready_sweeps: u32,
+    /// Names of this host, beside `localhost`, its loopback addresses and the address of `listen`,
+    /// that a client may send as `Host`.
+    pub hosts: Vec<String>,
+    /// File of the token that clients need to change something or to read `/api/graph`, as
+    /// `Authorization: Bearer TOKEN`. It is created at the start, for its owner only. Empty:
+    /// `api.token` in the data directory.
+    pub token_file: PathBuf,
+    /// Clients that may read suspects, incidents and metrics without the token.
+    pub open_to: OpenTo,
+    /// Largest number of connections at a time, 1 to 10000. Further connections are closed.
+    pub max_connections: usize,
 }
 
 impl Default for ApiConfig {
     fn default() -> Self {
-        ApiConfig { listen: SocketAddr::from(([127, 0, 0, 1], 7117)), ready_sweeps: 15 }
+        ApiConfig {
+            listen: SocketAddr::from(([127, 0, 0, 1], 7117)),
+            hosts: Vec::new(),
+            token_file: PathBuf::new(),
+            open_to: OpenTo::Loopback,
+            max_connections: 128,
+            ready_sweeps: 15,
+        }
     }
+}
+
+/// Which clients need no token to read suspects, incidents and metrics.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum OpenTo {
+    /// Clients on this host.
+    Loopback,
+    /// All clients. For an address that only a proxy can reach.
+    All,
+    /// No client.
+    None,
 }
 
 /// Settings of [`crate::run`].
@@ -107,20 +143,14 @@ impl LearnConfig {
     /// expected range and the value found.
     pub fn problems(&self) -> Vec<(&'static str, String)> {
         let mut problems = Vec::new();
-        if self.snapshots < LearnConfig::MIN_SNAPSHOTS {
-            problems.push((
-                "snapshots",
-                format!("expected at least {}, found {}", LearnConfig::MIN_SNAPSHOTS, self.snapshots),
-            ));
+        if (self.snapshots as usize) < MIN_SNAPSHOTS {
+            problems.push(("snapshots", format!("expected at least {MIN_SNAPSHOTS}, found {}", self.snapshots)));
         }
         if self.keep_one_in == 0 {
             problems.push(("keep_one_in", "expected at least 1, found 0".to_owned()));
         }
         problems
     }
-
-    /// The trainer needs as many for a model.
-    const MIN_SNAPSHOTS: u32 = 10;
 }
 
 impl AlarmConfig {
@@ -156,9 +186,21 @@ impl ApiConfig {
     /// Returns each value that is out of range: its key below `api`, and a message with the
     /// expected range and the value found.
     pub fn problems(&self) -> Vec<(&'static str, String)> {
-        match self.ready_sweeps {
-            0 => vec![("ready_sweeps", "expected at least 1, found 0".to_owned())],
-            _ => Vec::new(),
+        let mut problems = Vec::new();
+        if !(1..=10_000).contains(&self.max_connections) {
+            problems.push(("max_connections", format!("expected 1 to 10000, found {}", self.max_connections)));
         }
+        if self.ready_sweeps == 0 {
+            problems.push(("ready_sweeps", "expected at least 1, found 0".to_owned()));
+        }
+        problems
+    }
+
+    /// The settings with the path of the token file, which is in the data directory by default.
+    pub fn with_data_directory(&self, directory: &Path) -> ApiConfig {
+        const NAME: &str = "api.token";
+        let is_default = self.token_file.as_os_str().is_empty();
+        let token_file = if is_default { directory.join(NAME) } else { self.token_file.clone() };
+        ApiConfig { token_file, ..self.clone() }
     }
 }

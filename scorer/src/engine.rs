@@ -20,7 +20,7 @@ use crate::{
     freshness::Freshness,
     host::{Host, SnapshotPosition},
     incident::{Change, IncidentTracker},
-    learning::Cohort,
+    learning::{Cohort, HostCondition},
     metrics::Metrics,
     score::{self, ScoreError},
 };
@@ -153,10 +153,13 @@ impl Engine {
             self.metrics.blind += 1;
             return Ok(Outcome::default());
         }
-        let is_quiet = !is_alarming && !host.tracker.has_open();
+        let condition = HostCondition {
+            is_quiet: !is_alarming && !host.tracker.has_open(),
+            has_impact: host.tracker.open_with_impact().next().is_some(),
+        };
         // The host owns the scored graph now.
         let healthy = match (&host.newest, self.cohorts.get_mut(&cohort)) {
-            (Some(newest), Some(cohort)) => cohort.admit(newest.graph.snapshot(), &delivery.value, Some(is_quiet)),
+            (Some(newest), Some(cohort)) => cohort.admit(newest.graph.snapshot(), &delivery.value, Some(condition)),
             _ => None,
         };
         self.metrics.alarming += u64::from(is_alarming);
@@ -204,18 +207,24 @@ impl Engine {
     }
 
     /// Starts an operator baseline until `until` for the cohort of one host, or for all cohorts.
-    pub fn start_baseline(&mut self, host: Option<&str>, until: Timestamp, now: Timestamp) {
+    /// Returns the number of open incidents during which nothing is learned.
+    pub fn start_baseline(
+        &mut self,
+        host: Option<&str>,
+        until: Timestamp,
+        include_incidents: bool,
+        now: Timestamp,
+    ) -> usize {
         let interval_ms =
             |host: &Host| host.newest.as_ref().map_or(1000, |newest| newest.graph.snapshot().interval_ms).max(1);
-        let selected: Vec<(String, i64)> = self
-            .hosts
-            .iter()
-            .filter(|(id, _)| host.is_none_or(|host| host == *id))
-            .map(|(_, host)| (host.cohort.clone(), until.millis_since(now) / interval_ms(host)))
-            .collect();
-        for (cohort, n_snapshots) in selected {
-            self.cohort_or_new(&cohort).start_baseline(until, n_snapshots);
+        let selected = || self.hosts.iter().filter(|(id, _)| host.is_none_or(|host| host == *id));
+        let excluded: usize = selected().map(|(_, host)| host.tracker.open_with_impact().count()).sum();
+        let cohorts: Vec<(String, i64)> =
+            selected().map(|(_, host)| (host.cohort.clone(), until.millis_since(now) / interval_ms(host))).collect();
+        for (cohort, n_snapshots) in cohorts {
+            self.cohort_or_new(&cohort).start_baseline(until, n_snapshots, include_incidents);
         }
+        if include_incidents { 0 } else { excluded }
     }
 
     /// Counts events and updates the known incidents, whose records go to `partition`.

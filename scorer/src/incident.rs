@@ -57,6 +57,11 @@ impl IncidentTracker {
         self.active.iter().map(|active| &active.incident)
     }
 
+    /// Open incidents because of which something fails or waits.
+    pub fn open_with_impact(&self) -> impl Iterator<Item = &Incident> {
+        self.open().filter(|incident| !incident.impact.is_empty())
+    }
+
     /// Updates incidents with the root causes of a sweep, the highest score first. Returns the
     /// changes, and whether threshold and persistence were met.
     pub fn process_sweep(&mut self, scored: &ScoredGraph, candidates: &[RootCauseCandidate]) -> (Vec<Change>, bool) {

@@ -22,10 +22,20 @@ pub struct Cohort {
     baseline: Option<OperatorBaseline>,
 }
 
+/// Condition of a host in a scored snapshot.
+#[derive(Clone, Copy, Debug)]
+pub struct HostCondition {
+    /// Whether there is no alarm and no open incident.
+    pub is_quiet: bool,
+    /// Whether something fails or waits because of an open incident.
+    pub has_impact: bool,
+}
+
 /// A period that the operator declared healthy.
 #[derive(Clone, Copy, Debug)]
 struct OperatorBaseline {
     until: Timestamp,
+    include_incidents: bool,
     learned: i64,
     wanted: i64,
 }
@@ -60,22 +70,23 @@ impl Cohort {
     }
 
     /// Starts an operator baseline: the cohort is healthy until `until`, with about `n_snapshots`
-    /// snapshots in that time.
-    pub fn start_baseline(&mut self, until: Timestamp, n_snapshots: i64) {
-        self.baseline = Some(OperatorBaseline { until, learned: 0, wanted: n_snapshots.max(1) });
+    /// snapshots in that time. Without `include_incidents`, snapshots are not learned while
+    /// something fails or waits because of an incident.
+    pub fn start_baseline(&mut self, until: Timestamp, n_snapshots: i64, include_incidents: bool) {
+        self.baseline = Some(OperatorBaseline { until, include_incidents, learned: 0, wanted: n_snapshots.max(1) });
     }
 
     /// Returns a healthy record if the snapshot may be learned from.
     ///
-    /// `encoded` holds the bytes of the snapshot. `is_quiet` says whether it was scored without an
-    /// alarm and without an open incident; `None`: it was not scored.
+    /// `encoded` holds the bytes of the snapshot. `condition` is that of the host; `None`: the
+    /// snapshot was not scored.
     pub fn admit(
         &mut self,
         snapshot: &GraphSnapshot,
         encoded: &[u8],
-        is_quiet: Option<bool>,
+        condition: Option<HostCondition>,
     ) -> Option<HealthySnapshot> {
-        let Admission { source, learned, wanted } = self.check_admission(snapshot, is_quiet)?;
+        let Admission { source, learned, wanted } = self.check_admission(snapshot, condition)?;
         Some(HealthySnapshot {
             host: snapshot.host.clone(),
             cohort: snapshot.cohort.clone(),
@@ -88,7 +99,7 @@ impl Cohort {
         })
     }
 
-    fn check_admission(&mut self, snapshot: &GraphSnapshot, is_quiet: Option<bool>) -> Option<Admission> {
+    fn check_admission(&mut self, snapshot: &GraphSnapshot, condition: Option<HostCondition>) -> Option<Admission> {
         if self.learned < self.wanted() && self.model.is_none() {
             self.learned += 1;
             let wanted = self.wanted();
@@ -96,13 +107,16 @@ impl Cohort {
         }
         if let Some(baseline) = &mut self.baseline {
             if snapshot.ended_at <= baseline.until && baseline.learned < baseline.wanted {
+                if !baseline.include_incidents && condition.is_some_and(|condition| condition.has_impact) {
+                    return None;
+                }
                 baseline.learned += 1;
                 let OperatorBaseline { learned, wanted, .. } = *baseline;
                 return Some(Admission { source: HealthSource::Operator, learned, wanted });
             }
             self.baseline = None;
         }
-        if is_quiet != Some(true) || !self.has_low_pressure(snapshot) {
+        if !condition.is_some_and(|condition| condition.is_quiet) || !self.has_low_pressure(snapshot) {
             return None;
         }
         self.n_quiet += 1;
@@ -117,5 +131,29 @@ impl Cohort {
             let column = snapshot.column(&limit.name);
             column.is_none_or(|column| column.values.iter().all(|value| *value <= limit.limit))
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Why a snapshot at `time_ms` is learned, in a cohort with a baseline of ten seconds.
+    fn admit(include_incidents: bool, condition: HostCondition, time_ms: i64) -> Option<HealthSource> {
+        let config = LearnConfig { snapshots: 0, keep_one_in: 1 };
+        let mut cohort = Cohort::new("c", 0, config);
+        cohort.start_baseline(Timestamp(10_000), 10, include_incidents);
+        let snapshot = GraphSnapshot { ended_at: Timestamp(time_ms), ..GraphSnapshot::default() };
+        cohort.admit(&snapshot, &[], Some(condition)).map(|healthy| healthy.vouched_by)
+    }
+
+    #[test]
+    fn a_baseline_learns_during_alarms_but_not_while_something_fails_unless_it_includes_incidents() {
+        let alarm = HostCondition { is_quiet: false, has_impact: false };
+        let failure = HostCondition { is_quiet: false, has_impact: true };
+        assert_eq!(admit(false, alarm, 5_000), Some(HealthSource::Operator));
+        assert_eq!(admit(false, failure, 5_000), None);
+        assert_eq!(admit(true, failure, 5_000), Some(HealthSource::Operator));
+        assert_eq!(admit(true, failure, 10_001), None, "the baseline is over");
     }
 }

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use schemas::{Incident, IncidentState, Suspect, Timestamp};
+use bus::Record;
+use schemas::{ActionKind, Incident, IncidentState, OperatorAction, Suspect, Timestamp, Topic};
 use serde::Serialize;
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
@@ -27,9 +28,32 @@ pub enum Query {
     Ready { reply: oneshot::Sender<Readiness> },
     /// The text of `/metrics`.
     Metrics { reply: oneshot::Sender<String> },
-    /// Declares one host or all hosts healthy for the next `duration`; the response is the end
-    /// time.
-    Baseline { host: Option<String>, duration: Duration, reply: oneshot::Sender<Timestamp> },
+    /// Starts an operator baseline.
+    Baseline { request: BaselineRequest, reply: oneshot::Sender<StartedBaseline> },
+}
+
+/// A request for an operator baseline.
+#[derive(Clone, Debug)]
+pub struct BaselineRequest {
+    /// Id of the host that is healthy; `None`: all hosts.
+    pub host: Option<String>,
+    /// How long from now.
+    pub duration: Duration,
+    /// Whether snapshots during an incident with affected nodes are learned too.
+    pub include_incidents: bool,
+    /// Name of the operator, as the client sends it.
+    pub by: String,
+    /// Address of the client.
+    pub client: String,
+}
+
+/// An operator baseline that was started.
+#[derive(Debug, Serialize)]
+pub struct StartedBaseline {
+    /// When it ends.
+    pub until: Timestamp,
+    /// Number of open incidents during which nothing is learned.
+    pub excluded_incidents: usize,
 }
 
 /// The ranked suspects of one host.
@@ -72,8 +96,9 @@ impl Query {
         }
     }
 
-    /// Runs the query and sends the response. A client that has disconnected is ignored.
-    pub fn run(self, engine: &mut Engine, now: Timestamp) {
+    /// Runs the query, sends the response, and returns records to publish. A client that has
+    /// disconnected is ignored.
+    pub fn run(self, engine: &mut Engine, now: Timestamp) -> Option<Record> {
         match self {
             Query::Suspects { host, window, reply } => drop(reply.send(suspects(engine, host, window))),
             Query::Incidents { host, reply } => drop(reply.send(incidents(engine, host))),
@@ -89,13 +114,35 @@ impl Query {
                 engine.freshness.render(&mut text);
                 let _ = reply.send(text);
             }
-            Query::Baseline { host, duration, reply } => {
-                let until = Timestamp(now.0.saturating_add(i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)));
-                engine.start_baseline(host.as_deref(), until, now);
-                let _ = reply.send(until);
+            Query::Baseline { request, reply } => {
+                let (started, record) = start_baseline(engine, request, now);
+                let _ = reply.send(started);
+                return record;
             }
         }
+        None
     }
+}
+
+/// Starts a baseline, logs it, and returns the record of it.
+fn start_baseline(engine: &mut Engine, request: BaselineRequest, now: Timestamp) -> (StartedBaseline, Option<Record>) {
+    let BaselineRequest { host, duration, include_incidents, by, client } = request;
+    let until = Timestamp(now.0.saturating_add(i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)));
+    let excluded_incidents = engine.start_baseline(host.as_deref(), until, include_incidents, now);
+    let action = OperatorAction {
+        action: ActionKind::Baseline,
+        host,
+        time: now,
+        until: Some(until),
+        include_incidents,
+        by,
+        client,
+    };
+    tracing::info!(?action, "baseline started by an operator");
+    let key = action.host.clone().unwrap_or_default();
+    let record = schemas::encode(&action).map(|value| Record::new(Topic::Actions, key, value, now));
+    let record = record.inspect_err(|error| tracing::error!(%error, "operator action not published")).ok();
+    (StartedBaseline { until, excluded_incidents }, record)
 }
 
 /// The requested host, or the first by id if none is requested; `None` if it is unknown.

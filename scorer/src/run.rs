@@ -2,7 +2,7 @@
 
 mod operation;
 
-use std::{sync::Arc, time::Duration};
+use std::{io, path::Path, sync::Arc, time::Duration};
 
 use bus::{Bus, BusError, Delivery, ErrorClass, Positions, Record, Subscription};
 use schemas::{HealthySnapshot, Timestamp, Topic};
@@ -10,11 +10,18 @@ use service::Retry;
 use tokio::{
     net::TcpListener,
     sync::mpsc,
-    time::{Instant, MissedTickBehavior, interval, sleep},
+    time::{Instant, MissedTickBehavior, interval},
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::{api, config::ScorerConfig, engine::Engine, error::ScorerError, query::Query, releases};
+use crate::{
+    api::{self, access::Access, server, token::Token},
+    config::ScorerConfig,
+    engine::Engine,
+    error::ScorerError,
+    query::Query,
+    releases,
+};
 use operation::{Operation, Outcome, Publication};
 
 /// Consumer group of all scorers.
@@ -38,9 +45,12 @@ pub async fn run(config: ScorerConfig, bus: Arc<dyn Bus>, shutdown: Cancellation
     let address = config.api.listen;
     let listener = TcpListener::bind(address).await.map_err(|source| ScorerError::Listen { address, source })?;
     let (sender, mut queries) = mpsc::channel(QUERY_QUEUE_LENGTH);
+    let access = Access::new(config.api.clone(), load_token(&config.api.token_file));
+    let routes = api::router(sender, access);
+    let max_connections = config.api.max_connections;
     // Ends the API only: an error of the scorer must not look like a shutdown to its caller.
     let stop_api = shutdown.child_token();
-    let server = tokio::spawn(serve_api(listener, sender, stop_api.clone()));
+    let server = tokio::spawn(server::serve(listener, routes, max_connections, stop_api.clone(), API_SHUTDOWN_TIMEOUT));
     let started = start(config, bus, &mut queries, &shutdown).await;
     let outcome = match started {
         Some(Ok(mut scorer)) => scorer.run(queries, &shutdown).await,
@@ -70,16 +80,14 @@ async fn start(
     }
 }
 
-async fn serve_api(listener: TcpListener, queries: api::QuerySender, shutdown: CancellationToken) {
-    let cancelled = shutdown.clone().cancelled_owned();
-    tokio::select! {
-        result = axum::serve(listener, api::router(queries)).with_graceful_shutdown(cancelled) => {
-            if let Err(error) = result {
-                tracing::error!(%error, "HTTP API failed");
-            }
-        }
-        () = async { shutdown.cancelled().await; sleep(API_SHUTDOWN_TIMEOUT).await } => {}
-    }
+/// The token of the API. Without one, the API answers only requests that need none: a scorer on a
+/// read-only filesystem is of use without it.
+fn load_token(path: &Path) -> Option<Token> {
+    let token = Token::read_or_create(path);
+    let log = |error: &io::Error| {
+        tracing::warn!(path = %path.display(), %error, "no API token; requests that need it are refused");
+    };
+    token.inspect_err(log).ok()
 }
 
 struct ScorerLoop {
@@ -93,8 +101,8 @@ struct ScorerLoop {
     epoch: Option<u64>,
     /// Positions after the last batch.
     positions: Option<Positions>,
-    /// Rejected releases to publish with the next batch.
-    dead_letters: Vec<Record>,
+    /// Rejected releases and operator actions to publish with the next batch.
+    pending: Vec<Record>,
     read_retry: Retry<BusError>,
     /// The running operation on the bus. Until it ends, no further batch is read, but queries are
     /// answered.
@@ -117,7 +125,7 @@ impl ScorerLoop {
         .await?;
         let mut published = Vec::new();
         let newest = bus::for_each(bus.as_ref(), Topic::Models, |delivery| published.push(delivery)).await?;
-        let dead_letters = published.iter().filter_map(|delivery| engine.handle_release(delivery, now)).collect();
+        let pending = published.iter().filter_map(|delivery| engine.handle_release(delivery, now)).collect();
         engine.finish_restoring();
         let snapshots = bus.subscribe(GROUP, &[Topic::Snapshots]).await?;
         Ok(ScorerLoop {
@@ -128,7 +136,7 @@ impl ScorerLoop {
             epoch: Some(snapshots.rebalance_count()),
             snapshots,
             positions: None,
-            dead_letters,
+            pending,
             read_retry: Retry::new("read snapshots"),
             operation: None,
         })
@@ -145,9 +153,9 @@ impl ScorerLoop {
             let is_idle = self.operation.is_none();
             tokio::select! {
                 () = shutdown.cancelled() => return Ok(()),
-                Some(query) = queries.recv() => query.run(&mut self.engine, Timestamp::now()),
+                Some(query) = queries.recv() => self.pending.extend(query.run(&mut self.engine, Timestamp::now())),
                 Some(release) = self.releases.recv() => {
-                    self.dead_letters.extend(self.engine.handle_release(&release?, Timestamp::now()));
+                    self.pending.extend(self.engine.handle_release(&release?, Timestamp::now()));
                 }
                 outcome = operation::finished(&mut self.operation) => self.handle_outcome(outcome)?,
                 _ = tick.tick(), if is_idle => self.handle_tick(),
@@ -176,7 +184,7 @@ impl ScorerLoop {
             self.positions = None;
             return self.reload_incidents(batch, Retry::new("read incidents"));
         }
-        let mut records = std::mem::take(&mut self.dead_letters);
+        let mut records = std::mem::take(&mut self.pending);
         for delivery in &batch {
             records.extend(self.engine.handle_snapshot(delivery, Timestamp::now()));
         }
@@ -188,7 +196,7 @@ impl ScorerLoop {
         if self.epoch.is_none() {
             return;
         }
-        let mut records = std::mem::take(&mut self.dead_letters);
+        let mut records = std::mem::take(&mut self.pending);
         records.extend(self.engine.handle_tick(Timestamp::now(), self.started.elapsed()));
         if !records.is_empty() {
             self.publish(records);

@@ -35,6 +35,7 @@ impl Settings for Config {
 impl Config {
     /// The settings for [`crate::run`].
     pub fn scorer(&self, relearn: bool) -> ScorerConfig {
-        ScorerConfig { learn: self.learn.clone(), alarm: self.alarm.clone(), api: self.api.clone(), relearn }
+        let api = self.api.with_data_directory(&self.bus.path);
+        ScorerConfig { learn: self.learn.clone(), alarm: self.alarm.clone(), api, relearn }
     }
 }

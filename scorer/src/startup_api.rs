@@ -3,12 +3,15 @@
 use std::{future::Future, net::SocketAddr, time::Duration};
 
 use axum::{Json, Router, http::StatusCode, routing::get};
-use tokio::{net::TcpListener, sync::oneshot, time::timeout};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
 
-use crate::{ScorerError, query::Readiness};
+use crate::{ScorerError, api::server, query::Readiness};
 
 /// How long open connections may delay the return of [`serve_until`].
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_millis(100);
+
+const MAX_CONNECTIONS: usize = 128;
 
 /// Serves `/livez` and `/readyz` at `address` until `future` completes, and returns its output.
 ///
@@ -16,13 +19,14 @@ const SHUTDOWN_TIMEOUT: Duration = Duration::from_millis(100);
 /// [`ScorerError::Listen`] if the address cannot be bound.
 pub async fn serve_until<T>(address: SocketAddr, future: impl Future<Output = T>) -> Result<T, ScorerError> {
     let listener = TcpListener::bind(address).await.map_err(|source| ScorerError::Listen { address, source })?;
-    let (stop, stopped) = oneshot::channel::<()>();
-    let router = Router::new().route("/livez", get(async || "alive\n")).route("/readyz", get(readyz));
-    let server = axum::serve(listener, router).with_graceful_shutdown(async { drop(stopped.await) });
-    let server = tokio::spawn(server.into_future());
+    let routes = Router::new().route("/livez", get(async || "alive\n")).route("/readyz", get(readyz));
+    let routes = server::limit_requests(routes);
+    let stop = CancellationToken::new();
+    let server = server::serve(listener, routes, MAX_CONNECTIONS, stop.clone(), SHUTDOWN_TIMEOUT);
+    let server = tokio::spawn(server);
     let output = future.await;
-    drop(stop);
-    let _ = timeout(SHUTDOWN_TIMEOUT, server).await;
+    stop.cancel();
+    let _ = server.await;
     Ok(output)
 }
 

@@ -35,8 +35,8 @@ pub struct TrainingConfig {
     pub learning_rate: f64,
     /// Seed of all random numbers: the same snapshots and seed give the same model.
     pub seed: u64,
-    /// Largest number of snapshots to train on. They are spread evenly over the healthy topic and
-    /// include the newest.
+    /// Largest number of snapshots to train on, at least 20. They are spread evenly over the
+    /// healthy topic and include the newest.
     pub max_snapshots: usize,
     /// Largest number of nodes, over all snapshots together, to train on. Limits memory (about 1 KB
     /// per node) and time. Hosts with so many nodes that fewer than 30 snapshots fit are trained on
@@ -92,7 +92,8 @@ impl TrainingConfig {
         expect(self.epochs >= 1, "epochs", "at least 1", self.epochs.to_string());
         let rate = self.learning_rate;
         expect(is_above_zero(rate) && rate <= 1.0, "learning_rate", "above 0 and at most 1", rate.to_string());
-        let min_snapshots = crate::dataset::MIN_SNAPSHOTS;
+        // A sampler can hold half as many.
+        let min_snapshots = 2 * graph::MIN_SNAPSHOTS;
         expect(
             self.max_snapshots >= min_snapshots,
             "max_snapshots",
@@ -123,7 +124,7 @@ mod tests {
         let invalid = TrainingConfig {
             epochs: 0,
             learning_rate: f64::NAN,
-            max_snapshots: 9,
+            max_snapshots: 19,
             max_nodes: 999,
             max_time: Duration::ZERO,
             retrain: Duration::from_secs(59),
@@ -134,7 +135,7 @@ mod tests {
         let expected = [
             "epochs: expected at least 1, found 0",
             "learning_rate: expected above 0 and at most 1, found NaN",
-            "max_snapshots: expected at least 10, found 9",
+            "max_snapshots: expected at least 20, found 19",
             "max_nodes: expected at least 1000, found 999",
             "retrain: expected at least 1m, found 59s",
             "max_time: expected above 0s, found 0s",

@@ -1,14 +1,12 @@
 //! Selection of training data: samples snapshots over time, removes invalid ones and outliers, and
 //! splits the rest into a training and a calibration set.
 
-use graph::{HostGraph, Profile, Recipe};
+use graph::{HostGraph, MIN_SNAPSHOTS, Profile, Recipe};
 use schemas::{ColumnLimit, GraphSnapshot, Timestamp};
 use signals::{Class, Signal};
 
 use crate::{TrainerError, outliers, thinning};
 
-/// Smallest number of valid snapshots that a model is trained on.
-pub const MIN_SNAPSHOTS: usize = 10;
 /// Smallest number of snapshots in the sample of a large host, if there are as many: fewer do not
 /// show how its values change, so its snapshots are thinned out instead.
 const MIN_SAMPLE: usize = 30;

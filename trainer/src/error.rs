@@ -7,7 +7,7 @@ use thiserror::Error;
 /// Why a model could not be trained or published.
 #[derive(Debug, Error)]
 pub enum TrainerError {
-    /// The cohort has fewer usable snapshots than [`crate::dataset::MIN_SNAPSHOTS`].
+    /// The cohort has fewer usable snapshots than [`graph::MIN_SNAPSHOTS`].
     #[error("cohort `{cohort}`: expected at least {expected} valid healthy snapshots, found {found}")]
     TooFewSnapshots {
         /// Name of the cohort.

@@ -15,9 +15,21 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 /// # Errors
 /// If the server cannot be reached, times out, or does not send HTTP.
 pub fn get(address: SocketAddr, path: &str) -> anyhow::Result<(u16, String)> {
+    get_with(address, path, "")
+}
+
+/// Like [`get`], with a token that the path needs.
+///
+/// # Errors
+/// Those of [`get`].
+pub fn get_with_token(address: SocketAddr, path: &str, token: &str) -> anyhow::Result<(u16, String)> {
+    get_with(address, path, &format!("authorization: Bearer {token}\r\n"))
+}
+
+fn get_with(address: SocketAddr, path: &str, headers: &str) -> anyhow::Result<(u16, String)> {
     let mut stream = TcpStream::connect_timeout(&address, TIMEOUT)?;
     stream.set_read_timeout(Some(TIMEOUT))?;
-    write!(stream, "GET {path} HTTP/1.0\r\nhost: {address}\r\n\r\n")?;
+    write!(stream, "GET {path} HTTP/1.0\r\nhost: {address}\r\n{headers}\r\n")?;
     let mut response = String::new();
     stream.read_to_string(&mut response)?;
     let (head, body) = response.split_once("\r\n\r\n").context("the response is not HTTP")?;

@@ -1,16 +1,10 @@
 //! Opens the file and creates its tables.
 
-use std::{
-    fs::{DirBuilder, File},
-    io,
-    os::unix::fs::DirBuilderExt,
-    path::Path,
-    time::Duration,
-};
+use std::{fs::File, path::Path, time::Duration};
 
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
-use super::failure::Failure;
+use super::{failure::Failure, permissions};
 use crate::BusError;
 
 /// `LDbs`; `file` and SQLite's tools show it.
@@ -56,15 +50,17 @@ const TABLES: &str = "
 ";
 
 /// Returns a connection for writing and one for reading. Creates the directory and the file if they
-/// do not exist.
-pub fn open(directory: &Path, file: &Path, lock_timeout: Duration) -> Result<(Connection, Connection), BusError> {
-    let directory_error = |source: io::Error| BusError::DataDirectory { path: directory.to_owned(), source };
-    DirBuilder::new().recursive(true).mode(0o700).create(directory).map_err(directory_error)?;
-    let guard = File::open(directory).map_err(directory_error)?;
+/// do not exist; `file` is its name.
+pub fn open(directory: &Path, file: &str, lock_timeout: Duration) -> Result<(Connection, Connection), BusError> {
+    let resolved = permissions::open_directory(directory)?;
+    let guard =
+        File::open(&resolved).map_err(|source| BusError::DataDirectory { path: directory.to_owned(), source })?;
     // SQLite's lock timeout does not apply while a new file is switched to a write-ahead log, so
     // processes that start at the same time open the file one after another. On a filesystem
     // without such locks, one of them may fail.
     let _ = guard.lock();
+    let file = &resolved.join(file);
+    permissions::restrict_files(file)?;
     let bus_error = |error: rusqlite::Error| Failure::from(error).into_bus_error(file, lock_timeout);
     let mut writer = connect(file, lock_timeout).map_err(bus_error)?;
     check_owner(&writer, file, lock_timeout)?;
@@ -76,6 +72,7 @@ pub fn open(directory: &Path, file: &Path, lock_timeout: Duration) -> Result<(Co
 fn connect(file: &Path, lock_timeout: Duration) -> rusqlite::Result<Connection> {
     // Each connection belongs to one thread, so SQLite needs no mutex.
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let flags = flags | OpenFlags::SQLITE_OPEN_NOFOLLOW;
     let connection = Connection::open_with_flags(file, flags)?;
     connection.busy_timeout(lock_timeout)?;
     connection.pragma_update(None, "synchronous", "NORMAL")?;

@@ -27,8 +27,9 @@ pub struct Store {
 impl Store {
     /// Opens the database in `config.path`. Blocks.
     pub fn open(config: BusConfig, clock: Clock) -> Result<Self, BusError> {
-        let file = config.path.join("bus.sqlite");
-        let (writer, reader) = schema::open(&config.path, &file, config.lock_timeout)?;
+        const NAME: &str = "bus.sqlite";
+        let file = config.path.join(NAME);
+        let (writer, reader) = schema::open(&config.path, NAME, config.lock_timeout)?;
         let commits = Arc::new(Notify::new());
         let writer = Worker::start("bus-writer", writer, Trimmer::default(), None)?;
         let reader = Worker::start("bus-reader", reader, (), Some(Arc::clone(&commits)))?;

@@ -33,6 +33,7 @@ impl BusError {
             | BusError::UnknownPartition { .. } => ErrorClass::Rejected,
             BusError::Superseded { .. } => ErrorClass::Superseded,
             BusError::DataDirectory { .. }
+            | BusError::Untrusted { .. }
             | BusError::NotWritable { .. }
             | BusError::NotADatabase { .. }
             | BusError::ForeignDatabase { .. }

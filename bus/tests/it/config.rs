@@ -21,6 +21,7 @@ fn the_defaults_are_valid_and_survive_a_round_trip_through_toml() {
         snapshots = "4h"
         healthy = "7days"
         alerts = "30days"
+        actions = "30days"
         dead_letter = "7days"
 
         [kafka]
@@ -43,12 +44,19 @@ fn the_defaults_are_valid_and_survive_a_round_trip_through_toml() {
 
 #[test]
 fn all_problems_are_reported_with_their_keys() {
-    let config = BusConfig { partitions: 0, max_bytes_per_topic: 1, path: "".into(), ..BusConfig::default() };
+    let config = BusConfig {
+        partitions: 0,
+        max_bytes_per_topic: 1,
+        max_record_bytes: schemas::codec::MAX_RECORD_BYTES as u64 + 1,
+        path: "".into(),
+        ..BusConfig::default()
+    };
     let problems: Vec<String> = config.problems().iter().map(|(key, text)| format!("{key}: {text}\n")).collect();
     expect![[r#"
         partitions: must be at least 1, found 0
         path: must name a directory, found an empty text
-        max_bytes_per_topic: must be at least `max_record_bytes`, which is 33554432, found 1
+        max_record_bytes: must be at most 33554432, found 33554433
+        max_bytes_per_topic: must be at least `max_record_bytes`, which is 33554433, found 1
     "#]]
     .assert_eq(&problems.concat());
 }

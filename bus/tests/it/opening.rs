@@ -1,6 +1,13 @@
 //! Errors when the data directory or the file is unusable.
 
-use std::{error::Error, fs, path::Path, process::Command, time::Duration};
+use std::{
+    error::Error,
+    fs::{self, Permissions},
+    os::unix::fs::{PermissionsExt, chown, symlink},
+    path::Path,
+    process::Command,
+    time::Duration,
+};
 
 use bus::{Bus, BusConfig, BusError, EmbeddedBus, Record, for_each};
 use rusqlite::Connection;
@@ -134,13 +141,88 @@ async fn several_handles_can_create_a_bus_at_the_same_time() {
     assert_eq!(found, 8);
 }
 
+fn mode(path: &Path) -> u32 {
+    fs::metadata(path).unwrap().permissions().mode() & 0o777
+}
+
+/// The modes of the file and of SQLite's files beside it.
+fn file_modes(config: &BusConfig) -> [u32; 3] {
+    ["bus.sqlite", "bus.sqlite-wal", "bus.sqlite-shm"].map(|name| mode(&config.path.join(name)))
+}
+
 #[tokio::test]
-async fn only_the_owner_can_access_a_new_data_directory() {
-    use std::os::unix::fs::PermissionsExt;
+async fn only_the_owner_can_access_a_new_data_directory_and_its_files() {
     let directory = Directory::new();
-    let bus = EmbeddedBus::open(&directory.config()).await.unwrap();
-    assert_eq!(fs::metadata(directory.config().path).unwrap().permissions().mode() & 0o777, 0o700);
-    drop(bus);
+    let config = directory.config();
+    let _bus = EmbeddedBus::open(&config).await.unwrap();
+    assert_eq!(mode(&config.path), 0o700);
+    assert_eq!(file_modes(&config), [0o600; 3]);
+}
+
+#[tokio::test]
+async fn files_that_others_can_read_are_restricted_and_their_directory_is_left_as_it_is() {
+    let directory = Directory::new();
+    let config = directory.config();
+    fs::create_dir(&config.path).unwrap();
+    fs::set_permissions(&config.path, Permissions::from_mode(0o755)).unwrap();
+    let first = EmbeddedBus::open(&config).await.unwrap();
+    for name in ["bus.sqlite", "bus.sqlite-wal", "bus.sqlite-shm"] {
+        fs::set_permissions(config.path.join(name), Permissions::from_mode(0o644)).unwrap();
+    }
+    let _second = EmbeddedBus::open(&config).await.unwrap();
+    assert_eq!((mode(&config.path), file_modes(&config)), (0o755, [0o600; 3]));
+    drop(first);
+}
+
+async fn is_untrusted(config: &BusConfig, expected: &str) {
+    let error = fails_to_open(config).await;
+    assert!(matches!(&error, BusError::Untrusted { problem, .. } if *problem == expected), "{error}");
+}
+
+#[tokio::test]
+async fn a_data_directory_that_all_users_can_write_to_is_refused() {
+    let directory = Directory::new();
+    let config = directory.config();
+    fs::create_dir_all(&config.path).unwrap();
+    fs::set_permissions(&config.path, Permissions::from_mode(0o1777)).unwrap();
+    is_untrusted(&config, "is writable by all users").await;
+    assert!(!file(&config).exists());
+}
+
+#[tokio::test]
+async fn a_link_in_place_of_a_file_is_refused() {
+    for name in ["bus.sqlite", "bus.sqlite-wal"] {
+        let directory = Directory::new();
+        let config = directory.config();
+        let target = directory.0.path().join("precious");
+        fs::create_dir(&config.path).unwrap();
+        symlink(&target, config.path.join(name)).unwrap();
+        is_untrusted(&config, "is a symbolic link").await;
+        assert!(!target.exists());
+    }
+}
+
+#[tokio::test]
+async fn a_link_to_the_data_directory_is_followed() {
+    let directory = Directory::new();
+    let config = BusConfig { path: directory.0.path().join("link"), ..BusConfig::default() };
+    fs::create_dir(directory.config().path).unwrap();
+    symlink(directory.config().path, &config.path).unwrap();
+    EmbeddedBus::open(&config).await.unwrap();
+    assert!(file(&directory.config()).exists());
+}
+
+#[tokio::test]
+#[ignore = "needs root"]
+async fn the_file_of_another_user_is_refused() {
+    let directory = Directory::new();
+    let config = directory.config();
+    drop(EmbeddedBus::open(&config).await.unwrap());
+    chown(file(&config), Some(65534), None).unwrap();
+    is_untrusted(&config, "belongs to another user").await;
+    chown(file(&config), Some(0), None).unwrap();
+    chown(&config.path, Some(65534), None).unwrap();
+    is_untrusted(&config, "belongs to another user").await;
 }
 
 #[tokio::test]

@@ -46,7 +46,8 @@ def read_state(folder):
         return None
     try:
         with open(os.path.join(folder, STATE)) as file:
-            return json.load(file)
+            # The file does not decide which folder is meant.
+            return json.load(file) | {"folder": folder}
     except FileNotFoundError:
         return None
     except ValueError as error:
@@ -62,6 +63,18 @@ def write_state(state):
     os.replace(f"{path}.new", path)
 
 
+def become_owner(folder):
+    """Gives up the permissions of root, if the folder belongs to an unprivileged user.
+
+    That user can put links in the folder, and paths in its state file.
+    """
+    if os.getuid() == 0 and is_workload(folder) and os.stat(folder).st_uid != 0:
+        owner = pwd.getpwnam(USER)
+        os.setgroups([])
+        os.setgid(owner.pw_gid)
+        os.setuid(owner.pw_uid)
+
+
 def running_state(folder):
     """Returns the content of the state file; raises `WorkloadError` unless the workload runs."""
     state = read_state(folder)
@@ -71,13 +84,18 @@ def running_state(folder):
 
 
 def is_running(state):
-    """Returns whether the supervisor that wrote the state runs, and its pid was not reused."""
+    """Returns whether the supervisor that wrote the state runs as the owner of the folder.
+
+    Its pid may have been reused, and the owner of the folder can write any pid.
+    """
+    process = f"/proc/{int(state['pid'])}"
     try:
-        with open(f"/proc/{state['pid']}/cmdline", "rb") as file:
+        with open(f"{process}/cmdline", "rb") as file:
             words = file.read().split(b"\0")
+        is_owners = os.stat(process).st_uid == os.stat(state["folder"]).st_uid
     except (FileNotFoundError, ProcessLookupError):
         return False
-    return f"{state['folder']}/current/supervisor.py".encode() in words
+    return is_owners and f"{state['folder']}/current/supervisor.py".encode() in words
 
 
 def control_socket(state, name):

@@ -93,6 +93,21 @@ fn all_problems_of_the_settings_are_reported_at_once() {
 }
 
 #[test]
+fn limits_that_concern_two_programs_are_checked_at_the_start() {
+    for (flags, expected) in [
+        (&["--learn", "9"][..], "learn.snapshots (flag): expected at least 10, found 9"),
+        (
+            &["--interval", "30s"],
+            "alarm.stale_after (default): expected more than `sweep.interval`, which is 30s, found 30s",
+        ),
+    ] {
+        let output = output(&[&["up"], flags].concat());
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert!(!output.status.success() && stderr.contains(expected), "{flags:?}:\n{stderr}");
+    }
+}
+
+#[test]
 fn two_processes_cannot_use_one_data_directory() {
     let folder = tempfile::tempdir().unwrap();
     let up = crate::processes::UpProcess::start(folder.path());
@@ -112,10 +127,16 @@ fn two_processes_cannot_use_one_data_directory() {
 fn a_baseline_without_a_running_detective_is_an_error() {
     let folder = tempfile::tempdir().unwrap();
     let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
-    let output = output(&["baseline", "--for", "10m", "--listen", &address, "--data", folder.path().to_str().unwrap()]);
-    let stderr = String::from_utf8(output.stderr).unwrap();
-    assert!(stderr.contains(&format!("error: no detective answers at http://{address}/api/baseline")), "{stderr}");
-    assert!(stderr.contains("hint: start one with `detective up`"), "{stderr}");
+    let data = folder.path().to_str().unwrap();
+    let expect_error = |expected: &str| {
+        let output = output(&["baseline", "--for", "10m", "--listen", &address, "--data", data]);
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert!(stderr.contains(expected), "{stderr}");
+        assert!(stderr.contains("hint: start one with `detective up`"), "{stderr}");
+    };
+    expect_error("error: cannot read the token");
+    scorer::api::token::Token::read_or_create(&folder.path().join("api.token")).unwrap();
+    expect_error(&format!("error: no detective answers at http://{address}/api/baseline"));
 }
 
 #[test]

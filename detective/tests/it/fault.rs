@@ -15,6 +15,7 @@ use crate::processes::{TIMEOUT, detective, output};
 
 mod bare;
 mod listing;
+mod untrusted_workload;
 mod workload;
 
 /// A fault in a temporary folder of its own, and without a workload unless one is named.

@@ -49,11 +49,16 @@ pub struct UpProcess {
 impl UpProcess {
     /// Starts one that sweeps ten times a second and learns from a few snapshots.
     pub fn start(data: &Path) -> UpProcess {
+        UpProcess::start_with(data, "20")
+    }
+
+    /// Starts one that learns from this many snapshots.
+    pub fn start_with(data: &Path, learn: &str) -> UpProcess {
         let _host = lock_host();
         let address = free_address();
         let data = data.to_str().unwrap();
         let args =
-            ["up", "--json", "--interval", "100ms", "--learn", "20", "--data", data, "--listen", &address.to_string()];
+            ["up", "--json", "--interval", "100ms", "--learn", learn, "--data", data, "--listen", &address.to_string()];
         let mut process = detective(&args)
             // How well a model fits does not matter here.
             .env("DETECTIVE__TRAINING__EPOCHS", "5")
@@ -137,7 +142,7 @@ impl Events {
 /// Status and body of a response, if there is one.
 pub fn get(address: SocketAddr, path: &str) -> Option<(u16, String)> {
     let mut stream = TcpStream::connect_timeout(&address, Duration::from_secs(1)).ok()?;
-    write!(stream, "GET {path} HTTP/1.0\r\nhost: x\r\n\r\n").ok()?;
+    write!(stream, "GET {path} HTTP/1.0\r\nhost: {address}\r\n\r\n").ok()?;
     let mut response = String::new();
     stream.read_to_string(&mut response).ok()?;
     let status = response.split(' ').nth(1)?.parse().ok()?;

@@ -93,3 +93,14 @@ fn a_stopped_process_is_the_root_cause() {
     let event = up.event(|event| has_root_cause(event, worker.pid()));
     assert!(event.summary.contains("stopped by a signal"), "{}", event.summary);
 }
+
+#[test]
+fn the_smallest_number_of_snapshots_gives_a_model_and_a_baseline_follows() {
+    let folder = tempfile::tempdir().unwrap();
+    let up = UpProcess::start_with(folder.path(), "10");
+    up.wait_until_ready();
+    let data = folder.path().to_str().unwrap();
+    let started = output(&["baseline", "--for", "1m", "--listen", &up.address.to_string(), "--data", data]);
+    let stdout = String::from_utf8(started.stdout).unwrap();
+    assert!(stdout.starts_with("learning"), "{stdout} {}", String::from_utf8_lossy(&started.stderr));
+}

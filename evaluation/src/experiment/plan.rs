@@ -6,13 +6,12 @@ use std::{
 };
 
 use anyhow::{Context, bail};
+use faults::injection::MAX_DURATION;
 use serde::Deserialize;
 use service::Hint;
 
 /// Sweeps beyond the minimum for training, because some may be late or invalid.
 const SPARE_SWEEPS: u32 = 5;
-/// Faults last at most this long.
-const MAX_DURATION: Duration = Duration::from_secs(600);
 
 /// A plan.
 #[derive(Clone, Debug, Deserialize)]
@@ -128,7 +127,7 @@ impl Plan {
     /// # Errors
     /// If it does not.
     pub fn check_learn_time(&self, interval: Duration) -> anyhow::Result<()> {
-        let least = interval * (trainer::dataset::MIN_SNAPSHOTS as u32 + SPARE_SWEEPS);
+        let least = interval * (graph::MIN_SNAPSHOTS as u32 + SPARE_SWEEPS);
         if self.healthy.learn >= least {
             return Ok(());
         }

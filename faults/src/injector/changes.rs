@@ -17,6 +17,7 @@ use crate::{
     cgroup::Controller,
     helper::pause,
     process_identity::ProcessIdentity,
+    trusted_folder,
     undo::{self, UndoStep},
     workload::{self, ActiveBug, Component},
 };
@@ -55,15 +56,15 @@ impl Injector {
     fn send_bug(&self, component: &Component, bug: &str) -> anyhow::Result<ActiveBug> {
         // The bug ends with the connection; the time limit is for the case that this process hangs.
         const MARGIN: u64 = 5;
-        workload::start_bug(component, bug, self.duration.as_secs() + MARGIN)
+        workload::start_bug(component, self.user, bug, self.duration.as_secs() + MARGIN)
     }
 
-    /// Stops a process by SIGSTOP.
+    /// Stops a process of the workload by SIGSTOP.
     ///
     /// # Errors
-    /// If that is not permitted, or the process is gone.
+    /// If the process is gone, or does not run as the workload's user.
     pub fn stop_process(&mut self, pid: u32) -> anyhow::Result<()> {
-        let process = ProcessIdentity::read(pid)?;
+        let process = self.own_process(pid)?;
         self.guard.add(UndoStep::Continue(process))?;
         process.signal(Signal::STOP)?;
         // Each thread stops when it next returns to user space; one that waits for a disk is slow.
@@ -74,19 +75,28 @@ impl Injector {
         Ok(())
     }
 
-    /// Creates an empty file: the one that `--path` names, or one with this name in a new temporary
-    /// folder. Returns its path with all links resolved, as the kernel shows it.
+    /// A process that a fault may change, because it runs as the user of the fault.
+    fn own_process(&self, pid: u32) -> anyhow::Result<ProcessIdentity> {
+        let process = ProcessIdentity::read(pid)?;
+        anyhow::ensure!(process.runs_as(self.user), "process {pid} does not run as the user of the workload");
+        Ok(process)
+    }
+
+    /// Creates an empty file: the one that `--path` names, or one with this name in the workload's
+    /// folder, or in a new temporary folder. Returns its path with all links resolved, as the
+    /// kernel shows it.
     ///
     /// # Errors
-    /// If the file exists, or cannot be created.
+    /// If the file exists, cannot be created, or another user can replace it.
     pub fn create_own_file(&mut self, name: &str) -> anyhow::Result<PathBuf> {
-        let file = match &self.path {
-            Some(path) => {
+        let file = match (&self.path, &self.workload) {
+            (Some(path), _) => {
                 let name = path.file_name().with_context(|| format!("`{}` must name a file", path.display()))?;
                 let folder = absolute(path)?.parent().map(Path::to_owned).unwrap_or_default();
-                folder.canonicalize().with_context(|| format!("cannot find `{}`", folder.display()))?.join(name)
+                trusted_folder::resolve(&folder)?.join(name)
             }
-            None => self.temporary_folder()?.join(name),
+            (None, Some(workload)) => workload.folder.join(name),
+            (None, None) => self.temporary_folder()?.join(name),
         };
         self.create_file(&file)?;
         Ok(file)
@@ -97,11 +107,12 @@ impl Injector {
     /// # Errors
     /// If the file exists, or cannot be created.
     pub fn create_file(&mut self, file: &Path) -> anyhow::Result<()> {
+        let user = self.user;
         let context = || format!("cannot create `{}`", file.display());
         // Create it under a unique name first: an undo step must never remove a file that existed.
         let new = file.with_file_name(format!(".detective-fault-{}", std::process::id()));
-        self.guard.add(UndoStep::RemoveFile(new.clone()))?;
-        let created = File::options().write(true).create_new(true).mode(0o600).open(&new);
+        self.guard.add(UndoStep::RemoveFile { file: new.clone(), user })?;
+        let created = user.run(|| File::options().write(true).create_new(true).mode(0o600).open(&new))?;
         if created.is_err() {
             self.guard.remove_last()?;
         }
@@ -109,9 +120,9 @@ impl Injector {
         let metadata = created.metadata().with_context(context)?;
         let device = metadata.dev();
         let inode = metadata.ino();
-        self.guard.add(UndoStep::RemoveInode { file: file.to_owned(), device, inode })?;
-        fs::hard_link(&new, file).hint_from(hard_link_hint).with_context(context)?;
-        fs::remove_file(&new).with_context(context)
+        self.guard.add(UndoStep::RemoveInode { file: file.to_owned(), user, device, inode })?;
+        user.run(|| fs::hard_link(&new, file))?.hint_from(hard_link_hint).with_context(context)?;
+        user.run(|| fs::remove_file(&new))?.with_context(context)
     }
 
     /// The temporary folder of this fault, which only its owner can enter.
@@ -119,8 +130,7 @@ impl Injector {
         if let Some(folder) = &self.folder {
             return Ok(folder.clone());
         }
-        let parent = std::env::temp_dir();
-        let parent = parent.canonicalize().with_context(|| format!("cannot find `{}`", parent.display()))?;
+        let parent = trusted_folder::resolve(&std::env::temp_dir())?;
         let folder = parent.join(format!("detective-fault-{}", std::process::id()));
         self.guard.add(UndoStep::RemoveFolder(folder.clone()))?;
         let created = DirBuilder::new().mode(0o700).create(&folder);
@@ -153,11 +163,12 @@ impl Injector {
         Ok(group)
     }
 
-    /// Moves a process to a control group until the fault is undone.
+    /// Moves a helper or a process of the workload to a control group until the fault is undone.
     ///
     /// # Errors
-    /// If the kernel refuses.
+    /// If the kernel refuses, or the process does not run as the workload's user.
     pub fn move_to_cgroup(&mut self, controller: &Controller, group: &Path, pid: u32) -> anyhow::Result<()> {
+        self.own_process(pid)?;
         let to = controller.group_of(pid)?;
         self.guard.add(UndoStep::LeaveCgroup { pid, from: group.to_owned(), to })?;
         undo::move_to_cgroup(group, pid)

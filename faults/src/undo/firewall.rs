@@ -5,7 +5,7 @@ use std::process::{Command, Output, Stdio};
 use anyhow::Context;
 use service::Hint;
 
-use crate::requirement::search_path;
+use crate::search_path::search_path;
 
 /// Exit code of `iptables -C` if the rule does not exist.
 const NO_RULE: i32 = 1;

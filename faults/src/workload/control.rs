@@ -1,7 +1,7 @@
 //! The client of a component's control socket: a bug lasts as long as the connection.
 
 use std::{
-    io::{self, BufRead, BufReader, Write},
+    io::{self, BufRead, BufReader, Read, Write},
     net::Shutdown,
     os::unix::net::UnixStream,
     time::Duration,
@@ -10,6 +10,7 @@ use std::{
 use anyhow::Context;
 
 use super::Component;
+use crate::user::User;
 
 /// A bug that is switched on. Dropping it switches the bug off.
 pub struct ActiveBug {
@@ -40,23 +41,25 @@ impl Drop for ActiveBug {
     }
 }
 
-/// Switches on a bug of a component, such as `leak 25`, for at most so many seconds.
+/// Switches on a bug of a component, such as `leak 25`, for at most so many seconds. Connects with
+/// the permissions of `user`.
 ///
 /// # Errors
 /// If the component has no control socket or refuses the bug.
-pub fn start_bug(component: &Component, bug: &str, seconds: u64) -> anyhow::Result<ActiveBug> {
+pub fn start_bug(component: &Component, user: User, bug: &str, seconds: u64) -> anyhow::Result<ActiveBug> {
+    const MAX_ANSWER_BYTES: u64 = 1024;
     const TIMEOUT: Duration = Duration::from_secs(5);
     let control = component.control.as_ref();
     let control = control.with_context(|| format!("the component `{}` has no control socket", component.name))?;
     let failed = || format!("cannot start the bug `{bug}` of the component `{}`", component.name);
-    let mut connection = UnixStream::connect(control).with_context(failed)?;
+    let mut connection = user.run(|| UnixStream::connect(control))?.with_context(failed)?;
     connection.set_read_timeout(Some(TIMEOUT)).with_context(failed)?;
     // One write: the component may take whatever it reads first for the whole line.
     connection.write_all(format!("{bug} {seconds}\n").as_bytes()).with_context(failed)?;
     let mut answer = String::new();
-    BufReader::new(&connection).read_line(&mut answer).with_context(failed)?;
+    BufReader::new(&connection).take(MAX_ANSWER_BYTES).read_line(&mut answer).with_context(failed)?;
     let answer = answer.trim_end();
-    anyhow::ensure!(answer == "begun", "{}: expected `begun`, found `{answer}`", failed());
+    anyhow::ensure!(answer == "begun", "{}: expected `begun`, found {answer:?}", failed());
     // The next answer comes when the bug ends.
     connection.set_read_timeout(None).with_context(failed)?;
     Ok(ActiveBug { connection })
@@ -83,7 +86,7 @@ mod tests {
         });
         let component = serde_json::json!({"name": "web-2", "role": "worker", "pid": 1, "control": control});
         let component: Component = serde_json::from_value(component).unwrap();
-        (start_bug(&component, "loop", 600).unwrap(), server)
+        (start_bug(&component, User::Current, "loop", 600).unwrap(), server)
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use apache_avro::{Schema, schema_compatibility::SchemaCompatibility};
 use schemas::{
-    GraphSnapshot, HealthySnapshot, Incident, ModelRelease, RawRead, RootCauseEvent,
+    GraphSnapshot, HealthySnapshot, Incident, ModelRelease, OperatorAction, RawRead, RootCauseEvent,
     codec::{Record, Versions, decode_versions},
     encode,
 };
@@ -77,5 +77,6 @@ fn every_version_of_a_record_reads_every_other_both_ways() {
     check::<ModelRelease>();
     check::<RootCauseEvent>();
     check::<Incident>();
+    check::<OperatorAction>();
     check::<RawRead>();
 }

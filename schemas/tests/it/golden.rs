@@ -62,6 +62,11 @@ fn an_incident_of_version_1_is_read() {
 }
 
 #[test]
+fn an_operator_action_of_version_1_is_read() {
+    check(1, &samples::action());
+}
+
+#[test]
 fn a_raw_read_of_version_1_is_read() {
     check(1, &samples::raw_read());
 }

@@ -200,3 +200,15 @@ pub fn incident() -> Incident {
         summary: "logrotate holds the lock".into(),
     }
 }
+
+pub fn action() -> OperatorAction {
+    OperatorAction {
+        action: ActionKind::Baseline,
+        host: Some("web-1".into()),
+        time: Timestamp(1_767_225_600_012),
+        until: Some(Timestamp(1_767_226_200_012)),
+        include_incidents: true,
+        by: "ada".into(),
+        client: "127.0.0.1:52114".into(),
+    }
+}

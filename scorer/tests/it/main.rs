@@ -1,6 +1,7 @@
 //! Integration tests: root causes, incidents, models and the HTTP API.
 #![allow(clippy::unwrap_used, missing_docs)]
 
+mod api_limits;
 mod blame;
 mod blind;
 mod engine;

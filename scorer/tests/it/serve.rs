@@ -1,13 +1,15 @@
 //! The HTTP API of a running scorer, over a socket and an embedded bus.
 
 use std::{
+    fs,
     io::{Read, Write},
     net::{SocketAddr, TcpListener, TcpStream},
     sync::Arc,
+    time::Duration,
 };
 
-use bus::{Bus, BusConfig, Record};
-use schemas::{Coverage, GraphSnapshot, Node, Timestamp, Topic, encode};
+use bus::{Bus, BusConfig, Cursor, Record};
+use schemas::{ActionKind, Coverage, GraphSnapshot, Node, OperatorAction, Timestamp, Topic, decode, encode};
 use scorer::{ApiConfig, ScorerConfig, ScorerError};
 use tokio_util::sync::CancellationToken;
 
@@ -16,8 +18,12 @@ pub fn free_address() -> SocketAddr {
 }
 
 fn request(address: SocketAddr, request: &str) -> (u16, String) {
+    send(address, &format!("{request} HTTP/1.0\r\nhost: localhost\r\n\r\n"))
+}
+
+fn send(address: SocketAddr, request: &str) -> (u16, String) {
     let mut stream = TcpStream::connect(address).unwrap();
-    write!(stream, "{request} HTTP/1.0\r\nhost: x\r\n\r\n").unwrap();
+    stream.write_all(request.as_bytes()).unwrap();
     let mut response = String::new();
     stream.read_to_string(&mut response).unwrap();
     let status = response.split(' ').nth(1).unwrap().parse().unwrap();
@@ -71,7 +77,7 @@ async fn a_scorer_without_a_model_reports_its_learning_progress() {
             tokio::task::yield_now().await;
         }
     };
-    let body = tokio::time::timeout(std::time::Duration::from_secs(30), learned).await.unwrap();
+    let body = tokio::time::timeout(Duration::from_secs(30), learned).await.unwrap();
     assert_eq!(body, r#"{"ready":false,"state":"learning","learned":7,"wanted":60}"#);
     assert_eq!(get(address, "/livez").await.0, 200);
     let (status, metrics) = get(address, "/metrics").await;
@@ -98,4 +104,46 @@ async fn a_used_port_is_an_error_with_a_hint() {
     let error = scorer::run(config, open(&folder).await, CancellationToken::new()).await.unwrap_err();
     assert!(matches!(&error, ScorerError::Listen { address: named, .. } if *named == address));
     assert!(error.hint().unwrap().contains("--listen"));
+}
+
+fn post_baseline(address: SocketAddr, headers: &str) -> (u16, String) {
+    let body = r#"{"for": "10m", "host": "h", "by": "ada"}"#;
+    let length = body.len();
+    let headers = format!("content-type: application/json\r\ncontent-length: {length}\r\n{headers}");
+    send(address, &format!("POST /api/baseline HTTP/1.0\r\nhost: localhost\r\n{headers}\r\n{body}"))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_baseline_needs_the_token_and_is_published() {
+    let folder = tempfile::tempdir().unwrap();
+    let bus = open(&folder).await;
+    let address = free_address();
+    let api = ApiConfig { listen: address, ..ApiConfig::default() }.with_data_directory(folder.path());
+    let config = ScorerConfig { api: api.clone(), ..ScorerConfig::default() };
+    let shutdown = CancellationToken::new();
+    let running = tokio::spawn(scorer::run(config, Arc::clone(&bus), shutdown.clone()));
+    let requests = tokio::task::spawn_blocking(move || {
+        while TcpStream::connect(address).is_err() {
+            std::thread::yield_now();
+        }
+        assert_eq!(request(address, "GET /livez").0, 200);
+        let token = format!("authorization: Bearer {}\r\n", fs::read_to_string(api.token_file).unwrap().trim());
+        assert_eq!(post_baseline(address, "").0, 401);
+        assert_eq!(post_baseline(address, &format!("{token}origin: http://attacker.example\r\n")).0, 403);
+        assert_eq!(request(address, "GET /api/graph").0, 401);
+        let graph = send(address, &format!("GET /api/graph HTTP/1.0\r\nhost: localhost\r\n{token}\r\n"));
+        assert_eq!(graph.0, 404, "no snapshot was scored yet");
+        assert_eq!(send(address, "GET /api/incidents HTTP/1.0\r\nhost: attacker.example\r\n\r\n").0, 403);
+        let (status, answer) = post_baseline(address, &token);
+        assert!(status == 200 && answer.contains("\"excluded_incidents\":0"), "{status} {answer}");
+    });
+    requests.await.unwrap();
+    let page = bus.read(&Cursor::start(Topic::Actions), 10, Duration::from_secs(30)).await.unwrap();
+    let [delivery] = page.deliveries.as_slice() else { panic!("{page:?}") };
+    let action: OperatorAction = decode(&delivery.value).unwrap();
+    assert_eq!((action.action, action.host.as_deref(), action.by.as_str()), (ActionKind::Baseline, Some("h"), "ada"));
+    assert_eq!(action.until.map(|until| until.millis_since(action.time)), Some(600_000));
+    assert!(action.client.starts_with("127.0.0.1:") && !action.include_incidents, "{action:?}");
+    shutdown.cancel();
+    running.await.unwrap().unwrap();
 }

@@ -2,8 +2,8 @@
 
 use crate::repository::root;
 
-const RECORDS: [&str; 6] =
-    ["GraphSnapshot", "HealthySnapshot", "ModelRelease", "RootCauseEvent", "Incident", "RawRead"];
+const RECORDS: [&str; 7] =
+    ["GraphSnapshot", "HealthySnapshot", "ModelRelease", "RootCauseEvent", "Incident", "OperatorAction", "RawRead"];
 
 /// Checks that the first version of each record is there.
 ///

@@ -138,7 +138,7 @@ fn is_stopped(pid: u32) -> bool {
 fn leftovers(workload: &Workload, injector: u32) -> Vec<String> {
     let groups = ["cpu", "memory", "freezer", ".", "unified"].map(|root| Path::new("/sys/fs/cgroup").join(root));
     let groups = groups.map(|root| root.join(format!("detective-fault-{injector}")));
-    let files = ["backup.part", "spool/thumbnails.cache"].map(|file| workload.folder.join(file));
+    let files = ["archive.dat", "backup.part", "spool/thumbnails.cache"].map(|file| workload.folder.join(file));
     let paths = groups.into_iter().chain(files).filter(|path| path.exists()).map(|path| path.display().to_string());
     let rules = String::from_utf8(Command::new("iptables").arg("-S").output().unwrap().stdout).unwrap();
     let rules = rules

@@ -127,7 +127,10 @@ impl Programs {
     /// If the scorer's response has no nodes.
     pub fn node_count(&self, host: Option<&str>) -> anyhow::Result<usize> {
         let path = host.map_or("/api/graph".to_owned(), |host| format!("/api/graph?host={host}"));
-        let (status, body) = http::get(self.api, &path).with_context(|| format!("cannot get `{path}`"))?;
+        let token = self.folder.join("data/api.token");
+        let token = std::fs::read_to_string(&token).with_context(|| format!("cannot read `{}`", token.display()))?;
+        let (status, body) =
+            http::get_with_token(self.api, &path, token.trim_end()).with_context(|| format!("cannot get `{path}`"))?;
         let graph: Value =
             serde_json::from_str(&body).with_context(|| format!("`{path}` returned {status}: {body}"))?;
         Ok(graph["nodes"].as_array().with_context(|| format!("`{path}` returned {status} without nodes"))?.len())
