@@ -3,12 +3,15 @@
 
 pub mod cgroup;
 pub mod cgroup_path;
+pub mod container_label;
 pub mod diskstats;
 pub mod environ;
 pub mod fdinfo;
 pub mod frozen_wait;
+pub mod interpreter;
 pub mod locks;
 pub mod mounts;
+pub mod names;
 pub mod net_counters;
 pub mod proc_net;
 pub mod process;

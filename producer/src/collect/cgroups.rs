@@ -18,14 +18,11 @@ use std::{
 use hostread::{
     ProcRoot, Seen, Tape,
     cgroups::{CgroupLimits, CgroupMounts, CgroupUsage, Hierarchies, ancestors, parent},
+    parse::container_label::Label,
 };
 use signals::Signal;
 
-use crate::collect::{
-    container::{Container, Label},
-    measure::Measured,
-    process::Process,
-};
+use crate::collect::{container::Container, measure::Measured, process::Process};
 
 /// The limits of a group are read again after this many sweeps.
 const LIMITS_REREAD_SWEEPS: u64 = 10;

@@ -1,15 +1,15 @@
 //! Container of a process, and the name that survives recreation of the container.
 
-mod label;
-
 use std::collections::{HashMap, HashSet};
-
-pub use label::{Label, UNNAMED};
 
 use hostread::{
     BlockingReader, Directory, ProcessKey, Seen,
     cgroups::ProcessCgroups,
-    parse::{cgroup_path as path, environ},
+    parse::{
+        cgroup_path as path,
+        container_label::{self, Label, UNNAMED},
+        environ,
+    },
 };
 
 /// Maximum bytes of an environment that are read.
@@ -86,7 +86,7 @@ impl LabelCache {
     ) -> Option<Container> {
         let mut groups = groups.iter().map(|membership| membership.path.as_str());
         let (group, id) = groups.find_map(|group| Some((group, path::find_container(group)?.id)))?;
-        let known = || label::from_path(group).or_else(|| self.labels.get(id).cloned());
+        let known = || container_label::from_path(group).or_else(|| self.labels.get(id).cloned());
         let label = match known() {
             Some(label) => Seen::Here(Some(label)),
             None => {
@@ -107,7 +107,11 @@ impl LabelCache {
                     };
                     namespace.map(|namespace| {
                         let namespace = names.namespace.or(namespace.as_deref());
-                        label::from_environment(&environ::ContainerNames { namespace, ..names }, id, &self.host)
+                        container_label::from_environment(
+                            &environ::ContainerNames { namespace, ..names },
+                            id,
+                            &self.host,
+                        )
                     })
                 })
             }

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use hostread::{ProcRoot, Seen, parse, process::OpenProcess, rights::Rights};
 
-use crate::collect::{files::FileKey, process::ProcessInfo, role};
+use crate::collect::{files::FileKey, process::ProcessInfo};
 
 /// Names of Local Detective's executables.
 const PROGRAMS: [&str; 4] = ["detective", "detective-producer", "detective-scorer", "detective-trainer"];
@@ -48,7 +48,7 @@ impl OwnPrograms {
         self.files = std::mem::take(&mut self.in_use);
         let Seen::Here(link) = root.directory.read_link("self/exe", buffer) else { return };
         let Ok(path) = std::str::from_utf8(link.strip_suffix(b" (deleted)").unwrap_or(link)) else { return };
-        let name = role::base_name(path);
+        let name = parse::names::base_name(path);
         let folder = path.strip_suffix(name).unwrap_or_default().to_owned();
         let own = PROGRAMS.contains(&name).then(|| "self/exe".to_owned());
         let beside = PROGRAMS.iter().map(|program| format!("self/root{folder}{program}"));

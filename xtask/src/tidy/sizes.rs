@@ -6,7 +6,7 @@ const MOST_LINES: usize = 400;
 const MOST_LINES_OF_MAIN: usize = 60;
 /// Above this median the summary warns.
 const MOST_LINES_MEDIAN: usize = 160;
-const MOST_LINES_OF_CRATE: usize = 9500;
+const MOST_LINES_OF_CRATE: usize = 9000;
 /// Crates that have a lower limit: the command line only parses, calls and prints.
 const MOST_LINES_OF: [(&str, usize); 1] = [("detective", 2500)];
 

@@ -1,10 +1,9 @@
 //! Names and roles of control groups.
 
-use hostread::parse::cgroup_path as path;
-
-use crate::collect::{
-    container::{Label, UNNAMED},
-    role::fold_digits,
+use hostread::parse::{
+    cgroup_path as path,
+    container_label::{Label, UNNAMED},
+    names::fold_digits,
 };
 
 /// Role of a control group: the name of its container or pod, its systemd unit, or its path with

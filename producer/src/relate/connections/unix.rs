@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use hostread::parse::sockets::UnixSocket;
+use hostread::parse::{names::fold_digits, sockets::UnixSocket};
 
 use super::{
     inputs::SocketInputs,
@@ -10,7 +10,6 @@ use super::{
     owners::Owners,
     unread::UnreadData,
 };
-use crate::collect::role;
 
 /// Links the owners of all Unix sockets.
 pub(super) fn link_owners(
@@ -87,7 +86,7 @@ fn add_listener(
 ) -> usize {
     let at = network.endpoint(format!("e:{namespace}:unix:{name}"), |id| Endpoint {
         id,
-        role: format!("{}:{}", owners.role(inputs.processes, listener.inode), role::fold_digits(name)),
+        role: format!("{}:{}", owners.role(inputs.processes, listener.inode), fold_digits(name)),
         name: name.to_owned(),
         address: None,
         path: name.starts_with('/').then(|| name.to_owned()),

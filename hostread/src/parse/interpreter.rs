@@ -1,16 +1,23 @@
 //! Scripts in the arguments of interpreters.
 
-use super::base_name;
+use super::names::base_name;
 
 /// A program that runs scripts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Interpreter {
+    /// `python`, `pypy`.
     Python,
+    /// `perl`.
     Perl,
+    /// `ruby`.
     Ruby,
+    /// Node.js.
     Node,
+    /// `sh` and its relatives.
     Shell,
+    /// `php`.
     Php,
+    /// A Java virtual machine.
     Java,
 }
 

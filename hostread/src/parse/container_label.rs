@@ -1,9 +1,7 @@
 //! Name of a container that survives its recreation: the owner of its pod, or a host name that an
 //! operator chose.
 
-use hostread::parse::{cgroup_path as path, environ::ContainerNames};
-
-use crate::collect::role::fold_digits;
+use super::{cgroup_path as path, environ::ContainerNames, names::fold_digits};
 
 /// Name in roles of a container whose name is unknown.
 pub const UNNAMED: &str = "container";
