@@ -15,20 +15,33 @@ const PAGE_BYTES: usize = 4096;
 /// Creates a bus whose file opens, but whose records cannot be read.
 async fn create_damaged_bus(data: &Path) {
     let file = data.join("bus.sqlite");
-    let bus = EmbeddedBus::open(&BusConfig { path: data.to_owned(), ..BusConfig::default() }).await.unwrap();
+    let config = BusConfig { path: data.to_owned(), ..BusConfig::default() };
+    let bus = EmbeddedBus::open(&config).await.unwrap();
     let records = (0..400).map(|n| Record::new(Topic::Healthy, "host", vec![7; 3 * PAGE_BYTES], Timestamp(n)));
     bus.publish(records.collect(), None).await.unwrap();
     drop(bus);
-    // The last connection moves the write-ahead log into the file when it closes.
+    // The last connection moves the write-ahead log into the file when it closes, unless another
+    // one closes at the same moment: then the next user of the file does it.
     let closed = async {
-        while file.with_extension("sqlite-wal").exists() {
-            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        while !is_closed_soon(&file).await {
+            drop(EmbeddedBus::open(&config).await.unwrap());
         }
     };
     tokio::time::timeout(TIMEOUT, closed).await.expect("the file is closed");
     let mut bytes = fs::read(&file).unwrap();
     bytes[20 * PAGE_BYTES..].fill(0xa5);
     fs::write(&file, bytes).unwrap();
+}
+
+/// Waits a little until the write-ahead log is gone.
+async fn is_closed_soon(file: &Path) -> bool {
+    for _ in 0..50 {
+        if !file.with_extension("sqlite-wal").exists() {
+            return true;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    false
 }
 
 fn check_ends_with_hint(name: &str, output: &std::process::Output) {
