@@ -64,7 +64,8 @@ fn read_token(path: &Path) -> anyhow::Result<Token> {
 /// Name of the user, for the record of the baseline.
 fn operator() -> String {
     let name = ["SUDO_USER", "USER", "LOGNAME"].into_iter().find_map(|variable| std::env::var(variable).ok());
-    format!("{} (uid {})", name.unwrap_or_default(), getuid().as_raw())
+    let uid = getuid().as_raw();
+    name.map_or_else(|| format!("uid {uid}"), |name| format!("{name} (uid {uid})"))
 }
 
 fn describe(answer: &Value) -> String {

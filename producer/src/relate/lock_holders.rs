@@ -159,8 +159,14 @@ fn descriptor_locks(
     let Seen::Here(directory) = OpenProcess::reopen(root, process.key, buffer) else { return Vec::new() };
     let Seen::Here(text) = directory.read(&format!("fdinfo/{}", descriptor.fd), buffer) else { return Vec::new() };
     fdinfo::parse_held_locks(text)
-        .map(|(lock, line)| DescriptorLock { descriptor: *descriptor, lock, text: parse::text(line) })
+        .map(|(lock, line)| DescriptorLock { descriptor: *descriptor, lock, text: with_spaces(line) })
         .collect()
+}
+
+/// The text of a line, with a space for the tab after its key, which would be shown as `\x09`.
+fn with_spaces(line: &[u8]) -> String {
+    let spaced: Vec<u8> = line.iter().map(|byte| if *byte == b'\t' { b' ' } else { *byte }).collect();
+    parse::text(&spaced)
 }
 
 /// The process that the lock names, if it is alive and has the file open, and the file.

@@ -166,6 +166,8 @@ fn fdinfo_shows_the_lock_of_a_file_with_another_inode() {
     assert!(waits(&sweeper.sweep().unwrap(), 19, 18));
     let second = sweeper.sweep().unwrap();
     assert!(value(&second, "blocked_ms", process(&second, 19).unwrap()) > Some(0.0));
+    let shown = format!("lock: 1: FLOCK  ADVISORY  WRITE 17 {file} 0 EOF");
+    assert!(second.evidence.iter().any(|evidence| evidence.text == shown), "{:?}", second.evidence);
 }
 
 #[test]
