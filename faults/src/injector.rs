@@ -226,7 +226,7 @@ impl Injector {
         match self.helpers.iter_mut().find(|helper| helper.id() == pid) {
             Some(helper) => {
                 let status = helper.wait().with_context(|| format!("cannot wait for process {pid}"))?;
-                bail!("{EARLY}: its helper `{name}` (pid {pid}) exited with {status}")
+                bail!("{EARLY}: its helper {name:?} (pid {pid}) exited with {status}")
             }
             None => bail!("{EARLY}: its guard (pid {pid}) exited"),
         }

@@ -179,7 +179,7 @@ fn idle_in_transaction(injector: &mut Injector, statement: &str) -> anyhow::Resu
     injector.write_stdin(client, &format!("BEGIN;\n{statement}\nSELECT pg_backend_pid();\n"))?;
     let backend = injector.read_line(client)?;
     let backend =
-        backend.parse().with_context(|| format!("expected a process id of the database, found `{backend}`"))?;
+        backend.parse().with_context(|| format!("expected a process id of the database, found {backend:?}"))?;
     let root_cause = vec![Suspect::process(client), Suspect::process(backend)];
     Ok(GroundTruth { root_cause, affected: workload.suspects(&["worker"]) })
 }

@@ -10,8 +10,8 @@ use anyhow::Context;
 use rustix::process::{getegid, geteuid};
 use service::Hint;
 
-/// Resolves all links of a folder's path, and checks that no other user can replace the folder, a
-/// folder above it, or a file of this user in it.
+/// Resolves all links of a folder's path, and checks that no user can replace the folder, a folder
+/// above it, or a file of this user in it, but root, this user and members of its primary group.
 ///
 /// # Errors
 /// If there is no such folder, or another user can.

@@ -80,11 +80,11 @@ fn run_unprivileged<T: Send>(function: impl FnOnce() -> T + Send) -> anyhow::Res
 }
 
 fn become_unprivileged() -> rustix::io::Result<()> {
-    let group = Gid::from_raw(UNPRIVILEGED);
-    let user = Uid::from_raw(UNPRIVILEGED);
+    // Only the effective ids change: a thread whose real or saved id is that of `nobody` could be
+    // killed by `nobody`, and the whole process with it.
     set_thread_groups(&[])?;
-    set_thread_res_gid(group, group, group)?;
-    set_thread_res_uid(user, user, user)
+    set_thread_res_gid(None::<Gid>, Gid::from_raw(UNPRIVILEGED), None::<Gid>)?;
+    set_thread_res_uid(None::<Uid>, Uid::from_raw(UNPRIVILEGED), None::<Uid>)
 }
 
 #[cfg(test)]
@@ -107,6 +107,17 @@ mod tests {
         let written = User::Unprivileged.run(|| std::fs::write(&file, "")).unwrap();
         assert_eq!(written.unwrap_err().kind(), std::io::ErrorKind::PermissionDenied);
         std::fs::write(&file, "").unwrap();
+    }
+
+    #[test]
+    #[ignore = "needs root"]
+    fn an_unprivileged_user_cannot_signal_the_thread_that_acts_for_it() {
+        let status = User::Unprivileged.run(|| std::fs::read_to_string("/proc/thread-self/status")).unwrap().unwrap();
+        let ids = |name: &str| status.lines().find_map(|line| line.strip_prefix(name)).unwrap().split_whitespace();
+        // Real, effective, saved, and that for files.
+        assert!(ids("Uid:").eq(["0", "65534", "0", "65534"]), "{status}");
+        assert!(ids("Gid:").eq(["0", "65534", "0", "65534"]), "{status}");
+        assert!(ids("CapEff:").eq(["0000000000000000"]), "{status}");
     }
 
     #[test]

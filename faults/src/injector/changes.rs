@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use rustix::process::Signal;
 use service::Hint;
 
@@ -78,7 +78,7 @@ impl Injector {
     /// A process that a fault may change, because it runs as the user of the fault.
     fn own_process(&self, pid: u32) -> anyhow::Result<ProcessIdentity> {
         let process = ProcessIdentity::read(pid)?;
-        anyhow::ensure!(process.runs_as(self.user), "process {pid} does not run as the user of the workload");
+        ensure!(process.runs_as(self.user), "process {pid} does not run as the user of the workload");
         Ok(process)
     }
 
@@ -168,10 +168,13 @@ impl Injector {
     /// # Errors
     /// If the kernel refuses, or the process does not run as the workload's user.
     pub fn move_to_cgroup(&mut self, controller: &Controller, group: &Path, pid: u32) -> anyhow::Result<()> {
-        self.own_process(pid)?;
+        let process = self.own_process(pid)?;
         let to = controller.group_of(pid)?;
         self.guard.add(UndoStep::LeaveCgroup { pid, from: group.to_owned(), to })?;
-        undo::move_to_cgroup(group, pid)
+        undo::move_to_cgroup(group, pid)?;
+        // The kernel has no way to move a process but by pid, which another one may have by now.
+        ensure!(ProcessIdentity::read(pid).is_ok_and(|now| now == process), "process {pid} was replaced");
+        Ok(())
     }
 
     /// Freezes all processes of a control group.

@@ -90,7 +90,7 @@ impl Injector {
             }
         }
         let name = process_identity::process_name(pid);
-        bail!("the fault helper `{name}` (pid {pid}) was not ready within {} s", START_TIMEOUT.as_secs())
+        bail!("the fault helper {name:?} (pid {pid}) was not ready within {} s", START_TIMEOUT.as_secs())
     }
 
     /// Starts a helper that leaves a child process behind and exits. Returns the child's pid.
@@ -102,7 +102,7 @@ impl Injector {
         let parent = self.helpers.last_mut().context("no fault helper was started")?;
         parent.wait().context("cannot wait for a fault helper to exit")?;
         let line = self.read_line(pid)?;
-        let orphan = line.parse().with_context(|| format!("expected the pid of the orphan, found `{line}`"))?;
+        let orphan = line.parse().with_context(|| format!("expected the pid of the orphan, found {line:?}"))?;
         let process = ProcessIdentity::read(orphan)?;
         anyhow::ensure!(process.runs_as(self.user), "process {orphan} is not the orphan of a fault helper");
         self.orphans.push(process);
