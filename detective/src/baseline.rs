@@ -11,6 +11,9 @@ use service::Hint;
 
 use crate::{config::Config, output::print};
 
+/// Timeout of the request.
+const TIMEOUT: Duration = Duration::from_secs(30);
+
 /// Flags of `baseline`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -80,7 +83,9 @@ fn describe(answer: &Value) -> String {
 }
 
 fn post(url: &str, token: &Token, body: &Value) -> anyhow::Result<Value> {
-    let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
+    // The token must not pass through a proxy that the environment names.
+    let agent = ureq::Agent::config_builder().http_status_as_error(false).proxy(None).timeout_global(Some(TIMEOUT));
+    let agent: ureq::Agent = agent.build().into();
     let mut response = agent
         .post(url)
         .header("content-type", "application/json")

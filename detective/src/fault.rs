@@ -69,10 +69,10 @@ pub struct StartArgs {
     #[arg(value_parser = fault_name(), hide_possible_values = true)]
     pub name: String,
     /// Duration of the fault, at most `10m`.
-    #[arg(long = "for", value_name = "TIME", default_value = "30s", value_parser = at_most_ten_minutes)]
+    #[arg(long = "for", value_name = "TIME", default_value = "30s", value_parser = parse_fault_duration)]
     pub duration: Duration,
     /// Time without the fault before it begins, at most `10m`.
-    #[arg(long, value_name = "TIME", default_value = "5s", value_parser = at_most_ten_minutes)]
+    #[arg(long, value_name = "TIME", default_value = "5s", value_parser = parse_fault_duration)]
     pub after: Duration,
     /// File to create for the fault, instead of one in a new temporary folder. Must not exist.
     #[arg(long, value_name = "FILE")]
@@ -90,9 +90,12 @@ fn parse_helper(text: &str) -> serde_json::Result<Helper> {
     serde_json::from_str(text)
 }
 
-fn at_most_ten_minutes(text: &str) -> Result<Duration, String> {
+fn parse_fault_duration(text: &str) -> Result<Duration, String> {
     let time = humantime::parse_duration(text).map_err(|error| error.to_string())?;
-    if time > MAX_DURATION { Err(format!("must be at most 10m, found {text}")) } else { Ok(time) }
+    if time > MAX_DURATION {
+        return Err(format!("must be at most {}, found {text}", humantime::format_duration(MAX_DURATION)));
+    }
+    Ok(time)
 }
 
 /// Runs `fault`.

@@ -5,8 +5,8 @@
 //! Half of the nodes are abnormal. `cargo xtask measure scorer` compares sizes.
 
 use anyhow::Context;
+use hostread::clock::thread_cpu_time;
 use rand::{Rng, SeedableRng, rngs::SmallRng};
-use rustix::time::{ClockId, clock_gettime};
 use schemas::{Column, Edge, GraphSnapshot, Node, Timestamp};
 use scorer::{AlarmConfig, blame, host::Host, incident::IncidentTracker, model::Model, score};
 use serde_json::{Value, json};
@@ -94,13 +94,9 @@ fn median(mut values: Vec<f64>) -> f64 {
 }
 
 fn cpu_ms<T>(run: impl FnOnce() -> T) -> (T, f64) {
-    let now = || {
-        let time = clock_gettime(ClockId::ThreadCPUTime);
-        time.tv_sec as f64 * 1e3 + time.tv_nsec as f64 / 1e6
-    };
-    let started = now();
+    let started = thread_cpu_time();
     let result = run();
-    (result, now() - started)
+    (result, (thread_cpu_time() - started).as_secs_f64() * 1e3)
 }
 
 /// Processes with values that vary a little. With a failure, the nodes with odd indices have it.

@@ -8,10 +8,7 @@ use std::{
     ffi::OsStr,
     io,
     mem::MaybeUninit,
-    os::{
-        fd::{AsFd, BorrowedFd, OwnedFd},
-        unix::ffi::OsStrExt,
-    },
+    os::fd::{AsFd, BorrowedFd, OwnedFd},
     path::Path,
 };
 
@@ -44,7 +41,7 @@ pub struct Directory {
 impl Directory {
     /// Opens the directory at `path`.
     pub fn open(path: &Path, tape: &Tape) -> Seen<Directory> {
-        open_directory(tape, "open", &path_text(path.as_os_str()), || {
+        open_directory(tape, "open", &parse::path_text(path), || {
             rustix::fs::open(path, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
         })
     }
@@ -126,7 +123,7 @@ impl Directory {
     /// Only for local filesystems: a server that does not answer would hang the sweep.
     pub fn filesystem_space(&self, name: impl AsRef<OsStr>, device: Option<(u32, u32)>) -> Seen<FilesystemSpace> {
         let name = name.as_ref();
-        self.value("space", &path_text(name), |fd| {
+        self.value("space", &self.os_name(name), |fd| {
             let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
             let file = rustix::fs::openat(fd, name, flags, Mode::empty())?;
             let stat = rustix::fs::statx(&file, "", AtFlags::EMPTY_PATH | AtFlags::STATX_DONT_SYNC, StatxFlags::TYPE)?;
@@ -154,7 +151,7 @@ impl Directory {
     /// Opens the directory `name` in this one.
     pub fn open_dir(&self, name: impl AsRef<OsStr>) -> Seen<Directory> {
         let name = name.as_ref();
-        open_directory(&self.tape, "open", &self.tape_name(&path_text(name)), || {
+        open_directory(&self.tape, "open", &self.tape_name(&self.os_name(name)), || {
             let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
             rustix::fs::openat(self.fd()?, name, flags, Mode::empty())
         })
@@ -232,14 +229,15 @@ impl Directory {
         }
     }
 
+    /// A name as text that identifies a read on the tape. Empty if the tape is live, which saves
+    /// time.
+    fn os_name(&self, name: &OsStr) -> String {
+        if self.tape.is_live() { String::new() } else { parse::path_text(name) }
+    }
+
     fn fd(&self) -> Result<BorrowedFd<'_>, Errno> {
         self.fd.as_ref().map(OwnedFd::as_fd).ok_or(Errno::BADF)
     }
-}
-
-/// A path as text that identifies it on the tape.
-fn path_text(path: &OsStr) -> String {
-    parse::text(path.as_bytes())
 }
 
 fn open_directory(

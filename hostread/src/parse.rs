@@ -1,6 +1,12 @@
 //! Parsers: pure functions from the bytes of a file of the kernel to values. They accept any bytes
 //! and never panic.
 
+use std::{
+    ffi::{OsStr, OsString},
+    os::unix::ffi::{OsStrExt, OsStringExt},
+    path::PathBuf,
+};
+
 pub mod cgroup;
 pub mod cgroup_path;
 pub mod container_label;
@@ -75,8 +81,17 @@ pub fn value_of<'t>(text: &'t [u8], key: &[u8]) -> Option<&'t [u8]> {
 }
 
 /// Converts text of the kernel to UTF-8 that can be shown: see [`escape`](schemas::text::escape).
-/// To use it as a path again, [`unescape`](schemas::text::unescape) it.
 #[inline]
 pub fn text(bytes: &[u8]) -> String {
     schemas::text::escape(bytes)
+}
+
+/// Converts a path to text that can be shown. [`path_from_text`] returns the same path again.
+pub fn path_text(path: impl AsRef<OsStr>) -> String {
+    text(path.as_ref().as_bytes())
+}
+
+/// Returns the path that [`text`] or [`path_text`] converted.
+pub fn path_from_text(text: &str) -> PathBuf {
+    PathBuf::from(OsString::from_vec(schemas::text::unescape(text)))
 }

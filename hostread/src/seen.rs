@@ -35,6 +35,11 @@ impl<T> Seen<T> {
         matches!(self, Seen::Here(_) | Seen::Denied)
     }
 
+    /// Whether a later attempt is likely to have another result.
+    pub fn is_temporary(&self) -> bool {
+        matches!(self, Seen::Late | Seen::Exhausted)
+    }
+
     /// Converts the value and keeps the reason, as `Result::map`.
     pub fn map<U>(self, convert: impl FnOnce(T) -> U) -> Seen<U> {
         self.and_then(|value| Seen::Here(convert(value)))

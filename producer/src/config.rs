@@ -28,10 +28,11 @@ pub struct SweepConfig {
     /// more descriptors than their fair share are read in part, those with up to 64 always
     /// completely. At most `100`.
     pub descriptor_cpu_percent: u32,
-    /// Maximum number of file descriptors that one sweep reads of all processes together.
+    /// Maximum number of file descriptors that one sweep reads of all processes together. Up to 64
+    /// of each process are read even beyond it.
     pub max_descriptors: u64,
     /// Maximum number of file descriptors that one sweep reads of one process. Those with the
-    /// lowest numbers are read, and those through which it waits for a lock.
+    /// lowest numbers are read, and those through which it waits for a lock, a read or a write.
     pub max_process_descriptors: u64,
     /// Maximum number of files in a snapshot, beside those that are waited for. Locked files come
     /// first, then shared files and those on a full or frozen filesystem.
@@ -44,9 +45,12 @@ pub struct SweepConfig {
     /// parts that are or may be secrets. No list of words that precede a secret is complete: leave
     /// this off if snapshots reach people who may not see the command lines on the host.
     pub arguments: bool,
-    /// Paths of further executables of Local Detective, separated by `:`, for programs that are not
-    /// installed next to the producer, for instance in containers of their own. Processes that run
-    /// one of them for root or the producer's user are not in snapshots.
+    /// Paths of further executables of Local Detective, separated by `:`, as
+    /// `readlink /proc/PID/exe` shows them; a symbolic link does not match. For programs that are
+    /// not installed next to the producer, for instance in containers of their own. Processes that
+    /// run one of them for the producer's user are not in snapshots, except fault helpers. Any
+    /// process that runs as that user can hide by running a program at a listed path, also in
+    /// another container.
     pub own_programs: String,
     /// Maximum bytes of snapshots that are queued while the bus is slow or unavailable. Beyond it,
     /// the oldest are dropped and counted. The newest is always kept.

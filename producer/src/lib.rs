@@ -9,7 +9,8 @@
 //! the settings ask for full command lines, secrets are removed from them.
 //!
 //! **Never:** No features, models or scores. Detection happens downstream, so a compromised host
-//! cannot declare itself healthy. Local Detective's own processes and data are never shown.
+//! cannot declare itself healthy. Local Detective's own processes, except fault helpers, and its
+//! own data are never shown.
 //!
 //! Edges point from the dependent node to the node that it depends on:
 //!

@@ -1,14 +1,9 @@
 //! First entry of a recording of raw reads: the host, and the settings that the sweeps were made
 //! with.
 
-use std::{
-    ffi::OsString,
-    os::unix::ffi::{OsStrExt, OsStringExt},
-    path::PathBuf,
-};
+use std::path::PathBuf;
 
-use hostread::{Seen, Tape};
-use schemas::text;
+use hostread::{Seen, Tape, parse};
 use serde::{Deserialize, Serialize};
 
 use crate::{Producer, ProducerError, SweepConfig};
@@ -65,16 +60,13 @@ fn from_recording(bytes: &[u8], tape: &Tape) -> Result<Producer, ProducerError> 
 fn real_paths(paths: &[PathBuf]) -> Vec<String> {
     let absolute: Vec<PathBuf> = paths.iter().filter_map(|path| std::path::absolute(path).ok()).collect();
     let real = absolute.iter().filter_map(|path| path.canonicalize().ok());
-    real.chain(absolute.iter().cloned()).map(|path| text::escape(path.as_os_str().as_bytes())).collect()
-}
-
-fn from_text(path: &str) -> PathBuf {
-    PathBuf::from(OsString::from_vec(text::unescape(path)))
+    real.chain(absolute.iter().cloned()).map(parse::path_text).collect()
 }
 
 impl Preamble {
     fn into_producer(self) -> Producer {
         let Preamble { host, cohort, own_paths, sweep, .. } = self;
-        Producer { host, cohort, sweep, own_paths: own_paths.iter().map(|path| from_text(path)).collect() }
+        let own_paths = own_paths.iter().map(|path| parse::path_from_text(path)).collect();
+        Producer { host, cohort, sweep, own_paths }
     }
 }

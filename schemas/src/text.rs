@@ -11,6 +11,13 @@ use std::{borrow::Cow, fmt::Write};
 ///
 /// [`unescape`] returns the same bytes again.
 pub fn escape(bytes: &[u8]) -> String {
+    // Most names are plain ASCII.
+    let is_plain = |byte: &u8| matches!(byte, b' '..=b'~') && *byte != b'\\';
+    if bytes.iter().all(is_plain)
+        && let Ok(text) = std::str::from_utf8(bytes)
+    {
+        return text.to_owned();
+    }
     let mut escaped = String::with_capacity(bytes.len());
     for chunk in bytes.utf8_chunks() {
         for character in chunk.valid().chars() {

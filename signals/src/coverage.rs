@@ -23,6 +23,8 @@ const ALL_RIGHTS: &str = "CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH, or root";
 const PTRACE: &str = "CAP_SYS_PTRACE, or root";
 const HIDEPID: &str = "CAP_SYS_PTRACE, the group of the mount's `gid=`, or `mount -o remount,hidepid=off /proc`";
 const MORE_DESCRIPTORS: &str = "more file descriptors (`ulimit -n`, `LimitNOFILE=`, `fs.file-max`) or memory";
+const LARGER_DESCRIPTOR_BUDGET: &str =
+    "a larger `sweep.max_process_descriptors`, `sweep.max_descriptors` or `sweep.descriptor_cpu_percent`";
 const EXITED: &str = "none: they exited while they were read";
 const UNRESPONSIVE: &str = "none: reading their memory does not return; it is retried";
 const PROCESS_1: &str = "a `proc` that shows process 1";
@@ -115,10 +117,7 @@ pub const COVERAGE: &[CoverageItem] = &[
         things: "descriptors",
         total: |snapshot, _| sum(snapshot, Fds),
         loss: "their files, pipes and sockets are unknown",
-        remedies: &[(
-            MissingReason::Off,
-            "a larger `sweep.max_process_descriptors`, `sweep.max_descriptors` or `sweep.descriptor_cpu_percent`",
-        )],
+        remedies: &[(MissingReason::Off, LARGER_DESCRIPTOR_BUDGET)],
     },
     CoverageItem {
         name: "file",
@@ -200,7 +199,11 @@ pub const COVERAGE: &[CoverageItem] = &[
         things: "waits for locks",
         total: |snapshot, missing| sum(snapshot, LockWaiters) + missing,
         loss: "it is unknown which process waits and for which",
-        remedies: &[(MissingReason::Denied, ALL_RIGHTS), (MissingReason::Gone, EXITED)],
+        remedies: &[
+            (MissingReason::Denied, ALL_RIGHTS),
+            (MissingReason::Gone, EXITED),
+            (MissingReason::Off, LARGER_DESCRIPTOR_BUDGET),
+        ],
     },
     CoverageItem {
         name: "lock-holder",
@@ -210,6 +213,7 @@ pub const COVERAGE: &[CoverageItem] = &[
         remedies: &[
             (MissingReason::Denied, ALL_RIGHTS),
             (MissingReason::Gone, "none: the lock was released during the search for its holder"),
+            (MissingReason::Off, LARGER_DESCRIPTOR_BUDGET),
         ],
     },
     CoverageItem {

@@ -36,7 +36,7 @@ pub(crate) const FD_LINKS: Source =
     source("/proc/PID/fd", &["process-hidden", "process", "fd", "fd-link", "descriptors"]);
 pub(crate) const LIMITS: Source = source("/proc/PID/limits", &["process-hidden", "process", "fd", "limits"]);
 pub(crate) const SYSCALL: Source =
-    source("/proc/PID/syscall", &["process-hidden", "process", "fd", "fd-link", "syscall", "threads"]);
+    source("/proc/PID/syscall", &["process-hidden", "process", "fd", "fd-link", "descriptors", "syscall", "threads"]);
 pub(crate) const LOCKS: Source = source(
     "/proc/locks",
     &["process-hidden", "process", "fd", "fd-link", "syscall", "threads", "locks", "lock-waiter", "lock-holder"],
@@ -49,6 +49,7 @@ pub(crate) const SOCKETS: Source = source(
         "network-namespace",
         "fd",
         "fd-link",
+        "descriptors",
         "sockets-net",
         "sockets-listing",
         "sockets-elsewhere",

@@ -58,7 +58,7 @@ async fn a_damaged_file_ends_up_with_an_error_and_a_hint() {
     create_damaged_bus(&data).await;
     let _host = lock_host();
     let listen = free_address().to_string();
-    // Whichever part notices first.
+    // Which program reads a damaged page first differs from run to run.
     for _ in 0..3 {
         let args = ["up", "--json", "--data", data.to_str().unwrap(), "--listen", &listen];
         check_ends_with_hint("up", &output(&args));

@@ -46,7 +46,7 @@ fn check_rejected(change: impl FnOnce(&mut ModelRelease), reason: &str) {
     let why = String::from_utf8(why.1.clone()).unwrap();
     assert!(why.contains(reason), "expected `{reason}` in `{why}`");
     assert_eq!(letter.topic, Topic::DeadLetter);
-    assert_eq!((engine.metrics.releases_rejected, engine.metrics.dead_letters), (1, 1));
+    assert_eq!(engine.metrics.releases_rejected, 1);
     assert_eq!(model_in_use(&engine), Some(sound.sha256));
     let next = release(0, 3);
     assert_eq!(engine.handle_release(&delivery(&next), NOW), None);

@@ -145,7 +145,8 @@ impl Plan {
         for (name, group) in [("benign", &self.benign), ("faults", &self.faults)] {
             if group.duration.is_zero() || group.duration > MAX_DURATION {
                 let found = humantime::format_duration(group.duration);
-                bail!("`{name}.duration` must be more than 0s and at most 10m, found {found}");
+                let most = humantime::format_duration(MAX_DURATION);
+                bail!("`{name}.duration` must be more than 0s and at most {most}, found {found}");
             }
         }
         Ok(())

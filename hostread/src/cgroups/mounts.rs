@@ -2,8 +2,6 @@
 
 use std::{
     collections::BTreeMap,
-    ffi::OsStr,
-    os::unix::ffi::OsStrExt,
     path::{Path, PathBuf},
 };
 
@@ -70,13 +68,13 @@ impl CgroupMounts {
         self.mounts.contains_key(&hierarchy)
     }
 
-    /// Opens the directories of the group at `path`, a text from [`parse::text`], in those of
+    /// Opens the directories of the group at `path`, a text from [`parse::path_text`], in those of
     /// `hierarchies` that are mounted. A directory is `Denied` if the group is not below the
     /// mounted one.
     pub fn open(&self, path: &str, hierarchies: Hierarchies) -> OpenCgroup {
         let wanted = self.mounts.iter().filter(|(hierarchy, _)| hierarchies.contains(**hierarchy));
         let open = |mount: &Mount| match relative_path(&mount.group, path) {
-            Some(name) => mount.directory.open_dir(OsStr::from_bytes(&schemas::text::unescape(name))),
+            Some(name) => mount.directory.open_dir(parse::path_from_text(name)),
             None => Seen::Denied,
         };
         OpenCgroup::new(wanted.map(|(hierarchy, mount)| (*hierarchy, open(mount))).collect())
@@ -134,7 +132,7 @@ fn mounted_groups(root: &ProcRoot, buffer: &mut Vec<u8>) -> BTreeMap<PathBuf, St
     let text = root.directory.read("self/mountinfo", buffer).here().unwrap_or_default();
     let mounts = parse::mounts::parse_mountinfo(text);
     let mounts = mounts.filter(|mount| matches!(mount.fs_type.as_str(), "cgroup" | "cgroup2"));
-    mounts.map(|mount| (mount.path, parse::text(mount.root.as_os_str().as_bytes()))).collect()
+    mounts.map(|mount| (mount.path, parse::path_text(&mount.root))).collect()
 }
 
 #[cfg(test)]

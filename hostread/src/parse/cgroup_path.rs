@@ -12,27 +12,17 @@ pub struct ContainerPath<'p> {
 
 /// Finds the innermost container in the path of a control group.
 pub fn find_container(path: &str) -> Option<ContainerPath<'_>> {
-    let mut found = None;
-    let mut before = "";
-    let mut end = 0;
-    for part in path.split('/') {
-        end += part.len();
-        if let Some(id) = container_id(before, part) {
-            found = Some(ContainerPath { id, below: path.get(end..).unwrap_or_default() });
-        }
-        before = part;
-        end += "/".len();
-    }
-    found
+    parts(path).filter_map(|part| Some(ContainerPath { id: container_id(part)?, below: part.below })).last()
 }
 
 /// Name of the innermost container, if its id is a name that an operator chose: for LXC and
 /// systemd-nspawn.
 pub fn find_container_name(path: &str) -> Option<String> {
     let inside = find_container(path)?;
-    let parts = path.split('/').zip(path.split('/').skip(1));
-    let names = parts.filter_map(|(before, part)| lxc_name(before, part).or_else(|| machine_name(before, part)));
-    let name = names.last().filter(|name| *name == inside.id)?;
+    let name = parts(path)
+        .filter_map(|part| lxc_name(part, part.name).or_else(|| machine_name(part)))
+        .last()
+        .filter(|name| *name == inside.id)?;
     // systemd escapes dashes in names of units. The path is escaped text itself.
     Some(name.replace("\\\\x2d", "-"))
 }
@@ -54,9 +44,32 @@ pub fn unit_name(path: &str) -> Option<&str> {
     KINDS.iter().any(|kind| last.len() > kind.len() && last.ends_with(kind)).then_some(last)
 }
 
-/// Id of the container whose own group a part of a path is. `before` is the part before it.
-fn container_id<'p>(before: &'p str, part: &'p str) -> Option<&'p str> {
-    let name = part.strip_suffix(".scope").unwrap_or(part);
+/// A part of a path.
+#[derive(Clone, Copy)]
+struct PathPart<'p> {
+    name: &'p str,
+    /// The part before it, and the one before that. Empty if there is none.
+    before: &'p str,
+    before_that: &'p str,
+    /// The path below it.
+    below: &'p str,
+}
+
+fn parts(path: &str) -> impl Iterator<Item = PathPart<'_>> {
+    let (mut before, mut before_that, mut end) = ("", "", 0);
+    path.split('/').map(move |name| {
+        end += name.len();
+        let part = PathPart { name, before, before_that, below: path.get(end..).unwrap_or_default() };
+        (before, before_that) = (name, before);
+        end += "/".len();
+        part
+    })
+}
+
+/// Id of the container whose own group a part of a path is.
+fn container_id(part: PathPart<'_>) -> Option<&str> {
+    let before = part.before;
+    let name = part.name.strip_suffix(".scope").unwrap_or(part.name);
     // The monitor process of a container is beside it, not in it.
     if name.contains("conmon-") || name.starts_with("lxc.monitor") {
         return None;
@@ -73,8 +86,8 @@ fn container_id<'p>(before: &'p str, part: &'p str) -> Option<&'p str> {
     last.or_else(ecs_task)
         .or_else(garden)
         .or_else(build)
-        .or_else(|| lxc_name(before, name))
-        .or_else(|| machine_name(before, part))
+        .or_else(|| lxc_name(part, name))
+        .or_else(|| machine_name(part))
 }
 
 /// Random id of a build step of BuildKit: `buildkit/<id>` or, with systemd, `<prefix>-<id>.scope`,
@@ -92,21 +105,26 @@ fn buildkit_id<'p>(before: &str, name: &'p str) -> Option<&'p str> {
 }
 
 /// Name of a container of systemd-nspawn, in the paths `systemd-nspawn@<name>.service/payload` and
-/// `machine-<name>.scope`, with or without `payload`. The supervisor of a container is beside it,
-/// and a virtual machine has no processes of the host in it.
-fn machine_name<'p>(before: &'p str, part: &'p str) -> Option<&'p str> {
-    let of_scope = |part: &'p str| part.strip_prefix("machine-")?.strip_suffix(".scope");
-    let of_service = |part: &'p str| part.strip_prefix("systemd-nspawn@")?.strip_suffix(".service");
-    let name = match part {
-        "payload" => of_service(before).or_else(|| of_scope(before)),
-        _ => of_scope(part),
+/// `machine.slice/machine-<name>.scope`, with or without `payload`. The supervisor of a container
+/// is beside it, and a virtual machine has no processes of the host in it.
+fn machine_name(part: PathPart<'_>) -> Option<&str> {
+    let PathPart { name, before, before_that, .. } = part;
+    let of_service = || before.strip_prefix("systemd-nspawn@")?.strip_suffix(".service");
+    // In another slice, a scope can have any name.
+    let name = match (before_that, before, name) {
+        ("machine.slice", scope, "payload") | (_, "machine.slice", scope) if scope.starts_with("machine-") => {
+            scope.strip_prefix("machine-")?.strip_suffix(".scope")
+        }
+        (_, _, "payload") => of_service(),
+        _ => None,
     };
     name.filter(|name| !name.is_empty() && !name.starts_with("qemu"))
 }
 
-fn lxc_name<'p>(before: &str, part: &'p str) -> Option<&'p str> {
-    let is_below = matches!(before, "lxc" | "lxc.payload");
-    let name = part.strip_prefix("lxc.payload.").or_else(|| is_below.then_some(part))?;
+/// Name of a container of LXC, from the `name` of a part without `.scope`.
+fn lxc_name<'p>(part: PathPart<'p>, name: &'p str) -> Option<&'p str> {
+    let is_below = matches!(part.before, "lxc" | "lxc.payload");
+    let name = name.strip_prefix("lxc.payload.").or_else(|| is_below.then_some(name))?;
     (!name.is_empty()).then_some(name)
 }
 
@@ -221,6 +239,8 @@ mod tests {
                 "/machine.slice/machine-web.scope/system.slice/nginx.service".to_owned(),
                 Some(("web", "/system.slice/nginx.service")),
             ),
+            ("/system.slice/machine-learning.scope".to_owned(), None),
+            ("/user.slice/machine-learning.scope/payload/init.scope".to_owned(), None),
             ("/machine.slice/machine-qemu\\\\x2d1\\\\x2dvm.scope/libvirt/emulator".to_owned(), None),
         ] {
             let found = find_container(&path).map(|inside| (inside.id, inside.below));

@@ -145,7 +145,7 @@ impl Interpreter {
             "--yjit",
         ];
         let Some(long) = option.strip_prefix("--") else { return self.is_known_cluster(option) };
-        // Only options can follow `--`, of the script.
+        // `--` ends the options of the interpreter: the next argument is the script.
         long.is_empty() || long.contains('=') || LONG_FLAGS.contains(&option)
     }
 

@@ -1,6 +1,6 @@
 //! Datagrams of `sock_diag`, the netlink protocol that lists sockets.
 
-use std::{io, net::SocketAddr, os::unix::ffi::OsStrExt};
+use std::{io, net::SocketAddr};
 
 use netlink_packet_core::{NetlinkMessage, NetlinkPayload};
 use netlink_packet_sock_diag::{
@@ -11,6 +11,7 @@ use netlink_packet_sock_diag::{
 };
 
 use super::{
+    path_text,
     sockets::{Sockets, TcpActivity, TcpSocket, UnixSocket},
     text,
 };
@@ -121,7 +122,7 @@ fn unix_socket(response: &UnixResponse) -> UnixSocket {
     });
     let is_listening = response.header.state == TCP_LISTEN;
     let name = response.name().map(|name| match name {
-        UnixDiagName::Pathname(path) => text(path.as_os_str().as_bytes()),
+        UnixDiagName::Pathname(path) => path_text(path),
         UnixDiagName::Abstract(name) => {
             format!("@{}", text(&name.iter().map(|byte| if *byte == 0 { b'@' } else { *byte }).collect::<Vec<u8>>()))
         }

@@ -1,7 +1,7 @@
 //! Lists the sockets of all network namespaces of a host.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     io,
     os::fd::{AsFd, OwnedFd},
 };
@@ -33,8 +33,8 @@ pub struct NamespaceListings {
     pub host_namespace: Seen<()>,
     /// Number of namespaces that were left out because there are too many.
     pub n_left_out: usize,
-    /// Whether a namespace could not be listed because descriptors or memory ran out.
-    pub is_exhausted: bool,
+    /// Namespaces that could not be listed because descriptors or memory ran out.
+    pub exhausted: BTreeSet<u64>,
 }
 
 impl NetworkNamespaces {
@@ -53,7 +53,7 @@ impl NetworkNamespaces {
         let open = || if vantage.is_own_network_namespace { SockDiag::open() } else { Err(denied()) };
         let (_, listing) = self.list_one(host, open, || vantage.open_net(root), root, buffer);
         let host_namespace = listing.map(|listing| drop(listings.insert(host, listing)));
-        let mut is_exhausted = host_namespace == Seen::Exhausted;
+        let mut exhausted: BTreeSet<u64> = (host_namespace == Seen::Exhausted).then_some(host).into_iter().collect();
         let others: Vec<_> = others.iter().filter(|(namespace, _)| **namespace != host).collect();
         for (namespace, pid) in others.iter().copied().take(MAX_NAMESPACES) {
             let may_enter = !self.is_entering_denied;
@@ -61,13 +61,14 @@ impl NetworkNamespaces {
             let open_net = || root.directory.open_dir(format!("{pid}/net"));
             let (opened, listing) = self.list_one(*namespace, open, open_net, root, buffer);
             self.is_entering_denied |= opened == Seen::Denied;
-            is_exhausted |= matches!(listing, Seen::Exhausted);
-            if let Seen::Here(listing) = listing {
-                listings.insert(*namespace, listing);
+            match listing {
+                Seen::Here(listing) => drop(listings.insert(*namespace, listing)),
+                Seen::Exhausted => drop(exhausted.insert(*namespace)),
+                _ => {}
             }
         }
         let n_left_out = others.len().saturating_sub(MAX_NAMESPACES);
-        NamespaceListings { listings, host_namespace, n_left_out, is_exhausted }
+        NamespaceListings { listings, host_namespace, n_left_out, exhausted }
     }
 
     /// Lists one namespace. Also returns whether a connection exists or could be opened with

@@ -1,11 +1,15 @@
 //! How many descriptors of each process a sweep reads, so that one process with very many neither
 //! slows down the sweep nor uses up the share of others.
+//!
+//! The share follows from the processes that the sweep is known to read. What the others use is
+//! deducted too, so that all processes together stay within the budget.
 
 use std::time::Duration;
 
 use crate::SweepConfig;
 
-/// Processes with at most this many descriptors are always read completely.
+/// Processes with at most this many descriptors are always read completely, even if the budget is
+/// used up.
 const MIN_SHARE: usize = 64;
 
 /// The time is measured only for processes with more descriptors than this, because reading the
@@ -23,7 +27,9 @@ pub struct DescriptorBudget {
     cpu_per_sweep: Duration,
     // Measured time to read one descriptor.
     cost: Duration,
+    total: usize,
     share: usize,
+    n_attempts: usize,
 }
 
 impl DescriptorBudget {
@@ -35,7 +41,9 @@ impl DescriptorBudget {
             max_per_process: size(config.max_process_descriptors),
             cpu_per_sweep: config.interval * config.descriptor_cpu_percent / 100,
             cost: USUAL_COST,
+            total: 0,
             share: MIN_SHARE,
+            n_attempts: 0,
         }
     }
 
@@ -43,13 +51,24 @@ impl DescriptorBudget {
     /// as far as known.
     pub fn begin_sweep(&mut self, counts: impl Iterator<Item = usize>) {
         let affordable = self.cpu_per_sweep.as_nanos() / self.cost.as_nanos().max(1);
-        let total = self.max_per_sweep.min(usize::try_from(affordable).unwrap_or(usize::MAX));
-        self.share = fair_share(counts.collect(), total).min(self.max_per_process).max(MIN_SHARE);
+        self.total = self.max_per_sweep.min(usize::try_from(affordable).unwrap_or(usize::MAX));
+        self.share = fair_share(counts.collect(), self.total).min(self.max_per_process).max(MIN_SHARE);
+        self.n_attempts = 0;
     }
 
-    /// Returns the number of descriptors that are read of one process in this sweep.
-    pub fn share(&self) -> usize {
-        self.share
+    /// Returns the number of descriptors that are read of the next process.
+    pub fn limit(&self) -> usize {
+        self.share.min(self.total.saturating_sub(self.n_attempts).max(MIN_SHARE))
+    }
+
+    /// Deducts one attempt to read a descriptor. It costs as much if there is no such descriptor.
+    pub fn add_attempt(&mut self) {
+        self.n_attempts += 1;
+    }
+
+    /// Returns the number of attempts in this sweep.
+    pub fn n_attempts(&self) -> usize {
+        self.n_attempts
     }
 
     /// Returns whether the time to read that many descriptors is measured.
@@ -57,9 +76,9 @@ impl DescriptorBudget {
         count > MIN_MEASURED
     }
 
-    /// Adds a measurement: it took `elapsed` to read `count` descriptors.
-    pub fn add_measurement(&mut self, count: usize, elapsed: Duration) {
-        if let Some(cost) = u32::try_from(count).ok().and_then(|count| elapsed.checked_div(count)) {
+    /// Adds a measurement: `n_attempts` to read a descriptor took `elapsed`.
+    pub fn add_measurement(&mut self, n_attempts: usize, elapsed: Duration) {
+        if let Some(cost) = u32::try_from(n_attempts).ok().and_then(|attempts| elapsed.checked_div(attempts)) {
             self.cost = (self.cost * 3 + cost) / 4;
         }
     }
@@ -107,15 +126,28 @@ mod tests {
         let config = SweepConfig::default();
         let mut budget = DescriptorBudget::new(&config);
         budget.begin_sweep([1_000_000].into_iter());
-        let before = budget.share();
+        let before = budget.limit();
         for _ in 0..50 {
             budget.add_measurement(1000, Duration::from_millis(40));
         }
         budget.begin_sweep([1_000_000].into_iter());
-        assert!(budget.share() < before / 5, "{} and {before}", budget.share());
+        assert!(budget.limit() < before / 5, "{} and {before}", budget.limit());
         budget.begin_sweep(std::iter::repeat_n(1_000_000, 1000));
-        assert_eq!(budget.share(), MIN_SHARE);
+        assert_eq!(budget.limit(), MIN_SHARE);
         budget.add_measurement(0, Duration::MAX);
+    }
+
+    #[test]
+    fn unexpected_processes_get_what_is_left() {
+        let mut budget = DescriptorBudget::new(&SweepConfig { max_descriptors: 300, ..SweepConfig::default() });
+        budget.begin_sweep([].into_iter());
+        assert_eq!(budget.limit(), 300);
+        (0..200).for_each(|_| budget.add_attempt());
+        assert_eq!(budget.limit(), 100);
+        (0..100).for_each(|_| budget.add_attempt());
+        assert_eq!(budget.limit(), MIN_SHARE);
+        budget.begin_sweep([1000, 1000].into_iter());
+        assert_eq!(budget.limit(), 150);
     }
 
     proptest! {

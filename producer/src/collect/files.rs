@@ -115,26 +115,30 @@ impl FileTable {
     pub fn handles(&mut self, process: &Directory, earlier: &[u32], buffer: &mut Vec<u8>) -> Seen<Handles> {
         process.open_dir("fd").and_then(|fds| {
             let expected = fds.size().here().and_then(|size| usize::try_from(size).ok()).unwrap_or(0);
-            let is_measured = self.budget.is_measured(expected);
-            let began = is_measured.then(|| fds.tape().thread_cpu_time());
-            let handles = match expected > self.budget.share() {
-                true => Seen::Here(self.lowest_handles(&fds, expected, buffer)),
-                false => self.all_handles(&fds, expected, earlier, buffer),
+            let limit = self.budget.limit();
+            let n_attempts = self.budget.n_attempts();
+            let began = self.budget.is_measured(expected).then(|| fds.tape().thread_cpu_time());
+            let handles = if expected > limit {
+                Seen::Here(self.lowest_handles(&fds, expected, limit, buffer))
+            } else {
+                self.all_handles(&fds, expected, limit, earlier, buffer)
             };
-            if let (Some(began), Seen::Here(handles)) = (began, &handles) {
+            // The numbers alone are listed faster.
+            if let (Some(began), Seen::Here(Handles { denied: false, .. })) = (began, &handles) {
                 let elapsed = fds.tape().thread_cpu_time().saturating_sub(began);
-                self.budget.add_measurement(handles.numbers.len(), elapsed);
+                self.budget.add_measurement(self.budget.n_attempts() - n_attempts, elapsed);
             }
-            handles
+            handles.map(Handles::sorted)
         })
     }
 
-    /// Reads all descriptors. `expected` is their number, 0 if unknown; then the share of the
-    /// budget limits it.
+    /// Reads all descriptors. `expected` is their number, 0 if unknown; then at most `limit` are
+    /// read.
     fn all_handles(
         &mut self,
         fds: &Directory,
         expected: usize,
+        limit: usize,
         earlier: &[u32],
         buffer: &mut Vec<u8>,
     ) -> Seen<Handles> {
@@ -145,7 +149,7 @@ impl FileTable {
         }
         fds.numeric_names().map(|mut numbers| {
             handles.total = numbers.len();
-            numbers.truncate(self.budget.share());
+            numbers.truncate(limit);
             let guessed: HashSet<u32> = handles.numbers.iter().copied().collect();
             for fd in numbers.iter().copied().filter(|fd| !guessed.contains(fd)) {
                 if handles.denied {
@@ -158,13 +162,12 @@ impl FileTable {
         })
     }
 
-    /// Reads the lowest descriptors, up to the share of the budget. To list all is too expensive,
-    /// so unused numbers are skipped.
-    fn lowest_handles(&mut self, fds: &Directory, total: usize, buffer: &mut Vec<u8>) -> Handles {
-        let share = self.budget.share();
+    /// Reads the lowest descriptors, at most `limit`. To list all is too expensive, so unused
+    /// numbers are skipped.
+    fn lowest_handles(&mut self, fds: &Directory, total: usize, limit: usize, buffer: &mut Vec<u8>) -> Handles {
         let mut handles = Handles { total, ..Handles::default() };
-        for fd in 0..u32::try_from(share.saturating_mul(2)).unwrap_or(u32::MAX) {
-            if handles.denied || handles.numbers.len() >= share {
+        for fd in 0..u32::try_from(limit.saturating_mul(2)).unwrap_or(u32::MAX) {
+            if handles.denied || handles.numbers.len() >= limit {
                 break;
             }
             self.add(&mut handles, fds, fd, buffer);
@@ -175,7 +178,9 @@ impl FileTable {
     /// Adds a descriptor that was left out to the handles of a process, if it can be read.
     pub fn add_left_out(&mut self, handles: &mut Handles, process: &Directory, fd: u32, buffer: &mut Vec<u8>) {
         let handle = process.open_dir("fd").and_then(|fds| self.handle(&fds, fd, buffer));
-        handles.open.extend(handle.here().flatten().map(|handle| (fd, handle)));
+        if let Some(handle) = handle.here().flatten() {
+            handles.insert(fd, handle);
+        }
     }
 
     /// Reads the `earlier` descriptors, or without them the lowest `expected` numbers. Usually
@@ -199,6 +204,7 @@ impl FileTable {
 
     /// Adds a descriptor. Returns false if it does not exist or is unreadable.
     fn add(&mut self, handles: &mut Handles, fds: &Directory, fd: u32, buffer: &mut Vec<u8>) -> bool {
+        self.budget.add_attempt();
         match self.handle(fds, fd, buffer) {
             Seen::Here(handle) => handles.open.extend(handle.map(|handle| (fd, handle))),
             // With partial rights, the numbers are readable and their targets are not.
@@ -315,7 +321,23 @@ fn is_shown(link: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use hostread::Tape;
+
     use super::*;
+    use crate::SweepConfig;
+
+    #[test]
+    fn unused_numbers_of_descriptors_use_up_the_budget_too() {
+        let folder = tempfile::tempdir().unwrap();
+        for fd in [0, 3, 199, 200, 100_000] {
+            std::fs::write(folder.path().join(fd.to_string()), "").unwrap();
+        }
+        let fds = Directory::open(folder.path(), &Tape::default()).here().unwrap();
+        let mut table = FileTable::new(Vec::new(), DescriptorBudget::new(&SweepConfig::default()));
+        let handles = table.lowest_handles(&fds, 1000, 100, &mut Vec::new());
+        assert_eq!((handles.numbers.as_slice(), handles.left_out()), (&[0, 3, 199][..], 997));
+        assert_eq!(table.budget.n_attempts(), 200);
+    }
 
     #[test]
     fn a_file_is_new_only_if_the_clock_was_not_set() {

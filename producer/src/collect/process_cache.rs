@@ -70,9 +70,12 @@ impl ProcessInfoCache {
                 let info =
                     ProcessInfo::read(opened, &mut self.blocking_reader, &self.containers, self.keeps_command, buffer);
                 self.containers.remember(info.container.as_ref());
-                let is_same = |known: &ProcessInfo| known.executable == info.executable && known.groups == info.groups;
+                let is_same = |known: &ProcessInfo| {
+                    (info.is_executable_unread || known.executable == info.executable)
+                        && (info.are_groups_unread || known.groups == info.groups)
+                };
                 let before = known.filter(|known| info.is_incomplete && is_same(&known.info));
-                // Prefer the cached identity to one without arguments.
+                // Prefer the cached identity to an incomplete one.
                 before.cloned().unwrap_or_else(|| Entry { info: Arc::new(info), age, was_seen_again: false })
             }
         };

@@ -93,11 +93,12 @@ impl History {
         buffer: &mut Vec<u8>,
     ) -> Result<Processes, HostReadError> {
         self.info_cache.begin_sweep(context.uptime_centis);
-        self.own_programs.begin_sweep(context.root, buffer);
+        self.own_programs.begin_sweep();
         let mut processes = Processes::default();
         let mut pids = context.root.pids()?;
-        let active = self.processes.values().filter(|process| !process.is_idle);
-        files.begin_sweep(context.began, active.filter_map(Process::descriptor_count));
+        let is_read = |process: &&Process| !process.is_idle || context.reread(process.key.pid) > Reread::Nothing;
+        let read = self.processes.values().filter(is_read);
+        files.begin_sweep(context.began, read.filter_map(Process::descriptor_count));
         pids.sort_unstable();
         for pid in pids {
             let seen = match OpenProcess::open(context.root, pid, buffer) {
@@ -105,7 +106,8 @@ impl History {
                     let before = self.processes.remove(&opened.key).ok_or_else(|| self.since(&opened.key));
                     let reread = context.reread(pid);
                     let info = self.info_cache.get(&opened, reread, buffer);
-                    if context.vantage.own_pid == Some(pid) || self.own_programs.contains(&opened, &info, buffer) {
+                    let is_self = context.vantage.own_pid == Some(pid);
+                    if self.own_programs.contains(&opened, &info, context.root, buffer) || is_self {
                         processes.n_own += 1;
                         processes.own_sockets.extend(files.sockets(&opened.directory, buffer));
                         continue;
@@ -139,7 +141,7 @@ impl History {
         if is_new { Since::Birth(last.at) } else { Since::Unknown }
     }
 
-    /// Ends a sweep, and keeps its processes, with which the next sweep compares its own.
+    /// Ends a sweep and keeps its processes for comparison in the next one.
     pub fn end_sweep(&mut self, processes: Processes, at: Instant, uptime_centis: Option<u64>) {
         self.info_cache.end_sweep();
         self.last = Some(Last { at, uptime_centis });

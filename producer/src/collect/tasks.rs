@@ -42,9 +42,9 @@ pub struct ThreadScanner {
 }
 
 impl ThreadScanner {
-    /// Reads the tasks of a sweep. Processes that have one of the files `wanted` open, on which a
-    /// lock is waited for, come first. The others take turns when the `budget` of CPU time is used
-    /// up.
+    /// Reads the tasks of a sweep. Processes that have, or may have, one of the files `wanted`
+    /// open, on which a lock is waited for, come first. The others take turns when the `budget` of
+    /// CPU time is used up.
     pub fn scan(
         &mut self,
         root: &ProcRoot,
@@ -56,7 +56,7 @@ impl ThreadScanner {
         let mut tasks = Tasks { list: main_threads(processes), skipped: BTreeMap::new() };
         let (urgent, mut others): (Vec<usize>, Vec<usize>) = (0..processes.len())
             .filter(|at| processes.get(*at).is_some_and(|process| process.threads > 1))
-            .partition(|at| processes.get(*at).is_some_and(|process| has_open(process, wanted)));
+            .partition(|at| processes.get(*at).is_some_and(|process| may_have_open(process, wanted)));
         let is_next = |at: &usize| processes.get(*at).is_some_and(|process| Some(process.key) >= self.next);
         let start = others.iter().position(is_next).unwrap_or(0);
         others.rotate_left(start);
@@ -90,11 +90,12 @@ fn main_threads(processes: &[Process]) -> Vec<Task> {
     in_call.collect()
 }
 
-fn has_open(process: &Process, wanted: &BTreeSet<u64>) -> bool {
-    match &process.handles {
-        Seen::Here(handles) => handles.files().any(|(_, file, _)| wanted.contains(&file.inode)),
-        _ => false,
+fn may_have_open(process: &Process, wanted: &BTreeSet<u64>) -> bool {
+    if wanted.is_empty() {
+        return false;
     }
+    let Seen::Here(handles) = &process.handles else { return false };
+    handles.left_out() > 0 || handles.files().any(|(_, file, _)| wanted.contains(&file.inode))
 }
 
 /// Reads the threads of a process other than the main thread. Returns the number of threads that

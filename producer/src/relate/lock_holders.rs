@@ -61,6 +61,24 @@ impl OpenDescriptors {
     pub fn with_inode(&self, inode: u64) -> &[OpenDescriptor] {
         self.0.get(&inode).map_or(&[], Vec::as_slice)
     }
+
+    /// Returns the file that a lock is on, if the process with index `owner`, which the list of
+    /// locks names, has it open.
+    ///
+    /// If not all descriptors of the named process were read, it is assumed to have the file open.
+    /// The file is then one with the same device and inode that another process, for instance a
+    /// waiter, has open.
+    pub fn locked_file(&self, processes: &[Process], owner: usize, lock: &Lock) -> Option<FileKey> {
+        let open = self.with_inode(lock.inode);
+        let find = |is_candidate: &dyn Fn(&OpenDescriptor) -> bool| {
+            open.iter().find(|descriptor| is_candidate(descriptor)).map(|descriptor| descriptor.file)
+        };
+        let is_same_device = |descriptor: &OpenDescriptor| descriptor.file.device == lock.device;
+        let may_be_left_out = processes.get(owner).is_some_and(Process::has_left_out_descriptors);
+        find(&|descriptor| descriptor.process == owner && is_same_device(descriptor))
+            .or_else(|| find(&|descriptor| descriptor.process == owner))
+            .or_else(|| may_be_left_out.then(|| find(&is_same_device)).flatten())
+    }
 }
 
 /// A process that holds a lock.
@@ -170,22 +188,11 @@ fn with_spaces(line: &[u8]) -> String {
 }
 
 /// The process that the lock names, if it is alive and has the file open, and the file.
-///
-/// A process with too many descriptors to read them all is trusted to have the file open. The file
-/// is then that of another process with the same inode, for instance of a waiter.
 fn named_owner(processes: &[Process], descriptors: &OpenDescriptors, lock: &Lock) -> Option<(usize, FileKey)> {
     let pid = u32::try_from(lock.pid).ok().filter(|pid| *pid > 0)?;
     // Processes are sorted by pid.
     let owner = processes.binary_search_by_key(&pid, |process| process.key.pid).ok()?;
-    let open = descriptors.with_inode(lock.inode);
-    let find = |is_candidate: &dyn Fn(&OpenDescriptor) -> bool| {
-        let mut files = open.iter().filter(|descriptor| is_candidate(descriptor)).map(|descriptor| descriptor.file);
-        let first = files.next()?;
-        Some(std::iter::once(first).chain(files).find(|file| file.device == lock.device).unwrap_or(first))
-    };
-    let may_be_left_out = processes.get(owner).is_some_and(Process::has_left_out_descriptors);
-    let file = find(&|descriptor| descriptor.process == owner).or_else(|| find(&|_| may_be_left_out))?;
-    Some((owner, file))
+    Some((owner, descriptors.locked_file(processes, owner, lock)?))
 }
 
 fn choose_holders(

@@ -112,9 +112,9 @@ impl History {
         inodes.extend(lock_holders::inodes_without_owner(inputs.processes, &descriptors, listed));
         let held = lock_holders::holders(inputs.root, inputs.processes, &descriptors, listed, &inodes, buffer);
         add_listed_waits(inputs, &descriptors, listed, &mut blocked);
-        let told = listed.lines.iter().filter(|(line, _)| line.is_waiting).count();
+        let n_listed = listed.lines.iter().filter(|(line, _)| line.is_waiting).count();
         let found = blocked.iter().filter(|blocked| blocked.number.is_some()).count();
-        let mut locks = FileLocks { unknown_waits: told.saturating_sub(found), ..FileLocks::default() };
+        let mut locks = FileLocks { unknown_waits: n_listed.saturating_sub(found), ..FileLocks::default() };
         let now = inputs.root.tape.monotonic_clock();
         let mut ongoing = HashMap::with_capacity(blocked.len());
         for blocked in blocked {
@@ -195,16 +195,15 @@ fn add_listed_waits(
             known.number = Some(line.number);
             known.evidence.push(evidence(known.process, known.file));
         } else if let Some(process) = process
-            && let Some(descriptor) =
-                descriptors.with_inode(line.lock.inode).iter().find(|descriptor| descriptor.process == process)
+            && let Some(file) = descriptors.locked_file(inputs.processes, process, &line.lock)
         {
             blocked.push(BlockedTask {
                 process,
                 task: u32::try_from(line.lock.pid).unwrap_or(0),
-                file: descriptor.file,
+                file,
                 call: None,
                 number: Some(line.number),
-                evidence: vec![evidence(process, descriptor.file)],
+                evidence: vec![evidence(process, file)],
             });
         }
     }

@@ -35,15 +35,15 @@ impl Sweeper {
         tasks
     }
 
-    /// Reads the descriptors through which tasks wait for a lock, of processes that have too many
-    /// to read them all.
+    /// Reads the descriptors through which tasks wait for a lock, read or write, of processes that
+    /// have too many to read them all.
     pub(super) fn add_waited_descriptors(&mut self, processes: &mut [Process], tasks: &[Task]) {
         for task in tasks {
-            let Some(fd) = task.syscall.lock_call().map(|call| call.fd) else { continue };
             let Some(process) = processes.get_mut(task.process) else { continue };
             let Seen::Here(handles) = &mut process.handles else { continue };
-            if handles.left_out() > 0
-                && handles.handle(fd).is_none()
+            let lock = task.syscall.lock_call().map(|call| call.fd);
+            let Some(fd) = lock.or_else(|| task.syscall.transfer_call().map(|call| call.fd)) else { continue };
+            if handles.may_have_left_out(fd)
                 && let Seen::Here(directory) = OpenProcess::reopen(&self.root, process.key, &mut self.buffer)
             {
                 self.files.add_left_out(handles, &directory, fd, &mut self.buffer);
@@ -68,19 +68,22 @@ impl Sweeper {
         let listings = self.namespaces.list(&self.vantage, &pid_by_namespace, &self.root, &mut self.buffer);
         coverage.add("network-namespaces", Reason::Off, listings.n_left_out);
         coverage.add_seen("sockets-net", &listings.host_namespace);
-        let exhausted_or = |reason| if listings.is_exhausted { Reason::Exhausted } else { reason };
-        let listings = listings.listings;
+        let is_exhausted = |namespace: u64| listings.exhausted.contains(&namespace);
+        let exhausted_or = |namespace, reason| if is_exhausted(namespace) { Reason::Exhausted } else { reason };
+        let host = self.vantage.network_namespace;
+        let listings = &listings.listings;
         let fallbacks = listings.values().filter(|listing| listing.is_fallback).count();
         coverage.add("sockets-listing", Reason::Unsupported, fallbacks);
-        let is_host_unlisted = !listings.contains_key(&self.vantage.network_namespace);
-        coverage.add("sockets-listing", exhausted_or(Reason::Unsupported), usize::from(is_host_unlisted));
+        let is_host_unlisted = !listings.contains_key(&host);
+        coverage.add("sockets-listing", exhausted_or(host, Reason::Unsupported), usize::from(is_host_unlisted));
         let namespaces = processes.shown.iter().filter_map(|process| process.info.network);
-        let unlisted = namespaces.filter(|namespace| !listings.contains_key(namespace)).count();
-        coverage.add("sockets-elsewhere", exhausted_or(Reason::Denied), unlisted);
+        for namespace in namespaces.filter(|namespace| !listings.contains_key(namespace)) {
+            coverage.add("sockets-elsewhere", exhausted_or(namespace, Reason::Denied), 1);
+        }
         let network = self.connections.join(&connections::SocketInputs {
             root: &self.root,
             processes: &processes.shown,
-            listings: &listings,
+            listings,
             wanted_peers,
             own_sockets: &processes.own_sockets,
             at: self.root.tape.monotonic_clock(),
@@ -151,9 +154,14 @@ impl Sweeper {
         );
         coverage.add_seen("locks", &listed.readable);
         let unknown = locks.waits.iter().filter(|wait| wait.holders.is_empty()).count();
-        let denied_or_gone = |hidden: bool| if hidden { Reason::Denied } else { Reason::Gone };
-        coverage.add("lock-holder", denied_or_gone(locks.may_hide_holders), unknown);
-        coverage.add("lock-waiter", denied_or_gone(locks.may_hide_waits), locks.unknown_waits);
+        let any_left_out = processes.iter().any(Process::has_left_out_descriptors);
+        let reason = |is_hidden: bool| match (is_hidden, any_left_out) {
+            (true, _) => Reason::Denied,
+            (false, true) => Reason::Off,
+            (false, false) => Reason::Gone,
+        };
+        coverage.add("lock-holder", reason(locks.may_hide_holders), unknown);
+        coverage.add("lock-waiter", reason(locks.may_hide_waits), locks.unknown_waits);
         locks
     }
 

@@ -55,6 +55,47 @@ fn a_process_with_very_many_files_is_read_in_part_and_counted_whole() {
 }
 
 #[test]
+fn all_processes_together_stay_within_the_budget() {
+    const BUDGET: usize = 300;
+    const ALWAYS_READ: usize = 64;
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::write(directory.path().join("shared"), "").unwrap();
+    let start = || start_helper(&format!("wait-for-one-of-many {}", directory.path().display())).0;
+    let floods = [(); 3].map(|()| start());
+    for reread in [false, true] {
+        let mut producer = producer();
+        producer.sweep.max_descriptors = BUDGET as u64;
+        producer.sweep.reread = reread;
+        let mut sweeper = Sweeper::new(producer).unwrap();
+        // The first sweep knows no processes, and in the second they are idle.
+        for _ in 0..2 {
+            let snapshot = sweeper.sweep().unwrap();
+            let nodes = floods.each_ref().map(|flood| process(&snapshot, flood.pid()).unwrap() as i32);
+            let is_read = |edge: &&schemas::Edge| edge.kind == "opens" && nodes.contains(&edge.source);
+            let read = snapshot.edges.iter().filter(is_read).count();
+            assert!((1..=BUDGET + 3 * ALWAYS_READ).contains(&read), "{read} descriptors");
+        }
+    }
+}
+
+#[test]
+fn figures_of_descriptors_that_were_not_read_are_missing() {
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::write(directory.path().join("shared"), "").unwrap();
+    let (flood, _) = start_helper(&format!("lock-one-of-many {}", directory.path().display()));
+    let mut sweeper = frugal_sweeper();
+    sweeper.sweep().unwrap();
+    let snapshot = sweeper.sweep().unwrap();
+    let at = process(&snapshot, flood.pid()).unwrap();
+    for signal in ["sockets", "connections", "response_wait_ms", "request_pending_ms", "unread_ms", "filesystem_growth"]
+    {
+        assert_eq!(missing(&snapshot, signal, at), Some("off"), "{signal}");
+    }
+    // The descriptor of a waiting task is read in any case.
+    assert_eq!((missing(&snapshot, "read_wait_ms", at), value(&snapshot, "write_wait_ms", at)), (None, Some(0.0)));
+}
+
+#[test]
 fn the_holder_of_a_lock_on_one_of_very_many_files_is_found() {
     let directory = tempfile::tempdir().unwrap();
     let shared = directory.path().join("shared");

@@ -45,9 +45,10 @@ pub enum Handle {
 pub struct Handles {
     /// Number of all descriptors.
     pub total: usize,
-    /// Numbers of the descriptors that were read, or of all if `denied`.
+    /// Numbers of the descriptors that were read, or of all if `denied`, in ascending order.
     pub numbers: Vec<u32>,
-    /// Descriptors whose target is a file, pipe or socket, with their numbers.
+    /// Descriptors whose target is a file, pipe or socket, with their numbers, which are in
+    /// ascending order.
     pub open: Vec<(u32, Handle)>,
     /// Whether the numbers are readable but the targets are not.
     pub denied: bool,
@@ -75,9 +76,29 @@ impl Handles {
         })
     }
 
+    /// Returns whether descriptor `fd` may exist and was not read.
+    pub fn may_have_left_out(&self, fd: u32) -> bool {
+        self.left_out() > 0 && self.numbers.binary_search(&fd).is_err() && self.handle(fd).is_none()
+    }
+
     /// Returns the target of descriptor `fd`.
     pub fn handle(&self, fd: u32) -> Option<Handle> {
-        self.open.iter().find_map(|(number, handle)| (*number == fd).then_some(*handle))
+        let at = self.open.binary_search_by_key(&fd, |(number, _)| *number).ok()?;
+        self.open.get(at).map(|(_, handle)| *handle)
+    }
+
+    /// Adds a descriptor.
+    pub(super) fn insert(&mut self, fd: u32, handle: Handle) {
+        if let Err(at) = self.open.binary_search_by_key(&fd, |(number, _)| *number) {
+            self.open.insert(at, (fd, handle));
+        }
+    }
+
+    /// Puts the descriptors in ascending order.
+    pub(super) fn sorted(mut self) -> Handles {
+        self.numbers.sort_unstable();
+        self.open.sort_unstable_by_key(|(fd, _)| *fd);
+        self
     }
 
     /// Returns the file that descriptor `fd` refers to.

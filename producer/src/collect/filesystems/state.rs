@@ -1,6 +1,6 @@
 //! State of one filesystem: full, read-only, frozen.
 
-use std::{collections::BTreeMap, os::unix::ffi::OsStrExt};
+use std::collections::BTreeMap;
 
 use hostread::{
     Seen,
@@ -48,7 +48,7 @@ impl FilesystemState<'_> {
     }
 
     fn path_text(&self) -> String {
-        parse::text(self.mount.path.as_os_str().as_bytes())
+        parse::path_text(&self.mount.path)
     }
 
     /// Returns whether to show it even if no process writes to it.

@@ -34,10 +34,15 @@ pub struct ProcessInfo {
     pub is_fault_helper: bool,
     /// Command line without secrets, if the settings ask for it.
     pub command: Option<String>,
-    /// Why the arguments could not be read this time, unless the process has exited or denies it.
+    /// Why the arguments could not be read this time: late or exhausted. `None` if they were read,
+    /// are denied, or the process has exited.
     pub unread_arguments: Option<Reason>,
-    /// Whether the arguments or the environment could not be read this time, so that what depends
-    /// on them is missing. The next sweep reads them again.
+    /// Whether the executable could not be read this time.
+    pub is_executable_unread: bool,
+    /// Whether the control groups could not be read this time. Then `groups` is empty.
+    pub are_groups_unread: bool,
+    /// Whether the executable, the control groups, the arguments or the environment could not be
+    /// read this time, so that what depends on them is missing. The next sweep reads them again.
     pub is_incomplete: bool,
     /// Unreadable facts, as signal and reason.
     pub unreadable: Vec<(&'static str, Reason)>,
@@ -54,11 +59,15 @@ impl ProcessInfo {
     ) -> ProcessInfo {
         let OpenProcess { key, comm, directory, .. } = process;
         let mut unreadable = Vec::new();
-        let executable =
-            value_or_note("executable", directory.read_link("exe", buffer), &mut unreadable).map(parse::text);
+        let executable = directory.read_link("exe", buffer);
+        let executable_file = directory.target_info("exe");
+        let is_executable_unread = executable.is_temporary() || executable_file.is_temporary();
+        let executable = value_or_note("executable", executable, &mut unreadable).map(parse::text);
         let executable = executable.map(|path| path.strip_suffix(" (deleted)").unwrap_or(&path).to_owned());
-        let executable_file = directory.target_info("exe").here().map(|file| FileKey::from(&file));
-        let groups = groups(process, buffer);
+        let executable_file = executable_file.here().map(|file| FileKey::from(&file));
+        let groups = process.directory.read_at_once("cgroup", buffer);
+        let are_groups_unread = groups.is_temporary();
+        let groups = ProcessCgroups::parse(groups.here().unwrap_or_default());
         let container = containers.container(&groups, *key, directory, blocking_reader, buffer);
         let network = value_or_note("network-namespace", directory.read_link("ns/net", buffer), &mut unreadable);
         let network = network.and_then(|link| parse::process::parse_link_number(link, b"net"));
@@ -70,8 +79,8 @@ impl ProcessInfo {
         let is_temporary = |reason: &Reason| matches!(reason, Reason::Late | Reason::Exhausted);
         let unread_arguments = read.measured().err().filter(is_temporary);
         let label = container.as_ref().and_then(|container| container.label.as_ref().measured().err());
-        let is_incomplete =
-            unread_arguments.iter().chain(&label).chain(unreadable.iter().map(|(_, reason)| reason)).any(is_temporary);
+        let mut reasons = unread_arguments.iter().chain(&label).chain(unreadable.iter().map(|(_, reason)| reason));
+        let is_incomplete = is_executable_unread || are_groups_unread || reasons.any(is_temporary);
         let ArgumentSummary { name, is_fault_helper, command } =
             read.here().and_then(ArgumentSummary::from_bytes).unwrap_or_else(|| summarize(&[]));
         let role = role::process_role(container.as_ref().map(Container::role), executable.as_deref(), &name);
@@ -86,20 +95,19 @@ impl ProcessInfo {
             is_fault_helper,
             command,
             unread_arguments,
+            is_executable_unread,
+            are_groups_unread,
             is_incomplete,
             unreadable,
         }
     }
 }
 
-/// Reads the control groups of a process. A process is often moved shortly after its start.
-pub fn groups(process: &OpenProcess, buffer: &mut Vec<u8>) -> ProcessCgroups {
-    ProcessCgroups::parse(process.directory.read_at_once("cgroup", buffer).here().unwrap_or_default())
-}
-
-/// Returns whether a process is still in these control groups.
+/// Returns whether a process is still in these control groups, as far as is known. A process is
+/// often moved shortly after its start.
 pub fn has_same_cgroups(process: &OpenProcess, groups: &ProcessCgroups, buffer: &mut Vec<u8>) -> bool {
-    groups.is_from(process.directory.read_at_once("cgroup", buffer).here().unwrap_or_default())
+    let text = process.directory.read_at_once("cgroup", buffer);
+    text.is_temporary() || groups.is_from(text.here().unwrap_or_default())
 }
 
 /// Returns the value, or adds the reason to `unreadable`. A missing file is no gap: a zombie has no

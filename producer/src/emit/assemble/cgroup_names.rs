@@ -1,10 +1,15 @@
 //! Names and roles of control groups.
+//!
+//! Neither is used as a path again, so a backslash is shown as it is: systemd has one in the name
+//! of each unit with a dash that separates nothing.
 
 use hostread::parse::{
     cgroup_path as path,
     container_label::{Label, UNNAMED},
     names::fold_digits,
 };
+
+const ESCAPED_BACKSLASH: &str = "\\\\";
 
 /// Role of a control group: the name of its container or pod, its systemd unit, or its path with
 /// digits folded.
@@ -15,6 +20,7 @@ pub fn role(path: &str, label: Option<&Label>) -> String {
         None if path::pod_uid(path).is_some() => format!("[{}] pod", label.map_or("pod", |label| &label.role)),
         None => fold_parts(path::unit_name(path).unwrap_or(path)),
     }
+    .replace(ESCAPED_BACKSLASH, "\\")
 }
 
 /// Name of a control group, as shown to people.
@@ -28,6 +34,7 @@ pub fn name(path: &str, label: Option<&Label>) -> String {
         (None, Some(pod)) => format!("pod {}", named().unwrap_or(pod)),
         (None, None) => path::unit_name(path).unwrap_or(path).to_owned(),
     }
+    .replace(ESCAPED_BACKSLASH, "\\")
 }
 
 /// Folds what changes between restarts: digits, and the random names of transient systemd units.
@@ -61,6 +68,8 @@ mod tests {
         check("/user.slice/user-1000.slice/session-3.scope", None, "session-#.scope", "session-3.scope");
         let drawn = format!("/system.slice/run-r{}.scope", "0f9a".repeat(8));
         assert_eq!(role(&drawn, None), "run-#.scope");
+        let dashes = "/system.slice/system-modprobe.slice/dev-disk-by\\\\x2duuid-a.swap";
+        check(dashes, None, "dev-disk-by\\x#duuid-a.swap", "dev-disk-by\\x2duuid-a.swap");
     }
 
     #[test]

@@ -105,19 +105,20 @@ fn open_files(processes: &[Process]) -> BTreeMap<FileKey, OpenBy> {
 /// process. Returns them ordered by key, and how many are left out.
 fn choose(candidates: Vec<Candidate<'_>>, max_files: u64) -> (Vec<Candidate<'_>>, usize) {
     let mut counts = BTreeMap::<(Importance, Option<usize>), usize>::new();
-    let mut ranked: Vec<(Importance, usize, Candidate<'_>)> = Vec::with_capacity(candidates.len());
+    let mut ranked: Vec<(usize, Candidate<'_>)> = Vec::with_capacity(candidates.len());
     for candidate in candidates {
         let owner = candidate.open_by.processes.first().copied();
         let count = counts.entry((candidate.importance, owner)).or_default();
         *count += 1;
-        ranked.push((candidate.importance, *count, candidate));
+        ranked.push((*count, candidate));
     }
-    ranked.sort_by_key(|(importance, count, candidate)| (*importance, *count, candidate.key));
-    let n_waited_for = ranked.iter().filter(|(importance, ..)| *importance == Importance::WaitedFor).count();
+    ranked.sort_by_key(|(count, candidate)| (candidate.importance, *count, candidate.key));
+    let is_waited_for = |candidate: &Candidate<'_>| candidate.importance == Importance::WaitedFor;
+    let n_waited_for = ranked.iter().filter(|(_, candidate)| is_waited_for(candidate)).count();
     let max_files = usize::try_from(max_files).unwrap_or(usize::MAX).saturating_add(n_waited_for);
     let left_out = ranked.len().saturating_sub(max_files);
     ranked.truncate(max_files);
-    let mut chosen: Vec<Candidate<'_>> = ranked.into_iter().map(|(.., candidate)| candidate).collect();
+    let mut chosen: Vec<Candidate<'_>> = ranked.into_iter().map(|(_, candidate)| candidate).collect();
     chosen.sort_by_key(|candidate| candidate.key);
     (chosen, left_out)
 }

@@ -52,10 +52,10 @@ pub fn add(builder: &mut Builder, facts: &SweepFacts<'_>) -> Vec<i32> {
         let stall = stalls.get(&at).copied().unwrap_or_default();
         let coverage_of_tasks = coverage_of_tasks(process, facts.skipped_threads.contains_key(&at));
         put_waits(builder, node, process, facts.locks, &blocks.of_process(at), &stall, coverage_of_tasks);
-        let stats = connection_stats(facts, at, process);
-        put_connections(builder, node, stats);
+        let connections = connection_figures(facts, at, process);
+        put_connections(builder, node, connections);
         let futex = facts.contended_futexes.iter().find(|futex| futex.process == at);
-        builder.put(Signal::FutexWaitMs, node, futex_wait_ms(coverage_of_tasks, stats, futex));
+        builder.put(Signal::FutexWaitMs, node, futex_wait_ms(coverage_of_tasks, connections, futex));
     }
     nodes
 }
@@ -97,10 +97,7 @@ fn put_rates(builder: &mut Builder, node: i32, rates: &Rates, page: f64) {
 }
 
 fn put_figures(builder: &mut Builder, node: i32, process: &Process, page: f64) {
-    let sockets = readable_handles(process).and_then(|handles| match handles.left_out() {
-        0 => Ok(handles.sockets().count() as f64),
-        _ => Err(Reason::Off),
-    });
+    let sockets = complete_handles(process).map(|handles| handles.sockets().count() as f64);
     let fds = process.handles.as_ref().map(|handles| handles.total as f64).measured();
     let figures: [(Signal, Measured); 6] = [
         (Signal::MemoryRss, process.memory.measured().map(|memory| memory.resident as f64 * page)),
@@ -124,10 +121,19 @@ fn readable_handles(process: &Process) -> Result<&Handles, Reason> {
         .and_then(|handles| if handles.denied { Err(Reason::Denied) } else { Ok(handles) })
 }
 
+/// The process's open files, if all of them were read.
+fn complete_handles(process: &Process) -> Result<&Handles, Reason> {
+    let handles = readable_handles(process)?;
+    if handles.left_out() > 0 { Err(Reason::Off) } else { Ok(handles) }
+}
+
 /// Growth of the process's files; known from the second sweep on.
 fn filled(process: &Process, bytes: f64) -> Measured {
     readable_handles(process)?;
-    if matches!(process.since, Since::Unknown) { Err(Reason::FirstSweep) } else { Ok(bytes) }
+    if matches!(process.since, Since::Unknown) {
+        return Err(Reason::FirstSweep);
+    }
+    at_least(bytes, complete_handles(process).map(drop))
 }
 
 /// Use of a limit in percent; 0 without a limit.
@@ -160,9 +166,9 @@ fn coverage_of_tasks(process: &Process, is_left_out: bool) -> Result<(), Reason>
     }
 }
 
-/// The longest wait found. Zero is certain only if all tasks were inspected.
-fn longest(found_ms: f64, coverage_of_tasks: Result<(), Reason>) -> Measured {
-    if found_ms > 0.0 { Ok(found_ms) } else { coverage_of_tasks.map(|()| 0.0) }
+/// What was found. Zero is certain only if everything was inspected: with `coverage`.
+fn at_least(found: f64, coverage: Result<(), Reason>) -> Measured {
+    if found > 0.0 { Ok(found) } else { coverage.map(|()| 0.0) }
 }
 
 fn put_waits(
@@ -177,8 +183,8 @@ fn put_waits(
     let is_opaque = process.is_opaque();
     let figures: [(Signal, Measured); 5] = [
         (Signal::BlockedMs, unless_hidden(blocks.blocked_ms, is_opaque && locks.may_hide_waits)),
-        (Signal::WriteWaitMs, longest(stalls.write_ms, coverage_of_tasks)),
-        (Signal::ReadWaitMs, longest(stalls.read_ms, coverage_of_tasks)),
+        (Signal::WriteWaitMs, at_least(stalls.write_ms, coverage_of_tasks)),
+        (Signal::ReadWaitMs, at_least(stalls.read_ms, coverage_of_tasks)),
         (Signal::BlocksOthersMs, unless_hidden(blocks.blocks_ms, is_opaque && locks.may_hide_holders)),
         (Signal::BlocksOthersTasks, unless_hidden(blocks.blocks_tasks, is_opaque && locks.may_hide_holders)),
     ];
@@ -187,34 +193,50 @@ fn put_waits(
     }
 }
 
-/// Connection figures of a process. They are complete only from `sock_diag`.
-fn connection_stats(facts: &SweepFacts<'_>, at: usize, process: &Process) -> Result<ConnectionStats, Reason> {
-    match (process.info.network, &process.handles) {
-        (_, Seen::Denied) | (None, _) => Err(Reason::Denied),
-        (_, Seen::Here(handles)) if handles.denied => Err(Reason::Denied),
-        (Some(namespace), _) if facts.network.listed.contains(&namespace) => {
-            Ok(facts.network.stats.get(&at).copied().unwrap_or_default())
-        }
-        _ => Err(Reason::Unsupported),
+/// Connection figures of a process.
+#[derive(Clone, Copy)]
+struct ConnectionFigures {
+    clients: Measured,
+    response_wait_ms: Measured,
+    pending_request_ms: Measured,
+    unread_ms: Measured,
+}
+
+/// Connection figures of a process, as far as all its sockets were read. They are complete only
+/// from `sock_diag`.
+fn connection_figures(facts: &SweepFacts<'_>, at: usize, process: &Process) -> Result<ConnectionFigures, Reason> {
+    readable_handles(process)?;
+    let namespace = process.info.network.ok_or(Reason::Denied)?;
+    if !facts.network.listed.contains(&namespace) {
+        return Err(Reason::Unsupported);
     }
+    let stats = facts.network.stats.get(&at).copied().unwrap_or_default();
+    let ConnectionStats { clients, response_wait_ms, pending_request_ms, unread_ms } = stats;
+    let coverage = complete_handles(process).map(drop);
+    Ok(ConnectionFigures {
+        clients: coverage.map(|()| clients as f64),
+        response_wait_ms: at_least(response_wait_ms, coverage),
+        pending_request_ms: at_least(pending_request_ms, coverage),
+        unread_ms: at_least(unread_ms, coverage),
+    })
 }
 
 /// How long threads have contended while a request was pending: the shorter of the two times.
 fn futex_wait_ms(
     coverage_of_tasks: Result<(), Reason>,
-    stats: Result<ConnectionStats, Reason>,
+    connections: Result<ConnectionFigures, Reason>,
     futex: Option<&ContendedFutex>,
 ) -> Measured {
-    let stayed_ms = longest(futex.map_or(0.0, |futex| futex.waited.as_secs_f64() * 1000.0), coverage_of_tasks)?;
-    Ok(stayed_ms.min(stats?.pending_request_ms))
+    let stayed_ms = at_least(futex.map_or(0.0, |futex| futex.waited.as_secs_f64() * 1000.0), coverage_of_tasks)?;
+    Ok(stayed_ms.min(connections?.pending_request_ms?))
 }
 
-fn put_connections(builder: &mut Builder, node: i32, stats: Result<ConnectionStats, Reason>) {
+fn put_connections(builder: &mut Builder, node: i32, connections: Result<ConnectionFigures, Reason>) {
     let figures: [(Signal, Measured); 4] = [
-        (Signal::Connections, stats.map(|stats| stats.clients as f64)),
-        (Signal::ResponseWaitMs, stats.map(|stats| stats.response_wait_ms)),
-        (Signal::RequestPendingMs, stats.map(|stats| stats.pending_request_ms)),
-        (Signal::UnreadMs, stats.map(|stats| stats.unread_ms)),
+        (Signal::Connections, connections.and_then(|figures| figures.clients)),
+        (Signal::ResponseWaitMs, connections.and_then(|figures| figures.response_wait_ms)),
+        (Signal::RequestPendingMs, connections.and_then(|figures| figures.pending_request_ms)),
+        (Signal::UnreadMs, connections.and_then(|figures| figures.unread_ms)),
     ];
     for (signal, measured) in figures {
         builder.put(signal, node, measured);

@@ -163,8 +163,8 @@ impl NetworkBuilder {
         self.network.stats.entry(process).or_default()
     }
 
-    /// Raises the longest times of these processes: for which a request of theirs has had no
-    /// response, and for which data sent to them is unread. In milliseconds.
+    /// Raises, for each of these processes, the age of the oldest request that it received and has
+    /// not answered, and of the oldest received data that it has not read. In milliseconds.
     pub(super) fn record_waits(&mut self, processes: &[usize], pending_request_ms: f64, unread_ms: f64) {
         for process in processes {
             let stats = self.stats(*process);
