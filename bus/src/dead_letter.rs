@@ -37,7 +37,8 @@ impl Delivery {
         let from = format!("{}/{}/{}", self.topic, self.partition, self.offset);
         let mut letter = Record::new(Topic::DeadLetter, self.key.clone(), self.value.clone(), self.time);
         letter.headers.clone_from(&self.headers);
-        letter.with_header("from", from).with_header("why", reason)
+        set_origin(&mut letter, from, reason);
+        letter
     }
 }
 
@@ -69,8 +70,14 @@ fn become_dead_letter(record: &mut Record, reason: &str) {
         None => record.topic.to_string(),
     };
     record.topic = Topic::DeadLetter;
-    add_header(record, "from", from);
-    add_header(record, "why", reason.to_owned());
+    set_origin(record, from, reason);
+}
+
+/// Sets origin and reason, and removes headers of the record that look like those of a dead letter.
+fn set_origin(letter: &mut Record, from: String, reason: &str) {
+    letter.headers.retain(|(name, _)| !OWN_HEADERS.contains(&name.as_str()));
+    add_header(letter, "from", from);
+    add_header(letter, "why", reason.to_owned());
 }
 
 /// Halves the value; without a value, removes what else can be long. Returns false if there is

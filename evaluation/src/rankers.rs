@@ -104,6 +104,9 @@ impl RankerState<'_> {
     /// If the snapshot is invalid, or the model fails on it.
     pub fn push(&mut self, snapshot: GraphSnapshot) -> Result<SweepReport, ScoreError> {
         let time = snapshot.ended_at;
+        if self.host.coverage_watch.is_blind(&snapshot) {
+            return Ok(SweepReport { time, ..SweepReport::default() });
+        }
         let scored = self.ranker.score(snapshot)?;
         let candidates =
             if self.ranker.uses_blame { blame::find_root_causes(&scored) } else { blame::without_blame(&scored) };

@@ -145,12 +145,13 @@ async fn start_baseline(
     if by.len() > MAX_NAME_BYTES || by.contains(char::is_control) {
         return error_response(
             StatusCode::BAD_REQUEST,
-            format!("`by`: expected at most {MAX_NAME_BYTES} bytes of text"),
+            format!("`by`: expected at most {MAX_NAME_BYTES} bytes without control characters"),
         );
     }
     let request = BaselineRequest { host, duration, include_incidents, by, client: peer.to_string() };
     match send_query(&queries, |reply| Query::Baseline { request, reply }).await {
-        Ok(started) => Json(started).into_response(),
+        Ok(Some(started)) => Json(started).into_response(),
+        Ok(None) => error_response(StatusCode::NOT_FOUND, "no snapshot of this host was received yet".to_owned()),
         Err(response) => response,
     }
 }

@@ -80,8 +80,8 @@ impl Default for AlarmConfig {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct ApiConfig {
-    /// Address to listen on. The API has no encryption: keep it on loopback, or put a proxy before
-    /// it.
+    /// Address to listen on. The API has no encryption: keep it on loopback, or put a proxy with
+    /// TLS before it, and list the proxy's names in `hosts`.
     #[schemars(with = "String")]
     pub listen: SocketAddr,
     /// `/readyz` returns 503 if no snapshot was received, scored or published in the time of this
@@ -94,7 +94,8 @@ pub struct ApiConfig {
     /// `Authorization: Bearer TOKEN`. It is created at the start, for its owner only. Empty:
     /// `api.token` in the data directory.
     pub token_file: PathBuf,
-    /// Clients that may read suspects, incidents and metrics without the token.
+    /// Clients that may read suspects, incidents and metrics without the token. All clients of a
+    /// proxy on this host count as loopback: set `none` unless the proxy authenticates them.
     pub open_to: OpenTo,
     /// Largest number of connections at a time, 1 to 10000. Further connections are closed.
     pub max_connections: usize,

@@ -1,11 +1,9 @@
 //! How much of its host a snapshot covers, compared with the snapshots before.
 
 use schemas::{GraphSnapshot, MissingReason};
-use service::OutageLog;
 use signals::CoverageItem;
-use thiserror::Error;
 
-/// Items of coverage that are counted per process.
+/// Items of coverage without which processes or their values are missing.
 const ITEMS: [&str; 8] = ["process-hidden", "process", "fd", "fd-link", "syscall", "io", "run-delay", "memory"];
 
 /// A snapshot is blind if its unreadable share exceeds the usual share by more than this.
@@ -17,24 +15,13 @@ const MAX_EXCESS: f64 = 0.2;
 const WEIGHT_OF_LARGER: f64 = 1.0 / 300.0;
 const WEIGHT_OF_SMALLER: f64 = 1.0 / 10.0;
 
-/// Why a snapshot is not judged.
-#[derive(Debug, Error)]
-enum Blindness {
-    #[error("expected about {usual:.0} % unreadable processes on `{host}`, found {found:.0} %")]
-    CoverageCollapsed { host: String, usual: f64, found: f64 },
-}
-
 /// Finds blind snapshots of a host: those whose coverage has collapsed. A node that such a snapshot
-/// lacks has not recovered, and a value that it lacks is not healthy.
+/// lacks has not recovered, and a value that it lacks is not healthy. The first snapshot is never
+/// blind: what is usual is not known then.
+#[derive(Debug, Default)]
 pub struct CoverageWatch {
     usual: Option<f64>,
-    outage: OutageLog<Blindness>,
-}
-
-impl Default for CoverageWatch {
-    fn default() -> Self {
-        CoverageWatch { usual: None, outage: OutageLog::new("judge snapshots") }
-    }
+    was_blind: bool,
 }
 
 impl CoverageWatch {
@@ -45,13 +32,18 @@ impl CoverageWatch {
         let weight = if share > usual { WEIGHT_OF_LARGER } else { WEIGHT_OF_SMALLER };
         self.usual = Some(usual + (share - usual) * weight);
         let is_blind = share > usual + MAX_EXCESS;
-        if is_blind {
-            let host = snapshot.host.clone();
-            let collapse = Blindness::CoverageCollapsed { host, usual: usual * 100.0, found: share * 100.0 };
-            self.outage.failed(&collapse, Some("`detective doctor` on that host says what is missing and why"));
-        } else {
-            self.outage.succeeded();
+        let host = &snapshot.host;
+        match (self.was_blind, is_blind) {
+            (false, true) => {
+                let usual_pct = (usual * 100.0).round();
+                let unreadable_pct = (share * 100.0).round();
+                let hint = "`detective doctor` on that host says what is missing and why";
+                tracing::warn!(host, usual_pct, unreadable_pct, hint, "coverage collapsed; snapshots are not judged");
+            }
+            (true, false) => tracing::info!(host, "coverage recovered"),
+            _ => {}
         }
+        self.was_blind = is_blind;
         is_blind
     }
 }
@@ -106,6 +98,13 @@ mod tests {
         let mut watch = CoverageWatch::default();
         assert!(!watch.is_blind(&snapshot("fd", "denied", 0)));
         let blind = (0..1000).filter(|_| watch.is_blind(&snapshot("fd", "denied", 5))).count();
-        assert!((100..500).contains(&blind), "{blind}");
+        assert_eq!(blind, 275);
+    }
+
+    #[test]
+    fn all_items_are_in_the_catalogue() {
+        for name in ITEMS {
+            assert!(CoverageItem::from_name(name).is_some(), "{name}");
+        }
     }
 }

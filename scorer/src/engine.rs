@@ -17,6 +17,7 @@ use schemas::{GraphSnapshot, Incident, Timestamp};
 
 use crate::{
     config::ScorerConfig,
+    coverage::CoverageWatch,
     freshness::Freshness,
     host::{Host, SnapshotPosition},
     incident::{Change, IncidentTracker},
@@ -48,6 +49,11 @@ pub struct Engine {
     is_restoring: bool,
     /// Partitions that snapshots were received from since the last rebalance.
     own_partitions: BTreeSet<i32>,
+    /// Reading time at the first tick since the last rebalance.
+    assigned_at: Option<Duration>,
+    /// Those of the hosts before the last rebalance: a collapse must not become usual because of
+    /// it.
+    coverage_watches: BTreeMap<String, CoverageWatch>,
 }
 
 impl Engine {
@@ -66,14 +72,25 @@ impl Engine {
             relearn_generation,
             is_restoring: true,
             own_partitions: BTreeSet::new(),
+            assigned_at: None,
+            coverage_watches: BTreeMap::new(),
+        }
+    }
+
+    /// Discards the state of all hosts, except which of their snapshots are blind.
+    pub fn discard_hosts(&mut self) {
+        if !self.hosts.is_empty() {
+            let watches = std::mem::take(&mut self.hosts).into_iter().map(|(id, host)| (id, host.coverage_watch));
+            self.coverage_watches = watches.collect();
         }
     }
 
     /// Discards all hosts and replaces the incidents; models stay. Called after a rebalance,
     /// because other scorers may have changed the incidents.
     pub fn reset_hosts(&mut self, incidents: IncidentStore) {
-        self.hosts.clear();
+        self.discard_hosts();
         self.own_partitions.clear();
+        self.assigned_at = None;
         self.incidents = incidents;
     }
 
@@ -86,7 +103,6 @@ impl Engine {
             Err(error) => (Vec::new(), Some(error.to_string())),
         };
         if let Some(reason) = problem {
-            self.metrics.dead_letters += 1;
             tracing::warn!(key = delivery.key, reason, "snapshot moved to the dead letters");
             records.push(delivery.to_dead_letter(&reason));
         }
@@ -124,6 +140,11 @@ impl Engine {
             }
         }
         host.coverage.clone_from(&snapshot.coverage);
+        host.cohort.clone_from(&snapshot.cohort);
+        if host.coverage_watch.is_blind(&snapshot) {
+            self.metrics.blind += 1;
+            return Ok(Outcome::default());
+        }
         self.learn_or_score(snapshot, delivery, now)
     }
 
@@ -136,10 +157,6 @@ impl Engine {
         let cohort = snapshot.cohort.clone();
         let Some(model) = self.cohort_or_new(&cohort).model.clone() else {
             let graph = HostGraph::new(snapshot).map_err(ScoreError::from)?;
-            if self.hosts.get_mut(&delivery.key).is_some_and(|host| host.check_coverage(graph.snapshot())) {
-                self.metrics.blind += 1;
-                return Ok(Outcome::default());
-            }
             let healthy = self.cohort_or_new(&cohort).admit(graph.snapshot(), &delivery.value, None);
             self.metrics.learned += u64::from(healthy.is_some());
             return Ok(Outcome { healthy, changes: Vec::new() });
@@ -149,10 +166,6 @@ impl Engine {
         self.freshness.scored_at = Some(now);
         let Some(host) = self.hosts.get_mut(&delivery.key) else { return Ok(Outcome::default()) };
         let (changes, is_alarming) = host.process(scored);
-        if host.is_blind {
-            self.metrics.blind += 1;
-            return Ok(Outcome::default());
-        }
         let condition = HostCondition {
             is_quiet: !is_alarming && !host.tracker.has_open(),
             has_impact: host.tracker.open_with_impact().next().is_some(),
@@ -169,29 +182,34 @@ impl Engine {
 
     /// Marks the incidents of hosts as stale that have sent no snapshot for `alarm.stale_after`,
     /// removes the state of hosts and incidents that are too old, and returns the records to
-    /// publish. `uptime` is the time since the start of the scorer.
-    pub fn handle_tick(&mut self, now: Timestamp, uptime: Duration) -> Vec<Record> {
-        let mut records = self.mark_stale_hosts(now, uptime);
+    /// publish. `reading_time` is the time that the scorer has spent on reading snapshots: hosts
+    /// are not silent while it publishes.
+    pub fn handle_tick(&mut self, now: Timestamp, reading_time: Duration) -> Vec<Record> {
+        let assigned_at = *self.assigned_at.get_or_insert(reading_time);
+        let mut records = self.mark_stale_hosts(now, reading_time);
         let forget_after = self.config.alarm.forget_host_after;
         let n_hosts = self.hosts.len();
-        self.hosts.retain(|_, host| host.silence(uptime) <= forget_after);
+        self.hosts.retain(|_, host| host.silence(reading_time) <= forget_after);
         self.metrics.hosts_forgotten += (n_hosts - self.hosts.len()) as u64;
-        // Another scorer may have continued an incident of a host that is not ours.
+        // Another scorer may have continued an incident of a host that is not ours, and a host of
+        // ours may not have sent a snapshot yet.
+        let had_time = reading_time.saturating_sub(assigned_at) > forget_after;
         let is_abandoned = |incident: &Incident, partition: Option<i32>| {
-            partition.is_some_and(|partition| self.own_partitions.contains(&partition))
+            had_time
+                && partition.is_some_and(|partition| self.own_partitions.contains(&partition))
                 && !self.hosts.contains_key(&incident.host)
         };
         records.extend(self.incidents.expire(now, self.config.alarm.keep_resolved, is_abandoned));
         records
     }
 
-    fn mark_stale_hosts(&mut self, now: Timestamp, uptime: Duration) -> Vec<Record> {
+    fn mark_stale_hosts(&mut self, now: Timestamp, reading_time: Duration) -> Vec<Record> {
         let stale_after = self.config.alarm.stale_after;
         let mut records = Vec::new();
         let mut stale = Vec::new();
         for host in self.hosts.values_mut() {
-            host.last_seen.get_or_insert(uptime);
-            if host.silence(uptime) > stale_after {
+            host.last_seen.get_or_insert(reading_time);
+            if host.silence(reading_time) > stale_after {
                 stale.push((host.partition, host.tracker.mark_stale(now)));
             }
         }
@@ -251,9 +269,12 @@ impl Engine {
         }
         let config = &self.config;
         let incidents = &self.incidents;
+        let coverage_watches = &mut self.coverage_watches;
         Ok(self.hosts.entry(id.to_owned()).or_insert_with(|| {
             let known = incidents.values().filter(|incident| incident.host == id).cloned();
-            Host::new(IncidentTracker::new(config.alarm.clone(), known), cohort)
+            let mut host = Host::new(IncidentTracker::new(config.alarm.clone(), known), cohort);
+            host.coverage_watch = coverage_watches.remove(id).unwrap_or_default();
+            host
         }))
     }
 }

@@ -5,7 +5,7 @@ mod runs;
 use std::{collections::HashMap, time::Duration};
 
 use graph::Window;
-use schemas::{Coverage, GraphSnapshot, Suspect, Timestamp};
+use schemas::{Coverage, Suspect, Timestamp};
 
 use crate::{
     blame::{self, RootCauseCandidate},
@@ -29,11 +29,10 @@ pub struct Host {
     pub newest: Option<ScoredGraph>,
     /// Coverage of the newest snapshot.
     pub coverage: Vec<Coverage>,
-    /// Whether the newest snapshot is not judged, because its coverage has collapsed.
-    pub is_blind: bool,
-    coverage_watch: CoverageWatch,
-    /// When its last snapshot was received, as time since the start of the scorer. `None`: since
-    /// the last tick.
+    /// Which of its snapshots are blind.
+    pub coverage_watch: CoverageWatch,
+    /// When its last snapshot was received, as reading time of the scorer. `None`: since the last
+    /// tick.
     pub last_seen: Option<Duration>,
     /// Name of its cohort.
     pub cohort: String,
@@ -65,7 +64,6 @@ impl Host {
             tracker,
             newest: None,
             coverage: Vec::new(),
-            is_blind: false,
             coverage_watch: CoverageWatch::default(),
             last_seen: None,
             cohort: cohort.to_owned(),
@@ -75,19 +73,14 @@ impl Host {
         }
     }
 
-    /// How long it has sent no snapshot. `uptime` is the time since the start of the scorer.
-    pub fn silence(&self, uptime: Duration) -> Duration {
-        self.last_seen.map_or(Duration::ZERO, |last_seen| uptime.saturating_sub(last_seen))
+    /// How long it has sent no snapshot. `reading_time` is that of the scorer.
+    pub fn silence(&self, reading_time: Duration) -> Duration {
+        self.last_seen.map_or(Duration::ZERO, |last_seen| reading_time.saturating_sub(last_seen))
     }
 
-    /// Updates [`is_blind`](Host::is_blind) for a new snapshot, and returns it.
-    pub fn check_coverage(&mut self, snapshot: &GraphSnapshot) -> bool {
-        self.is_blind = self.coverage_watch.is_blind(snapshot);
-        self.is_blind
-    }
-
-    /// Processes a scored graph: finds root causes, updates incidents and ranks suspects. Returns
-    /// the changes of incidents, and whether any node alarmed. A blind snapshot changes nothing.
+    /// Processes a scored graph of a snapshot that is not blind: finds root causes, updates
+    /// incidents and ranks suspects. Returns the changes of incidents, and whether any node
+    /// alarmed.
     pub fn process(&mut self, scored: ScoredGraph) -> (Vec<Change>, bool) {
         let candidates = blame::find_root_causes(&scored);
         self.process_with_candidates(scored, candidates)
@@ -99,9 +92,6 @@ impl Host {
         scored: ScoredGraph,
         candidates: Vec<RootCauseCandidate>,
     ) -> (Vec<Change>, bool) {
-        if self.check_coverage(scored.graph.snapshot()) {
-            return (Vec::new(), false);
-        }
         let (changes, alarm) = self.tracker.process_sweep(&scored, &candidates);
         let suspects = rank_suspects(&scored, &candidates);
         self.rankings.push(scored.graph.snapshot().ended_at, Ranking { alarm, suspects });

@@ -8,7 +8,7 @@ mod openings;
 
 use std::collections::{BTreeMap, HashSet, VecDeque};
 
-use schemas::{EventKind, GraphSnapshot, Incident, IncidentState, Timestamp};
+use schemas::{EventKind, GraphSnapshot, Incident, IncidentState, Stage, Suspect, Timestamp};
 
 use crate::{blame::RootCauseCandidate, config::AlarmConfig, score::ScoredGraph};
 use active::{ActiveIncident, present_fingerprint};
@@ -59,7 +59,9 @@ impl IncidentTracker {
 
     /// Open incidents because of which something fails or waits.
     pub fn open_with_impact(&self) -> impl Iterator<Item = &Incident> {
-        self.open().filter(|incident| !incident.impact.is_empty())
+        // The root causes of a collective incident are its impact.
+        let is_affected = |suspect: &Suspect| suspect.stage != Stage::Initiating;
+        self.open().filter(move |incident| incident.impact.iter().any(is_affected))
     }
 
     /// Updates incidents with the root causes of a sweep, the highest score first. Returns the

@@ -108,6 +108,8 @@ impl Cohort {
         if let Some(baseline) = &mut self.baseline {
             if snapshot.ended_at <= baseline.until && baseline.learned < baseline.wanted {
                 if !baseline.include_incidents && condition.is_some_and(|condition| condition.has_impact) {
+                    // The trainer waits until as many as wanted are learned.
+                    baseline.wanted = (baseline.wanted - 1).max(baseline.learned);
                     return None;
                 }
                 baseline.learned += 1;
@@ -155,5 +157,16 @@ mod tests {
         assert_eq!(admit(false, failure, 5_000), None);
         assert_eq!(admit(true, failure, 5_000), Some(HealthSource::Operator));
         assert_eq!(admit(true, failure, 10_001), None, "the baseline is over");
+    }
+    #[test]
+    fn a_baseline_is_complete_although_some_snapshots_are_not_learned() {
+        let mut cohort = Cohort::new("c", 0, LearnConfig { snapshots: 0, keep_one_in: 1 });
+        cohort.start_baseline(Timestamp(10_000), 3, false);
+        let mut admit = |has_impact: bool| {
+            let condition = HostCondition { is_quiet: false, has_impact };
+            let healthy = cohort.admit(&GraphSnapshot::default(), &[], Some(condition));
+            healthy.map(|healthy| (healthy.learned, healthy.wanted))
+        };
+        assert_eq!([admit(false), admit(true), admit(false)], [Some((1, 3)), None, Some((2, 2))]);
     }
 }

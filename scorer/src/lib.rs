@@ -5,8 +5,9 @@
 //! transaction, so no event is lost or published twice. A record that is invalid, or that the bus
 //! rejects, goes to the dead letters with its bytes and the reason; it never stops the scorer.
 //!
-//! **Never:** a snapshot that lacks much more than usual opens or resolves no incident and is never
-//! healthy. No training, no `/proc`. All knowledge of a host comes from its snapshots.
+//! **Never:** no incident opens or resolves because of a snapshot that lacks much more than usual,
+//! and no such snapshot counts as healthy. No training, no `/proc`. All knowledge of a host comes
+//! from its snapshots.
 //!
 //! In reading order:
 //! - [`config`]: the sections `[learn]`, `[alarm]` and `[api]` of the settings

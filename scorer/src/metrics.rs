@@ -2,8 +2,8 @@
 
 use std::{borrow::Cow, collections::BTreeMap, fmt::Write};
 
-use bus::Replacement;
-use schemas::{Coverage, EventKind};
+use bus::{Record, Replacement};
+use schemas::{Coverage, EventKind, Topic};
 
 /// Largest number of signals with series of their own for one host. The names of signals come from
 /// the producer, and each new name would add a series forever.
@@ -53,13 +53,16 @@ impl Metrics {
     /// Counts a record that the bus rejected.
     pub fn count_replacement(&mut self, replacement: Replacement) {
         match replacement {
-            Replacement::DeadLetter => {
-                self.records_rejected += 1;
-                self.dead_letters += 1;
-            }
+            Replacement::DeadLetter => self.records_rejected += 1,
             Replacement::ShorterDeadLetter => {}
             Replacement::Removed => self.dead_letters_lost += 1,
         }
+    }
+
+    /// Counts the dead letters among published records.
+    pub fn count_dead_letters(&mut self, published: &[Record]) {
+        let letters = published.iter().filter(|record| record.topic == Topic::DeadLetter);
+        self.dead_letters += letters.count() as u64;
     }
 
     /// Counts an incident event.

@@ -28,8 +28,8 @@ pub enum Query {
     Ready { reply: oneshot::Sender<Readiness> },
     /// The text of `/metrics`.
     Metrics { reply: oneshot::Sender<String> },
-    /// Starts an operator baseline.
-    Baseline { request: BaselineRequest, reply: oneshot::Sender<StartedBaseline> },
+    /// Starts an operator baseline. The response is `None` if the host is unknown.
+    Baseline { request: BaselineRequest, reply: oneshot::Sender<Option<StartedBaseline>> },
 }
 
 /// A request for an operator baseline.
@@ -84,12 +84,19 @@ pub struct Readiness {
     pub late: Option<&'static str>,
 }
 
+impl Readiness {
+    /// The state before the first snapshot.
+    pub fn waiting() -> Readiness {
+        Readiness { ready: false, state: "waiting", late: None, learned: 0, wanted: 0 }
+    }
+}
+
 impl Query {
     /// Responds while the scorer starts: it is alive but not ready. Other queries get no response.
     pub fn run_before_start(self) {
         match self {
             Query::Ready { reply } => {
-                drop(reply.send(Readiness { ready: false, state: "waiting", late: None, learned: 0, wanted: 0 }));
+                drop(reply.send(Readiness::waiting()));
             }
             Query::Metrics { reply } => drop(reply.send(Metrics::default().render(0, std::iter::empty()))),
             _ => {}
@@ -115,8 +122,12 @@ impl Query {
                 let _ = reply.send(text);
             }
             Query::Baseline { request, reply } => {
+                if request.host.as_ref().is_some_and(|host| !engine.hosts.contains_key(host)) {
+                    let _ = reply.send(None);
+                    return None;
+                }
                 let (started, record) = start_baseline(engine, request, now);
-                let _ = reply.send(started);
+                let _ = reply.send(Some(started));
                 return record;
             }
         }

@@ -92,7 +92,8 @@ fn load_token(path: &Path) -> Option<Token> {
 
 struct ScorerLoop {
     engine: Engine,
-    started: Instant,
+    /// Time that was spent on waiting for snapshots and processing them.
+    reading_time: Duration,
     bus: Arc<dyn Bus>,
     snapshots: Box<dyn Subscription>,
     releases: mpsc::Receiver<Result<Delivery, BusError>>,
@@ -101,7 +102,7 @@ struct ScorerLoop {
     epoch: Option<u64>,
     /// Positions after the last batch.
     positions: Option<Positions>,
-    /// Rejected releases and operator actions to publish with the next batch.
+    /// Rejected releases and operator actions to publish at the next tick.
     pending: Vec<Record>,
     read_retry: Retry<BusError>,
     /// The running operation on the bus. Until it ends, no further batch is read, but queries are
@@ -130,7 +131,7 @@ impl ScorerLoop {
         let snapshots = bus.subscribe(GROUP, &[Topic::Snapshots]).await?;
         Ok(ScorerLoop {
             engine,
-            started: Instant::now(),
+            reading_time: Duration::ZERO,
             releases: releases::follow(Arc::clone(&bus), newest),
             bus,
             epoch: Some(snapshots.rebalance_count()),
@@ -151,6 +152,7 @@ impl ScorerLoop {
         tick.set_missed_tick_behavior(MissedTickBehavior::Skip);
         loop {
             let is_idle = self.operation.is_none();
+            let started = Instant::now();
             tokio::select! {
                 () = shutdown.cancelled() => return Ok(()),
                 Some(query) = queries.recv() => self.pending.extend(query.run(&mut self.engine, Timestamp::now())),
@@ -172,6 +174,9 @@ impl ScorerLoop {
                     }
                 },
             }
+            if is_idle {
+                self.reading_time += started.elapsed();
+            }
         }
     }
 
@@ -184,20 +189,23 @@ impl ScorerLoop {
             self.positions = None;
             return self.reload_incidents(batch, Retry::new("read incidents"));
         }
-        let mut records = std::mem::take(&mut self.pending);
-        for delivery in &batch {
-            records.extend(self.engine.handle_snapshot(delivery, Timestamp::now()));
-        }
+        let records =
+            batch.iter().flat_map(|delivery| self.engine.handle_snapshot(delivery, Timestamp::now())).collect();
         self.positions = Some(Positions::after(GROUP, &batch));
         self.publish(records);
     }
 
     fn handle_tick(&mut self) {
+        if !self.pending.is_empty() {
+            // Without positions, so that a superseded scorer publishes them too.
+            let records = std::mem::take(&mut self.pending);
+            let retry = Retry::new("publish records");
+            return self.start_publication(Publication { records, positions: None, retry });
+        }
         if self.epoch.is_none() {
             return;
         }
-        let mut records = std::mem::take(&mut self.pending);
-        records.extend(self.engine.handle_tick(Timestamp::now(), self.started.elapsed()));
+        let records = self.engine.handle_tick(Timestamp::now(), self.reading_time);
         if !records.is_empty() {
             self.publish(records);
         }
@@ -225,7 +233,10 @@ impl ScorerLoop {
             Outcome::Waited => {}
             Outcome::Published(Ok(()), mut publication) => {
                 publication.retry.succeeded();
-                self.engine.freshness.published_at = Some(Timestamp::now());
+                self.engine.metrics.count_dead_letters(&publication.records);
+                if publication.positions.is_some() {
+                    self.engine.freshness.published_at = Some(Timestamp::now());
+                }
             }
             Outcome::Published(Err(error), publication) => self.handle_publish_error(error, publication)?,
             Outcome::IncidentsRead(Ok(incidents), batch, mut retry) => {
@@ -248,7 +259,7 @@ impl ScorerLoop {
         match error.class() {
             ErrorClass::Superseded => {
                 tracing::info!(%error, "partitions reassigned; host state discarded");
-                self.engine.hosts.clear();
+                self.engine.discard_hosts();
                 self.epoch = None;
             }
             ErrorClass::Transient => {

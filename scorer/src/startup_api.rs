@@ -31,6 +31,5 @@ pub async fn serve_until<T>(address: SocketAddr, future: impl Future<Output = T>
 }
 
 async fn readyz() -> (StatusCode, Json<Readiness>) {
-    let readiness = Readiness { ready: false, state: "waiting", learned: 0, wanted: 0, late: None };
-    (StatusCode::SERVICE_UNAVAILABLE, Json(readiness))
+    (StatusCode::SERVICE_UNAVAILABLE, Json(Readiness::waiting()))
 }

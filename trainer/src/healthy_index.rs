@@ -124,12 +124,17 @@ impl HealthyIndex {
 
     /// The encoded snapshot of the record at this location; `None` if it was deleted.
     async fn read_snapshot(&self, bus: &dyn Bus, location: Location) -> Result<Option<Vec<u8>>, BusError> {
-        // In all other partitions, nothing is left to read.
-        let from = self.cursor.clone().with_position(location.partition, location.offset);
-        let page = bus.read(&from, 1, Duration::ZERO).await?;
-        let is_found =
-            |delivery: &Delivery| (delivery.partition, delivery.offset) == (location.partition, location.offset);
-        let delivery = page.deliveries.into_iter().find(is_found);
-        Ok(delivery.and_then(|delivery| Some(schemas::decode::<HealthySnapshot>(&delivery.value).ok()?.snapshot)))
+        let mut from = self.cursor.clone().with_position(location.partition, location.offset);
+        loop {
+            let page = bus.read(&from, 1, Duration::ZERO).await?;
+            let Some(delivery) = page.deliveries.into_iter().next() else { return Ok(None) };
+            if delivery.partition == location.partition {
+                let is_found = delivery.offset == location.offset;
+                let record = schemas::decode::<HealthySnapshot>(&delivery.value).ok().filter(|_| is_found);
+                return Ok(record.map(|record| record.snapshot));
+            }
+            // Records that arrive in other partitions meanwhile can come first.
+            from = page.next;
+        }
     }
 }

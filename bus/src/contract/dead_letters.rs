@@ -34,7 +34,9 @@ pub async fn rejected_records_become_dead_letters_and_the_others_are_published(f
     let batch = vec![
         record(Topic::Alerts, "good", 1),
         record(Topic::Alerts, "no partition", 2).with_partition(i32::from(PARTITIONS)),
-        Record::new(Topic::Healthy, "too large", vec![7; limit() + 1], Timestamp(1)),
+        Record::new(Topic::Healthy, "too large", vec![7; limit() + 1], Timestamp(1))
+            .with_header("why", "not this reason")
+            .with_header("value-bytes", "1"),
         record(Topic::Alerts, "good", 3),
     ];
     publish_accepted(&*bus, batch, Some(Positions::after("scorer", &read))).await;
@@ -46,6 +48,7 @@ pub async fn rejected_records_become_dead_letters_and_the_others_are_published(f
     assert_eq!(header(of_partition, "from"), format!("detective.alerts/{PARTITIONS}"));
     assert!(header(of_partition, "why").contains("expected a partition"), "{}", header(of_partition, "why"));
     assert_eq!(header(of_size, "from"), "detective.healthy");
+    assert!(header(of_size, "why").contains("expected at most"), "{}", header(of_size, "why"));
     assert_eq!(header(of_size, "value-bytes"), (limit() + 1).to_string());
     assert_eq!(of_size.value.len(), limit() / 2);
 

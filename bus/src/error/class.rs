@@ -10,8 +10,8 @@ pub enum ErrorClass {
     /// The bus will never accept one of the records, and accepts the others: replace that record,
     /// see [`replace_rejected`](crate::replace_rejected).
     Rejected,
-    /// The group has given the partitions to another member: discard what was derived from their
-    /// records, and continue reading.
+    /// The partitions were reassigned to another member of the group: discard what was derived
+    /// from their records, and continue reading.
     Superseded,
     /// No later attempt of this process can succeed: end the program with the error.
     Fatal,

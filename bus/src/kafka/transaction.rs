@@ -229,7 +229,8 @@ impl Transactions {
     }
 
     /// The membership in the group when this process last read: Kafka rejects positions of
-    /// partitions that were reassigned since. Without a membership, that of an outsider.
+    /// partitions that were reassigned since. If this process has not read as the group, the
+    /// metadata of a client that is not a member.
     fn membership(&self, group: &str) -> Result<Arc<ConsumerGroupMetadata>, BusError> {
         if let Some(membership) = self.connection.membership(group) {
             return Ok(membership);

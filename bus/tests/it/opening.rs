@@ -174,7 +174,7 @@ async fn files_that_others_can_read_are_restricted_and_their_directory_is_left_a
     drop(first);
 }
 
-async fn is_untrusted(config: &BusConfig, expected: &str) {
+async fn check_is_untrusted(config: &BusConfig, expected: &str) {
     let error = fails_to_open(config).await;
     assert!(matches!(&error, BusError::Untrusted { problem, .. } if *problem == expected), "{error}");
 }
@@ -185,7 +185,7 @@ async fn a_data_directory_that_all_users_can_write_to_is_refused() {
     let config = directory.config();
     fs::create_dir_all(&config.path).unwrap();
     fs::set_permissions(&config.path, Permissions::from_mode(0o1777)).unwrap();
-    is_untrusted(&config, "is writable by all users").await;
+    check_is_untrusted(&config, "is writable by all users").await;
     assert!(!file(&config).exists());
 }
 
@@ -197,7 +197,7 @@ async fn a_link_in_place_of_a_file_is_refused() {
         let target = directory.0.path().join("precious");
         fs::create_dir(&config.path).unwrap();
         symlink(&target, config.path.join(name)).unwrap();
-        is_untrusted(&config, "is a symbolic link").await;
+        check_is_untrusted(&config, "is a symbolic link").await;
         assert!(!target.exists());
     }
 }
@@ -219,10 +219,10 @@ async fn the_file_of_another_user_is_refused() {
     let config = directory.config();
     drop(EmbeddedBus::open(&config).await.unwrap());
     chown(file(&config), Some(65534), None).unwrap();
-    is_untrusted(&config, "belongs to another user").await;
+    check_is_untrusted(&config, "belongs to another user").await;
     chown(file(&config), Some(0), None).unwrap();
     chown(&config.path, Some(65534), None).unwrap();
-    is_untrusted(&config, "belongs to another user").await;
+    check_is_untrusted(&config, "belongs to another user").await;
 }
 
 #[tokio::test]

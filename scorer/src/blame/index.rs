@@ -17,7 +17,7 @@ pub(super) struct SweepIndex<'a> {
     consumers: HashMap<Resource, TopTwo>,
     /// The holder of the lock of each file, and whether it was observed.
     holders: HashMap<usize, (usize, bool)>,
-    /// The control group of each process, and the enclosing one of each control group.
+    /// The target of the `member-of` edge of each process, file and control group.
     groups: HashMap<usize, usize>,
     /// Waiting nodes with the nodes that they wait for.
     waits: HashSet<(usize, usize)>,

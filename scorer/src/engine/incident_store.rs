@@ -8,8 +8,8 @@ use std::{
 use bus::{Delivery, Record};
 use schemas::{Incident, IncidentState, Timestamp, Topic};
 
-/// Number of incidents to keep. Beyond it, the oldest resolved ones are deleted.
-const MAX_INCIDENTS: usize = 2000;
+/// Number of resolved incidents to keep. Beyond it, the oldest ones are deleted.
+const MAX_RESOLVED: usize = 2000;
 /// Largest number of tombstones to publish at once.
 const MAX_TOMBSTONES: usize = 500;
 
@@ -21,11 +21,15 @@ pub struct IncidentStore {
     incidents: BTreeMap<String, StoredIncident>,
     /// Ids and partitions of incidents that are deleted here, but not in the topic yet.
     deleted: Vec<(String, Option<i32>)>,
+    /// Number of incidents at which surplus ones are deleted the next time while the topic is read.
+    next_check: usize,
 }
 
 #[derive(Debug)]
 struct StoredIncident {
     incident: Incident,
+    /// Partition of its latest state.
+    partition: Option<i32>,
     /// When partitions were added, an earlier state can remain in another partition.
     partitions: BTreeSet<i32>,
 }
@@ -53,9 +57,10 @@ impl IncidentStore {
         if incident.incident == delivery.key {
             self.insert(incident, Some(delivery.partition));
         }
-        // The topic can hold more than is kept. Half of the room is left for open incidents.
-        if self.incidents.len() > 2 * MAX_INCIDENTS {
+        // The topic can hold more than is kept.
+        if self.incidents.len() > self.next_check.max(2 * MAX_RESOLVED) {
             self.delete_surplus();
+            self.next_check = 2 * self.incidents.len();
         }
     }
 
@@ -65,12 +70,14 @@ impl IncidentStore {
             Some(stored) => {
                 stored.partitions.extend(partition);
                 if stored.incident.updated_at <= incident.updated_at {
+                    stored.partition = partition.or(stored.partition);
                     stored.incident = incident;
                 }
             }
             None => {
                 let id = incident.incident.clone();
-                self.incidents.insert(id, StoredIncident { incident, partitions: partition.into_iter().collect() });
+                let partitions = partition.into_iter().collect();
+                self.incidents.insert(id, StoredIncident { incident, partition, partitions });
             }
         }
     }
@@ -87,8 +94,7 @@ impl IncidentStore {
         let keep_ms = i64::try_from(keep.as_millis()).unwrap_or(i64::MAX);
         let expired = self.incidents.values().filter(|stored| now.millis_since(stored.incident.updated_at) > keep_ms);
         let expired = expired.filter(|stored| {
-            stored.incident.state == IncidentState::Resolved
-                || is_abandoned(&stored.incident, stored.partitions.last().copied())
+            stored.incident.state == IncidentState::Resolved || is_abandoned(&stored.incident, stored.partition)
         });
         let ids: Vec<String> = expired.map(|stored| stored.incident.incident.clone()).collect();
         ids.iter().for_each(|id| self.delete(id));
@@ -97,15 +103,15 @@ impl IncidentStore {
         batch.into_iter().map(|(id, partition)| to_tombstone(id, partition, now)).collect()
     }
 
-    /// Deletes the oldest resolved incidents beyond [`MAX_INCIDENTS`].
+    /// Deletes the oldest resolved incidents beyond [`MAX_RESOLVED`].
     fn delete_surplus(&mut self) {
-        let surplus = self.incidents.len().saturating_sub(MAX_INCIDENTS);
-        if surplus == 0 {
+        if self.incidents.len() <= MAX_RESOLVED {
             return;
         }
         let resolved = self.values().filter(|incident| incident.state == IncidentState::Resolved);
         let mut resolved: Vec<_> = resolved.map(|incident| (incident.updated_at, incident.incident.clone())).collect();
         resolved.sort_unstable();
+        let surplus = resolved.len().saturating_sub(MAX_RESOLVED);
         resolved.iter().take(surplus).for_each(|(_, id)| self.delete(id));
     }
 

@@ -31,7 +31,6 @@ impl Engine {
         let reason = self.load_release(delivery, now).err()?.to_string();
         tracing::warn!(cohort = delivery.key, reason, "model release rejected; current model stays in use");
         self.metrics.releases_rejected += 1;
-        self.metrics.dead_letters += 1;
         Some(delivery.to_dead_letter(&reason))
     }
 

@@ -1,8 +1,6 @@
 //! Which run of a producer the snapshots of a host are from.
 
 use schemas::GraphSnapshot;
-use service::OutageLog;
-use thiserror::Error;
 
 /// Another run takes over after it has sent snapshots for this many intervals without any of the
 /// current run.
@@ -29,7 +27,7 @@ pub enum SnapshotPosition {
 /// A restarted producer begins a new run, and the former one ends. Two runs that send in turn are
 /// two producers with one host id: two machines with a cloned name, or two producers on one
 /// machine. Times are compared by counting intervals, because the clocks of two machines differ.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Runs {
     current: Option<Run>,
     other: Option<Run>,
@@ -37,7 +35,6 @@ pub struct Runs {
     other_ms: i64,
     /// Time that the current run has sent alone since the last conflict; `None`: no conflict.
     alone_ms: Option<i64>,
-    log: OutageLog<RunConflict>,
 }
 
 #[derive(Debug)]
@@ -48,28 +45,7 @@ struct Run {
     interval_ms: i64,
 }
 
-/// Two producers send snapshots under one host id.
-#[derive(Debug, Error)]
-#[error(
-    "host `{host}`: expected one producer, found two: run `{run}` (boot `{boot_id}`), whose snapshots are used, and \
-     run `{other_run}` (boot `{other_boot_id}`)"
-)]
-struct RunConflict {
-    host: String,
-    run: String,
-    boot_id: String,
-    other_run: String,
-    other_boot_id: String,
-}
-
 const HINT: &str = "set a different `host` for each producer";
-
-impl Default for Runs {
-    fn default() -> Runs {
-        let log = OutageLog::new("identify the host of snapshots");
-        Runs { current: None, other: None, other_ms: 0, alone_ms: None, log }
-    }
-}
 
 impl Runs {
     /// Advances to a snapshot.
@@ -122,20 +98,26 @@ impl Runs {
         let Some(current) = &self.current else { return };
         self.other_ms = 0;
         if let Some(other) = self.other.take() {
+            if self.alone_ms.is_none() {
+                let Run { id: run, boot_id, .. } = current;
+                let Run { id: other_run, boot_id: other_boot_id, .. } = other;
+                let hint = HINT;
+                tracing::warn!(
+                    host,
+                    run,
+                    boot_id,
+                    other_run,
+                    other_boot_id,
+                    hint,
+                    "two producers send under one host id; the first is used"
+                );
+            }
             self.alone_ms = Some(0);
-            let error = RunConflict {
-                host: host.to_owned(),
-                run: current.id.clone(),
-                boot_id: current.boot_id.clone(),
-                other_run: other.id,
-                other_boot_id: other.boot_id,
-            };
-            self.log.failed(&error, Some(HINT));
         } else if let Some(alone_ms) = &mut self.alone_ms {
             *alone_ms += current.interval_ms;
             if *alone_ms >= CONFLICT_END_MS {
                 self.alone_ms = None;
-                self.log.succeeded();
+                tracing::info!(host, "one producer sends under the host id again");
             }
         }
     }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use schemas::{EdgeKind, NodeKind};
 use signals::Signal;
 
 use crate::{
@@ -85,6 +86,9 @@ fn shared_group<'a>(scored: &'a ScoredGraph, members: &[&RootCauseCandidate]) ->
 }
 
 fn member_of(scored: &ScoredGraph) -> impl Iterator<Item = (usize, usize)> {
-    let edges = scored.graph.edges().filter(|(edge, ..)| edge.kind == schemas::EdgeKind::MemberOf);
+    // Files are members of their filesystem.
+    let is_group = |node: usize| scored.graph.nodes()[node].kind == NodeKind::Cgroup;
+    let edges =
+        scored.graph.edges().filter(move |(edge, _, group)| edge.kind == EdgeKind::MemberOf && is_group(*group));
     edges.map(|(_, member, group)| (member, group))
 }

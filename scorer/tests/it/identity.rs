@@ -18,7 +18,7 @@ impl Scorer {
     fn uses(&mut self, run: &str, sequence: i64) -> bool {
         let snapshot = GraphSnapshot { run: run.into(), interval_ms: 1000, ..snapshot(sequence) };
         let learned = self.engine.metrics.learned;
-        self.engine.handle_snapshot(&delivery_of("h", encode(&snapshot).unwrap()), schemas::Timestamp(0));
+        self.engine.handle_snapshot(&delivery_of("h", encode(&snapshot).unwrap()), Timestamp(0));
         self.engine.metrics.learned > learned
     }
 

@@ -104,7 +104,7 @@ fn a_collective_incident_continues_after_a_restart_and_after_silence() {
 #[test]
 fn root_causes_over_the_limits_share_one_incident_and_the_rest_keep_their_own() {
     let mut host = Host::new();
-    // Eight minutes of new processes with symptoms of their own: three symptoms in turn.
+    // Eight minutes of new processes, each with one of four symptoms in turn.
     let mut opened = Vec::new();
     let mut most = 0;
     for n in 0..480 {
@@ -137,6 +137,21 @@ fn another_failure_opens_its_own_incident_beside_a_collective_one() {
 }
 
 #[test]
+fn what_explains_the_root_causes_of_a_collective_incident_opens_its_own() {
+    let mut host = Host::new();
+    let mut waiters = String::new();
+    let mut waits = String::new();
+    for at in 0..30 {
+        let name = name(at);
+        let _ = writeln!(waiters, "process p-{name} blocked_ms=1.5");
+        let _ = writeln!(waits, "p-{name} > database waits-for 1000");
+    }
+    assert_eq!(host.sweeps(2, &waiters).len(), 1, "a collective incident");
+    let opened = host.sweeps(3, &format!("{waiters}process database stopped=1.6\n{waits}"));
+    expect!["opened database (pid 130): stopped by a signal; 30 other nodes affected"].assert_eq(&opened.join("\n"));
+}
+
+#[test]
 fn a_long_chain_of_waiters_has_one_root_cause_and_a_long_cycle_ends() {
     let n = 3000;
     let mut chain = String::new();
@@ -152,7 +167,7 @@ fn a_long_chain_of_waiters_has_one_root_cause_and_a_long_cycle_ends() {
     assert_eq!((scored.graph.nodes()[candidate.root].name.as_str(), candidate.affected.len()), ("p0", n - 1));
     assert_eq!(suspects::rank(&scored, &candidates)[0].node, candidate.root);
     let cycle = scored_graph(0, &format!("{chain}p0 > p{} waits-for 1000", n - 1));
-    assert!(!blame::find_root_causes(&cycle).is_empty());
+    assert_eq!(blame::find_root_causes(&cycle).len(), 1);
 }
 
 #[test]

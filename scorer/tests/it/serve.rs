@@ -5,7 +5,7 @@ use std::{
     io::{Read, Write},
     net::{SocketAddr, TcpListener, TcpStream},
     sync::Arc,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use bus::{Bus, BusConfig, Cursor, Record};
@@ -106,6 +106,15 @@ async fn a_used_port_is_an_error_with_a_hint() {
     assert!(error.hint().unwrap().contains("--listen"));
 }
 
+/// Waits until a condition holds.
+fn wait_until(mut condition: impl FnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while !condition() {
+        assert!(Instant::now() < deadline, "the condition does not hold after 30 s");
+        std::thread::yield_now();
+    }
+}
+
 fn post_baseline(address: SocketAddr, headers: &str) -> (u16, String) {
     let body = r#"{"for": "10m", "host": "h", "by": "ada"}"#;
     let length = body.len();
@@ -122,15 +131,12 @@ async fn a_baseline_needs_the_token_and_is_published() {
     let config = ScorerConfig { api: api.clone(), ..ScorerConfig::default() };
     let shutdown = CancellationToken::new();
     let running = tokio::spawn(scorer::run(config, Arc::clone(&bus), shutdown.clone()));
+    bus.publish(vec![snapshot(0)], None).await.unwrap();
     let requests = tokio::task::spawn_blocking(move || {
-        while TcpStream::connect(address).is_err() {
-            std::thread::yield_now();
-        }
+        wait_until(|| TcpStream::connect(address).is_ok());
         assert_eq!(request(address, "GET /livez").0, 200);
         // Until its topics are read, a scorer has no incidents to respond with.
-        while request(address, "GET /api/incidents").0 == 503 {
-            std::thread::yield_now();
-        }
+        wait_until(|| request(address, "GET /api/incidents").0 == 200);
         let token = format!("authorization: Bearer {}\r\n", fs::read_to_string(api.token_file).unwrap().trim());
         assert_eq!(post_baseline(address, "").0, 401);
         assert_eq!(post_baseline(address, &format!("{token}origin: http://attacker.example\r\n")).0, 403);
@@ -138,12 +144,14 @@ async fn a_baseline_needs_the_token_and_is_published() {
         let graph = send(address, &format!("GET /api/graph HTTP/1.0\r\nhost: localhost\r\n{token}\r\n"));
         assert_eq!(graph.0, 404, "no snapshot was scored yet");
         assert_eq!(send(address, "GET /api/incidents HTTP/1.0\r\nhost: attacker.example\r\n\r\n").0, 403);
+        // Until a snapshot of the host is received, the host is unknown.
+        wait_until(|| post_baseline(address, &token).0 != 404);
         let (status, answer) = post_baseline(address, &token);
         assert!(status == 200 && answer.contains("\"excluded_incidents\":0"), "{status} {answer}");
     });
     requests.await.unwrap();
     let page = bus.read(&Cursor::start(Topic::Actions), 10, Duration::from_secs(30)).await.unwrap();
-    let [delivery] = page.deliveries.as_slice() else { panic!("{page:?}") };
+    let [delivery, ..] = page.deliveries.as_slice() else { panic!("{page:?}") };
     let action: OperatorAction = decode(&delivery.value).unwrap();
     assert_eq!((action.action, action.host.as_deref(), action.by.as_str()), (ActionKind::Baseline, Some("h"), "ada"));
     assert_eq!(action.until.map(|until| until.millis_since(action.time)), Some(600_000));

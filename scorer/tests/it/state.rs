@@ -68,7 +68,7 @@ fn a_stale_incident_is_deleted_if_its_host_is_gone_and_this_scorer_has_its_parti
     incidents.read(&stored);
     engine.reset_hosts(incidents);
     assert_eq!(engine.handle_tick(NOW, Duration::ZERO), [], "another scorer may have the host");
-    engine.handle_snapshot(&delivery_of("h", encode(&snapshot(0)).unwrap()), schemas::Timestamp(0));
+    engine.handle_snapshot(&delivery_of("h", encode(&snapshot(0)).unwrap()), Timestamp(0));
     assert_eq!(engine.handle_tick(NOW, Duration::ZERO), [], "the host has returned");
     let hours = |n: u64| Duration::from_secs(n * 3600);
     let records = engine.handle_tick(NOW, hours(2));
@@ -98,7 +98,7 @@ fn only_the_newest_resolved_incidents_are_kept() {
 fn a_silent_host_is_forgotten_and_starts_again_when_it_returns() {
     let mut engine = engine([]);
     let snapshot = |sequence| delivery_of("h", encode(&snapshot(sequence)).unwrap());
-    engine.handle_snapshot(&snapshot(0), schemas::Timestamp(0));
+    engine.handle_snapshot(&snapshot(0), Timestamp(0));
     let hour = Duration::from_secs(3600);
     engine.handle_tick(NOW, hour);
     // The clock of the machine is set: only the time since the start counts.
@@ -107,7 +107,7 @@ fn a_silent_host_is_forgotten_and_starts_again_when_it_returns() {
     assert_eq!(engine.hosts.len(), 1);
     engine.handle_tick(NOW, 2 * hour + Duration::from_secs(1));
     assert_eq!((engine.hosts.len(), engine.metrics.hosts_forgotten), (0, 1));
-    assert_eq!(engine.handle_snapshot(&snapshot(1), schemas::Timestamp(0)).len(), 1);
+    assert_eq!(engine.handle_snapshot(&snapshot(1), Timestamp(0)).len(), 1);
     assert_eq!(engine.hosts.len(), 1);
 }
 
@@ -117,7 +117,7 @@ fn hosts_over_the_limit_are_rejected_and_the_others_are_kept() {
     let mut engine = Engine::new(ScorerConfig { alarm, ..ScorerConfig::default() }, [], NOW);
     let mut topics = |host: &str, sequence| {
         let snapshot = schemas::GraphSnapshot { host: host.into(), ..snapshot(sequence) };
-        let records = engine.handle_snapshot(&delivery_of(host, encode(&snapshot).unwrap()), schemas::Timestamp(0));
+        let records = engine.handle_snapshot(&delivery_of(host, encode(&snapshot).unwrap()), Timestamp(0));
         records.iter().map(|record| record.topic).collect::<Vec<_>>()
     };
     assert_eq!(topics("a", 0), [Topic::Healthy]);
