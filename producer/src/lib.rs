@@ -32,9 +32,8 @@
 //!
 //! - [`config`]: settings of the producer; [`settings`]: settings of the program
 //!   `detective-producer`
-//! - `collect`: reads facts: processes, files, control groups, filesystems, the host's own
-//!   resources
-//! - `relate`: derives relations: lock holders, waiters, connections
+//! - `relate`: derives relations from the facts of the [`collector`]: lock holders, waiters,
+//!   connections
 //! - `emit`: turns facts and relations into a snapshot and delivers it to the bus
 //! - [`sweep`]: makes one snapshot after another: collects, relates, emits; [`run`]: sweeps at an
 //!   interval
@@ -47,12 +46,12 @@ pub mod run;
 pub mod settings;
 pub mod sweep;
 
-mod collect;
 mod emit;
 mod preamble;
 mod relate;
 
-pub use config::{Producer, SweepConfig};
+pub use collector::SweepConfig;
+pub use config::Producer;
 pub use error::ProducerError;
 pub use playback::Playback;
 pub use run::run;

@@ -7,19 +7,20 @@ use std::collections::HashSet;
 use hostread::{ProcRoot, Seen, Tape, Vantage, locks::LockList, parse, sockets::NetworkNamespaces};
 use schemas::GraphSnapshot;
 
+use collector::{
+    cgroups, container,
+    coverage::CoverageBuilder,
+    descriptor_budget::DescriptorBudget,
+    files::{FileTable, SweepTime},
+    filesystems,
+    measure::Reason,
+    own_programs::OwnPrograms,
+    process_cache::ProcessInfoCache,
+    processes, rates, system, tasks,
+};
+
 use crate::{
     Producer, ProducerError,
-    collect::{
-        cgroups, container,
-        coverage::CoverageBuilder,
-        descriptor_budget::DescriptorBudget,
-        files::{FileTable, SweepTime},
-        filesystems,
-        measure::Reason,
-        own_programs::OwnPrograms,
-        process_cache::ProcessInfoCache,
-        processes, rates, system, tasks,
-    },
     emit::{
         assemble::{SweepFacts, assemble},
         builder::Builder,

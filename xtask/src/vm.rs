@@ -89,7 +89,7 @@ fn copy_programs(tree: &Path) -> anyhow::Result<Vec<PathBuf>> {
     for line in String::from_utf8_lossy(&build.stdout).lines() {
         let message: Value =
             serde_json::from_str(line).with_context(|| format!("expected JSON of cargo, found `{line}`"))?;
-        let is_tested = |id: &str| ["/hostread#", "/producer#"].iter().any(|name| id.contains(name));
+        let is_tested = |id: &str| ["/hostread#", "/collector#", "/producer#"].iter().any(|name| id.contains(name));
         let is_tested = message["package_id"].as_str().is_some_and(is_tested);
         let program = message["executable"].as_str().filter(|_| is_tested).map(PathBuf::from);
         let Some(program) = program else { continue };

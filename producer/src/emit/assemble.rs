@@ -11,17 +11,18 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use schemas::{EdgeKind, Node, NodeKind};
 use signals::Signal;
 
+use collector::{
+    self,
+    cgroups::Groups,
+    coverage::CoverageBuilder,
+    files::{FileKey, FileTable},
+    measure::{Measured, Reason},
+    process::Process,
+    rates::Rates,
+    system::Resource,
+};
+
 use crate::{
-    collect::{
-        self,
-        cgroups::Groups,
-        coverage::CoverageBuilder,
-        files::{FileKey, FileTable},
-        measure::{Measured, Reason},
-        process::Process,
-        rates::Rates,
-        system::Resource,
-    },
     emit::builder::{Builder, Relation},
     relate::{
         connections::{Endpoint, Link, LinkKind, Network, Target},
@@ -51,7 +52,7 @@ pub struct SweepFacts<'s> {
     /// Endpoints and links.
     pub network: &'s Network,
     /// Filesystems and the tasks that wait for them.
-    pub filesystems: &'s collect::filesystems::Filesystems,
+    pub filesystems: &'s collector::filesystems::Filesystems,
     /// File locks and lock waits.
     pub locks: &'s FileLocks,
     /// Reads and writes that do not finish.

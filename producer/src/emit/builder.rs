@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use schemas::{Edge, EdgeBasis, EdgeKind, Evidence, Node};
 use signals::Signal;
 
-use crate::{collect::measure::Measured, emit::columns::Table};
+use collector::measure::Measured;
+
+use crate::emit::columns::Table;
 
 /// Attributes of an edge.
 #[derive(Clone, Copy, Debug)]

@@ -3,7 +3,7 @@
 use schemas::{Column, Missing};
 use signals::{Definition, Signal};
 
-use crate::collect::measure::{Measured, Reason};
+use collector::measure::{Measured, Reason};
 
 /// Columns under construction.
 #[derive(Debug)]

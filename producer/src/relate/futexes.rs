@@ -13,7 +13,7 @@ use std::{
 
 use hostread::{ProcRoot, ProcessKey, process};
 
-use crate::collect::{process::Process, tasks::Task};
+use collector::{process::Process, tasks::Task};
 
 /// Threads of one process that wait at the same futex.
 #[derive(Clone, Debug)]

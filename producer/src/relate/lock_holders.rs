@@ -13,7 +13,7 @@ use hostread::{
     process::OpenProcess,
 };
 
-use crate::collect::{files::FileKey, process::Process};
+use collector::{files::FileKey, process::Process};
 
 /// A raw line that proves a lock, with the processes and the file it refers to.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -13,10 +13,9 @@ use hostread::{
     process,
 };
 
-use crate::{
-    collect::{files::FileKey, process::Process, tasks::Task},
-    relate::lock_holders::{self, HeldLock, LockEvidence, OpenDescriptors},
-};
+use collector::{files::FileKey, process::Process, tasks::Task};
+
+use crate::relate::lock_holders::{self, HeldLock, LockEvidence, OpenDescriptors};
 
 /// A task that waits for a file lock.
 #[derive(Clone, Debug)]

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use hostread::Seen;
 
-use crate::collect::{
+use collector::{
     files::{FileKey, Handle},
     process::Process,
 };

@@ -8,14 +8,13 @@ use std::{
 
 use hostread::{ProcRoot, ProcessKey, Seen, parse::syscall::TransferCall, process};
 
-use crate::{
-    collect::{
-        files::{FileKey, Handle},
-        process::Process,
-        tasks::Task,
-    },
-    relate::{connections::Network, pipes::PipeEnds},
+use collector::{
+    files::{FileKey, Handle},
+    process::Process,
+    tasks::Task,
 };
+
+use crate::relate::{connections::Network, pipes::PipeEnds};
 
 /// Minimum time in one read or write before it counts as a stall and gets an edge.
 pub const MIN_STALL: Duration = Duration::from_millis(100);

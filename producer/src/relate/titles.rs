@@ -15,10 +15,9 @@ use hostread::{
     process::OpenProcess,
 };
 
-use crate::{
-    collect::{process::Process, process_cache::ProcessInfoCache},
-    relate::{connections::Network, lock_waits, stalls::Stall},
-};
+use collector::{process::Process, process_cache::ProcessInfoCache};
+
+use crate::relate::{connections::Network, lock_waits, stalls::Stall};
 
 /// Maximum number of titles read in one sweep.
 const MAX_TITLES_PER_SWEEP: usize = 256;

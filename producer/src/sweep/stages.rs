@@ -9,18 +9,19 @@ use std::{
 use hostread::{Seen, locks::LockList, process::OpenProcess};
 
 use super::Sweeper;
+use collector::{
+    cgroups,
+    coverage::CoverageBuilder,
+    filesystems,
+    measure::Reason,
+    process::Process,
+    processes::Processes,
+    system,
+    tasks::{Task, Tasks},
+};
+
 use crate::{
     SweepConfig,
-    collect::{
-        cgroups,
-        coverage::CoverageBuilder,
-        filesystems,
-        measure::Reason,
-        process::Process,
-        processes::Processes,
-        system,
-        tasks::{Task, Tasks},
-    },
     relate::{connections, lock_waits},
 };
 

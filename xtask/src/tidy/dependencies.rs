@@ -3,14 +3,15 @@
 use crate::repository::{manifest, read, root};
 
 /// The crates of the workspace that each crate may depend on, `dev-dependencies` included.
-const ALLOWED: [(&str, &[&str]); 13] = [
+const ALLOWED: [(&str, &[&str]); 14] = [
     ("schemas", &[]),
     ("signals", &["schemas"]),
     ("graph", &["schemas", "signals"]),
     ("bus", &["schemas"]),
     ("service", &[]),
     ("hostread", &["schemas"]),
-    ("producer", &["schemas", "signals", "bus", "service", "hostread"]),
+    ("collector", &["schemas", "signals", "hostread"]),
+    ("producer", &["schemas", "signals", "bus", "service", "hostread", "collector"]),
     ("trainer", &["schemas", "signals", "graph", "bus", "service"]),
     ("scorer", &["schemas", "signals", "graph", "bus", "service"]),
     ("faults", &["schemas", "service"]),

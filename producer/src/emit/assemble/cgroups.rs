@@ -7,10 +7,9 @@ use schemas::{EdgeKind, Node, NodeKind};
 use signals::Signal;
 
 use super::cgroup_names;
-use crate::{
-    collect::cgroups::{Group, Groups},
-    emit::builder::{Builder, Relation},
-};
+use collector::cgroups::{Group, Groups};
+
+use crate::emit::builder::{Builder, Relation};
 
 /// Adds the groups and returns their nodes by path.
 pub fn add<'p>(builder: &mut Builder, groups: &Groups<'p>) -> BTreeMap<&'p str, i32> {

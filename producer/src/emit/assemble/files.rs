@@ -7,14 +7,13 @@ use schemas::{EdgeKind, Node, NodeKind};
 use signals::Signal;
 
 use super::{SweepFacts, unless_hidden};
-use crate::{
-    collect::{
-        files::{File, FileKey},
-        process::Process,
-        role,
-    },
-    emit::builder::{Builder, Relation},
+use collector::{
+    files::{File, FileKey},
+    process::Process,
+    role,
 };
+
+use crate::emit::builder::{Builder, Relation};
 
 /// Why a file has a node, the most important reason first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

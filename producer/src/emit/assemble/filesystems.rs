@@ -5,13 +5,12 @@ use std::collections::BTreeMap;
 use schemas::{EdgeKind, Node, NodeKind};
 use signals::entity::FILESYSTEM_ROLE;
 
-use crate::{
-    collect::{
-        filesystems::{Filesystem, Filesystems},
-        role,
-    },
-    emit::builder::{Builder, Relation},
+use collector::{
+    filesystems::{Filesystem, Filesystems},
+    role,
 };
+
+use crate::emit::builder::{Builder, Relation};
 
 /// Adds a node for each filesystem, linked to the processes that write to it or wait for it.
 /// Returns the nodes by device.

@@ -7,13 +7,14 @@ use schemas::{Node, NodeKind};
 use signals::Signal;
 
 use super::{MAX_PEERS, SweepFacts, unless_hidden};
+use collector::{
+    files::Handles,
+    measure::{IntoMeasured, Measured, Reason},
+    process::{Process, Since},
+    rates::Rates,
+};
+
 use crate::{
-    collect::{
-        files::Handles,
-        measure::{IntoMeasured, Measured, Reason},
-        process::{Process, Since},
-        rates::Rates,
-    },
     emit::builder::Builder,
     relate::{
         connections::ConnectionStats,

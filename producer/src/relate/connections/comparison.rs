@@ -7,7 +7,7 @@ use std::{
 
 use hostread::parse::sockets::TcpSocket;
 
-use crate::collect::measure::{Measured, Reason};
+use collector::measure::{Measured, Reason};
 
 /// State of a connection that is kept for the next sweep.
 #[derive(Clone, Copy, Debug)]

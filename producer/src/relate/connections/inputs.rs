@@ -7,7 +7,7 @@ use std::{
 
 use hostread::{ProcRoot, sockets::SocketListing};
 
-use crate::collect::process::Process;
+use collector::process::Process;
 
 /// Inputs for joining sockets.
 pub struct SocketInputs<'s> {

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-use crate::collect::measure::{Measured, Reason};
+use collector::measure::{Measured, Reason};
 
 /// Minimum response wait, in milliseconds, that a link reports. A shorter one is a request in
 /// flight.

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use hostread::Seen;
 
-use crate::collect::process::Process;
+use collector::process::Process;
 
 /// Processes that have each socket open, oldest first.
 pub(super) struct Owners {

@@ -13,7 +13,7 @@ use super::{
     network::{Endpoint, Link, LinkKind, MIN_RESPONSE_WAIT_MS, NetworkBuilder, PeerProcesses, Target, larger},
     owners::Owners,
 };
-use crate::collect::measure::{Measured, Reason};
+use collector::measure::{Measured, Reason};
 
 /// Links the owners of all TCP sockets.
 pub(super) fn link_owners(

@@ -12,7 +12,7 @@ use std::{
 use hostread::{ProcessKey, parse::sockets::UnixSocket, process};
 
 use super::{inputs::SocketInputs, owners::Owners};
-use crate::collect::process::Process;
+use collector::process::Process;
 
 /// Since when data has been unread, by socket.
 #[derive(Debug, Default)]
