@@ -2,13 +2,22 @@
 
 use std::{
     io::{Read, Write},
-    net::{SocketAddr, TcpStream},
+    net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
     time::Duration,
 };
 
 use anyhow::Context;
 
 const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// An address of this machine for a server that starts next, with a port that is free now.
+///
+/// # Errors
+/// If no port is free.
+pub fn free_address() -> anyhow::Result<SocketAddr> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("no port is free")?;
+    Ok(listener.local_addr()?)
+}
 
 /// Sends a GET request and returns the status and the body of the response.
 ///

@@ -55,14 +55,26 @@ impl ScopedChild {
         Ok(self.child.try_wait()?)
     }
 
+    /// The resident memory, in megabytes.
+    ///
+    /// # Errors
+    /// If the process has ended.
+    pub fn rss_mb(&self) -> anyhow::Result<f64> {
+        self.read_mb("VmRSS")
+    }
+
     /// The peak resident memory so far, in megabytes.
     ///
     /// # Errors
     /// If the process has ended.
     pub fn peak_rss_mb(&self) -> anyhow::Result<f64> {
+        self.read_mb("VmHWM")
+    }
+
+    fn read_mb(&self, field: &str) -> anyhow::Result<f64> {
         let path = format!("/proc/{}/status", self.child.id());
         let status = std::fs::read_to_string(&path).with_context(|| format!("cannot read `{path}`"))?;
-        parse_peak_rss_mb(&status).with_context(|| format!("no VmHWM in `{path}`: `{}` has ended", self.name))
+        parse_mb(&status, field).with_context(|| format!("no {field} in `{path}`: `{}` has ended", self.name))
     }
 }
 
@@ -73,21 +85,23 @@ impl Drop for ScopedChild {
     }
 }
 
-/// `VmHWM` of `/proc/PID/status`, rounded up to a tenth of a megabyte.
-fn parse_peak_rss_mb(status: &str) -> Option<f64> {
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-    let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+/// A size in `/proc/PID/status`, rounded up to a tenth of a megabyte.
+fn parse_mb(status: &str, field: &str) -> Option<f64> {
+    let size = status.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':'))?;
+    let kib: u64 = size.trim().strip_suffix("kB")?.trim().parse().ok()?;
     Some((kib * 1024).div_ceil(100_000) as f64 / 10.0)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{ScopedChild, parse_peak_rss_mb};
+    use super::{ScopedChild, parse_mb};
 
     #[test]
     fn a_kilobyte_of_the_kernel_is_1024_bytes() {
-        assert_eq!(parse_peak_rss_mb("Name:\tsleep\nVmHWM:\t   97657 kB\nVmRSS:\t 1 kB\n"), Some(100.1));
-        assert_eq!(parse_peak_rss_mb("Name:\tkthreadd\n"), None);
+        let status = "Name:\tsleep\nVmHWM:\t   97657 kB\nVmRSS:\t 1 kB\n";
+        assert_eq!(parse_mb(status, "VmHWM"), Some(100.1));
+        assert_eq!(parse_mb(status, "VmRSS"), Some(0.1));
+        assert_eq!(parse_mb("Name:\tkthreadd\n", "VmHWM"), None);
     }
 
     #[test]

@@ -1,52 +1,58 @@
 //! Runs `detective up` for a long time beside processes that do unusual things.
 //!
 //! The processes have odd names, thousands of files and threads, fork, stop, become zombies and
-//! hold locks; 200 clients are connected to the HTTP API. A run passes if memory stays flat, no
-//! sweep is missed for longer than an interval, every incident names something that was done, and
-//! `up` ends with exit code 0.
+//! hold locks; by default 200 clients use the HTTP API. A run passes if memory stays flat, the
+//! scorer scores a snapshot every second, the root cause of every incident is a process or file of
+//! the run, and `up` ends with exit code 0.
+//!
+//! Other processes of the machine would open incidents too, and zombies of actors that were killed
+//! stay unless process 1 reaps them. So run it in a PID namespace whose process 1 is a shell:
+//!
+//! ```text
+//! unshare --pid --fork --mount-proc sh -c 'cargo xtask soak; exit $?'
+//! ```
 
-use std::{
-    net::SocketAddr,
-    path::PathBuf,
-    process::Stdio,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
-use anyhow::{Context, ensure};
+use anyhow::ensure;
 use clap::{Args, Subcommand};
+use humantime::format_duration;
 use rand::{SeedableRng, rngs::SmallRng};
-use rustix::process::{Pid, Signal, kill_process};
 
 use crate::{
     measure::{release, scratch},
-    scoped_child::ScopedChild,
     time::pause,
 };
 use clients::Clients;
+use clock::SteppedClock;
 use disturbances::Disturbances;
+use incidents::Incidents;
 use observer::Observer;
+use report::Report;
+use up::Up;
 
 mod actor;
 mod clients;
 mod clock;
 mod disturbances;
+mod incidents;
 mod observer;
+mod report;
+mod up;
 
-/// Longest time that `up` may take to end.
-const END_TIMEOUT: Duration = Duration::from_secs(5);
-/// Time between two looks at `up`.
+/// Time between two samples.
 const SAMPLE_INTERVAL: Duration = Duration::from_millis(500);
-/// Snapshots that `up` learns from, before anything is done.
-const LEARN: &str = "60";
-const READY_TIMEOUT: Duration = Duration::from_secs(180);
 
-/// How long, and what is done.
+/// Duration and disturbances of a run.
 #[derive(Args)]
 pub struct SoakArgs {
-    /// How long to run after `up` is ready.
+    /// How long to run after `up` is ready. Must be longer than the warm-up.
     #[arg(long = "for", default_value = "1h", value_name = "DURATION", value_parser = humantime::parse_duration)]
     duration: Duration,
-    /// Decides what is done, and when.
+    /// Time from which memory must not grow.
+    #[arg(long, default_value = "10m", value_name = "DURATION", value_parser = humantime::parse_duration)]
+    warm_up: Duration,
+    /// Seed of the random choice of disturbances.
     #[arg(long, default_value_t = 1)]
     seed: u64,
     /// How many clients to connect to the HTTP API.
@@ -56,14 +62,17 @@ pub struct SoakArgs {
     #[arg(long)]
     step_clock: bool,
     #[command(subcommand)]
-    actor: Option<Role>,
+    hidden: Option<HiddenCommand>,
 }
 
 #[derive(Subcommand)]
-enum Role {
-    /// One of the processes that a run starts.
+enum HiddenCommand {
+    /// Run one of the processes that disturb `up`.
     #[command(hide = true)]
     Actor(actor::ActorArgs),
+    /// Step the clock until the standard input ends, then restore it.
+    #[command(hide = true)]
+    StepClock,
 }
 
 /// Runs, prints what was observed, and checks it.
@@ -71,70 +80,81 @@ enum Role {
 /// # Errors
 /// If a check fails, or a process cannot be started.
 pub fn run(args: &SoakArgs) -> anyhow::Result<()> {
-    if let Some(Role::Actor(actor)) = &args.actor {
-        return actor.run();
+    match &args.hidden {
+        Some(HiddenCommand::Actor(actor)) => return actor.run(),
+        Some(HiddenCommand::StepClock) => return clock::step_until_input_ends(),
+        None => {}
     }
+    args.check()?;
     let program = release::build(&[])?.join("detective");
     let folder = scratch::create("soak")?;
-    let address = free_address()?;
-    let mut up = start_up(&program, &folder, address)?;
-    let mut observer = Observer::new(address, up.id());
-    observer.wait_until_ready(READY_TIMEOUT)?;
-    eprintln!("ready; disturbing for {}", humantime::format_duration(args.duration));
-    let clients = Clients::connect(address, args.clients);
+    let mut up = Up::start(&program, &folder, args.clients)?;
+    up.wait_until_ready()?;
+    eprintln!("ready; disturbing for {}", format_duration(args.duration));
+    let mut observer = Observer::start(args.warm_up);
     let mut disturbances = Disturbances::new(folder.join("files"), SmallRng::seed_from_u64(args.seed))?;
-    let mut clock = args.step_clock.then(clock::SteppedClock::new);
-    let start = Instant::now();
-    while start.elapsed() < args.duration {
-        ensure!(up.exit_status()?.is_none(), "`up` ended during the run, see `{}`", log_path(&folder).display());
-        disturbances.next()?;
-        if let Some(clock) = &mut clock {
-            clock.step_if_due()?;
-        }
-        observer.sample();
-        pause(SAMPLE_INTERVAL);
-    }
-    drop(clock);
-    let mut report = observer.into_report(&folder.join("events.jsonl"), &disturbances)?;
-    drop(disturbances);
-    report.failed_requests = clients.end();
-    report.exit = end(&mut up)?;
+    let clients = Clients::connect(up.address, args.clients);
+    disturb(args, &mut up, &mut observer, &mut disturbances)?;
+    let failed_requests = clients.end();
+    // Events are complete when `up` has ended.
+    let (exit, events) = up.end()?;
+    let incidents = Incidents::read(&events, &disturbances)?;
+    let report = Report { observed: observer.end(), incidents, failed_requests, exit };
     println!("{report}");
     report.check()
 }
 
-fn start_up(program: &PathBuf, folder: &std::path::Path, address: SocketAddr) -> anyhow::Result<ScopedChild> {
-    let create =
-        |path: PathBuf| std::fs::File::create(&path).with_context(|| format!("cannot create `{}`", path.display()));
-    let mut command = ScopedChild::command(program);
-    command
-        .args(["up", "--json", "--learn", LEARN, "--listen", &address.to_string(), "--data"])
-        .arg(folder.join("data"))
-        .stdout(create(folder.join("events.jsonl"))?)
-        .stderr(create(log_path(folder))?)
-        .stdin(Stdio::null());
-    ScopedChild::start("detective up", &mut command)
-}
-
-fn log_path(folder: &std::path::Path) -> PathBuf {
-    folder.join("up.log")
-}
-
-fn free_address() -> anyhow::Result<SocketAddr> {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").context("cannot listen on 127.0.0.1")?;
-    Ok(listener.local_addr()?)
-}
-
-/// Sends SIGTERM and returns the exit code.
-fn end(up: &mut ScopedChild) -> anyhow::Result<Option<i32>> {
-    let pid = i32::try_from(up.id()).ok().and_then(Pid::from_raw).context("`up` has no pid")?;
-    kill_process(pid, Signal::TERM).context("cannot end `up`")?;
-    let start = Instant::now();
-    while start.elapsed() < END_TIMEOUT {
-        if let Some(status) = up.exit_status()? {
-            return Ok(status.code());
-        }
-        pause(Duration::from_millis(50));
+impl SoakArgs {
+    fn check(&self) -> anyhow::Result<()> {
+        ensure!(
+            self.duration > self.warm_up,
+            "expected `--for` to be longer than the warm-up of {}, found {}\nhint: shorten it with `--warm-up`",
+            format_duration(self.warm_up),
+            format_duration(self.duration)
+        );
+        Ok(())
     }
-    Ok(None)
+}
+
+/// Starts and ends disturbances, and takes samples, until the time of the run is over.
+fn disturb(
+    args: &SoakArgs,
+    up: &mut Up,
+    observer: &mut Observer,
+    disturbances: &mut Disturbances,
+) -> anyhow::Result<()> {
+    let mut clock = args.step_clock.then(SteppedClock::start).transpose()?;
+    let start = Instant::now();
+    while start.elapsed() < args.duration {
+        up.check_runs()?;
+        if let Some(clock) = &mut clock {
+            clock.check_runs()?;
+        }
+        disturbances.next()?;
+        observer.sample(up)?;
+        pause(SAMPLE_INTERVAL);
+    }
+    clock.map_or(Ok(()), SteppedClock::restore)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::SoakArgs;
+
+    #[derive(Parser)]
+    struct Soak {
+        #[command(flatten)]
+        args: SoakArgs,
+    }
+
+    #[test]
+    fn a_run_that_ends_in_the_warm_up_is_refused() {
+        for args in [["soak", "--for=10m"].as_slice(), &["soak", "--for=1m", "--warm-up=2m"]] {
+            let soak = Soak::try_parse_from(args).expect("the flags are valid");
+            let error = soak.args.check().expect_err("memory cannot be checked").to_string();
+            assert!(error.contains("longer than the warm-up"), "{error}");
+        }
+    }
 }

@@ -100,8 +100,10 @@ fn copy_programs(tree: &Path) -> anyhow::Result<Vec<PathBuf>> {
             tests.push(program);
         }
     }
-    let sources = path_in_tree(tree, &producer_folder())?;
-    run_to_end(Command::new("cp").arg("-rT").args([producer_folder(), sources]))?;
+    for sources in [producer_folder(), root().join("collector")] {
+        let copy = path_in_tree(tree, &sources)?;
+        run_to_end(Command::new("cp").arg("-rT").args([sources, copy]))?;
+    }
     Ok(tests)
 }
 

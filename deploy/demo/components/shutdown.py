@@ -1,14 +1,17 @@
 """Stopping a workload: its processes, spool and folder, even if the supervisor was killed."""
 
+import ctypes
 import os
 import shutil
 import signal
-import subprocess
 import time
 
-from workload_folder import WorkloadError, is_running, is_workload, read_state
+from workload_folder import WorkloadError, is_running, open_folder, read_state
 
 TIMEOUT_SECONDS = 25
+# Flags of umount2(2).
+MNT_DETACH = 2
+UMOUNT_NOFOLLOW = 8
 PROGRAMS = (
     "python3",
     "nginx",
@@ -24,22 +27,24 @@ PROGRAMS = (
 )
 
 
-def stop_workload(folder):
+def stop_workload(path):
     """Stops the workload in this folder and removes the folder. Does nothing if there is none."""
-    if not os.path.lexists(folder):
+    if not os.path.lexists(path):
         return
-    if not is_workload(folder):
-        hint = "remove it, or name another: --folder DIR"
-        raise WorkloadError(f"`{folder}` is not the folder of a workload of yours", hint)
-    stop_supervisor(folder)
-    kill_leftovers(folder)
-    unmount(os.path.join(folder, "spool"))
-    shutil.rmtree(folder)
+    with open_folder(path) as folder:
+        if folder is None:
+            hint = "remove it, or name another: --folder DIR"
+            raise WorkloadError(f"`{path}` is not the folder of a workload of yours", hint)
+        stop_supervisor(path)
+        kill_leftovers(path, os.fstat(folder).st_uid)
+        unmount_spool(folder, path)
+    # It follows no links.
+    shutil.rmtree(path)
 
 
-def stop_supervisor(folder):
+def stop_supervisor(path):
     try:
-        state = read_state(folder)
+        state = read_state(path)
     except WorkloadError:
         # `kill_leftovers` finds it.
         return
@@ -53,33 +58,32 @@ def stop_supervisor(folder):
         time.sleep(0.05)
 
 
-def kill_leftovers(folder):
-    """Ends processes that a killed supervisor left behind.
+def kill_leftovers(folder, owner):
+    """Ends processes of the folder's owner that a killed supervisor left behind.
 
     SIGINT comes first, because PostgreSQL shuts down cleanly on it.
     """
     for number, seconds in ((signal.SIGINT, 3), (signal.SIGTERM, 3), (signal.SIGKILL, 5)):
-        leftovers = find_leftovers(folder)
+        leftovers = find_leftovers(folder, owner)
         for pid in leftovers:
             send_signal(pid, number)
             send_signal(pid, signal.SIGCONT)
         deadline = time.monotonic() + seconds
         while leftovers and time.monotonic() < deadline:
             time.sleep(0.1)
-            leftovers = find_leftovers(folder)
+            leftovers = find_leftovers(folder, owner)
         if not leftovers:
             return
-    pids = ", ".join(map(str, find_leftovers(folder)))
+    pids = ", ".join(map(str, find_leftovers(folder, owner)))
     raise WorkloadError(f"processes of the workload do not exit: {pids}")
 
 
-def find_leftovers(folder):
+def find_leftovers(folder, owner):
     """Returns the pids of processes that belong to the workload.
 
     These run one of its programs as the owner of its folder, work in that folder and have no
     terminal. The last condition leaves out a person's shell.
     """
-    owner = os.stat(folder).st_uid
     found = []
     for name in filter(str.isdigit, os.listdir("/proc")):
         try:
@@ -114,10 +118,12 @@ def send_signal(pid, number):
         return
 
 
-def unmount(spool):
+def unmount_spool(folder, path):
+    """Unmounts the spool in a folder, which is a descriptor, if it is mounted."""
+    spool = f"/proc/self/fd/{folder}/spool"
+    for flags in (0, MNT_DETACH):
+        if os.path.ismount(spool):
+            ctypes.CDLL(None).umount2(spool.encode(), flags | UMOUNT_NOFOLLOW)
     if os.path.ismount(spool):
-        unmounted = subprocess.run(["umount", spool], capture_output=True, check=False)
-        if unmounted.returncode != 0:
-            subprocess.run(["umount", "--lazy", spool], capture_output=True, check=False)
-    if os.path.ismount(spool):
-        raise WorkloadError(f"cannot unmount `{spool}`", f"umount {spool}, then stop the workload again")
+        hint = f"umount {path}/spool, then stop the workload again"
+        raise WorkloadError(f"cannot unmount `{path}/spool`", hint)

@@ -6,10 +6,13 @@ import json
 import os
 import pwd
 import socket
+import stat
 from contextlib import contextmanager
 
 STATE = "workload.json"
 MARKER = ".detective-workload"
+# What is read of the state file.
+MAX_STATE_BYTES = 1 << 20
 # The longest name of an abstract Unix socket, in bytes.
 MAX_SOCKET_NAME = 107
 # The user that runs the workload when root starts it.
@@ -29,30 +32,60 @@ def default(name):
     return os.environ.get("DETECTIVE_WORKLOAD") or f"/tmp/detective-{name}-{os.getuid()}"
 
 
-def is_workload(folder):
-    """Returns whether the folder is a workload's and belongs to this user.
+@contextmanager
+def open_folder(path):
+    """Yields a descriptor of the folder, or None if it is no workload's or not this user's.
 
-    In `/tmp`, any user can create a folder of that name first.
+    In `/tmp`, any user can create a folder of that name first, and the owner of a folder can
+    replace it at any time: what root does to its content, it does through the descriptor.
     """
     owners = {os.getuid()}
     if os.getuid() == 0:
         owners.add(pwd.getpwnam(USER).pw_uid)
-    return os.path.isfile(os.path.join(folder, MARKER)) and os.stat(folder).st_uid in owners
-
-
-def read_state(folder):
-    """Returns the content of the state file, or None if there is none."""
-    if not is_workload(folder):
-        return None
     try:
-        with open(os.path.join(folder, STATE)) as file:
-            # The file does not decide which folder is meant.
-            return json.load(file) | {"folder": folder}
-    except FileNotFoundError:
-        return None
-    except ValueError as error:
-        hint = "stop the workload, then start it again"
-        raise WorkloadError(f"`{folder}/{STATE}` is not JSON: {error}", hint) from None
+        folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    except OSError:
+        yield None
+        return
+    try:
+        is_workload = os.fstat(folder).st_uid in owners and MARKER in os.listdir(folder)
+        yield folder if is_workload else None
+    finally:
+        os.close(folder)
+
+
+def open_file(folder, name):
+    """Opens a file in a folder, which is a descriptor, for reading.
+
+    Raises `FileNotFoundError` for anything but a plain file: the owner of the folder can create
+    links, and pipes whose opening blocks.
+    """
+    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
+    try:
+        file = os.open(name, flags, dir_fd=folder)
+    except OSError as error:
+        raise FileNotFoundError(error.errno, error.strerror, name) from None
+    if not stat.S_ISREG(os.fstat(file).st_mode):
+        os.close(file)
+        raise FileNotFoundError(errno.ENOENT, "not a plain file", name)
+    return open(file, "rb")
+
+
+def read_state(path):
+    """Returns the content of the state file, or None if there is none."""
+    with open_folder(path) as folder:
+        if folder is None:
+            return None
+        try:
+            with open_file(folder, STATE) as file:
+                state = json.loads(file.read(MAX_STATE_BYTES))
+        except FileNotFoundError:
+            return None
+        except ValueError as error:
+            hint = "stop the workload, then start it again"
+            raise WorkloadError(f"`{path}/{STATE}` is not JSON: {error}", hint) from None
+        # The file does not decide which folder is meant.
+        return state | {"folder": path, "owner": os.fstat(folder).st_uid}
 
 
 def write_state(state):
@@ -63,16 +96,18 @@ def write_state(state):
     os.replace(f"{path}.new", path)
 
 
-def become_owner(folder):
-    """Gives up the permissions of root, if the folder belongs to an unprivileged user.
+def become_owner(path):
+    """Gives up the permissions of root, unless the folder is a workload of root.
 
-    That user can put links in the folder, and paths in its state file.
+    The unprivileged user can put links in the folder, and paths in its state file.
     """
-    if os.getuid() == 0 and is_workload(folder) and os.stat(folder).st_uid != 0:
-        owner = pwd.getpwnam(USER)
-        os.setgroups([])
-        os.setgid(owner.pw_gid)
-        os.setuid(owner.pw_uid)
+    with open_folder(path) as folder:
+        if os.getuid() != 0 or (folder is not None and os.fstat(folder).st_uid == 0):
+            return
+    owner = pwd.getpwnam(USER)
+    os.setgroups([])
+    os.setgid(owner.pw_gid)
+    os.setuid(owner.pw_uid)
 
 
 def running_state(folder):
@@ -92,7 +127,7 @@ def is_running(state):
     try:
         with open(f"{process}/cmdline", "rb") as file:
             words = file.read().split(b"\0")
-        is_owners = os.stat(process).st_uid == os.stat(state["folder"]).st_uid
+        is_owners = os.stat(process).st_uid == state["owner"]
     except (FileNotFoundError, ProcessLookupError):
         return False
     return is_owners and f"{state['folder']}/current/supervisor.py".encode() in words

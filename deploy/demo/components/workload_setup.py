@@ -7,9 +7,11 @@ import subprocess
 import sys
 
 import workload_checks
-from workload_folder import MARKER, USER
+from workload_folder import MARKER, USER, open_file, open_folder
 
 SPOOL_MB = 64
+# What is read of the end of each log.
+LOG_TAIL_BYTES = 4096
 
 
 def create_folder(folder, subfolders, sources):
@@ -85,11 +87,29 @@ def launch_supervisor(folder, options, output):
     )
 
 
-def last_log_lines(folder):
+def last_log_lines(path):
     """Returns the last lines that the supervisor and the components logged."""
     lines = []
-    for name in sorted(os.listdir(os.path.join(folder, "log"))):
-        if name == "supervisor.log" or name.endswith(".out.log"):
-            with open(os.path.join(folder, "log", name), errors="replace") as log:
-                lines += [f"{name}: {line.strip()}" for line in log.readlines()[-3:]]
+    with open_folder(path) as folder:
+        if folder is None:
+            return "the logs cannot be read"
+        try:
+            logs = os.open("log", os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=folder)
+        except OSError:
+            return "the logs cannot be read"
+        for name in sorted(os.listdir(logs)):
+            if name == "supervisor.log" or name.endswith(".out.log"):
+                lines += [f"{name}: {line}" for line in last_lines(logs, name)]
+        os.close(logs)
     return "\n  ".join(["", *lines]) if lines else "nothing was logged"
+
+
+def last_lines(logs, name):
+    """Returns the last three lines of a file in a folder, which is a descriptor."""
+    try:
+        with open_file(logs, name) as log:
+            log.seek(max(0, os.fstat(log.fileno()).st_size - LOG_TAIL_BYTES))
+            text = log.read(LOG_TAIL_BYTES).decode(errors="replace")
+    except FileNotFoundError:
+        return []
+    return [line.strip() for line in text.splitlines()[-3:]]

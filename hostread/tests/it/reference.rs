@@ -30,7 +30,7 @@ fn stat_is_parsed_as_by_procfs() {
         let Ok(theirs) = procfs::process::Stat::from_read(text.as_slice()) else { return };
         let ours = parse::stat::parse_stat(&text).unwrap();
         assert_eq!(ours.pid, u32::try_from(process.pid()).unwrap());
-        assert_eq!(parse::text(ours.comm), theirs.comm);
+        assert_eq!(parse::text(ours.comm), parse::text(theirs.comm.as_bytes()));
         assert_eq!(char::from(ours.state), theirs.state);
         assert_eq!(i64::from(ours.parent), i64::from(theirs.ppid));
         assert_eq!((ours.user_ticks, ours.system_ticks), (theirs.utime, theirs.stime));

@@ -1,14 +1,14 @@
 //! Runs `docker` and `docker compose`.
 
 use std::{
-    net::{Ipv4Addr, SocketAddr, TcpListener},
+    net::{Ipv4Addr, SocketAddr},
     os::unix::process::CommandExt,
     process::{Child, Command, Stdio},
 };
 
 use anyhow::{Context, bail, ensure};
 
-use crate::repository::root;
+use crate::{http::free_address, repository::root};
 
 /// Differs from the project name in `docker-compose.yml`, so that services which a person runs
 /// under that name, and their data, are left alone.
@@ -72,10 +72,7 @@ impl Compose {
     /// # Errors
     /// If no port is free.
     pub fn on_free_ports() -> anyhow::Result<Compose> {
-        let any = || TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("no port is free");
-        let api = any()?;
-        let kafka = any()?;
-        Ok(Compose { port: api.local_addr()?.port(), kafka_port: kafka.local_addr()?.port() })
+        Ok(Compose { port: free_address()?.port(), kafka_port: free_address()?.port() })
     }
 
     /// The address of the scorer's API.

@@ -12,7 +12,7 @@ use anyhow::Context;
 use clap::{Args, ValueEnum};
 use rustix::{
     fs::{FlockOperation, flock},
-    process::{Resource, getrlimit, setrlimit},
+    process::{Resource, Signal, getpid, getrlimit, kill_process, setrlimit},
 };
 
 use crate::time::pause;
@@ -34,6 +34,8 @@ pub enum Behavior {
     WaitForLock,
     /// Computes.
     Compute,
+    /// Stops itself.
+    Stopped,
 }
 
 /// Arguments of such a process.
@@ -52,7 +54,7 @@ impl ActorArgs {
     /// Runs until this process is killed.
     ///
     /// # Errors
-    /// If a file cannot be opened.
+    /// If a file cannot be opened or locked, or this process cannot stop itself.
     pub fn run(&self) -> anyhow::Result<()> {
         match self.behavior {
             Behavior::OpenFiles => {
@@ -78,6 +80,9 @@ impl ActorArgs {
             }
             Behavior::Compute => loop {
                 std::hint::spin_loop();
+            },
+            Behavior::Stopped => loop {
+                kill_process(getpid(), Signal::STOP).context("cannot stop this process")?;
             },
         }
     }

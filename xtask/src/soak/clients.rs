@@ -1,7 +1,7 @@
-//! Clients that keep connections to the HTTP API of `up` open.
+//! Clients of the HTTP API of `up`.
 
 use std::{
-    io::{Read, Write},
+    io::Read,
     net::{SocketAddr, TcpStream},
     sync::{
         Arc,
@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use crate::time::pause;
+use crate::{http, time::pause};
 
 /// Connected clients. Every other one only connects; the rest send requests.
 pub struct Clients {
@@ -21,7 +21,7 @@ pub struct Clients {
 }
 
 const PATHS: [&str; 4] = ["/api/suspects?window=12s", "/api/incidents", "/metrics", "/readyz"];
-const TIMEOUT: Duration = Duration::from_secs(10);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const REQUEST_INTERVAL: Duration = Duration::from_secs(2);
 
 impl Clients {
@@ -56,10 +56,11 @@ struct Client {
 
 impl Client {
     fn run(&self) {
+        let path = PATHS[self.number / 2 % PATHS.len()];
         while !self.has_ended.load(Ordering::Relaxed) {
             if self.number.is_multiple_of(2) {
                 self.stay_idle();
-            } else if self.request().is_err() {
+            } else if http::get(self.address, path).is_err() {
                 self.failed.fetch_add(1, Ordering::Relaxed);
             }
             pause(REQUEST_INTERVAL);
@@ -68,7 +69,7 @@ impl Client {
 
     /// Connects and sends nothing until the server closes the connection.
     fn stay_idle(&self) {
-        let Ok(mut stream) = TcpStream::connect_timeout(&self.address, TIMEOUT) else { return };
+        let Ok(mut stream) = TcpStream::connect_timeout(&self.address, CONNECT_TIMEOUT) else { return };
         let _ = stream.set_read_timeout(Some(REQUEST_INTERVAL));
         while !self.has_ended.load(Ordering::Relaxed) {
             match stream.read(&mut [0; 64]) {
@@ -76,15 +77,5 @@ impl Client {
                 Ok(_) | Err(_) => return,
             }
         }
-    }
-
-    fn request(&self) -> std::io::Result<()> {
-        let mut stream = TcpStream::connect_timeout(&self.address, TIMEOUT)?;
-        stream.set_read_timeout(Some(TIMEOUT))?;
-        let path = PATHS[self.number / 2 % PATHS.len()];
-        write!(stream, "GET {path} HTTP/1.0\r\nhost: {}\r\n\r\n", self.address)?;
-        let mut response = Vec::new();
-        stream.read_to_end(&mut response)?;
-        if response.is_empty() { Err(std::io::ErrorKind::UnexpectedEof.into()) } else { Ok(()) }
     }
 }

@@ -1,51 +1,107 @@
 //! Steps of the wall clock.
 
-use std::time::{Duration, Instant};
+use std::{
+    os::unix::process::CommandExt,
+    process::{Child, Command, Stdio},
+    sync::mpsc::{self, Receiver, RecvTimeoutError},
+    time::Duration,
+};
 
-use anyhow::Context;
+use anyhow::{Context, bail, ensure};
 use rustix::time::{ClockId, Timespec, clock_gettime, clock_settime};
 
-/// A wall clock that is an hour or a day ahead or behind for a minute, then right for a minute.
-/// Dropping it sets the clock right.
-pub struct SteppedClock {
-    started_at: Instant,
-    offset_s: i64,
-}
+/// A process that steps the wall clock. It restores the clock when this value is used or dropped,
+/// or this process dies: it waits for the end of a pipe.
+pub struct SteppedClock(Child);
 
+/// Time between two steps.
 const PERIOD: Duration = Duration::from_secs(60);
-/// Offsets of the successive minutes, in seconds.
+/// Offsets of the clock in successive periods, in seconds.
 const OFFSETS_S: [i64; 8] = [0, 3600, 0, -3600, 0, 86_400, 0, -86_400];
 
 impl SteppedClock {
-    /// A clock that is right.
-    pub fn new() -> SteppedClock {
-        SteppedClock { started_at: Instant::now(), offset_s: 0 }
-    }
-
-    /// Steps the clock when its minute has passed.
+    /// Starts the process.
     ///
     /// # Errors
-    /// If this process may not set the clock.
-    pub fn step_if_due(&mut self) -> anyhow::Result<()> {
-        let minute = self.started_at.elapsed().as_secs() / PERIOD.as_secs();
-        let index = usize::try_from(minute).unwrap_or(0) % OFFSETS_S.len();
-        self.step_to(OFFSETS_S[index])
+    /// If it cannot be run.
+    pub fn start() -> anyhow::Result<SteppedClock> {
+        let mut command = Command::new(std::env::current_exe().context("cannot find this program")?);
+        // A process group of its own, so that Ctrl-C does not end it before it restores the clock.
+        command.args(["soak", "step-clock"]).process_group(0).stdin(Stdio::piped());
+        Ok(SteppedClock(command.spawn().context("cannot run this program")?))
     }
 
-    fn step_to(&mut self, offset_s: i64) -> anyhow::Result<()> {
-        if offset_s == self.offset_s {
-            return Ok(());
+    /// Checks that the process still runs.
+    ///
+    /// # Errors
+    /// If it has ended. It printed the reason.
+    pub fn check_runs(&mut self) -> anyhow::Result<()> {
+        match self.0.try_wait()? {
+            Some(status) => bail!("the process that steps the clock ended with {status}"),
+            None => Ok(()),
         }
-        let now = clock_gettime(ClockId::Realtime);
-        let stepped = Timespec { tv_sec: now.tv_sec + offset_s - self.offset_s, ..now };
-        clock_settime(ClockId::Realtime, stepped).context("cannot set the clock")?;
-        self.offset_s = offset_s;
+    }
+
+    /// Restores the clock and waits until that is done.
+    ///
+    /// # Errors
+    /// If the clock is not restored.
+    pub fn restore(mut self) -> anyhow::Result<()> {
+        drop(self.0.stdin.take());
+        let status = self.0.wait()?;
+        ensure!(status.success(), "the process that restores the clock ended with {status}\nhint: check the clock");
         Ok(())
     }
 }
 
-impl Drop for SteppedClock {
-    fn drop(&mut self) {
-        let _ = self.step_to(0);
+/// Steps the wall clock until the standard input of this process ends, and restores it.
+///
+/// # Errors
+/// If this process may not set the clock.
+pub fn step_until_input_ends() -> anyhow::Result<()> {
+    let wall_clock = WallClock::read();
+    wall_clock.set(0)?;
+    let stepped = wall_clock.step_until(&input_end()?);
+    wall_clock.set(0).context("cannot restore the clock")?;
+    stepped
+}
+
+/// A channel whose sender is dropped when the standard input ends.
+fn input_end() -> anyhow::Result<Receiver<()>> {
+    let (sender, receiver) = mpsc::channel();
+    let read = move || {
+        let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
+        drop(sender);
+    };
+    std::thread::Builder::new().spawn(read).context("cannot start a thread")?;
+    Ok(receiver)
+}
+
+/// The wall clock before the first step.
+struct WallClock {
+    /// Its difference to the time since boot, which steps do not change.
+    boot_time: Timespec,
+}
+
+impl WallClock {
+    fn read() -> WallClock {
+        WallClock { boot_time: clock_gettime(ClockId::Realtime) - clock_gettime(ClockId::Boottime) }
+    }
+
+    fn step_until(&self, input_end: &Receiver<()>) -> anyhow::Result<()> {
+        for offset_s in OFFSETS_S.into_iter().cycle() {
+            self.set(offset_s)?;
+            if input_end.recv_timeout(PERIOD) != Err(RecvTimeoutError::Timeout) {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Sets the clock to the time that it would show without steps, plus this offset.
+    fn set(&self, offset_s: i64) -> anyhow::Result<()> {
+        let offset = Timespec { tv_sec: offset_s, tv_nsec: 0 };
+        let time = self.boot_time + clock_gettime(ClockId::Boottime) + offset;
+        clock_settime(ClockId::Realtime, time).context("cannot set the clock")
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{
     fs::File,
-    net::{Ipv4Addr, SocketAddr, TcpListener},
+    net::SocketAddr,
     path::{Path, PathBuf},
     process::{ChildStdout, Command, Stdio},
     time::{Duration, Instant},
@@ -35,7 +35,7 @@ impl Programs {
     /// If the topics cannot be created.
     pub fn prepare(release: &Path, kafka: &Kafka, name: &str, learn: u32) -> anyhow::Result<Programs> {
         let folder = scratch::create(&format!("measure-kafka-{name}"))?;
-        let api = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("no port is free")?.local_addr()?;
+        let api = http::free_address()?;
         let settings = [
             ("BUS__KIND", "kafka".to_owned()),
             ("BUS__PATH", folder.join("data").to_string_lossy().into_owned()),
