@@ -7,12 +7,6 @@ use schemas::{RawRead, container::Reader};
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
     let Ok(mut reader) = Reader::<RawRead, _>::open(Cursor::new(bytes)) else { return };
     while let Ok(Some(block)) = reader.next_block() {
-        let mut last = false;
-        for record in reader.records(&block) {
-            last |= record.is_err();
-            if last {
-                break;
-            }
-        }
+        reader.records(&block).for_each(drop);
     }
 });

@@ -3,8 +3,8 @@
 use graph::{Baselines, HostGraph, Profile, Recipe, baseline, features};
 use schemas::{Calibration, GraphSnapshot};
 
-libfuzzer_sys::fuzz_target!(|json: &[u8]| {
-    let Ok(snapshot) = serde_json::from_slice::<GraphSnapshot>(json) else { return };
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
+    let Some(snapshot) = fuzz::decode_body::<GraphSnapshot>(bytes) else { return };
     let Ok(graph) = HostGraph::new(snapshot) else { return };
     for profile in [Profile::Default, Profile::Classic] {
         let recipe = Recipe::for_snapshots(profile, [graph.snapshot()]);

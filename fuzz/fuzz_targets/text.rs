@@ -1,9 +1,9 @@
 #![no_main]
 
-use schemas::text::{escape, unescape};
+use schemas::text::{clean, escape, unescape};
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
     let escaped = escape(bytes);
-    assert!(!escaped.chars().any(char::is_control));
+    assert_eq!(clean(&escaped), escaped);
     assert_eq!(unescape(&escaped), bytes);
 });
