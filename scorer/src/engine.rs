@@ -45,7 +45,7 @@ pub struct Engine {
     pub freshness: Freshness,
     /// Generation of new cohorts after a requested relearn.
     relearn_generation: Option<i64>,
-    /// Whether records of earlier runs are restored.
+    /// Whether the state of earlier runs is being restored.
     is_restoring: bool,
     /// Partitions that snapshots were received from since the last rebalance.
     own_partitions: BTreeSet<i32>,
@@ -70,7 +70,7 @@ impl Engine {
             metrics: Metrics::default(),
             freshness: Freshness::default(),
             relearn_generation,
-            is_restoring: true,
+            is_restoring: false,
             own_partitions: BTreeSet::new(),
             assigned_at: None,
             coverage_watches: BTreeMap::new(),
@@ -157,6 +157,9 @@ impl Engine {
         let cohort = snapshot.cohort.clone();
         let Some(model) = self.cohort_or_new(&cohort).model.clone() else {
             let graph = HostGraph::new(snapshot).map_err(ScoreError::from)?;
+            if self.is_restoring {
+                return Ok(Outcome::default());
+            }
             let healthy = self.cohort_or_new(&cohort).admit(graph.snapshot(), &delivery.value, None);
             self.metrics.learned += u64::from(healthy.is_some());
             return Ok(Outcome { healthy, changes: Vec::new() });

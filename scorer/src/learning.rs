@@ -22,6 +22,22 @@ pub struct Cohort {
     baseline: Option<OperatorBaseline>,
 }
 
+/// How far a cohort had learned in earlier runs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct LearningProgress {
+    /// Its newest generation.
+    pub generation: i64,
+    /// Snapshots learned in the learning phase of that generation.
+    pub learned: i64,
+}
+
+impl From<&HealthySnapshot> for LearningProgress {
+    fn from(record: &HealthySnapshot) -> LearningProgress {
+        let learned = if record.vouched_by == HealthSource::Learning { record.learned } else { 0 };
+        LearningProgress { generation: record.generation, learned }
+    }
+}
+
 /// Condition of a host in a scored snapshot.
 #[derive(Clone, Copy, Debug)]
 pub struct HostCondition {
@@ -58,14 +74,16 @@ impl Cohort {
         i64::from(self.config.snapshots)
     }
 
-    /// Restores generation and learning progress from a record of the healthy topic.
-    pub fn restore(&mut self, record: &HealthySnapshot) {
-        if record.generation > self.generation {
-            self.generation = record.generation;
+    /// Restores the progress of earlier runs. A newer generation than that of the model ends the
+    /// model's use.
+    pub fn restore(&mut self, progress: LearningProgress) {
+        if progress.generation > self.generation {
+            self.generation = progress.generation;
             self.learned = 0;
+            self.model = None;
         }
-        if record.generation == self.generation && record.vouched_by == HealthSource::Learning {
-            self.learned = self.learned.max(record.learned);
+        if progress.generation == self.generation {
+            self.learned = self.learned.max(progress.learned);
         }
     }
 

@@ -19,7 +19,8 @@
 //! - [`incident`]: when an incident opens, changes and ends
 //! - [`learning`]: which snapshots become healthy records
 //! - [`host`], [`engine`]: all state, and how each input changes it
-//! - [`run`]: the loop and its operations on the bus; `releases`: models published meanwhile
+//! - [`run`]: the loop and its operations on the bus; `restore`: what earlier runs learned, read
+//!   meanwhile; `releases`: models published meanwhile
 //! - [`query`], [`api`]: queries to the loop, over HTTP; [`metrics`]: counters for Prometheus
 //! - [`freshness`]: whether snapshots are received, scored and published
 //! - [`startup_api`]: the HTTP API until the bus is open
@@ -44,6 +45,7 @@ pub mod query;
 pub mod reasons;
 mod releases;
 pub mod render;
+mod restore;
 mod run;
 pub mod score;
 pub mod settings;

@@ -2,14 +2,15 @@
 
 mod operation;
 
-use std::{io, path::Path, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, io, path::Path, sync::Arc, time::Duration};
 
 use bus::{Bus, BusError, Delivery, ErrorClass, Positions, Record, Subscription};
-use schemas::{HealthySnapshot, Timestamp, Topic};
+use schemas::{Timestamp, Topic};
 use service::Retry;
 use tokio::{
     net::TcpListener,
     sync::mpsc,
+    task::JoinSet,
     time::{Instant, MissedTickBehavior, interval},
 };
 use tokio_util::sync::CancellationToken;
@@ -19,8 +20,9 @@ use crate::{
     config::ScorerConfig,
     engine::Engine,
     error::ScorerError,
+    learning::LearningProgress,
     query::Query,
-    releases,
+    releases, restore,
 };
 use operation::{Operation, Outcome, Publication};
 
@@ -97,6 +99,8 @@ struct ScorerLoop {
     bus: Arc<dyn Bus>,
     snapshots: Box<dyn Subscription>,
     releases: mpsc::Receiver<Result<Delivery, BusError>>,
+    /// The task that reads how far cohorts have learned; none once it has ended.
+    restoring: JoinSet<Result<BTreeMap<String, LearningProgress>, BusError>>,
     /// Epoch of the partition assignment that the engine's state belongs to. `None`: the state is
     /// outdated, and incidents must be read again before the next batch.
     epoch: Option<u64>,
@@ -111,28 +115,24 @@ struct ScorerLoop {
 }
 
 impl ScorerLoop {
-    /// Restores incidents, learning progress and models from the bus, and subscribes.
+    /// Restores incidents and models from the bus, subscribes, and starts to read the healthy
+    /// topic, which can take minutes.
     async fn start(config: ScorerConfig, bus: Arc<dyn Bus>) -> Result<ScorerLoop, ScorerError> {
         let now = Timestamp::now();
         let mut engine = Engine::new(config, [], now);
+        engine.begin_restoring();
         engine.reset_hosts(operation::read_incidents(bus.as_ref()).await?);
-        bus::for_each(bus.as_ref(), Topic::Healthy, |delivery| {
-            let record = schemas::decode::<HealthySnapshot>(&delivery.value).ok();
-            // The trainer moves invalid records to the dead letters.
-            if let Some(record) = record.filter(|record| record.check(&delivery.key, now).is_ok()) {
-                engine.restore_learning(&record);
-            }
-        })
-        .await?;
         let mut published = Vec::new();
         let newest = bus::for_each(bus.as_ref(), Topic::Models, |delivery| published.push(delivery)).await?;
         let pending = published.iter().filter_map(|delivery| engine.handle_release(delivery, now)).collect();
-        engine.finish_restoring();
+        let mut restoring = JoinSet::new();
+        restoring.spawn(restore::read_progress(Arc::clone(&bus), now));
         let snapshots = bus.subscribe(GROUP, &[Topic::Snapshots]).await?;
         Ok(ScorerLoop {
             engine,
             reading_time: Duration::ZERO,
             releases: releases::follow(Arc::clone(&bus), newest),
+            restoring,
             bus,
             epoch: Some(snapshots.rebalance_count()),
             snapshots,
@@ -152,6 +152,8 @@ impl ScorerLoop {
         tick.set_missed_tick_behavior(MissedTickBehavior::Skip);
         loop {
             let is_idle = self.operation.is_none();
+            // Without a model there is nothing to score, and no snapshot is lost for learning.
+            let can_read = is_idle && (self.restoring.is_empty() || self.engine.has_model());
             let started = Instant::now();
             tokio::select! {
                 () = shutdown.cancelled() => return Ok(()),
@@ -159,9 +161,12 @@ impl ScorerLoop {
                 Some(release) = self.releases.recv() => {
                     self.pending.extend(self.engine.handle_release(&release?, Timestamp::now()));
                 }
+                Some(progress) = self.restoring.join_next() => {
+                    self.engine.finish_restoring(progress.unwrap_or(Err(BusError::Stopped))?);
+                }
                 outcome = operation::finished(&mut self.operation) => self.handle_outcome(outcome)?,
                 _ = tick.tick(), if is_idle => self.handle_tick(),
-                batch = self.snapshots.next(BATCH), if is_idle => match batch {
+                batch = self.snapshots.next(BATCH), if can_read => match batch {
                     Ok(batch) => {
                         self.read_retry.succeeded();
                         self.engine.metrics.lost = self.snapshots.lost_count();

@@ -39,7 +39,7 @@ pub struct KafkaSubscription {
     topics: Vec<Topic>,
     /// `None` only while the subscription is dropped.
     consumer: Option<Arc<StreamConsumer<MemberContext>>>,
-    losses: Losses,
+    losses: Arc<Mutex<Losses>>,
 }
 
 /// Counts the rebalances of the group, and notes where reading begins.
@@ -50,9 +50,13 @@ pub struct MemberContext {
     next: Mutex<HashMap<(String, i32), i64>>,
 }
 
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 impl MemberContext {
     fn next(&self) -> MutexGuard<'_, HashMap<(String, i32), i64>> {
-        self.next.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.next)
     }
 
     /// Notes the positions of the group. If they cannot be read, losses before the first record of
@@ -110,7 +114,7 @@ impl KafkaSubscription {
             group: group.to_owned(),
             topics: topics.to_vec(),
             consumer: Some(Arc::new(consumer)),
-            losses: Losses::default(),
+            losses: Arc::default(),
         })
     }
 
@@ -153,15 +157,20 @@ impl KafkaSubscription {
 
     /// Counts the records that retention deleted between the last records and these. Requests the
     /// oldest offset if several are missing: the ends of transactions take single ones.
-    fn count_losses(&mut self, consumer: &StreamConsumer<MemberContext>, deliveries: &[Delivery]) {
+    fn count_losses(&self, consumer: &Arc<StreamConsumer<MemberContext>>, deliveries: &[Delivery]) {
         for Delivery { topic, partition, offset, .. } in deliveries {
-            let name = self.connection.topic_name(*topic);
-            let expected = consumer.context().next().insert((name.clone(), *partition), offset.saturating_add(1));
-            if let Some(expected) = expected.filter(|expected| offset.saturating_sub(*expected) > 1)
-                && let Ok((oldest, _)) = consumer.fetch_watermarks(&name, *partition, POSITIONS_TIMEOUT)
-            {
-                self.losses.add_gap(*topic, expected, oldest.min(*offset));
-            }
+            let (topic, partition, offset) = (*topic, *partition, *offset);
+            let name = self.connection.topic_name(topic);
+            let expected = consumer.context().next().insert((name.clone(), partition), offset.saturating_add(1));
+            let Some(expected) = expected.filter(|expected| offset.saturating_sub(*expected) > 1) else { continue };
+            let consumer = Arc::clone(consumer);
+            let losses = Arc::clone(&self.losses);
+            // The request blocks.
+            tokio::task::spawn_blocking(move || {
+                if let Ok((oldest, _)) = consumer.fetch_watermarks(&name, partition, POSITIONS_TIMEOUT) {
+                    lock(&losses).add_gap(topic, expected, oldest.min(offset));
+                }
+            });
         }
     }
 
@@ -205,7 +214,7 @@ impl Subscription for KafkaSubscription {
     }
 
     fn lost_count(&self) -> u64 {
-        self.losses.count()
+        lock(&self.losses).count()
     }
 
     fn rebalance_count(&self) -> u64 {

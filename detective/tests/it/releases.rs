@@ -1,12 +1,16 @@
 //! Model releases that must not take effect, and the sound ones before and after them.
 
-use bus::Delivery;
+use std::{sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use bus::{Bus, BusConfig, BusError, Cursor, Delivery, Page, Positions, Record, Subscription};
 use rand::{SeedableRng, rngs::SmallRng};
-use schemas::{HealthSource, HealthySnapshot, ModelRelease, Timestamp, Topic};
-use scorer::{ScorerConfig, engine::Engine};
+use schemas::{GraphSnapshot, ModelRelease, Node, Timestamp, Topic};
+use scorer::{ApiConfig, ScorerConfig, engine::Engine, learning::LearningProgress};
+use tokio_util::sync::CancellationToken;
 use trainer::{autoencoder::Weights, onnx};
 
-use crate::model_parity;
+use crate::{model_parity, processes::free_address};
 
 const NOW: Timestamp = Timestamp(1_800_000_000_000);
 const DAY: i64 = 86_400_000;
@@ -73,30 +77,87 @@ fn a_model_whose_output_has_another_width_is_rejected() {
     check_rejected(change, "model `");
 }
 
-fn healthy(generation: i64) -> HealthySnapshot {
-    HealthySnapshot {
-        host: "h".into(),
-        cohort: "c".into(),
-        generation,
-        vouched_by: HealthSource::Learning,
-        learned: 60,
-        wanted: 60,
-        time: NOW,
-        snapshot: Vec::new(),
-    }
-}
-
 #[test]
 fn a_relearn_supersedes_a_generation_from_a_fast_clock() {
     let config = ScorerConfig { relearn: true, ..ScorerConfig::default() };
     let fast = NOW.0 + DAY / 2;
     let mut engine = Engine::new(config, [], NOW);
-    engine.restore_learning(&healthy(fast));
+    engine.begin_restoring();
     assert_eq!(engine.handle_release(&delivery(&release(fast, 1)), NOW), None);
-    engine.finish_restoring();
+    engine.finish_restoring([("c".to_owned(), LearningProgress { generation: fast, learned: 60 })].into());
     let cohort = &engine.cohorts["c"];
     assert_eq!((cohort.generation, cohort.learned, cohort.model.is_none()), (fast + 1, 0, true));
     let new = release(fast + 1, 2);
     assert_eq!(engine.handle_release(&delivery(&new), NOW), None);
     assert_eq!(model_in_use(&engine), Some(new.sha256));
+}
+
+#[test]
+fn a_newer_generation_that_is_learned_ends_the_use_of_the_model() {
+    let mut engine = Engine::new(ScorerConfig::default(), [], NOW);
+    engine.begin_restoring();
+    assert_eq!(engine.handle_release(&delivery(&release(1, 1)), NOW), None);
+    assert!(engine.has_model());
+    engine.finish_restoring([("c".to_owned(), LearningProgress { generation: 2, learned: 30 })].into());
+    let cohort = &engine.cohorts["c"];
+    assert_eq!((cohort.generation, cohort.learned, cohort.model.is_none()), (2, 30, true));
+}
+
+/// A bus on which reading the healthy topic never ends.
+struct EndlessHealthyTopic(Arc<dyn Bus>);
+
+#[async_trait]
+impl Bus for EndlessHealthyTopic {
+    async fn publish(&self, records: Vec<Record>, positions: Option<Positions>) -> Result<(), BusError> {
+        self.0.publish(records, positions).await
+    }
+
+    async fn subscribe(&self, group: &str, topics: &[Topic]) -> Result<Box<dyn Subscription>, BusError> {
+        self.0.subscribe(group, topics).await
+    }
+
+    async fn read(&self, from: &Cursor, max: usize, wait: Duration) -> Result<Page, BusError> {
+        if from.topic() == Topic::Healthy {
+            std::future::pending::<()>().await;
+        }
+        self.0.read(from, max, wait).await
+    }
+
+    async fn end(&self, topic: Topic) -> Result<Cursor, BusError> {
+        self.0.end(topic).await
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_scorer_with_a_model_scores_while_it_reads_the_healthy_topic() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = BusConfig { path: folder.path().to_owned(), ..BusConfig::default() };
+    let bus: Arc<dyn Bus> = Arc::new(EndlessHealthyTopic(bus::open(&config).await.unwrap()));
+    let now = Timestamp::now();
+    let release = ModelRelease { created_at: now, ..release(0, 1) };
+    let model = Record::new(Topic::Models, "c", schemas::encode(&release).unwrap(), now);
+    let snapshot = GraphSnapshot {
+        host: "h".into(),
+        cohort: "c".into(),
+        run: "r".into(),
+        ended_at: now,
+        nodes: ["a", "b"].map(|id| Node { id: id.into(), kind: "process".into(), ..Node::default() }).into(),
+        ..GraphSnapshot::default()
+    };
+    let snapshot = Record::new(Topic::Snapshots, "h", schemas::encode(&snapshot).unwrap(), now);
+    bus.publish(vec![model, snapshot], None).await.unwrap();
+    let shutdown = CancellationToken::new();
+    let address = free_address();
+    let api = ApiConfig { listen: address, ..ApiConfig::default() };
+    let config = ScorerConfig { api, ..ScorerConfig::default() };
+    let running = tokio::spawn(scorer::run(config, bus, shutdown.clone()));
+    let metrics = format!("http://{address}/metrics");
+    let get = || ureq::get(&metrics).call().ok()?.body_mut().read_to_string().ok();
+    let is_scored = |text: String| text.contains("\ndetective_snapshots_scored_total 1\n");
+    while !tokio::task::block_in_place(get).is_some_and(is_scored) {
+        assert!(!running.is_finished(), "{:?}", running.await);
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    shutdown.cancel();
+    running.await.unwrap().unwrap();
 }

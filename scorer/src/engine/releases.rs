@@ -1,25 +1,35 @@
 //! Model releases and generations of learning.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use bus::{Delivery, Record};
-use schemas::{HealthySnapshot, ModelRelease, Timestamp};
+use schemas::{ModelRelease, Timestamp};
 
 use super::{Engine, RejectedRecord};
-use crate::model::Model;
+use crate::{learning::LearningProgress, model::Model};
 
 impl Engine {
-    /// Restores the learning progress of a cohort from a healthy record of an earlier run.
-    pub fn restore_learning(&mut self, record: &HealthySnapshot) {
-        if !self.supersede_for_relearn(&record.cohort, record.generation) {
-            self.cohort_or_new(&record.cohort).restore(record);
-        }
+    /// Begins the restoration of earlier runs. Until it ends, cohorts without a model do not learn:
+    /// how far they have learned is not known. With `config.relearn`, the models of earlier runs
+    /// are superseded.
+    pub fn begin_restoring(&mut self) {
+        self.is_restoring = true;
     }
 
-    /// Ends the restoration of earlier runs. With `config.relearn`, records until then are
-    /// superseded, and those after it belong to the new generation.
-    pub fn finish_restoring(&mut self) {
+    /// Ends the restoration of earlier runs, with the progress of each cohort. With
+    /// `config.relearn`, it is superseded, and later records belong to the new generation.
+    pub fn finish_restoring(&mut self, progress: BTreeMap<String, LearningProgress>) {
+        for (cohort, progress) in progress {
+            if !self.supersede_for_relearn(&cohort, progress.generation) {
+                self.cohort_or_new(&cohort).restore(progress);
+            }
+        }
         self.is_restoring = false;
+    }
+
+    /// Whether any cohort has a model.
+    pub fn has_model(&self) -> bool {
+        self.cohorts.values().any(|cohort| cohort.model.is_some())
     }
 
     /// Loads a model release. Returns the dead letter of an invalid one; the current model of its

@@ -2,7 +2,7 @@
 
 use bus::{Delivery, Record};
 use schemas::{GraphSnapshot, HealthSource, HealthySnapshot, Node, Timestamp, Topic, decode, encode};
-use scorer::{ScorerConfig, engine::Engine};
+use scorer::{ScorerConfig, engine::Engine, learning::LearningProgress};
 
 fn engine() -> Engine {
     Engine::new(ScorerConfig::default(), [], Timestamp(0))
@@ -77,7 +77,8 @@ fn a_restart_continues_the_learning_phase() {
     let mut engine = engine();
     let records = handle(&mut engine, &snapshot(0));
     let mut restarted = self::engine();
-    restarted.restore_learning(&decode(&records[0].value).unwrap());
+    let progress = LearningProgress::from(&decode::<HealthySnapshot>(&records[0].value).unwrap());
+    restarted.finish_restoring([("c".to_owned(), progress)].into());
     let records = handle(&mut restarted, &snapshot(1));
     assert_eq!(decode::<HealthySnapshot>(&records[0].value).unwrap().learned, 2);
 }

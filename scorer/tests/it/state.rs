@@ -157,9 +157,9 @@ impl Bus for GatedBus {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_api_is_alive_while_the_healthy_topic_is_read() {
+async fn the_api_is_alive_while_incidents_are_read() {
     let folder = tempfile::tempdir().unwrap();
-    let gated = Topic::Healthy;
+    let gated = Topic::Incidents;
     let bus = Arc::new(GatedBus { bus: open(&folder).await, gated, gate: Notify::new() });
     let address = free_address();
     let config = ScorerConfig { api: ApiConfig { listen: address, ..ApiConfig::default() }, ..ScorerConfig::default() };
