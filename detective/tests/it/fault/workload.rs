@@ -145,7 +145,8 @@ fn leftovers(workload: &Workload, injector: u32) -> Vec<String> {
         .lines()
         .filter(|rule| rule.contains(&format!("--dport {}", workload.kind.database_port)))
         .map(str::to_owned);
-    let mounts = fs::read_to_string("/proc/self/mounts").unwrap();
+    // A mount point can be any bytes.
+    let mounts = String::from_utf8_lossy(&fs::read("/proc/self/mounts").unwrap()).into_owned();
     let mounts =
         mounts.lines().filter(|mount| mount.contains(workload.folder.to_str().unwrap())).skip(1).map(str::to_owned);
     paths.chain(rules).chain(mounts).collect()
